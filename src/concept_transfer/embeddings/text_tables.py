@@ -1,0 +1,56 @@
+"""From texts to a table: what all providers share that read a token's text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings import catalogue
+from concept_transfer.embeddings.scaling import describe_scale, scale_rows
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.embeddings.texts import TokenTexts
+from concept_transfer.study import OpenAIEmbedding, TransformersEmbedding
+
+
+def text_table(
+    name: str,
+    config: TransformersEmbedding | OpenAIEmbedding,
+    vocabulary: Vocabulary,
+    texts: TokenTexts,
+    vectors: NDArray[np.float32],
+    *,
+    details: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> EmbeddingTable:
+    """Scale the tokens' vectors and fill in the card, with what a catalogue entry asks to cite."""
+    noted: dict[str, Any] = {"prompt": config.prompt, **(details or {})}
+    if config.catalogue is not None:
+        entry = catalogue.read(config.catalogue)
+        noted |= {key: entry[key] for key in ("title", "licence", "citation")}
+    return EmbeddingTable.create(
+        name,
+        config.provider,
+        scale_rows(vectors, config.scale),
+        vocabulary,
+        texts=texts.digest,
+        model=config.model,
+        scale=describe_scale(config.scale),
+        details=noted,
+        **facts,
+    )
+
+
+def progress(name: str, texts: Sequence[str]) -> tqdm[Any]:
+    """A progress bar over texts on standard error; in a log file, a line every half minute."""
+    return tqdm(
+        total=len(texts),
+        desc=f"embedding {name}",
+        unit=" texts",
+        mininterval=0.5 if sys.stderr.isatty() else 30,
+    )

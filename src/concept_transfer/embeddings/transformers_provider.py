@@ -1,0 +1,79 @@
+"""Provider `transformers`: concept texts read by a language model on this machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings import model_files
+from concept_transfer.embeddings.cache import VectorSpace, embed_cached
+from concept_transfer.embeddings.model_files import ModelFolder
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.embeddings.text_tables import progress, text_table
+from concept_transfer.embeddings.texts import token_texts
+from concept_transfer.study import TransformersEmbedding
+
+_TEXTS_A_PART = 4096
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def embed(
+    name: str, config: TransformersEmbedding, vocabulary: Vocabulary, root: Path, device: str
+) -> EmbeddingTable:
+    """Vectors of the tokens' texts from the model's last layer.
+
+    The model is loaded, and torch imported, only for texts that the cache does not know; a
+    pinned commit whose texts are all known needs neither model nor network.
+    """
+
+    @cache
+    def located() -> ModelFolder:
+        return model_files.locate(name, config, root)
+
+    def compute(texts: list[str]) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        from concept_transfer.embeddings.language_model import LanguageModel
+
+        model = LanguageModel(
+            f"embeddings.{name}",
+            located().path,
+            pooling=config.pooling,
+            device=device,
+            dtype=config.dtype,
+            truncate=config.truncate,
+            pickled_weights=config.pickled_weights,
+        )
+        by_length = sorted(texts, key=len, reverse=True)
+        with progress(name, texts) as bar:
+            for start in range(0, len(by_length), _TEXTS_A_PART):
+                part = by_length[start : start + _TEXTS_A_PART]
+                yield part, model.encode(part, done=bar.update)
+
+    pinned = bool(_COMMIT.fullmatch(config.revision or "")) and model_files.is_on_hub(config, root)
+    content = config.revision if pinned else located().content
+    space = VectorSpace(
+        {
+            "provider": config.provider,
+            "model": config.model if pinned else None,
+            "content": content,
+            "pooling": config.pooling,
+            "dtype": config.dtype,
+            "truncate": config.truncate,
+        }
+    )
+    texts = token_texts(name, config, vocabulary, root)
+    vectors = texts.per_token(embed_cached(space, texts.texts, compute))
+    return text_table(
+        name,
+        config,
+        vocabulary,
+        texts,
+        vectors,
+        revision=content if pinned else located().revision,
+        pooling=config.pooling,
+    )

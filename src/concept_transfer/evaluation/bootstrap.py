@@ -1,0 +1,131 @@
+"""Which clusters and replicates each bootstrap draw takes, and a cell's metrics in every draw.
+
+The draws depend on the study's seed, the target site and the sorted cluster ids only, so all
+cells with the same target are resampled alike and their differences are paired. Draws are not
+stratified by label. A draw takes one unit fewer than there are, with replacement, which makes
+the variance of a mean unbiased (McCarthy & Snowden 1985) however few the units are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_transfer.evaluation.metrics import METRICS, Condensed, weighted_metrics
+
+HALVINGS = 50
+BLOCK = 1 << 20  # numbers per work array, so that a block of draws stays in the cache
+
+
+@dataclass(frozen=True)
+class Resample:
+    """What all cells of one target share.
+
+    ``unit`` [n]: index of each test encounter's cluster among the sorted ids; ``clusters`` uint8
+    [units, draws] and ``replicates`` uint8 [replicates, draws]: how often a draw takes each;
+    ``halves`` bool [units, halvings]: random halves of the clusters, for cross-fitting;
+    ``numbers``: the replicate numbers; ``digest`` names all of it.
+    """
+
+    unit: np.ndarray
+    clusters: np.ndarray
+    replicates: np.ndarray
+    halves: np.ndarray
+    numbers: np.ndarray
+    digest: str
+
+    @property
+    def independent(self) -> bool:
+        """Every cluster is one encounter."""
+        return len(self.unit) == len(self.clusters)
+
+
+def resample(
+    clusters: np.ndarray, numbers: np.ndarray, draws: int, seed: int, target: str
+) -> Resample:
+    """Draw clusters [n] of the test encounters and replicate numbers [replicates]."""
+    ids, unit = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    identity = hashlib.sha256(
+        "\0".join([str(seed), target, str(draws), *map(str, numbers), *ids.tolist()]).encode()
+    ).hexdigest()
+    site = int.from_bytes(hashlib.sha256(target.encode()).digest()[:8], "little")
+
+    def stream(purpose: int) -> np.random.Generator:
+        return np.random.default_rng([seed, site, purpose])
+
+    halving = stream(2)
+    return Resample(
+        unit=unit,
+        clusters=_counts(len(ids), draws, stream(0)),
+        replicates=_counts(len(numbers), draws, stream(1)),
+        halves=np.stack(
+            [halving.permutation(len(ids)) < len(ids) / 2 for _ in range(HALVINGS)], axis=1
+        ),
+        numbers=np.asarray(numbers),
+        digest=identity,
+    )
+
+
+def _counts(units: int, draws: int, stream: np.random.Generator) -> np.ndarray:
+    """uint8 [units, draws]: multinomial counts of ``units`` - 1 picks (one unit is kept)."""
+    if units == 1:
+        return np.ones((1, draws), np.uint8)
+    counts = np.empty((units, draws), np.uint8)
+    for draw in range(draws):
+        picks = stream.integers(units, size=units - 1)
+        counts[:, draw] = np.bincount(picks, minlength=units)
+    return counts
+
+
+@dataclass(frozen=True)
+class CellDraws:
+    """One cell's metrics, in the order of `METRICS`, over its estimable replicates.
+
+    ``observed`` [metrics, replicates] on the observed sample; ``crossed`` [metrics, draws] with
+    clusters and replicates resampled; ``sampling`` [metrics, draws] with clusters only;
+    ``halves`` [replicates, halvings, 2]: AUROC on either half of the clusters.
+    """
+
+    observed: np.ndarray
+    crossed: np.ndarray
+    sampling: np.ndarray
+    halves: np.ndarray
+
+
+def draw_cell(
+    condensed: list[Condensed], kept: np.ndarray, sample: Resample, alert_rate: float
+) -> CellDraws:
+    """Evaluate a cell's estimable replicates in every draw.
+
+    ``condensed``: one a kept replicate, by the units of ``sample``; ``kept`` int [replicates]:
+    their rows in ``sample.numbers``. A draw in which a replicate has one class only, or that
+    took no kept replicate, is NaN.
+    """
+    picked = sample.replicates[kept].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        picked = picked / picked.sum(axis=0)
+    draws = sample.clusters.shape[1]
+    crossed = np.empty((len(METRICS), draws))
+    sampling = np.empty((len(METRICS), draws))
+    precision = np.float32 if len(sample.unit) < 1 << 24 else np.float64  # counts stay exact
+    widest = max(2 * c.ranked.positives.shape[0] + 1 for c in condensed)
+    step = max(16, BLOCK // max(widest, len(sample.clusters)))
+    for start in range(0, draws, step):
+        block = slice(start, min(start + step, draws))
+        weights = sample.clusters[:, block].astype(precision)
+        values = np.stack([weighted_metrics(c, weights, alert_rate) for c in condensed])
+        sampling[:, block] = values.mean(axis=0)
+        share = picked[:, None, block]
+        crossed[:, block] = np.where(share > 0, values * share, 0).sum(axis=0)
+        crossed[:, block][:, np.isnan(share).any(axis=(0, 1))] = np.nan
+    ones = np.ones((len(sample.clusters), 1))
+    halves = np.concatenate([sample.halves, ~sample.halves], axis=1).astype(np.float64)
+    auroc = np.stack([weighted_metrics(c, halves, alert_rate)[0] for c in condensed])
+    return CellDraws(
+        observed=np.stack([weighted_metrics(c, ones, alert_rate)[:, 0] for c in condensed], axis=1),
+        crossed=crossed,
+        sampling=sampling,
+        halves=auroc.reshape(len(condensed), 2, -1).swapaxes(1, 2),
+    )

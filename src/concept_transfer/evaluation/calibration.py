@@ -1,0 +1,124 @@
+"""Calibration: logistic recalibration, the Brier score's decomposition, the calibration curve."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+SMALLEST = float(np.finfo(np.float32).eps)  # predictions are float32: 0 and 1 mean this close
+ITERATIONS = 50
+STEEPEST = 1e4  # a slope beyond this says that the classes are separated: no finite fit exists
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    """Log odds, of the same shape; 0 and 1 are moved inside by float32's epsilon."""
+    clipped = np.clip(probability.astype(np.float64), SMALLEST, 1 - SMALLEST)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
+def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * log_odds))
+
+
+def recalibration(labels: np.ndarray, log_odds: np.ndarray) -> tuple[float, float]:
+    """Intercept and slope of the logistic regression of the labels on the log odds [n].
+
+    Newton's method with step halving; (nan, nan) where no finite fit exists (one class only,
+    constant predictions, or classes that the predictions separate). Cox (1958), Biometrika 45.
+    """
+    design = np.stack([np.ones_like(log_odds), log_odds])
+    intercept, slope = _newton(design, labels, np.zeros_like(log_odds))
+    return float(intercept), float(slope)
+
+
+def calibration_in_the_large(labels: np.ndarray, log_odds: np.ndarray) -> float:
+    """Intercept of the logistic regression of the labels [n] with the log odds as offset.
+
+    Van Calster et al. (2019), BMC Medicine 17:230; nan where there is one class only.
+    """
+    return float(_newton(np.ones((1, len(log_odds))), labels, log_odds)[0])
+
+
+def _newton(design: np.ndarray, labels: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Maximum-likelihood coefficients [k] of a logistic regression; design [k, n]."""
+    nothing = np.full(len(design), np.nan)
+    if labels.min() == labels.max():
+        return nothing
+    beta = np.zeros(len(design))
+    signs = np.where(labels == 1, 1.0, -1.0)
+    loss = np.logaddexp(0, -signs * (beta @ design + offset)).sum()
+    for _ in range(ITERATIONS):
+        fitted = sigmoid(beta @ design + offset)
+        hessian = (design * (fitted * (1 - fitted))) @ design.T
+        gradient = design @ (labels - fitted)
+        try:
+            step = np.linalg.solve(hessian, gradient)
+        except np.linalg.LinAlgError:
+            return nothing
+        for _ in range(ITERATIONS):
+            new_loss = np.logaddexp(0, -signs * ((beta + step) @ design + offset)).sum()
+            if new_loss <= loss * (1 + 1e-12):
+                break
+            step = step / 2
+        beta, loss = beta + step, new_loss
+        if not np.isfinite(beta).all() or np.abs(beta).max() > STEEPEST:
+            return nothing
+        if np.abs(step).max() < 1e-9 * (1 + np.abs(beta).max()):
+            return beta
+    return nothing
+
+
+def brier_decomposition(labels: np.ndarray, probability: np.ndarray) -> tuple[float, float, float]:
+    """Miscalibration, discrimination and uncertainty; Brier = first - second + third, exactly.
+
+    The calibrated forecast is the isotonic regression of the labels [n] on the predictions [n]
+    (CORP: Dimitriadis, Gneiting, Jordan 2021, PNAS 118), so that no bins have to be chosen.
+    """
+    from scipy.optimize import isotonic_regression
+
+    _, group, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    rates = np.bincount(group, weights=labels) / counts
+    calibrated = isotonic_regression(rates, weights=counts).x[group]
+    brier = float(np.mean((probability.astype(np.float64) - labels) ** 2))
+    best = float(np.mean((calibrated - labels) ** 2))
+    uncertainty = float(np.mean(labels) * (1 - np.mean(labels)))
+    return brier - best, uncertainty - best, uncertainty
+
+
+class CurvePoint(NamedTuple):
+    """One bin of a calibration curve; the interval is Wilson's for the observed share."""
+
+    predicted: float
+    observed: float
+    lower: float
+    upper: float
+    encounters: int
+    positives: int
+
+
+def calibration_curve(
+    labels: np.ndarray, probability: np.ndarray, bins: int = 10, confidence: float = 0.95
+) -> list[CurvePoint]:
+    """Mean prediction and observed share of positives in bins of equally many encounters.
+
+    ``labels`` [n], ``probability`` [n]; equal predictions stay in one bin, so ties may leave
+    fewer bins. The interval treats encounters as independent.
+    """
+    from scipy.stats import norm
+
+    z = float(norm.ppf(0.5 + confidence / 2))
+    edges = np.quantile(probability, np.arange(1, bins) / bins)
+    bin_of = np.searchsorted(np.unique(edges), probability, side="left")
+    points = []
+    for number in np.unique(bin_of):
+        members = bin_of == number
+        n, k = int(members.sum()), int(labels[members].sum())
+        centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * np.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
+        points.append(
+            CurvePoint(
+                float(probability[members].mean()), k / n, centre - half, centre + half, n, k
+            )
+        )
+    return points

@@ -1,0 +1,197 @@
+"""The predictions of one cell of the study, read from its blocks of replicates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from concept_transfer.errors import StudyError
+from concept_transfer.grid import NO_EMBEDDING, Cell
+
+SCHEMA = pa.schema(
+    {
+        "replicate": pa.int16(),
+        "partition": pa.string(),
+        "encounter": pa.string(),
+        "label": pa.int8(),
+        "probability": pa.float32(),
+    }
+)
+COLUMNS = SCHEMA.names
+STATUSES = ("ok", "not estimable", "diverged")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled predictions of one replicate: three arrays of equal length."""
+
+    encounters: pa.Array
+    labels: np.ndarray
+    probability: np.ndarray
+
+
+@dataclass(frozen=True)
+class CellPredictions:
+    """A cell's predictions on the target: the same test encounters for every replicate.
+
+    ``encounters`` [n] (sorted strings), ``labels`` int8 [n], ``probability`` float32
+    [replicates, n] (NaN where a replicate was not estimable or diverged), ``replicates`` int
+    [replicates] (their numbers, ascending), ``validation``: one sample a replicate, because each
+    replicate draws its own labelled subset (with folds, the folds' samples one after another),
+    ``records``: what training said of each replicate and fold.
+    """
+
+    cell: Cell
+    encounters: pa.Array
+    labels: np.ndarray
+    probability: np.ndarray
+    replicates: np.ndarray
+    validation: tuple[Sample, ...]
+    records: tuple[dict[str, Any], ...]
+
+    @property
+    def estimable(self) -> np.ndarray:
+        """bool [replicates]: which replicates predicted every test encounter."""
+        return ~np.isnan(self.probability).any(axis=1)
+
+
+def cell_name(cell: Cell) -> str:
+    """The cell as error messages write it: its pair, then its settings."""
+    place = f"{cell.source} -> {cell.target}" if cell.source else cell.target
+    return f"{place} / {cell.embedding} / {cell.classifier} / {cell.strategy} / {cell.size}"
+
+
+def model_name(cell: Cell) -> str:
+    """A cell among those of one target: model, strategy, source; "minilm full from north"."""
+    model = cell.classifier if cell.embedding == NO_EMBEDDING else cell.embedding
+    origin = f" from {cell.source}" if cell.source else ""
+    return f"{model} {cell.strategy}{origin}"
+
+
+def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
+    """Read the block files of one cell.
+
+    Raises StudyError where a file is not a predictions file, the blocks belong to different
+    cells, a replicate lacks a test encounter or has it twice, labels disagree, or a probability
+    is missing although its replicate is recorded as ok.
+    """
+    if not paths:
+        raise StudyError("A cell without predictions files cannot be evaluated; give its blocks.")
+    blocks = [_read_block(Path(path)) for path in paths]
+    cell = blocks[0][1]
+    for path, (_, other, _) in zip(paths, blocks, strict=True):
+        if other != cell:
+            raise StudyError(
+                f"{path} holds the cell {cell_name(other)}, but {paths[0]} holds "
+                f"{cell_name(cell)}; the blocks of one cell belong together."
+            )
+    table = pa.concat_tables([table for table, _, _ in blocks])
+    records = tuple(record for _, _, block in blocks for record in block)
+    replicates = np.unique(table["replicate"].to_numpy())
+    where = f"The predictions of {cell_name(cell)}"
+    test = table.filter(pc.equal(table["partition"], "test"))
+    encounters, labels, probability = _test_matrix(test, replicates, where)
+    _check_missing(probability, replicates, records, where)
+    validation = table.filter(
+        pc.and_(pc.equal(table["partition"], "validation"), pc.is_finite(table["probability"]))
+    )
+    return CellPredictions(
+        cell=cell,
+        encounters=encounters,
+        labels=labels,
+        probability=probability,
+        replicates=replicates,
+        validation=tuple(
+            _sample(validation.filter(pc.equal(validation["replicate"], int(number))))
+            for number in replicates
+        ),
+        records=records,
+    )
+
+
+def _read_block(path: Path) -> tuple[pa.Table, Cell, list[dict[str, Any]]]:
+    if not path.is_file():
+        raise StudyError(f"{path} does not exist; it should hold a block of predictions.")
+    schema = pq.read_schema(path)
+    missing = [column for column in COLUMNS if column not in schema.names]
+    if missing:
+        raise StudyError(
+            f"{path} lacks the column '{missing[0]}'; a predictions file has the columns "
+            f"{', '.join(COLUMNS)}."
+        )
+    metadata = schema.metadata or {}
+    for key in (b"cell", b"replicates"):
+        if key not in metadata:
+            raise StudyError(f"{path} lacks the metadata key '{key.decode()}' (JSON).")
+    table = pq.read_table(path, columns=list(COLUMNS)).cast(SCHEMA)
+    records = json.loads(metadata[b"replicates"])
+    for record in records:
+        if record.get("status") not in STATUSES:
+            raise StudyError(
+                f"{path} records the status {record.get('status')!r} for replicate "
+                f"{record.get('replicate')}; accepted are {', '.join(STATUSES)}."
+            )
+    return table, Cell(**json.loads(metadata[b"cell"])), records
+
+
+def _test_matrix(
+    test: pa.Table, replicates: np.ndarray, where: str
+) -> tuple[pa.Array, np.ndarray, np.ndarray]:
+    """Encounters [n], labels [n] and probability [replicates, n] of the test rows."""
+    encounters = pc.unique(test["encounter"])
+    encounters = encounters.take(pc.array_sort_indices(encounters))
+    row = np.searchsorted(replicates, test["replicate"].to_numpy())
+    column = pc.index_in(test["encounter"], value_set=encounters).to_numpy()
+    shape = (len(replicates), len(encounters))
+    if shape[1] == 0:
+        raise StudyError(f"{where} hold no test encounter.")
+    times = np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+    if (times != 1).any():
+        r, c = np.argwhere(times != 1)[0]
+        raise StudyError(
+            f"{where} hold one test encounter {times[r, c]} times in replicate {replicates[r]}; "
+            f"each of the {shape[1]} test encounters must appear once in every replicate."
+        )
+    labels = np.empty(shape, np.int8)
+    labels[row, column] = test["label"].to_numpy()
+    if (labels != labels[0]).any() or not np.isin(labels[0], (0, 1)).all():
+        raise StudyError(
+            f"{where} hold a label that differs between replicates or is neither 0 nor 1."
+        )
+    probability = np.empty(shape, np.float32)
+    probability[row, column] = test["probability"].to_numpy()
+    if (probability < 0).any() or (probability > 1).any():
+        raise StudyError(f"{where} hold a probability outside 0 to 1.")
+    return encounters, labels[0], probability
+
+
+def _check_missing(
+    probability: np.ndarray,
+    replicates: np.ndarray,
+    records: Sequence[dict[str, Any]],
+    where: str,
+) -> None:
+    failed = {record["replicate"] for record in records if record["status"] != "ok"}
+    for number, row in zip(replicates, probability, strict=True):
+        if np.isnan(row).any() and int(number) not in failed:
+            raise StudyError(
+                f"{where} lack {int(np.isnan(row).sum())} probabilities in replicate {number}, "
+                "which is recorded as ok; only replicates that are not estimable or diverged "
+                "may lack them."
+            )
+
+
+def _sample(table: pa.Table) -> Sample:
+    return Sample(
+        encounters=table["encounter"].combine_chunks(),
+        labels=table["label"].to_numpy().astype(np.int8),
+        probability=table["probability"].to_numpy().astype(np.float32),
+    )

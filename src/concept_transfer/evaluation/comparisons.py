@@ -1,0 +1,103 @@
+"""The comparison table: paired, corrected for the number of comparisons in each family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
+from concept_transfer.evaluation.effects import TESTED, holm, paired_effect
+from concept_transfer.evaluation.results import Results
+from concept_transfer.grid import Cell
+from concept_transfer.study import Evaluation, Study
+
+DESCRIBED = ("auprc", "brier", "log_loss")
+LABELLED = ("embedding", "classifier", "strategy")
+NAN = float("nan")
+
+
+def compare_study(study: Study, results: Results) -> tuple[list[Contrast], list[dict[str, Any]]]:
+    """All contrasts of the study and their comparison table."""
+    validation = {cell: result.mean("validation") for cell, result in results.items()}
+    contrasts = study_contrasts(study, validation)
+    return contrasts, comparison_rows(contrasts, results, study.evaluation)
+
+
+def comparison_rows(
+    contrasts: Iterable[Contrast], results: Results, settings: Evaluation
+) -> list[dict[str, Any]]:
+    """The comparison table: one row a contrast and metric.
+
+    Only AUROC is tested and has ``p``, ``p_holm`` (within the family) and a ``verdict`` on side
+    ``a``: better, worse, equivalent (if a margin is asked for), no evidence, underpowered (fewer
+    test positives than ``min_positives``; not part of the Holm correction) or not estimable. The
+    other metrics describe the size of the effect.
+    """
+    rows: list[dict[str, Any]] = []
+    for contrast in contrasts:
+        flagged = any(results[c].estimates[TESTED]["flag"] for c in contrast.cells)
+        for metric in (TESTED, *DESCRIBED):
+            found = paired_effect([contrast], results, settings, metric)
+            tested = metric == TESTED
+            rows.append(
+                {
+                    **_names(contrast),
+                    "metric": metric,
+                    "difference": found.difference,
+                    "lower": found.lower,
+                    "upper": found.upper,
+                    "standard_error": found.standard_error,
+                    "test": found.test if tested else "",
+                    "p": found.p if tested else NAN,
+                    "p_holm": NAN,
+                    "p_equivalence": found.p_equivalence,
+                    "verdict": "underpowered" if tested and flagged else "",
+                }
+            )
+    for family in FAMILIES:
+        headline = [
+            row
+            for row in rows
+            if row["family"] == family and row["metric"] == TESTED and not row["verdict"]
+        ]
+        for row, p in zip(headline, holm([row["p"] for row in headline]), strict=True):
+            row["p_holm"] = float(p)
+            row["verdict"] = verdict(row, 1 - settings.confidence)
+    return rows
+
+
+def verdict(row: dict[str, Any], alpha: float) -> str:
+    """What a tested row says of its side ``a`` at the level ``alpha``."""
+    if np.isnan(row["p_holm"]):
+        return "not estimable"
+    if row["p_holm"] < alpha:
+        return "better" if row["difference"] > 0 else "worse"
+    return "equivalent" if row["p_equivalence"] < alpha else "no evidence"
+
+
+def _names(contrast: Contrast) -> dict[str, str]:
+    """What both sides share as columns, and what tells them apart as labels ``a`` and ``b``."""
+    cells = contrast.cells
+    sizes = {cell.size for cell in cells if cell.size != "0"}
+    shared = {
+        field: getattr(cells[0], field)
+        for field in LABELLED
+        if len({getattr(cell, field) for cell in cells}) == 1
+    }
+    apart = [field for field in LABELLED if field not in shared]
+
+    def label(side: tuple[Cell, ...]) -> str:
+        return " + ".join(" ".join(getattr(cell, f) for f in apart) for cell in side)
+
+    return {
+        "family": contrast.family,
+        "question": FAMILIES[contrast.family],
+        "target": cells[0].target,
+        "source": contrast.plus[0].source,
+        **{field: shared.get(field, "") for field in LABELLED},
+        "size": sizes.pop() if len(sizes) == 1 else "0" if not sizes else "",
+        "a": label(contrast.plus),
+        "b": label(contrast.minus),
+    }

@@ -1,0 +1,173 @@
+"""Which cells of a study are compared, and in which family of comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import Any
+
+from concept_transfer.grid import NO_EMBEDDING, Cell
+from concept_transfer.study import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding, Study
+
+FAMILIES = {
+    "meaning": "Does an embedding beat its own control, in which meaning is destroyed?",
+    "against one-hot": "Does an embedding beat one-hot findings of the same scale?",
+    "width and scale": "Does a control without meaning beat one-hot findings?",
+    "tuning": "Does using target labels beat the source model as it is?",
+    "target data only": "Does transfer beat a model trained on the same target labels alone?",
+    "simple baselines": "Does the network, with the embedding that validation prefers, beat a "
+    "simple model?",
+    "scale": "What does another scale of the same vectors do?",
+    "learning rate": "What does a higher learning rate of the same strategy do?",
+    "scale x learning rate": "Does the effect of the learning rate depend on the scale?",
+}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The sum of the cells ``plus`` less the sum of the cells ``minus``, all of one target."""
+
+    family: str
+    plus: tuple[Cell, ...]
+    minus: tuple[Cell, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return (*self.plus, *self.minus)
+
+
+def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Contrast]:
+    """Every contrast of `FAMILIES` between the evaluated cells.
+
+    Controls appear where embeddings are compared, not where strategies are.
+    ``validation``: each evaluated cell -> its mean validation AUROC (NaN where there is none); it
+    chooses the embedding that meets the simple baselines.
+    """
+    own = [cell for cell in validation if parent_of(study, cell.embedding) is None]
+    found = [
+        *_of_embeddings(study, validation),
+        *_of_strategies(study, own),
+        *_of_baselines(study, own, validation),
+        *_of_scale_and_learning_rate(study, own),
+    ]
+    present = set(validation)
+    return [c for c in dict.fromkeys(found) if present.issuperset(c.cells)]
+
+
+def controls_of(study: Study, embedding: str) -> list[str]:
+    """Names of the shuffled and random controls of an embedding."""
+    return [name for name in study.embeddings if parent_of(study, name) == embedding]
+
+
+def parent_of(study: Study, embedding: str) -> str | None:
+    """The embedding whose shuffled or random control this is, else None."""
+    settings = study.embeddings.get(embedding)
+    if isinstance(settings, ShuffledEmbedding):
+        return settings.of
+    return settings.like if isinstance(settings, RandomEmbedding) else None
+
+
+def one_hot_for(study: Study, embedding: str) -> str | None:
+    """The study's one-hot embedding of the same scale, else its first, else None."""
+    names = [n for n, e in study.embeddings.items() if e.provider == "one_hot"]
+    settings = study.embeddings[parent_of(study, embedding) or embedding]
+    alike = [n for n in names if _scale(study.embeddings[n]) == _scale(settings)]
+    return next(iter(alike + names), None)
+
+
+def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    for cell in cells:
+        if cell.embedding == NO_EMBEDDING:
+            continue
+        for control in controls_of(study, cell.embedding):
+            yield Contrast("meaning", (cell,), (replace(cell, embedding=control),))
+        reference = one_hot_for(study, cell.embedding)
+        if reference and study.embeddings[cell.embedding].provider != "one_hot":
+            meaningless = parent_of(study, cell.embedding) is not None
+            family = "width and scale" if meaningless else "against one-hot"
+            yield Contrast(family, (cell,), (replace(cell, embedding=reference),))
+
+
+def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
+    direct = [name for name, kind in kinds.items() if kind == "direct"]
+    local = [name for name, kind in kinds.items() if kind == "local"]
+    sizes = [str(size) for size in study.target_sizes]
+    for cell in cells:
+        kind = kinds[cell.strategy]
+        if kind in ("linear", "full", "pooled"):
+            for name in direct:
+                yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
+        if kind != "local":
+            for size in sizes if kind == "direct" else [cell.size]:
+                for name in local[:1]:
+                    alone = replace(cell, source="", strategy=name, size=size)
+                    yield Contrast("target data only", (cell,), (alone,))
+
+
+def _of_baselines(
+    study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
+) -> Iterator[Contrast]:
+    baselines = [name for name in study.classifiers if name != "cnn"]
+    rivals: dict[Cell, list[Cell]] = {}
+    for cell in cells:
+        if cell.classifier == "cnn":
+            rivals.setdefault(replace(cell, embedding=""), []).append(cell)
+    for group in rivals.values():
+        known = [cell for cell in group if validation[cell] == validation[cell]]
+        chosen = [max(known, key=lambda cell: validation[cell])] if known else group
+        for cell, name in product(chosen, baselines):
+            simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
+            yield Contrast("simple baselines", (cell,), (simple,))
+
+
+def _of_scale_and_learning_rate(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    scales = _scale_pairs(study)
+    rates = _learning_rate_pairs(study)
+    for cell in cells:
+        scaled = [replace(cell, embedding=a) for a, b in scales if b == cell.embedding]
+        faster = [replace(cell, strategy=a) for a, b in rates if b == cell.strategy]
+        for other in scaled:
+            yield Contrast("scale", (other,), (cell,))
+        for other in faster:
+            yield Contrast("learning rate", (other,), (cell,))
+        for a, b in product(scaled, faster):
+            both = replace(cell, embedding=a.embedding, strategy=b.strategy)
+            yield Contrast("scale x learning rate", (both, cell), (a, b))
+
+
+def _scale_pairs(study: Study) -> list[tuple[str, str]]:
+    """(later, earlier) names of embeddings that differ in their scale only."""
+
+    def vectors(name: str) -> dict[str, Any]:
+        settings = study.embeddings[name]
+        if isinstance(settings, ScaledEmbedding):
+            return vectors(settings.of)
+        return settings.model_dump(exclude={"scale"})
+
+    return [
+        (b, a)
+        for a, b in combinations(study.embeddings, 2)
+        if vectors(a) == vectors(b) and _scale(study.embeddings[a]) != _scale(study.embeddings[b])
+    ]
+
+
+def _scale(settings: Any) -> Any:
+    return getattr(settings, "scale", "raw")
+
+
+def _learning_rate_pairs(study: Study) -> list[tuple[str, str]]:
+    """(higher, lower) names of strategies that differ in their learning rate only."""
+
+    def rate(name: str) -> float:
+        return study.strategies[name].learning_rate or study.training.learning_rate
+
+    def apart_from_rate(name: str) -> dict[str, Any]:
+        return study.strategies[name].model_dump(exclude={"learning_rate"})
+
+    pairs = []
+    for a, b in combinations(study.strategies, 2):
+        if rate(a) != rate(b) and apart_from_rate(a) == apart_from_rate(b):
+            pairs.append((a, b) if rate(a) > rate(b) else (b, a))
+    return pairs

@@ -1,0 +1,107 @@
+"""Paired effects between cells, with an interval and a test (see `intervals`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from concept_transfer.evaluation.contrasts import Contrast
+from concept_transfer.evaluation.delong import variance as delong_variance
+from concept_transfer.evaluation.intervals import (
+    Variance,
+    degrees_of_freedom,
+    reach,
+    tail,
+    variance_of,
+)
+from concept_transfer.evaluation.results import Results
+from concept_transfer.study import Evaluation
+
+TESTED = "auroc"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A difference, its interval, standard error and two-sided p.
+
+    ``p_equivalence``: the larger p of the two one-sided tests that the difference lies within
+    ``settings.margin`` (NaN without a margin or in another metric than AUROC). ``test``: where
+    the sampling variance comes from.
+    """
+
+    difference: float
+    lower: float
+    upper: float
+    standard_error: float
+    p: float
+    p_equivalence: float
+    test: str
+
+
+def paired_effect(
+    contrasts: Sequence[Contrast], results: Results, settings: Evaluation, metric: str = TESTED
+) -> Effect:
+    """The mean of one or several contrasts.
+
+    Contrasts of one target share test encounters and replicates, and their covariance counts;
+    different targets are taken as independent.
+    """
+    targets: dict[str, list[Contrast]] = {}
+    for contrast in contrasts:
+        targets.setdefault(contrast.cells[0].target, []).append(contrast)
+    sums = [_sum(group, results, metric) for group in targets.values()]
+    variances = [variance for _, variance in sums]
+    difference = sum(value for value, _ in sums) / len(contrasts)
+    error = float(np.sqrt(sum(v.total for v in variances))) / len(contrasts)
+    freedom = degrees_of_freedom(variances)
+    half = reach(error, freedom, settings.confidence)
+    margin = settings.margin if metric == TESTED else None
+    return Effect(
+        difference=difference,
+        lower=difference - half,
+        upper=difference + half,
+        standard_error=error,
+        p=2 * tail(abs(difference), error, freedom),
+        p_equivalence=(
+            float("nan") if margin is None else tail(margin - abs(difference), error, freedom)
+        ),
+        test=variances[0].method,
+    )
+
+
+def _sum(contrasts: Sequence[Contrast], results: Results, metric: str) -> tuple[float, Variance]:
+    """The sum of contrasts of one target, and its variance."""
+    cells = [results[cell] for contrast in contrasts for cell in contrast.cells]
+    signs = np.array([s for c in contrasts for s in [1.0] * len(c.plus) + [-1.0] * len(c.minus)])
+
+    def signed(values: Sequence[Any]) -> np.ndarray:
+        return signs @ np.array(values, dtype=np.float64)
+
+    values = [cell.values.get(("test", metric), {}) for cell in cells]
+    shared = sorted(set.intersection(*(set(v) for v in values)))
+    delong = None
+    placements = [cell.placements for cell in cells if cell.placements is not None]
+    if metric == TESTED and len(placements) == len(cells):
+        delong = delong_variance(cells[0].labels, signed(placements))
+    variance = variance_of(
+        by_replicate=signed([[v[n] for n in shared] for v in values]),
+        sampling_draws=signed([cell.sampling_draws[metric] for cell in cells]),
+        crossed_draws=signed([cell.draws[metric] for cell in cells]),
+        clusters=int(cells[0].estimates[metric]["clusters"]),
+        delong=delong,
+    )
+    return float(signed([cell.estimate(metric) for cell in cells])), variance
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Holm's (1979) step-down adjusted p values; NaN stays NaN and does not count."""
+    values = np.asarray(p, dtype=float)
+    adjusted = np.full(len(values), np.nan)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    steps = np.arange(len(order), 0, -1) * values[order]
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return adjusted

@@ -1,0 +1,119 @@
+"""The evaluated cells of a study, read back from ``metrics/<target>/<embedding>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from concept_transfer.errors import StudyError
+from concept_transfer.evaluation.evaluate import CELL_COLUMNS, read_cell
+from concept_transfer.grid import Cell
+
+FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One evaluated cell.
+
+    ``estimates``: metric -> its row of ``estimates.parquet``; ``draws`` and
+    ``sampling_draws``: metric -> float [draws], of clusters and replicates, and of clusters only;
+    ``values``: (partition, metric) -> {replicate: value}; ``halves`` [replicates, halvings, 2]:
+    AUROC on random halves of the test clusters, for the replicates ``numbers``; ``labels`` int8
+    [n] and ``placements`` [n] (None where clusters hold several encounters) of the test
+    encounters.
+    """
+
+    cell: Cell
+    estimates: dict[str, dict[str, Any]]
+    draws: dict[str, np.ndarray]
+    sampling_draws: dict[str, np.ndarray]
+    values: dict[tuple[str, str], dict[int, float]]
+    halves: np.ndarray
+    numbers: np.ndarray
+    labels: np.ndarray
+    placements: np.ndarray | None
+
+    def estimate(self, metric: str = "auroc") -> float:
+        return float(self.estimates[metric]["estimate"])
+
+    @property
+    def headline(self) -> bool:
+        """It has an estimate, from enough positives."""
+        return not self.estimates["auroc"]["flag"] and not np.isnan(self.estimate())
+
+    def mean(self, partition: str, metric: str = "auroc") -> float:
+        """Mean over the replicates in which the metric is defined; NaN if there is none."""
+        values = [v for v in self.values.get((partition, metric), {}).values() if v == v]
+        return float(np.mean(values)) if values else float("nan")
+
+
+Results = Mapping[Cell, CellResult]
+
+
+def read_results(folders: Iterable[str | Path]) -> dict[Cell, CellResult]:
+    """Read the metrics folders of a study, one a target and embedding.
+
+    Raises StudyError where a file is missing or two folders of one target were drawn
+    differently, so that their differences would not be paired.
+    """
+    results: dict[Cell, CellResult] = {}
+    drawn: dict[str, tuple[str, Path]] = {}
+    for folder in map(Path, folders):
+        for cell, result, digest in _read_folder(folder):
+            first, where = drawn.setdefault(cell.target, (digest, folder))
+            if first != digest:
+                raise StudyError(
+                    f"{folder} and {where} hold bootstrap draws of different clusters, "
+                    "replicates, seeds or numbers of draws, so cells cannot be compared in pairs; "
+                    f"evaluate all embeddings of the target {cell.target} again."
+                )
+            results[cell] = result
+    return results
+
+
+def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise StudyError(
+                f"{folder} lacks {name}; a metrics folder holds {', '.join(FILES)} (run the "
+                "evaluation first)."
+            )
+    estimates: dict[Cell, dict[str, dict[str, Any]]] = {}
+    for row in pq.read_table(folder / "estimates.parquet").to_pylist():
+        estimates.setdefault(_cell_of(row), {})[row["metric"]] = row
+    values: dict[Cell, dict[tuple[str, str], dict[int, float]]] = {}
+    for row in pq.read_table(folder / "replicates.parquet").to_pylist():
+        named = values.setdefault(_cell_of(row), {})
+        key = (row["partition"], row["metric"])
+        named.setdefault(key, {})[row["replicate"]] = row["value"]
+    with np.load(folder / "draws.npz", allow_pickle=False) as arrays:
+        loaded = dict(arrays)
+    metrics = loaded["metrics"].tolist()
+    placements = loaded.get("placements")
+    for index, text in enumerate(loaded["cells"].tolist()):
+        cell = read_cell(text)
+        yield (
+            cell,
+            CellResult(
+                cell=cell,
+                estimates=estimates[cell],
+                draws=dict(zip(metrics, loaded["draws"][index], strict=True)),
+                sampling_draws=dict(zip(metrics, loaded["sampling_draws"][index], strict=True)),
+                values=values.get(cell, {}),
+                halves=loaded["halves"][index],
+                numbers=loaded["replicates"],
+                labels=loaded["labels"],
+                placements=None if placements is None else placements[index],
+            ),
+            str(loaded["resample"]),
+        )
+
+
+def _cell_of(row: dict[str, Any]) -> Cell:
+    return Cell(**{name: row[name] for name in CELL_COLUMNS})

@@ -1,0 +1,78 @@
+"""The concept CNN of Gao et al. 2024 (arXiv 2409.13893), many replicates side by side.
+
+Frozen embedding table -> convolution of kernel size 1 -> ReLU -> maximum over the encounter's
+findings -> dropout -> linear layer with two outputs. With a frozen table and kernel size 1 the
+convolution is itself a table, one row a token: ``projection = vectors @ convolution``. Findings
+that are not there contribute nothing: an encounter without findings has the zero feature vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from concept_transfer.models.dataset import Dataset
+from concept_transfer.models.pooling import PADDING, pool
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Stacked weights of R replicates.
+
+    convolution: [R, width, filters]; convolution_bias: [R, filters];
+    linear: [R, filters, 2]; linear_bias: [R, 2].
+    """
+
+    convolution: Tensor
+    convolution_bias: Tensor
+    linear: Tensor
+    linear_bias: Tensor
+
+    def __len__(self) -> int:
+        return len(self.convolution)
+
+    def select(self, replicates: Tensor | list[int]) -> Weights:
+        return Weights(*(getattr(self, field.name)[replicates] for field in fields(self)))
+
+    def to(self, device: str | None = None, dtype: torch.dtype | None = None) -> Weights:
+        return Weights(*(getattr(self, field.name).to(device, dtype) for field in fields(self)))
+
+
+def project(vectors: Tensor, convolution: Tensor) -> Tensor:
+    """Token table after the convolution, with a padding row below: [R, tokens + 1, filters].
+
+    vectors: [tokens, width] or [R, tokens, width]; convolution: [R, width, filters].
+    """
+    projection = vectors @ convolution
+    padding = projection.new_full((len(projection), 1, projection.shape[2]), PADDING)
+    return torch.cat([projection, padding], 1)
+
+
+def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
+    """Pooled features after ReLU of the same encounters in every replicate, [R, n, filters].
+
+    projection: [R, tokens + 1, filters]; bias: [R, filters]; rows: int64 [n].
+    """
+    replicates, table_rows, filters = projection.shape
+    wide = projection.transpose(0, 1).reshape(table_rows, replicates * filters)
+    pooled = [
+        pool(wide, dataset.token_matrix(part, table_rows - 1))
+        for part in rows.split(max(1, ROWS_AT_ONCE // replicates))
+    ]
+    stacked = torch.cat(pooled) if pooled else wide.new_empty(0, replicates * filters)
+    return (stacked.view(len(rows), replicates, filters).transpose(0, 1) + bias[:, None]).relu_()
+
+
+def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
+    """Probability of the positive class, float64 [R, n], for the given encounters.
+
+    vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
+    """
+    projection = project(vectors, weights.convolution)
+    pooled = features(projection, weights.convolution_bias, dataset, rows)
+    logits = torch.baddbmm(weights.linear_bias[:, None], pooled, weights.linear)
+    return (logits[..., 1] - logits[..., 0]).double().sigmoid()

@@ -1,0 +1,114 @@
+"""The cells of a study in the order of its config, with the labels that readers see.
+
+A *row* of a figure is an embedding, or a classifier that uses none. Rows fall into three groups:
+pretrained tables (which carry meaning), controls (one-hot, shuffled, random: which do not) and
+simple models on the findings themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from concept_transfer.study import Study
+
+GROUPS = ("pretrained", "control", "simple model")
+CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")
+CLASSIFIER_LABELS = {
+    "cnn": "concept CNN",
+    "logistic": "logistic regression",
+    "gradient_boosting": "gradient boosting",
+}
+
+
+def group_of(study: Study, embedding: str) -> str:
+    """``pretrained``, ``control`` or, for the baselines' ``none``, ``simple model``."""
+    if embedding == "none":
+        return "simple model"
+    provider = study.embeddings[embedding].provider if embedding in study.embeddings else ""
+    return "control" if provider in CONTROL_PROVIDERS else "pretrained"
+
+
+def row_label(embedding: str, classifier: str) -> str:
+    """What a figure calls the models of one embedding, or of one simple classifier."""
+    return CLASSIFIER_LABELS.get(classifier, classifier) if embedding == "none" else embedding
+
+
+def direction_label(source: str, target: str) -> str:
+    return f"{source} → {target}" if source else f"{target} alone"
+
+
+def size_label(size: str) -> str:
+    """A target size in words: labelled encounters of the target, validation included."""
+    return {"0": "no labels", "all": "all labels"}.get(size, f"{size} labels")
+
+
+def level(study: Study) -> str:
+    """The intervals' level, its number and sign held together."""
+    return f"{100 * study.evaluation.confidence:g}\u00a0%"
+
+
+def size_rank(size: str) -> float:
+    return float("inf") if size == "all" else float(size or -1)
+
+
+def largest_size(study: Study) -> str:
+    return str(max((str(size) for size in study.target_sizes), key=size_rank))
+
+
+def directions(study: Study, frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (source, target) pairs of the config that the frame has results for."""
+    present = set(zip(frame["source"], frame["target"], strict=True))
+    return [pair for pair in study.ordered_pairs() if pair in present]
+
+
+def in_direction(frame: pd.DataFrame, source: str, target: str) -> pd.DataFrame:
+    """The cells that serve one target: those tuned from ``source`` and the target-only ones."""
+    return frame[(frame["target"] == target) & frame["source"].isin([source, ""])]
+
+
+def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The frame in the order of the config, with the columns ``row`` and ``group`` added."""
+    order: dict[str, list[str]] = {
+        "target": list(study.sites),
+        "source": ["", *study.sites],
+        "group": list(GROUPS),
+        "embedding": [*study.embeddings, "none"],
+        "classifier": list(study.classifiers),
+        "strategy": list(study.strategies),
+    }
+    arranged = frame.assign(
+        group=[group_of(study, name) for name in frame["embedding"]],
+        row=[
+            row_label(*names) for names in zip(frame["embedding"], frame["classifier"], strict=True)
+        ],
+    )
+    ranks = {
+        column: arranged[column].map({name: rank for rank, name in enumerate(names)})
+        for column, names in order.items()
+    }
+    ranks["size"] = arranged["size"].map(size_rank)
+    keys = pd.DataFrame(ranks, index=arranged.index)
+    return arranged.loc[keys.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
+
+
+def highest(cells: pd.DataFrame) -> dict[str, Any]:
+    """The row with the highest estimate."""
+    return records(cells.nlargest(1, "estimate"))[0]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def rows_of(arranged: pd.DataFrame) -> list[tuple[str, str]]:
+    """(row label, group) of an arranged frame: groups in order, config order within each."""
+    pairs = arranged[["row", "group"]].drop_duplicates()
+    return [
+        (row, name)
+        for name in GROUPS
+        for row, group in zip(pairs["row"], pairs["group"], strict=True)
+        if group == name
+    ]

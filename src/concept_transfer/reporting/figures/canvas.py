@@ -1,0 +1,169 @@
+"""What all figures share: style, colours, small multiples, and how they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from concept_transfer.study import Study
+
+INK = "#222222"
+MUTED = "#5f6368"
+RULE = "#d9dce1"
+BAND = "#f4f5f7"
+
+KIND_COLOURS = {  # Okabe and Ito's palette, distinct for every common colour vision
+    "local": "#000000",
+    "direct": "#0072B2",
+    "linear": "#E69F00",
+    "full": "#D55E00",
+    "pooled": "#009E73",
+}
+KIND_MARKERS = {"local": "o", "direct": "s", "linear": "^", "full": "D", "pooled": "v"}
+SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
+SPARE_MARKERS = ("P", "X", "<", ">", "*")
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial"],
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "svg.fonttype": "none",
+    "figure.facecolor": "white",
+}
+styled = mpl.rc_context(STYLE)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """The words of a figure: what it is, what to see in it, and the same for those who cannot.
+
+    ``section`` is the part of the report that shows it (a key of `concept_transfer.reporting.page`
+    ``SECTIONS``).
+    """
+
+    stem: str
+    section: str
+    title: str
+    text: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its words and the table of the numbers it shows."""
+
+    caption: Caption
+    figure: Figure
+    data: pd.DataFrame
+
+
+def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
+    """Write ``<stem>.svg``, ``.png``, ``.csv`` (the numbers drawn) and ``.json`` (the words)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = drawing.caption.stem
+    paths = [folder / f"{stem}{suffix}" for suffix in (".svg", ".png", ".csv", ".json")]
+    with mpl.rc_context({**STYLE, "svg.hashsalt": stem}):
+        FigureCanvasSVG(drawing.figure).print_svg(
+            paths[0], metadata={"Date": None, "Creator": None, "Title": drawing.caption.title}
+        )
+        drawing.figure.dpi = 200
+        FigureCanvasAgg(drawing.figure).print_png(paths[1], metadata={"Software": None})
+    drawing.data.to_csv(paths[2], index=False, lineterminator="\n")
+    words = json.dumps(asdict(drawing.caption), indent=2, ensure_ascii=False)
+    paths[3].write_text(words + "\n", encoding="utf-8")
+    return paths
+
+
+@dataclass(frozen=True)
+class Look:
+    colour: str
+    marker: str
+
+
+def strategy_looks(study: Study) -> dict[str, Look]:
+    """Colour and marker of every strategy; the first of each kind gets the kind's own."""
+    looks: dict[str, Look] = {}
+    kinds_seen: set[str] = set()
+    spare = 0
+    for name, strategy in study.strategies.items():
+        if strategy.kind not in kinds_seen:
+            kinds_seen.add(strategy.kind)
+            looks[name] = Look(KIND_COLOURS[strategy.kind], KIND_MARKERS[strategy.kind])
+        else:
+            looks[name] = Look(
+                SPARE_COLOURS[spare % len(SPARE_COLOURS)], SPARE_MARKERS[spare % len(SPARE_MARKERS)]
+            )
+            spare += 1
+    return looks
+
+
+def text_width(labels: Sequence[str], size: float = 9.5) -> float:
+    """Inches that the longest label needs, at ``size`` points (wide-font estimate)."""
+    return max((len(label) for label in labels), default=0) * size * 0.58 / 72
+
+
+def panels(
+    count: int,
+    columns: int,
+    panel: tuple[float, float],
+    left: float,
+    top: float,
+    gap: tuple[float, float],
+    bottom: float = 0.5,
+    right: float = 0.15,
+) -> tuple[Figure, list[Axes]]:
+    """A figure of equal panels, laid out in inches: ``panel`` and ``gap`` are (width, height)."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    width = left + columns * panel[0] + (columns - 1) * gap[0] + right
+    height = top + rows * panel[1] + (rows - 1) * gap[1] + bottom
+    figure = Figure(figsize=(width, height))
+    axes = []
+    for index in range(count):
+        row, column = divmod(index, columns)
+        x = left + column * (panel[0] + gap[0])
+        y = bottom + (rows - 1 - row) * (panel[1] + gap[1])
+        axes.append(figure.add_axes((x / width, y / height, panel[0] / width, panel[1] / height)))
+    return figure, axes
+
+
+def legend_above(figure: Figure, handles: list[Any], left: float, columns: int) -> None:
+    """A frameless legend at the top left, ``left`` inches in."""
+    width = figure.get_size_inches()[0]
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(left / width, 1.0),
+        ncols=columns,
+        borderaxespad=0.3,
+        handletextpad=0.5,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,109 @@
+"""Forest plot of paired comparisons: differences with intervals, one family a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from concept_transfer.reporting.cells import (
+    CLASSIFIER_LABELS,
+    arrange,
+    in_direction,
+    records,
+    row_label,
+    rows_of,
+    size_label,
+    size_rank,
+)
+from concept_transfer.reporting.figures.canvas import Caption, Drawing
+from concept_transfer.reporting.figures.dots import draw_dots
+from concept_transfer.study import Study
+
+SIGNIFICANT = ("better", "worse", "equivalent")
+DATA = [
+    *("family", "target", "source", "embedding", "classifier", "strategy", "size", "a", "b"),
+    *("metric", "difference", "lower", "upper", "p", "p_holm", "verdict"),
+]
+
+
+def forest(
+    comparisons: pd.DataFrame,
+    study: Study,
+    family: str,
+    size: str,
+    pairs: Sequence[tuple[str, str]],
+    name: str,
+) -> Drawing | None:
+    """AUROC differences of one family at one target size (and without labels).
+
+    ``comparisons`` is the comparison table of `concept_transfer.evaluation.comparisons`; filled
+    markers are differences that remain significant after Holm's correction. ``name`` ends the
+    file's stem. None where the family has nothing to show for ``pairs``.
+    """
+    own = comparisons[
+        (comparisons["family"] == family)
+        & (comparisons["metric"] == "auroc")
+        & comparisons["size"].isin(["0", size])
+    ]
+    own = pd.concat([in_direction(own, *pair) for pair in pairs]).drop_duplicates()
+    if own["difference"].isna().all():
+        return None
+    own = arrange(own, study)
+    labels = [_row_and_look(row, study) for row in records(own)]
+    cells = own.assign(
+        row=[row for row, _ in labels],
+        strategy=[look for _, look in labels],
+        estimate=own["difference"],
+        solid=own["verdict"].isin(SIGNIFICANT),
+    )
+    rows = rows_of(cells)
+    lines = {target: {"no difference": 0.0} for target in study.sites}
+    caption = _caption(own, family, size, name)
+    references = set(own["b"]) if (own["strategy"] == "").all() else set()
+    than = f" from {references.pop()}" if len(references) == 1 else ""
+    label = f"difference in AUROC{than}"
+    return draw_dots(cells, rows, study, pairs, caption, label, lines, own[DATA])
+
+
+def forest_sizes(comparisons: pd.DataFrame, family: str) -> list[str]:
+    """The largest and the smallest target size that a family has comparisons for."""
+    own = comparisons[(comparisons["family"] == family) & ~comparisons["size"].isin(["0", ""])]
+    sizes = sorted(set(own["size"]), key=size_rank)
+    return list(dict.fromkeys([*sizes[-1:], *sizes[:1]])) or ["0"]
+
+
+def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
+    """The row's label, and the strategy whose colour it takes."""
+    a, b = comparison["a"], comparison["b"]
+    if comparison["strategy"]:
+        return f"{_side(a)} − {_side(b)}", comparison["strategy"]
+    if a in study.strategies:
+        return row_label(comparison["embedding"], comparison["classifier"]), a
+    first, second = (side.split(" ") for side in a.split(" + "))
+    return f"{first[0]} − {second[0]}", first[-1]
+
+
+def _side(label: str) -> str:
+    embedding, _, classifier = label.partition(" ")
+    if not classifier:
+        return embedding
+    if embedding == "none":
+        return CLASSIFIER_LABELS.get(classifier, classifier)
+    return "chosen network"
+
+
+def _caption(own: pd.DataFrame, family: str, size: str, name: str) -> Caption:
+    verdicts = own["verdict"].value_counts()
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items())
+    question = own["question"].iloc[0]
+    labels = "" if size == "0" else f", {size_label(size)}"
+    return Caption(
+        f"comparisons_{name}",
+        "comparisons",
+        f"{family.capitalize()}{labels}",
+        f"{question} Differences in AUROC with their intervals; right of the line the first side "
+        "is better. Filled markers remain significant after Holm's correction within "
+        "the family; hollow ones do not, or have too few positives.",
+        f"Forest plot of {len(own)} differences in AUROC, family {family}: {counts}.",
+    )

@@ -1,0 +1,138 @@
+"""Learning curves: performance over the number of labelled target encounters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from concept_transfer.reporting.cells import (
+    arrange,
+    direction_label,
+    in_direction,
+    level,
+    rows_of,
+    size_rank,
+)
+from concept_transfer.reporting.figures.canvas import (
+    MUTED,
+    RULE,
+    Caption,
+    Drawing,
+    Look,
+    legend_above,
+    panels,
+    strategy_looks,
+    styled,
+    text_width,
+)
+from concept_transfer.study import Study
+
+MAX_COLUMNS = 4
+LEVEL = (0, (5, 2))
+
+
+@styled
+def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: str) -> Drawing:
+    """AUROC over target size for one direction, a panel an embedding or simple model.
+
+    ``direct`` needs no target labels and runs through every panel as a level line.
+    """
+    auroc = estimates[estimates["metric"] == "auroc"]
+    cells = arrange(in_direction(auroc, source, target), study)
+    rows = rows_of(cells)
+    sizes = sorted(set(cells["size"]) - {"0"}, key=size_rank)
+    used = set(cells["strategy"])
+    looks = {name: look for name, look in strategy_looks(study).items() if name in used}
+    columns = min(len(rows), MAX_COLUMNS)
+    panel = (min(4.2, 7.9 / columns), 1.65)
+    figure, axes = panels(len(rows), columns, panel, left=0.6, top=0.65, gap=(0.25, 0.62))
+    bounds = cells[["estimate", "lower", "upper"]].to_numpy(float)
+    room = 0.03 * (np.nanmax(bounds) - np.nanmin(bounds)) or 0.01
+    limits = (np.nanmin(bounds) - room, np.nanmax(bounds) + room)
+    for index, ((row, _), axis) in enumerate(zip(rows, axes, strict=True)):
+        _panel(axis, cells[cells["row"] == row], sizes, looks)
+        size = min(10, 10 * panel[0] / text_width([row], 11))
+        axis.set_title(row, fontsize=max(size, 6.5), pad=4)
+        axis.set(ylim=limits, xlim=(-0.25, len(sizes) - 0.75))
+        axis.set_xticks(range(len(sizes)), sizes)
+        axis.yaxis.grid(True, color=RULE, lw=0.6)
+        axis.set_axisbelow(True)
+        axis.locator_params(axis="y", nbins=5)
+        if index % columns:
+            axis.tick_params(axis="y", labelleft=False)
+        else:
+            axis.set_ylabel("AUROC")
+        if index >= len(rows) - columns:
+            axis.set_xlabel("labels of the target")
+    handles = [
+        Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
+        if study.strategies[name].kind == "direct"
+        else Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        for name, look in looks.items()
+    ]
+    title = direction_label(source, target)
+    width, height = figure.get_size_inches()
+    figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
+    legend_above(figure, handles, 0.4 + text_width([title], 11), columns=len(handles))
+    data = cells[["row", "group", "strategy", "size", "estimate", "lower", "upper", "flag"]]
+    return Drawing(_caption(cells, study, source, target, sizes), figure, data)
+
+
+def _panel(axis: Axes, cells: pd.DataFrame, sizes: list[str], looks: dict[str, Look]) -> None:
+    place = {size: index for index, size in enumerate(sizes)}
+    for strategy, look in looks.items():
+        own = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
+        if own.empty:
+            continue
+        if set(own["size"]) == {"0"}:
+            level = own.iloc[0]
+            x = np.array([-0.25, len(sizes) - 0.75])
+            bounds = [np.full(2, level[name]) for name in ("estimate", "lower", "upper")]
+            marker = ""
+        else:
+            own = own[own["size"].isin(sizes)]
+            x = own["size"].map(place).to_numpy(float)
+            bounds = [own[name].to_numpy(float) for name in ("estimate", "lower", "upper")]
+            marker = look.marker
+        axis.fill_between(x, bounds[1], bounds[2], color=look.colour, alpha=0.12, lw=0)
+        axis.plot(
+            x,
+            bounds[0],
+            color=look.colour,
+            marker=marker,
+            ms=4,
+            lw=1.5,
+            ls="-" if marker else LEVEL,
+        )
+    axis.axhline(0.5, color=MUTED, lw=0.6)
+
+
+def _caption(
+    cells: pd.DataFrame, study: Study, source: str, target: str, sizes: list[str]
+) -> Caption:
+    where = direction_label(source, target)
+    text = (
+        f"AUROC on {target} against the number of labelled encounters that {target} itself could "
+        f"contribute, validation included; bands are {level(study)} intervals. Black is a model "
+        f"that never saw {source}: a coloured line above it is what transfer adds, and where it "
+        "catches up, own data suffice. The dashed line is the source model used unchanged."
+    )
+    alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
+    local = [name for name, strategy in study.strategies.items() if strategy.kind == "local"]
+    own = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    other = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    if own["estimate"].notna().any() and other["estimate"].notna().any():
+        alt += (
+            f"; with {sizes[0]} labels the best target-only model reaches "
+            f"{own['estimate'].max():.3f} and the best model that uses the source "
+            f"{other['estimate'].max():.3f}"
+        )
+    return Caption(
+        f"learning-curve_{source}-to-{target}",
+        "learning curves",
+        f"Learning curves, {where}",
+        text,
+        alt + ".",
+    )

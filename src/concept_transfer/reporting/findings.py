@@ -1,0 +1,205 @@
+"""What the report says first: the best models, and the study's questions with their answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from concept_transfer.reporting.cells import (
+    arrange,
+    direction_label,
+    directions,
+    highest,
+    in_direction,
+    records,
+    row_label,
+    size_label,
+)
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import Table, interval, intervals
+from concept_transfer.reporting.methods import listing
+from concept_transfer.study import Study
+
+WORSE = "worse"
+OPENINGS = {"Yes.": "A simple model wins.", "Sometimes.": "A simple model sometimes wins."}
+SHORT = 260  # characters
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question, what answers it in a line or two, and the rest of the answer."""
+
+    question: str
+    short: str
+    rest: str
+
+
+def lead(evidence: Evidence) -> Finding:
+    """The report's first sentences: that a simple model wins, if it does, else what is best."""
+    best = best_models(evidence)
+    simple = next((a for a in evidence.answers if a["name"] == "simple"), None)
+    if simple is None or not simple_model_wins(evidence):
+        return Finding("", best, "")
+    opening, _, details = simple["answer"].partition(" ")
+    short, rest = shorten(f"{OPENINGS.get(opening, opening)} {details}")
+    return Finding(simple["question"], short, f"{rest} {best}".strip())
+
+
+def findings(evidence: Evidence) -> list[Finding]:
+    """The questions of the study and their answers, without the one that already leads."""
+    leading = lead(evidence).question
+    return [
+        Finding(answer["question"], *shorten(answer["answer"]))
+        for answer in evidence.answers
+        if answer["question"] != leading
+    ]
+
+
+def shorten(answer: str) -> tuple[str, str]:
+    """The first sentences of an answer, as many as fit in a few lines, and the others.
+
+    >>> shorten("No. The network wins.")
+    ('No. The network wins.', '')
+    """
+    sentences = re.split(r"(?<=[.!?]) (?=[^\W\d])", answer)
+    fitting = 1
+    while fitting < len(sentences) and len(" ".join(sentences[: fitting + 1])) <= SHORT:
+        fitting += 1
+    return " ".join(sentences[:fitting]), " ".join(sentences[fitting:])
+
+
+def simple_model_wins(evidence: Evidence) -> bool:
+    """Whether the network is significantly worse than a simple model in any mean comparison."""
+    rows: list[dict[str, Any]] = next(
+        (a["rows"] for a in evidence.answers if a["name"] == "simple"), []
+    )
+    return any(row["verdict"] == WORSE for row in rows)
+
+
+def best_models(evidence: Evidence) -> str:
+    """Which models had the highest AUROC, with intervals, direction by direction or in sum."""
+    bests = _bests(evidence)
+    if bests.empty:
+        return (
+            "No model could be ranked: every target has too few positive test encounters for a "
+            "conclusion."
+        )
+    if len(bests) > 2:
+        groups = bests["group"].value_counts()
+        shares = [
+            f"{words} in {groups[group]}"
+            for group, words in (
+                ("pretrained", "a pretrained embedding"),
+                ("control", "a control without meaning"),
+                ("simple model", "a simple model"),
+            )
+            if group in groups
+        ]
+        low, high = bests["estimate"].min(), bests["estimate"].max()
+        return (
+            f"Over {len(bests)} directions the highest AUROC lies between {low:.3f} and "
+            f"{high:.3f}; it belongs to {', to '.join(shares)} of them."
+        )
+    return " ".join(_best_sentence(evidence, best) for best in records(bests))
+
+
+def _best_sentence(evidence: Evidence, best: dict[str, Any]) -> str:
+    cells = _eligible(evidence, best["from"], best["target"])
+    others = []
+    for group, words in (("simple model", "simple model"), ("control", "control without meaning")):
+        rivals = cells[cells["group"] == group]
+        if group != best["group"] and not rivals.empty:
+            others.append(f"the best {words} {_bounds(highest(rivals))}")
+    against = f"; {listing(others)}" if others else ""
+    return (
+        f"{direction_label(best['from'], best['target'])}: "
+        f"{model_words(best, evidence.study)} has the highest AUROC, {_bounds(best)}{against}."
+    )
+
+
+def _bounds(cell: Any) -> str:
+    return interval(cell["estimate"], cell["lower"], cell["upper"])
+
+
+def glance(evidence: Evidence) -> Table:
+    """One row a direction: the best model of any kind, the best simple one, the best local one."""
+    study = evidence.study
+    rows: list[dict[str, Any]] = []
+    for source, target in directions(study, evidence.estimates):
+        cells = _eligible(evidence, source, target)
+        kinds = cells["strategy"].map(lambda name: study.strategies[name].kind)
+        row: dict[str, Any] = {"source": source, "target": target}
+        for name, chosen in (
+            ("best", cells),
+            ("best_simple", cells[cells["group"] == "simple model"]),
+            ("best_control", cells[cells["group"] == "control"]),
+            ("best_target_only", cells[kinds == "local"]),
+        ):
+            if chosen.empty:
+                continue
+            top = highest(chosen)
+            row |= {
+                name: top["estimate"],
+                f"{name}_lower": top["lower"],
+                f"{name}_upper": top["upper"],
+                f"{name}_model": model_words(top, study),
+            }
+        rows.append(row)
+    raw = pd.DataFrame(rows)
+    shown = pd.DataFrame(
+        {"Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]}
+    )
+    for name, words in (
+        ("best", "Highest AUROC"),
+        ("best_simple", "Best simple model"),
+        ("best_control", "Best control without meaning"),
+        ("best_target_only", "Best with target data only"),
+    ):
+        if name in raw:
+            shown[words] = [
+                f"{bounds}, {model}" if isinstance(model, str) else "too few positives"
+                for bounds, model in zip(
+                    intervals(raw, (name, f"{name}_lower", f"{name}_upper")),
+                    raw[f"{name}_model"],
+                    strict=True,
+                )
+            ]
+    return Table(
+        "glance",
+        "findings",
+        "At a glance",
+        "The highest AUROC of each direction, found in hindsight and therefore somewhat "
+        "optimistic, beside the best simple model, the best control whose vectors carry no meaning "
+        "and the best model that saw no other site. Whether two of them differ is a question for "
+        "the paired comparisons.",
+        raw,
+        shown,
+    )
+
+
+def model_words(cell: dict[str, Any], study: Study) -> str:
+    """A cell without its sites: ``minilm, full, 50 labels``."""
+    model = row_label(str(cell["embedding"]), str(cell["classifier"]))
+    size = f", {size_label(str(cell['size']))}" if cell["size"] != "0" else ""
+    return f"{model}, {cell['strategy']}{size}"
+
+
+def _bests(evidence: Evidence) -> pd.DataFrame:
+    """The cell with the highest AUROC of every direction, flagged cells left out."""
+    rows: list[dict[str, Any]] = []
+    for source, target in directions(evidence.study, evidence.estimates):
+        cells = _eligible(evidence, source, target)
+        if not cells.empty:
+            rows.append({**highest(cells), "from": source})
+    return pd.DataFrame(rows)
+
+
+def _eligible(evidence: Evidence, source: str, target: str) -> pd.DataFrame:
+    estimates = evidence.estimates
+    auroc = estimates[
+        (estimates["metric"] == "auroc") & (estimates["flag"] == "") & estimates["estimate"].notna()
+    ]
+    return arrange(in_direction(auroc, source, target), evidence.study)

@@ -1,0 +1,160 @@
+"""One table in three text formats, and the numbers in its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+NOT_ESTIMABLE = "not estimable"
+LONG = 35
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "[": r"{[}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "→": r"$\rightarrow$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "–": "--",
+    "\u00a0": "~",
+}
+MARKDOWN = {"\\": "\\\\", "|": "\\|", "\n": " ", "<": "&lt;", "_": "\\_", "*": "\\*"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: file stem, title, caption, unrounded numbers, and the text that readers see.
+
+    ``section`` is the part of the report that shows it.
+    """
+
+    stem: str
+    section: str
+    title: str
+    caption: str
+    raw: pd.DataFrame
+    shown: pd.DataFrame
+
+    def rows(self) -> list[list[str]]:
+        """The text of all rows, without the header."""
+        return [[str(cell) for cell in row] for row in self.shown.itertuples(index=False)]
+
+
+def write_table(table: Table, folder: Path) -> list[Path]:
+    """Write ``<stem>.csv`` (unrounded), ``.md`` and ``.tex`` (booktabs); returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{table.stem}{suffix}" for suffix in (".csv", ".md", ".tex")]
+    paths[0].write_text(csv(table), encoding="utf-8")
+    paths[1].write_text(markdown(table), encoding="utf-8")
+    paths[2].write_text(latex(table), encoding="utf-8")
+    return paths
+
+
+def csv(table: Table) -> str:
+    """The unrounded numbers as comma-separated text."""
+    return table.raw.to_csv(index=False, lineterminator="\n")
+
+
+def markdown(table: Table) -> str:
+    """A Markdown table under its title, its caption below."""
+    rows = [list(table.shown.columns), *table.rows()]
+    lines = ["| " + " | ".join(_escape(cell, MARKDOWN) for cell in row) + " |" for row in rows]
+    lines.insert(1, "|" + " --- |" * table.shown.shape[1])
+    return f"## {table.title}\n\n" + "\n".join(lines) + f"\n\n{table.caption}\n"
+
+
+def latex(table: Table) -> str:
+    """A LaTeX table with booktabs rules; beyond one page's rows a ``longtable``.
+
+    Needs the packages booktabs and, for long tables, longtable.
+    """
+    head = [_latex_row(list(table.shown.columns)), r"\midrule"]
+    body = [_latex_row(row) for row in table.rows()]
+    caption = rf"\caption{{{_escape(table.caption, LATEX)}}}\label{{tab:{table.stem}}}"
+    columns = "l" * table.shown.shape[1]
+    if len(body) > LONG:
+        lines = [
+            rf"\begin{{longtable}}{{{columns}}}",
+            caption + r" \\",
+            r"\toprule",
+            *head,
+            r"\endhead",
+            *body,
+            r"\bottomrule",
+            r"\end{longtable}",
+        ]
+    else:
+        lines = [
+            r"\begin{table}",
+            r"\centering\small",
+            caption,
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            *head,
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def number(value: object, digits: int = 3) -> str:
+    """A number as readers see it; text passes, missing becomes an empty string.
+
+    >>> number(-0.01234), number("<11"), number(float("nan")), number(1200)
+    ('−0.012', '<11', '', '1,200')
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return ""
+    if float(value).is_integer() and not isinstance(value, float):  # type: ignore[arg-type]
+        return f"{int(value):,}".replace("-", "−")  # type: ignore[call-overload]
+    text = f"{float(value):.{digits}f}"  # type: ignore[arg-type]
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
+
+
+def interval(estimate: float, lower: float, upper: float, digits: int = 3) -> str:
+    """``estimate [lower, upper]``; says so where there is no estimate."""
+    if pd.isna(estimate):
+        return NOT_ESTIMABLE
+    if pd.isna(lower) or pd.isna(upper):
+        return number(estimate, digits)
+    return f"{number(estimate, digits)} [{number(lower, digits)}, {number(upper, digits)}]"
+
+
+def p_value(value: float) -> str:
+    """A p-value to three decimals, ``<0.001`` below them, empty where there is none."""
+    if pd.isna(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def intervals(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Text of ``columns`` (estimate, lower, upper), one entry a row."""
+    return [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
+
+
+def _latex_row(cells: list[str]) -> str:
+    return " & ".join(_escape(cell, LATEX) for cell in cells) + r" \\"
+
+
+def _escape(text: str, replacements: dict[str, str]) -> str:
+    return "".join(replacements.get(character, character) for character in text)

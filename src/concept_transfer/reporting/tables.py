@@ -1,0 +1,276 @@
+"""The tables of the report. Small counts of patients are suppressed in the CSV files too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from concept_transfer.reporting.cells import (
+    CLASSIFIER_LABELS,
+    arrange,
+    direction_label,
+    group_of,
+    row_label,
+)
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import (
+    NOT_ESTIMABLE,
+    Table,
+    interval,
+    intervals,
+    number,
+    p_value,
+)
+from concept_transfer.reporting.suppression import suppress
+from concept_transfer.study import Study
+
+BOUNDS = ("lower", "upper")
+HEADINGS = {
+    "p": "p",
+    "p_holm": "p (Holm)",
+    "p_equivalence": "p (equivalence)",
+    "a": "A",
+    "b": "B",
+    "difference": "A − B, AUROC",
+    "verdict": "A is",
+}
+
+
+def study_tables(evidence: Evidence) -> Iterator[Table]:
+    """Every table that the evidence allows, in the order of the report."""
+    study = evidence.study
+    yield cell_table(evidence.estimates, study)
+    if not evidence.comparisons.empty:
+        yield comparison_table(evidence.comparisons, study)
+    if evidence.reports:
+        yield site_table(evidence.reports, study)
+    yield embedding_table(evidence.cards, study)
+    for answer in evidence.answers:
+        if answer["rows"]:
+            yield generic_table(
+                f"answer_{answer['name']}",
+                "answers",
+                answer["question"],
+                answer["answer"],
+                pd.DataFrame(answer["rows"]),
+                study,
+            )
+
+
+def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
+    """The study in one table: a row a cell, in the order of the config."""
+    keys = ["target", "source", "embedding", "classifier", "strategy", "size"]
+    shared = ["encounters", "positives", "replicates", "not_estimable", "flag"]
+    tidy = arrange(estimates, study)
+    wide = tidy.loc[tidy["metric"] == "auroc", [*keys, "replicate_sd", *shared]]
+    for metric in ("auroc", "auprc", "brier"):
+        names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
+        if metric == "auprc":
+            names["no_skill"] = "auprc_no_skill"
+        part = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
+        wide = wide.merge(part, on=keys, how="left")
+    raw = suppress(
+        wide.rename(columns={"replicate_sd": "auroc_replicate_sd"}),
+        "positives",
+        study.evaluation.small_cells,
+        of="encounters",
+        revealing=("auprc_no_skill",),
+    )
+    level = f"{100 * study.evaluation.confidence:g}% CI"
+    failed = raw["not_estimable"].map(lambda n: f"{n} replicates {NOT_ESTIMABLE}" if n else "")
+    shown = pd.DataFrame(
+        {
+            "Target": raw["target"],
+            "Source": raw["source"].replace("", "–"),
+            "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
+            "Strategy": raw["strategy"],
+            "Labels": raw["size"],
+            f"AUROC [{level}]": intervals(raw, ("auroc", "auroc_lower", "auroc_upper")),
+            "Replicate SD": raw["auroc_replicate_sd"].map(number),
+            f"AUPRC [{level}]": intervals(raw, ("auprc", "auprc_lower", "auprc_upper")),
+            "No-skill AUPRC": raw["auprc_no_skill"].map(number),
+            f"Brier [{level}]": intervals(raw, ("brier", "brier_lower", "brier_upper")),
+            "Positives": raw["positives"].map(number),
+            "Note": [
+                "; ".join(filter(None, notes)) for notes in zip(raw["flag"], failed, strict=True)
+            ],
+        }
+    )
+    return Table(
+        "cells",
+        "intervals",
+        "All models",
+        "Performance on the test encounters of each target. Estimates are means over replicates; "
+        "brackets hold intervals over resampled clusters and replicates; the replicate SD is the "
+        "spread of AUROC between training runs alone. A model without skill has AUROC 0.5 and the "
+        "AUPRC of the column beside it. Labels counts the labelled encounters of the target that a "
+        "model could use; the direct strategy uses none.",
+        raw,
+        shown,
+    )
+
+
+def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
+    """The paired comparisons: AUROC tested, the differences in the other metrics beside it."""
+    keys = ["family", "target", "source", "embedding", "classifier", "strategy", "size", "a", "b"]
+    auroc = comparisons[comparisons["metric"] == "auroc"].drop(columns="metric")
+    others = comparisons[comparisons["metric"] != "auroc"].pivot_table(
+        index=keys, columns="metric", values="difference", sort=False
+    )
+    others.columns = [f"{metric}_difference" for metric in others.columns]
+    raw = auroc.merge(others.reset_index(), on=keys, how="left")
+    level = f"{100 * study.evaluation.confidence:g}% CI"
+    shown = pd.DataFrame(
+        {
+            "Family": raw["family"],
+            "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
+            "Model": [
+                row_label(*names) if names[0] else "–"
+                for names in raw[["embedding", "classifier"]].to_numpy()
+            ],
+            "Strategy": raw["strategy"].replace("", "–"),
+            "Labels": raw["size"].replace("", "–"),
+            "A": raw["a"].map(side_label),
+            "B": raw["b"].map(side_label),
+            f"A − B, AUROC [{level}]": intervals(raw, ("difference", *BOUNDS)),
+            "p (Holm)": raw["p_holm"].map(p_value),
+            "A is": raw["verdict"],
+        }
+    )
+    return Table(
+        "comparisons",
+        "comparisons",
+        "Paired comparisons",
+        "Both models were evaluated on the same test encounters and replicates. P-values are "
+        "adjusted by Holm's method within each family; 'better' and 'worse' are said only where "
+        "the adjusted test rejects equality. Underpowered comparisons were not tested.",
+        raw,
+        shown,
+    )
+
+
+def side_label(label: str) -> str:
+    """One side of a comparison in words: ``none logistic`` is logistic regression."""
+    embedding, _, classifier = label.partition(" ")
+    if embedding == "none":
+        return CLASSIFIER_LABELS.get(classifier, classifier)
+    return f"{embedding}, concept CNN" if classifier == "cnn" else label
+
+
+def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
+    """What each site brought: rows read and dropped, encounters, positives, unmapped codes."""
+    frame = pd.DataFrame(
+        {
+            "site": site,
+            "rows_read": reports[site]["rows_read"],
+            "dropped": sum(reports[site]["dropped"].values()),
+            "encounters": reports[site]["encounters"],
+            "positives": reports[site]["positives"],
+            "prevalence": reports[site]["prevalence"],
+            "unmapped_codes": len(reports[site]["unmapped"]),
+        }
+        for site in study.sites
+        if site in reports
+    )
+    threshold = study.evaluation.small_cells
+    raw = suppress(frame, "positives", threshold, of="encounters", revealing=("prevalence",))
+    raw = suppress(raw, "dropped", threshold, revealing=("rows_read",))
+    shown = pd.DataFrame(
+        {
+            "Site": raw["site"],
+            "Rows read": raw["rows_read"].map(number),
+            "Left out": raw["dropped"].map(number),
+            "Encounters": raw["encounters"].map(number),
+            f"With {study.task.label}": raw["positives"].map(number),
+            "Prevalence": raw["prevalence"].map(number),
+            "Codes without a concept": raw["unmapped_codes"].map(number),
+        }
+    )
+    return Table(
+        "sites",
+        "data",
+        "Sites",
+        "Encounters as read, before any split. Codes of a site that no concept of the vocabulary "
+        "takes are counted here and not used.",
+        raw,
+        shown,
+    )
+
+
+def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
+    """The embeddings of the study with their width and the lengths of their rows."""
+    rows = []
+    for name, embedding in study.embeddings.items():
+        card = cards.get(name, {})
+        norms = card.get("norms", {})
+        rows.append(
+            {
+                "embedding": name,
+                "role": group_of(study, name),
+                "provider": embedding.provider,
+                "model": card.get("model") or "",
+                "revision": card.get("revision") or "",
+                "scale": str(card.get("scale", "")),
+                "width": card.get("width"),
+                **{f"norm_{key}": norms.get(key) for key in ("min", "median", "max")},
+            }
+        )
+    raw = pd.DataFrame(rows)
+    shown = pd.DataFrame(
+        {
+            "Embedding": raw["embedding"],
+            "Role": raw["role"],
+            "Provider": raw["provider"],
+            "Model": raw["model"],
+            "Scale": raw["scale"],
+            "Width": [number(None if pd.isna(w) else int(w)) for w in raw["width"]],
+            "Row norm, median [range]": [
+                "" if pd.isna(median) else interval(median, low, high, 2)
+                for median, low, high in zip(
+                    raw["norm_median"], raw["norm_min"], raw["norm_max"], strict=True
+                )
+            ],
+        }
+    )
+    return Table(
+        "embeddings",
+        "data",
+        "Embeddings",
+        "Row norms matter: the same learning rate moves long vectors faster than short ones, so "
+        "embeddings are comparable only at a common scale.",
+        raw,
+        shown,
+    )
+
+
+def generic_table(
+    stem: str, section: str, title: str, caption: str, frame: pd.DataFrame, study: Study
+) -> Table:
+    """Any tidy frame as a table.
+
+    A number followed by the columns ``lower`` and ``upper`` (or ``<name>_lower``,
+    ``<name>_upper``) is shown with its interval; small ``positives`` are suppressed.
+    """
+    raw = frame.reset_index(drop=True)
+    if "positives" in raw and "encounters" in raw:
+        revealing = tuple(name for name in raw.columns if "prevalence" in name)
+        threshold = study.evaluation.small_cells
+        raw = suppress(raw, "positives", threshold, of="encounters", revealing=revealing)
+    names = list(raw.columns)
+    level = f"{100 * study.evaluation.confidence:g}% CI"
+    shown: dict[str, list[str]] = {}
+    for index, name in enumerate(names):
+        following = tuple(names[index + 1 : index + 3])
+        words = HEADINGS.get(name) or name.replace("_", " ").capitalize().replace("auroc", "AUROC")
+        if following in (BOUNDS, (f"{name}_lower", f"{name}_upper")):
+            shown[f"{words} [{level}]"] = intervals(raw, (name, *following))
+        elif name.rpartition("_")[2] not in BOUNDS:
+            convert = p_value if words.startswith("p") else _text
+            shown[words] = [convert(value) for value in raw[name]]
+    return Table(stem, section, title, caption, raw, pd.DataFrame(shown))
+
+
+def _text(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else number(value)

@@ -1,0 +1,158 @@
+"""Write config/schema.json and the reference in config/README.md from the config models.
+
+``python -m concept_transfer.schema``, run in the repository, brings both up to date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from concept_transfer.study import STRATEGIES, Section, Study, Training
+
+BEGIN = "<!-- reference: written by python -m concept_transfer.schema -->"
+END = "<!-- end of reference -->"
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of a study's config as its author writes it: with every short form."""
+    schema = Study.model_json_schema()
+    definitions = schema["$defs"]
+    definitions["Training"].pop("required")
+    definitions["Strategy"].pop("required")
+    properties = schema["properties"]
+
+    strategies = properties["strategies"]
+    own = {key: strategies.pop(key) for key in ("type", "additionalProperties")}
+    own["additionalProperties"] = {"anyOf": [own["additionalProperties"], {"type": "null"}]}
+    names = {"type": "array", "items": {"enum": list(STRATEGIES)}}
+    strategies["anyOf"] = [names, own]
+
+    embeddings = properties["embeddings"]
+    entry = {"type": "object", "required": ["catalogue"], "not": {"required": ["provider"]}}
+    embeddings["additionalProperties"] = {
+        "anyOf": [embeddings["additionalProperties"], entry, {"type": "null"}]
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def reference() -> str:
+    """Markdown tables of every key: what it accepts, its default and its meaning."""
+    schema = Study.model_json_schema()
+    properties = {name: part["properties"] for name, part in schema["$defs"].items()}
+    properties["Study"] = schema["properties"]
+    blocks = []
+    for path, model in _sections("", Study, seen=set()):
+        kind = _kind(model)
+        title = " with ".join(f"`{part}`" for part in (path, kind and ": ".join(kind)) if part)
+        lines = [f"### {title or 'Top level'}", ""]
+        if model is not Study:
+            lines += [(model.__doc__ or "").split("\n\n")[0].strip(), ""]
+        lines += ["| key | accepts | default | meaning |", "|---|---|---|---|"]
+        for name, field in model.model_fields.items():
+            if kind and name == kind[0]:
+                continue
+            accepts = _accepts(properties[model.__name__][name])
+            lines.append(
+                f"| `{name}` | {accepts} | {_default(model, name)} | {field.description} |"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _sections(
+    path: str, model: type[Section], seen: set[type[Section]]
+) -> Iterator[tuple[str, type[Section]]]:
+    """The model and all models below it, each once, with the place in the config."""
+    if model in seen:
+        return
+    seen.add(model)
+    yield path, model
+    for name, field in model.model_fields.items():
+        for suffix, part in _parts(field.annotation):
+            yield from _sections(f"{path}.{name}{suffix}".lstrip("."), part, seen)
+
+
+def _parts(annotation: Any) -> Iterator[tuple[str, type[Section]]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield "", annotation
+    elif get_origin(annotation) is dict:
+        for suffix, part in _parts(get_args(annotation)[1]):
+            yield f".<name>{suffix}", part
+    else:
+        for argument in get_args(annotation):
+            yield from _parts(argument)
+
+
+def _kind(model: type[Section]) -> tuple[str, str] | None:
+    """The key whose fixed value tells alternatives at one place apart (adapter, provider)."""
+    for name, field in model.model_fields.items():
+        values = get_args(field.annotation)
+        if get_origin(field.annotation) is Literal and len(values) == 1:
+            return name, values[0]
+    return None
+
+
+def _accepts(schema: dict[str, Any]) -> str:
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return " or ".join(dict.fromkeys(_accepts(option) for option in schema[union]))
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "$ref" in schema:
+        return "section below"
+    if "prefixItems" in schema:
+        return f"[{', '.join(_accepts(item) for item in schema['prefixItems'])}]"
+    if schema["type"] == "array":
+        return f"list of {_accepts(schema['items'])}"
+    if schema["type"] == "object":
+        return f"name: {_accepts(schema['additionalProperties'])}"
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema)
+    words = {"string": "text", "integer": "whole number", "boolean": "true, false"}
+    kind = schema.get("format") or words.get(schema["type"], schema["type"])
+    return f"{kind} {limits}".strip()
+
+
+def _default(model: type[Section], name: str) -> str:
+    if model is Training:
+        usual, paper = (
+            getattr(Training.model_validate({"protocol": protocol}), name)
+            for protocol in ("early_stopping", "gao2024")
+        )
+        different = usual != paper and name != "protocol"
+        return _shown(usual) + (f" (gao2024: {_shown(paper)})" if different else "")
+    field = model.model_fields[name]
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, Section):
+        return "its defaults"
+    return _shown(list(value) if name == "strategies" else value)
+
+
+def _shown(value: Any) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def updated(readme: str) -> str:
+    """The text with a fresh reference between its markers."""
+    before, rest = readme.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
+
+
+def write(folder: Path) -> None:
+    """Bring schema.json and README.md of a config folder up to date."""
+    schema = json.dumps(study_schema(), indent=2, ensure_ascii=False)
+    (folder / "schema.json").write_text(f"{schema}\n", encoding="utf-8")
+    readme = folder / "README.md"
+    readme.write_text(updated(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path("config"))

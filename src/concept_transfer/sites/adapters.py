@@ -1,0 +1,36 @@
+"""Adapters by name, imported when they are needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.study import Site, Task
+
+ADAPTERS = ("simulated", "tabular", "nhamcs")
+
+
+def read_site(
+    site: Site, vocabulary: Vocabulary, task: Task, root: Path
+) -> tuple[Encounters, dict[str, Any]]:
+    """Encounters and ingest report of a site, by the adapter its config names.
+
+    Paths of the config are relative to `root`. Raises StudyError.
+    """
+    result: tuple[Encounters, dict[str, Any]] = _function(site, "read")(
+        site, vocabulary, task, root
+    )
+    return result
+
+
+def check_site(site: Site, vocabulary: Vocabulary, root: Path) -> None:
+    """Check what can be known of a site without reading its rows (StudyError)."""
+    _function(site, "check")(site, vocabulary, root)
+
+
+def _function(site: Site, what: str) -> Any:
+    module = import_module(f"concept_transfer.sites.{site.adapter}")
+    return getattr(module, f"{what}_{site.adapter}")

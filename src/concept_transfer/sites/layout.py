@@ -1,0 +1,119 @@
+"""What the headers of a tabular site say, before any row is read."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.sites.encounters import PARTITIONS
+from concept_transfer.sites.files import header
+from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
+from concept_transfer.study import TabularSite, resolve
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a site; `name` starts the ids of encounters without an id column."""
+
+    partition: str | None
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of a site, the columns that hold each concept (vocabulary order), and the rest."""
+
+    files: list[TableFile]
+    concept_columns: dict[str, list[str]]
+    unmapped: list[str]
+
+
+def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
+    """Find and check files, headers, crosswalk and spellings of a tabular site.
+
+    Raises StudyError naming the file and the column, concept or key that is wrong.
+    """
+    files = _files(site, root)
+    columns = header(files[0].path)
+    for file in files[1:]:
+        different = set(columns) ^ set(header(file.path))
+        if different:
+            raise StudyError(
+                f"{file.path} and {files[0].path} differ in the column(s) {choices(different)}; "
+                "all files of a site need the same columns"
+            )
+    roles = {
+        key: getattr(site, key) for key in ("encounter", "patient", "cluster", "time", "partition")
+    }
+    for key, column in {"label.column": site.label.column, **roles}.items():
+        if column is not None and column not in columns:
+            raise StudyError(
+                f"{files[0].path} has no column '{column}', which '{key}' names; it has "
+                f"{_some(columns)}"
+            )
+    concepts_of = _crosswalk(site, vocabulary, root)
+    taken = {site.label.column, *roles.values(), *site.ignore_columns}
+    findings = [name for name in columns if name not in taken]
+    found: dict[str, list[str]] = {}
+    for name in findings:
+        for concept in concepts_of.get(name, []):
+            found.setdefault(concept, []).append(name)
+    if not found:
+        source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
+        raise StudyError(
+            f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
+            f"the {source} has {_some(list(concepts_of))}"
+        )
+    for concept in site.concept_spelling:
+        vocabulary.require(concept, "concept_spelling")
+    concept_columns = {c: found[c] for c in vocabulary.concept_states if c in found}
+    for concept in concept_columns:
+        spelling_of_concept(site, vocabulary, concept)
+    spelling_of_label(site)
+    return Layout(files, concept_columns, [name for name in findings if name not in concepts_of])
+
+
+def _files(site: TabularSite, root: Path) -> list[TableFile]:
+    listed: list[tuple[str | None, str]] = [(None, site.path)] if site.path else []
+    for partition in PARTITIONS:
+        listed += [(partition, path) for path in getattr(site, partition)]
+    paths = [resolve(path, root) for _, path in listed]
+    stems = [path.stem for path in paths]
+    names = stems if len(set(stems)) == len(stems) else [path for _, path in listed]
+    return [
+        TableFile(partition, name, path)
+        for (partition, _), name, path in zip(listed, names, paths, strict=True)
+    ]
+
+
+def _crosswalk(site: TabularSite, vocabulary: Vocabulary, root: Path) -> dict[str, list[str]]:
+    """Column name -> the concepts it holds."""
+    if site.crosswalk is None:
+        return {concept: [concept] for concept in vocabulary.concept_states}
+    path = resolve(site.crosswalk, root)
+    if not path.is_file():
+        raise StudyError(
+            f"crosswalk {path} does not exist; it is a TSV with the columns site_code and concept"
+        )
+    concepts_of: dict[str, list[str]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t")
+        columns = rows.fieldnames or []
+        if not {"site_code", "concept"} <= set(columns):
+            raise StudyError(
+                f"crosswalk {path} has the column(s) {', '.join(columns)}; it needs site_code and "
+                "concept, separated by a tab"
+            )
+        for row in rows:
+            code, concept = ((row[column] or "").strip() for column in ("site_code", "concept"))
+            vocabulary.require(concept, f"crosswalk {path}, line {rows.line_num}")
+            concepts_of.setdefault(code, []).append(concept)
+    return concepts_of
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

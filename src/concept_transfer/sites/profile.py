@@ -1,0 +1,80 @@
+"""What a site holds, part by part: for the check before a study and for its report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.splits import Split
+
+_BLOCK = 100_000
+
+
+def site_profile(
+    encounters: Encounters, split: Split, vocabulary: Vocabulary
+) -> list[dict[str, Any]]:
+    """One row a part of the site: all, training and validation (as a source), test by fold.
+
+    Keys: part, encounters, positives, prevalence, clusters, findings (mean number an encounter),
+    first, last (day, ISO; None without time), and `recorded <category>`: the share of a
+    category's concepts with a token at an encounter, on average.
+    """
+    training, validation = split.source_parts()
+    parts = {"all": np.arange(len(split)), "training": training, "validation": validation}
+    for fold in split.folds:
+        name = "test" if len(split.folds) == 1 else f"test fold {fold}"
+        parts[name] = split.parts(fold)[2]
+    categories = list(dict.fromkeys(vocabulary.categories))
+    counts = _counts(encounters, vocabulary, categories)
+    concepts = np.array([_concepts(vocabulary, category) for category in categories])
+    rows = []
+    for part, index in parts.items():
+        size = len(index)
+        positives = int(split.label[index].sum())
+        recorded = counts[index].sum(axis=0) / max(size, 1)
+        times = encounters.table.column("time").take(index)
+        days = pc.min_max(times).as_py()
+        rows.append(
+            {
+                "part": part,
+                "encounters": size,
+                "positives": positives,
+                "prevalence": positives / size if size else None,
+                "clusters": len(pc.unique(split.table.column("cluster").take(index))),
+                "findings": float(recorded.sum()),
+                "first": days["min"] and days["min"].isoformat(),
+                "last": days["max"] and days["max"].isoformat(),
+            }
+            | {
+                f"recorded {category}": float(share)
+                for category, share in zip(categories, recorded / concepts, strict=True)
+            }
+        )
+    return rows
+
+
+def _concepts(vocabulary: Vocabulary, category: str) -> int:
+    pairs = zip(vocabulary.concepts, vocabulary.categories, strict=True)
+    return len({concept for concept, its in pairs if its == category})
+
+
+def _counts(
+    encounters: Encounters, vocabulary: Vocabulary, categories: list[str]
+) -> NDArray[np.int32]:
+    """Tokens of every encounter in every category, int32 [n, categories]."""
+    category_of = np.array([categories.index(category) for category in vocabulary.categories])
+    offsets = encounters.offsets
+    blocks = []
+    for start in range(0, len(encounters), _BLOCK):
+        stop = min(start + _BLOCK, len(encounters))
+        rows = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
+        category = category_of[encounters.tokens[offsets[start] : offsets[stop]]]
+        cell = rows * len(categories) + category
+        count = np.bincount(cell, minlength=(stop - start) * len(categories))
+        blocks.append(count.reshape(-1, len(categories)).astype(np.int32))
+    return np.concatenate(blocks)

@@ -1,0 +1,33 @@
+"""What happened to a site's rows on the way in, for `report.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from concept_transfer.sites.encounters import Encounters
+
+
+def ingest_report(
+    encounters: Encounters,
+    rows_read: int,
+    dropped: Mapping[str, int],
+    unmapped: Mapping[str, int],
+    not_recorded: Mapping[str, int],
+) -> dict[str, Any]:
+    """Counts of rows and findings.
+
+    `dropped`: reason -> rows; `unmapped`: site code -> recorded values that no concept takes;
+    `not_recorded`: concept -> encounters without a recorded state (all of them where the site
+    has no such field).
+    """
+    positives = int(encounters.labels.sum())
+    return {
+        "rows_read": rows_read,
+        "dropped": {reason: int(count) for reason, count in dropped.items() if count},
+        "encounters": len(encounters),
+        "positives": positives,
+        "prevalence": positives / len(encounters) if len(encounters) else None,
+        "unmapped": {code: int(count) for code, count in unmapped.items()},
+        "not_recorded": {concept: int(count) for concept, count in not_recorded.items() if count},
+    }

@@ -1,0 +1,130 @@
+"""Encounters sampled from a county's network (see networks)."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.network_files import read_network
+from concept_transfer.sites.networks import Network, Sample, disease_index, sample
+from concept_transfer.sites.report import ingest_report
+from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
+from concept_transfer.study import SimulatedSite, Task, resolve
+
+FIRST_DAY, LAST_DAY = datetime.date(2021, 7, 1), datetime.date(2025, 6, 30)
+MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
+_ENCOUNTERS_AT_ONCE = 100_000
+
+
+def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> None:
+    """Check that the network is valid and that the vocabulary has all its tokens (StudyError)."""
+    _checked_network(site, vocabulary, root)
+
+
+def read_simulated(
+    site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path
+) -> tuple[Encounters, dict[str, Any]]:
+    """Sample the site's encounters, in order of time; the label is the disease of that name.
+
+    The same site gives the same encounters on every machine.
+    """
+    network = _checked_network(site, vocabulary, root)
+    positive = disease_index(network, task.label)
+    drawn = sample(network, site.encounters, site.seed)
+    days = _days(network, drawn.season, site.seed)
+    order = np.argsort(days, kind="stable")
+    label = (drawn.disease[order] == positive).astype(np.int8)
+    patient = _ids("P", drawn.patient[order])
+    table = encounter_table(
+        encounter=_ids("E", np.arange(site.encounters)),
+        patient=patient,
+        cluster=patient,
+        label=label,
+        time=days[order],
+    )
+    offsets, tokens = _rows(network, drawn, order, vocabulary, task)
+    encounters = Encounters(table, offsets, tokens)
+    return encounters, ingest_report(
+        encounters,
+        rows_read=site.encounters,
+        dropped={},
+        unmapped={},
+        not_recorded=_not_recorded(network, drawn),
+    )
+
+
+def _checked_network(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> Network:
+    path = resolve(site.network, root)
+    network = read_network(path)
+    unknown = [season for season in network.seasons if season not in MONTHS]
+    if unknown:
+        raise StudyError(
+            f"network {path}: season '{unknown[0]}' has no months; accepted are {', '.join(MONTHS)}"
+        )
+    for finding in network.findings:
+        for concept, state in finding.tokens:
+            try:
+                vocabulary.token(concept, state)
+            except StudyError as error:
+                raise StudyError(f"network {path}: {error}") from None
+    return network
+
+
+def _days(network: Network, season: NDArray[np.int64], seed: int) -> NDArray[np.datetime64]:
+    """A day of each encounter's season, uniform over the simulated years."""
+    rng = np.random.default_rng([seed, 1])
+    calendar = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
+    month = calendar.astype("datetime64[M]").astype(int) % 12 + 1
+    days = np.empty(len(season), calendar.dtype)
+    for position, name in enumerate(network.seasons):
+        here = season == position
+        days[here] = rng.choice(calendar[np.isin(month, MONTHS[name])], size=here.sum())
+    return days
+
+
+def _rows(
+    network: Network,
+    drawn: Sample,
+    order: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    task: Task,
+) -> Rows:
+    nothing = len(vocabulary)
+    tokens_of = [
+        np.array([*(vocabulary.token(*token) for token in finding.tokens), nothing], np.int32)
+        for finding in network.findings
+    ]
+    parts = []
+    for start in range(0, len(order), _ENCOUNTERS_AT_ONCE):
+        written = drawn.written[order[start : start + _ENCOUNTERS_AT_ONCE]]
+        tokens = np.stack([ids[written[:, i]] for i, ids in enumerate(tokens_of)], axis=1)
+        encounter, column = np.nonzero(tokens < nothing)
+        parts.append(
+            token_rows(encounter, tokens[encounter, column], len(written), vocabulary, task)
+        )
+    return concatenate_rows(parts)
+
+
+def _ids(prefix: str, numbers: NDArray[np.int64]) -> pa.Array:
+    width = len(str(len(numbers)))
+    digits = pc.utf8_lpad(pa.array(numbers + 1).cast(pa.string()), width=width, padding="0")
+    return pc.binary_join_element_wise(prefix, digits, "")
+
+
+def _not_recorded(network: Network, drawn: Sample) -> dict[str, int]:
+    """Concept -> encounters in which none of its states was written."""
+    silent: dict[str, int] = {}
+    for column, finding in enumerate(network.findings):
+        written = np.bincount(drawn.written[:, column], minlength=len(finding.tokens))
+        for (concept, _), count in zip(finding.tokens, written.tolist(), strict=False):
+            silent[concept] = silent.get(concept, len(drawn.patient)) - count
+    return silent

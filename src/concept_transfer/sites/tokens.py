@@ -1,0 +1,81 @@
+"""From what was recorded to compressed sparse rows of the tokens a task allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.study import Task
+
+Rows = tuple[NDArray[np.int64], NDArray[np.int32]]
+
+
+def allowed_tokens(vocabulary: Vocabulary, task: Task) -> NDArray[np.bool_]:
+    """Which tokens models may see, bool [len(vocabulary)].
+
+    Raises StudyError for a category or concept that the vocabulary does not have.
+    """
+    for category in task.exclude_categories:
+        if category not in vocabulary.categories:
+            raise StudyError(
+                f"task.exclude_categories names '{category}', which the vocabulary does not "
+                f"have; its categories are {choices(set(vocabulary.categories))}"
+            )
+    for concept in task.exclude_concepts:
+        vocabulary.require(concept, "task.exclude_concepts")
+    excluded = np.isin(vocabulary.categories, task.exclude_categories)
+    return ~(excluded | np.isin(vocabulary.concepts, task.exclude_concepts))
+
+
+def token_rows(
+    encounter: NDArray[np.integer],
+    token: NDArray[np.integer],
+    count: int,
+    vocabulary: Vocabulary,
+    task: Task,
+) -> Rows:
+    """Compressed sparse rows (offsets int64 [count + 1], tokens int32) from recorded pairs.
+
+    `encounter` and `token` are equally long: pair j says that token[j] was recorded at encounter
+    encounter[j], 0 <= encounter[j] < count. Pairs may come in any order and repeat. Tokens the
+    task does not allow are left out; with `not_recorded: absent`, every allowed concept that has
+    a state absent and no token at an encounter gets its absent token.
+    """
+    allowed = allowed_tokens(vocabulary, task)
+    keep = allowed[token]
+    key = encounter[keep].astype(np.int64) * len(vocabulary) + token[keep]
+    if task.not_recorded == "absent":
+        key = np.concatenate([key, _absent(key, count, vocabulary, allowed)])
+    if not (np.diff(key) > 0).all():
+        key.sort()
+        key = key[np.diff(key, prepend=-1) > 0]
+    rows, tokens = np.divmod(key, len(vocabulary))
+    offsets = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=count), out=offsets[1:])
+    return offsets, tokens.astype(np.int32)
+
+
+def concatenate_rows(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, one after the other."""
+    sizes = [np.diff(offsets) for offsets, _ in parts]
+    offsets = np.concatenate([np.zeros(1, np.int64), *sizes]).cumsum()
+    return offsets, np.concatenate([np.zeros(0, np.int32), *(tokens for _, tokens in parts)])
+
+
+def _absent(
+    key: NDArray[np.int64], count: int, vocabulary: Vocabulary, allowed: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Keys of the absent tokens of concepts without a token, encounter by encounter."""
+    concepts = list(vocabulary.concept_states)
+    position = {concept: i for i, concept in enumerate(concepts)}
+    concept_of = np.array([position[concept] for concept in vocabulary.concepts])
+    absent = np.flatnonzero((np.array(vocabulary.states) == "absent") & allowed)
+    rows, tokens = np.divmod(key, len(vocabulary))
+    recorded = np.zeros((count, len(concepts)), dtype=bool)
+    recorded[rows, concept_of[tokens]] = True
+    row, column = np.nonzero(~recorded[:, concept_of[absent]])
+    return row * len(vocabulary) + absent[column]

@@ -1,0 +1,75 @@
+"""Which labelled target encounters a replicate may use; numpy alone, so baselines can share it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.errors import StudyError
+from concept_transfer.sites.site import Site
+from concept_transfer.sites.splits import draw_sizes
+
+Rows = NDArray[np.int64]
+
+MIN_POSITIVES = 10  # fewer in a budget rule out early stopping
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Rows of the target site for R replicates: train [R, n], validation [R, m]."""
+
+    train: Rows
+    validation: Rows
+
+
+def replicate_key(seed: int, replicate: int) -> int:
+    """The 64-bit key of one replicate of a study with the given seed."""
+    digest = hashlib.blake2b(f"{seed}/{replicate}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
+    """Every replicate's draw of `size` labelled encounters ("all" takes the whole pool).
+
+    Validation takes its share from the rows the split set apart for it, so no cluster is on both
+    sides; both parts are nested in those of any larger size.
+    Raises StudyError where the pool is smaller than the budget.
+    """
+    train, validation, _ = site.split.parts(fold)
+    n, m = (len(train), len(validation)) if size == "all" else draw_sizes(int(size))
+    if n > len(train) or m > len(validation):
+        raise StudyError(
+            f"target size {size} needs {n} training and {m} validation encounters, but site "
+            f"'{site.name}' offers {len(train)} and {len(validation)}; use a smaller size or 'all'"
+        )
+    return Budget(
+        np.stack([subset_order(key, site.name, train)[:n] for key in keys]),
+        np.stack([subset_order(key, site.name, validation)[:m] for key in keys]),
+    )
+
+
+def subset_order(key: int, site: str, pool: Rows) -> Rows:
+    """The rows of a site's pool in the replicate's order; budgets take its head.
+
+    A row's place depends on the site, the replicate and the row, not on the pool: smaller
+    budgets are nested in larger ones, and every cell of a study draws the same rows.
+    """
+    digest = hashlib.blake2b(f"{key}/{site}".encode(), digest_size=8).digest()
+    start = np.uint64(int.from_bytes(digest, "little"))
+    return pool[np.argsort(_mix(start + pool.astype(np.uint64)), kind="stable")]
+
+
+def positives(site: Site, rows: Rows) -> Rows:
+    """Number of positive labels in each replicate's rows, [R]."""
+    return site.labels[rows].sum(axis=1, dtype=np.int64)
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The SplitMix64 step (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195)."""
+    x = x * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

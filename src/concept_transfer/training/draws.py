@@ -1,0 +1,86 @@
+"""Random numbers that depend on a replicate's number and nothing else.
+
+Every draw is a hash of (replicate key, purpose, counter): no generator carries a state, so
+replicate 7 alone gets the same subsets, initial weights, batches and dropout as replicate 7
+among ten, on every device. The hash is the SplitMix64 finaliser (Steele, Lea, Flood 2014,
+doi:10.1145/2660193.2660195), evaluated on whole tensors.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from concept_transfer.models.cnn import Weights
+
+GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT = range(6)
+
+
+def hashes(keys: Tensor, purpose: int, counters: Tensor) -> Tensor:
+    """Pseudo-random int64 numbers [replicates, *counters.shape].
+
+    keys: int64 [replicates]; counters: int64 of any shape, shared by the replicates.
+    """
+    start = _mix(keys + _wrap((purpose + 1) * GOLDEN)).view(-1, *[1] * counters.dim())
+    return _mix(start + counters * GOLDEN)
+
+
+def uniforms(keys: Tensor, purpose: int, shape: tuple[int, ...]) -> Tensor:
+    """float64 numbers in [0, 1), [replicates, *shape]."""
+    count = torch.arange(torch.Size(shape).numel(), device=keys.device).view(shape)
+    return _shift(hashes(keys, purpose, count), 11).double() * 2.0**-53
+
+
+def initial_weights(
+    keys: Tensor, width: int, filters: int, dtype: torch.dtype = torch.float32
+) -> Weights:
+    """Untrained weights, uniform within 1 / sqrt(fan-in) as torch's Conv1d and Linear draw them.
+
+    keys: int64 [R], one a replicate.
+    """
+
+    def draw(purpose: int, shape: tuple[int, ...], fan_in: int) -> Tensor:
+        bound = fan_in**-0.5
+        return ((uniforms(keys, purpose, shape) * 2 - 1) * bound).to(dtype)
+
+    return Weights(
+        draw(CONVOLUTION, (width, filters), width),
+        draw(CONVOLUTION_BIAS, (filters,), width),
+        draw(LINEAR, (filters, 2), filters),
+        draw(LINEAR_BIAS, (2,), filters),
+    )
+
+
+def orders(keys: Tensor, pass_number: int, length: int) -> Tensor:
+    """A fresh permutation of 0..length-1 for every replicate, int64 [replicates, length]."""
+    counters = torch.arange(length, device=keys.device) + (pass_number << 40)
+    return hashes(keys, ORDER, counters).argsort(dim=1)
+
+
+def keep_masks(keys: Tensor, step: int, batch: int, filters: int, rate: float) -> Tensor:
+    """Dropout masks of one step, bool [replicates, batch, filters]; True keeps a unit.
+
+    Each hash gives four 16-bit draws, so the rate is met to within 2**-17.
+    """
+    size = batch * filters
+    counters = torch.arange((size + 3) // 4, device=keys.device) + (step << 32)
+    draws = hashes(keys, DROPOUT, counters).view(torch.int16)[:, :size]
+    return (draws >= round(rate * 65536) - 32768).view(-1, batch, filters)
+
+
+def _wrap(number: int) -> int:
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _shift(x: Tensor, bits: int) -> Tensor:
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(x: Tensor) -> Tensor:
+    x = (x ^ _shift(x, 30)) * MIX_1
+    x = (x ^ _shift(x, 27)) * MIX_2
+    return x ^ _shift(x, 31)

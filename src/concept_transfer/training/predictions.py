@@ -1,0 +1,72 @@
+"""The predictions of one cell's block of replicates, and the file that holds them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from concept_transfer.grid import Cell
+from concept_transfer.sites.site import Site
+
+
+@dataclass
+class Predictions:
+    """Collects rows (replicate, partition, encounter, probability) and a record a replicate."""
+
+    site: Site
+    records: list[dict[str, Any]] = field(default_factory=list)
+    _parts: list[tuple[int, bool, NDArray[np.int64], NDArray[np.float32]]] = field(
+        default_factory=list
+    )
+
+    def add(
+        self, replicate: int, test: bool, rows: NDArray[np.int64], probability: NDArray[np.float64]
+    ) -> None:
+        """Probabilities of the site's rows; NaN where the replicate gives none."""
+        self._parts.append((replicate, test, rows, probability.astype(np.float32)))
+
+    def write(self, path: Path, cell: Cell) -> None:
+        """Write the Parquet file described in docs/contracts.md, atomically."""
+        sizes = [len(rows) for _, _, rows, _ in self._parts]
+        rows = np.concatenate([rows for _, _, rows, _ in self._parts])
+        replicate = np.repeat([r for r, *_ in self._parts], sizes).astype(np.int16)
+        test = np.repeat([t for _, t, *_ in self._parts], sizes).astype(np.int8)
+        names = pa.array(["validation", "test"])
+        encounters = pa.DictionaryArray.from_arrays(
+            pa.array(rows.astype(np.int32)), pa.array(self.site.split.encounter)
+        )
+        table = pa.table(
+            {
+                "replicate": replicate,
+                "partition": pa.DictionaryArray.from_arrays(pa.array(test), names),
+                "encounter": encounters,
+                "label": self.site.labels[rows],
+                "probability": np.concatenate([p for *_, p in self._parts]),
+            }
+        )
+        metadata = {"cell": json.dumps(cell.as_dict()), "replicates": json.dumps(self.records)}
+        temporary = path.with_name(f".{path.name}.partial")
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+        temporary.replace(path)
+
+
+def record(
+    replicate: int, fold: int, status: str, epochs: int, train: int, validation: int, found: int
+) -> dict[str, Any]:
+    """What the metadata of a predictions file says of one replicate and fold."""
+    return {
+        "replicate": replicate,
+        "fold": fold,
+        "status": status,
+        "epochs": epochs,
+        "train": train,
+        "validation": validation,
+        "positives": found,
+    }

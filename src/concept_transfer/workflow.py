@@ -1,0 +1,115 @@
+"""What the Snakemake files need of the library: checks before any job, file lists, job logs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.study import (
+    Embedding,
+    NhamcsSite,
+    SimulatedSite,
+    Site,
+    Study,
+    TabularSite,
+    resolve,
+)
+
+PACKAGE = Path(__file__).parent
+
+
+def code_digest(*parts: str) -> str:
+    """SHA-256 of library modules and packages (paths below the package).
+
+    As a rule's parameter it makes jobs run again after an edit that Snakemake cannot see.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        path = PACKAGE / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
+            digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def check_study(study: Study, root: Path) -> None:
+    """Cheap checks of names, file headers and model folders; no row of data is read.
+
+    Raises StudyError for the first problem found.
+    """
+    from concept_transfer.embeddings.providers import check_embedding
+    from concept_transfer.sites.adapters import check_site
+    from concept_transfer.sites.tokens import allowed_tokens
+
+    vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
+    allowed = allowed_tokens(vocabulary, study.task)
+    for name, site in study.sites.items():
+        with named(f"sites.{name}"):
+            check_site(site, vocabulary, root)
+    for name, embedding in study.embeddings.items():
+        with named(f"embeddings.{name}"):
+            check_embedding(name, embedding, vocabulary, root, allowed)
+
+
+@contextlib.contextmanager
+def named(part: str) -> Iterator[None]:
+    """Prefix a StudyError with the part of the config it is about."""
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{part}: {error}") from None
+
+
+def site_inputs(site: Site, root: Path) -> list[str]:
+    """The raw files a site is made from; files to be downloaded by their future names."""
+    if isinstance(site, SimulatedSite):
+        base = yaml.safe_load(resolve(site.network, root).read_text(encoding="utf-8"))["base"]
+        return [site.network, str(Path(site.network).parent / base)]
+    if isinstance(site, TabularSite):
+        files = [site.path] if site.path else [*site.train, *site.validation, *site.test]
+        return [*files, *([site.crosswalk] if site.crosswalk else [])]
+    from concept_transfer.sites.nhamcs import year_file
+
+    return [str(year_file(Path(site.path), year)) for year in site.years]
+
+
+def nhamcs_folders(study: Study) -> dict[str, dict[str, Any]]:
+    """Folder that NHAMCS sites read from -> settings of one of its sites."""
+    return {
+        site.path: site.model_dump(mode="json")
+        for site in study.sites.values()
+        if isinstance(site, NhamcsSite)
+    }
+
+
+def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:
+    """Local files an embedding is made from (none for packages and hub models)."""
+    names = [getattr(embedding, key, None) for key in ("path", "crosswalk")]
+    return [name for name in names if name]
+
+
+@contextlib.contextmanager
+def job(log: str) -> Iterator[None]:
+    """Send a job's output to its log; a StudyError ends the job as one paragraph there."""
+    with (
+        Path(log).open("w", encoding="utf-8", buffering=1) as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+    ):
+        try:
+            yield
+        except StudyError as error:
+            print(f"Error: {error}", file=file)
+            sys.exit(1)
+        except Exception:
+            traceback.print_exc(file=file)
+            sys.exit(1)

@@ -1,0 +1,100 @@
+"""Shipped configs load; schema and reference are in step with the models."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from concept_transfer import schema
+from concept_transfer.errors import StudyError
+from concept_transfer.study import Section, load_study
+
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+STUDIES = sorted(CONFIG.glob("*.yaml"))
+
+
+def read(file: Path) -> dict:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def test_every_key_has_a_meaning():
+    models = Section.__subclasses__()
+    for model in models:
+        models += model.__subclasses__()
+    assert models
+    unexplained = [
+        f"{model.__name__}.{name}"
+        for model in models
+        for name, field in model.model_fields.items()
+        if not field.description and name not in {"adapter", "provider"}
+    ]
+    assert not unexplained
+
+
+def test_schema_and_reference_are_in_step_with_the_models(tmp_path):
+    for name in ("schema.json", "README.md"):
+        (tmp_path / name).write_bytes((CONFIG / name).read_bytes())
+    schema.write(tmp_path)
+    for name in ("schema.json", "README.md"):
+        fresh = (tmp_path / name).read_text(encoding="utf-8")
+        assert fresh == (CONFIG / name).read_text(encoding="utf-8"), (
+            f"config/{name} is out of date; run python -m concept_transfer.schema"
+        )
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.name)
+def test_shipped_study_loads_and_fits_the_schema(file):
+    config = read(file)
+    load_study(config, where=str(file))
+    as_json = json.loads(json.dumps(config, default=str))
+    problems = Draft202012Validator(schema.study_schema()).iter_errors(as_json)
+    assert not [f"{problem.json_path}: {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"embedings": {}},
+        {"training": {"protocoll": "gao2024"}},
+        {"strategies": ["local", "magic"]},
+        {"target_sizes": ["most"]},
+        {"embeddings": {"one_hot": {"provider": "onehot"}}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_schema_and_models_refuse_the_same_mistakes(change):
+    config = {
+        "study": "example",
+        "vocabulary": "concepts.tsv",
+        "task": {"label": "influenza"},
+        "sites": {
+            name: {"adapter": "simulated", "network": f"{name}.yaml"} for name in ("here", "there")
+        },
+        "split": {"by": "share"},
+        "embeddings": {"one_hot": {"provider": "one_hot"}},
+    }
+    validator = Draft202012Validator(schema.study_schema())
+    assert validator.is_valid(config)
+    load_study(config)
+
+    wrong = {**config, **change}
+    assert not validator.is_valid(wrong)
+    with pytest.raises(StudyError):
+        load_study(wrong)
+
+
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        ["local", "full"],
+        {"full": {"learning_rate": 0.01}, "local": None},
+        {"gentle": {"kind": "full", "learning_rate": 0.001}},
+    ],
+    ids=["names", "settings", "own name"],
+)
+def test_schema_knows_every_form_of_strategies(strategies):
+    properties = schema.study_schema()
+    only = {**properties, "required": [], "properties": properties["properties"]}
+    assert Draft202012Validator(only).is_valid({"strategies": strategies})

@@ -1,0 +1,199 @@
+"""Canonical encounters: tokens against a plain reference, the contract on disk, its errors."""
+
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.sites.encounters import Encounters, encounter_table, read_arrays
+from concept_transfer.sites.tokens import allowed_tokens, concatenate_rows, token_rows
+from concept_transfer.study import Task
+
+TOKENS = [
+    ("C1", "finding", "present"),
+    ("T", "temperature", "high"),
+    ("C1", "finding", "absent"),
+    ("C2", "lab result", "present"),
+    ("C2", "lab result", "absent"),
+    ("T", "temperature", "low"),
+    ("C3", "finding", "absent"),
+    ("C3", "finding", "present"),
+]
+VOCABULARY = Vocabulary(
+    tuple(c for c, _, _ in TOKENS),
+    tuple(f"name of {c}" for c, _, _ in TOKENS),
+    tuple(k for _, k, _ in TOKENS),
+    tuple(s for _, _, s in TOKENS),
+    tuple(f"{c} {s}" for c, _, s in TOKENS),
+)
+
+
+def plain_rows(pairs: list[tuple[int, int]], count: int, task: Task) -> list[list[int]]:
+    """What token_rows must give, one encounter after the other."""
+    rows = []
+    for encounter in range(count):
+        held = {
+            token
+            for e, token in pairs
+            if e == encounter
+            and TOKENS[token][1] not in task.exclude_categories
+            and TOKENS[token][0] not in task.exclude_concepts
+        }
+        if task.not_recorded == "absent":
+            for concept, category, state in TOKENS:
+                if (
+                    state == "absent"
+                    and category not in task.exclude_categories
+                    and concept not in task.exclude_concepts
+                    and not any(TOKENS[token][0] == concept for token in held)
+                ):
+                    held.add(VOCABULARY.token(concept, "absent"))
+        rows.append(sorted(held))
+    return rows
+
+
+tasks = st.builds(
+    Task,
+    label=st.just("y"),
+    exclude_categories=st.lists(st.sampled_from(["finding", "lab result", "temperature"])),
+    exclude_concepts=st.lists(st.sampled_from(["C1", "C3", "T"])),
+    not_recorded=st.sampled_from(["omit", "absent"]),
+)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, len(TOKENS) - 1))),
+    st.integers(5, 7),
+    tasks,
+)
+def test_token_rows_equal_the_plain_reference(
+    pairs: list[tuple[int, int]], count: int, task: Task
+) -> None:
+    encounter = np.array([e for e, _ in pairs], dtype=np.int64)
+    token = np.array([t for _, t in pairs], dtype=np.int64)
+    offsets, tokens = token_rows(encounter, token, count, VOCABULARY, task)
+    assert offsets.dtype == np.int64
+    assert tokens.dtype == np.int32
+    rows = [tokens[a:b].tolist() for a, b in pairwise(offsets)]
+    assert rows == plain_rows(pairs, count, task)
+    twice_offsets, twice_tokens = concatenate_rows([(offsets, tokens), (offsets, tokens)])
+    assert np.array_equal(twice_tokens, np.tile(tokens, 2))
+    assert np.array_equal(np.diff(twice_offsets), np.tile(np.diff(offsets), 2))
+
+
+def test_a_task_names_what_the_vocabulary_has() -> None:
+    with pytest.raises(StudyError, match=r"'lab'.*finding, lab result, temperature"):
+        allowed_tokens(VOCABULARY, Task(label="y", exclude_categories=["lab"]))
+    with pytest.raises(StudyError, match=r"exclude_concepts.*'C11'.*nearest are C1"):
+        allowed_tokens(VOCABULARY, Task(label="y", exclude_concepts=["C11"]))
+
+
+def encounters(**changes: list) -> Encounters:
+    columns = {
+        "encounter": ["a", "b", "c"],
+        "patient": ["p", None, None],
+        "cluster": ["p", "q", "q"],
+        "time": [None, None, None],
+        "label": [0, 1, 0],
+        "partition": ["train", "test", None],
+    } | changes
+    return Encounters(
+        encounter_table(**columns), np.array([0, 2, 2, 3]), np.array([0, 3, 7], dtype=np.int32)
+    )
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written = encounters()
+    written.write(tmp_path / "north", VOCABULARY, {"rows_read": 3})
+    again = Encounters.read(tmp_path / "north")
+    assert again.table.equals(written.table)
+    assert np.array_equal(again.offsets, written.offsets)
+    assert np.array_equal(again.tokens, written.tokens)
+    findings = pq.read_table(tmp_path / "north" / "findings.parquet").to_pylist()
+    assert [tuple(row.values()) for row in findings] == [
+        ("a", "C1", "present"),
+        ("a", "C2", "present"),
+        ("c", "C3", "present"),
+    ]
+
+
+def test_arrays_are_memory_mapped_and_need_no_heavy_import(tmp_path: Path) -> None:
+    encounters().write(tmp_path / "north", VOCABULARY, {})
+    offsets, tokens, labels = read_arrays(tmp_path / "north")
+    assert all(isinstance(array, np.memmap) for array in (offsets, tokens, labels))
+    assert labels.tolist() == [0, 1, 0]
+    code = (
+        "import sys\n"
+        "from concept_transfer.concepts.vocabulary import Vocabulary\n"
+        "from concept_transfer.sites.encounters import read_arrays\n"
+        "from concept_transfer.sites.splits import Split\n"
+        f"read_arrays({str(tmp_path / 'north')!r})\n"
+        "print({'pandas', 'sklearn', 'torch', 'transformers', 'scipy'} & set(sys.modules))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert loaded.stdout.strip() == "set()", loaded.stdout + loaded.stderr
+
+
+def test_an_incomplete_folder_says_so(tmp_path: Path) -> None:
+    encounters().write(tmp_path / "north", VOCABULARY, {})
+    np.save(tmp_path / "north" / "labels.npy", np.zeros(5, np.int8))
+    with pytest.raises(StudyError, match="do not belong together"):
+        read_arrays(tmp_path / "north")
+    (tmp_path / "north" / "tokens.npy").unlink()
+    with pytest.raises(StudyError, match="no complete folder"):
+        read_arrays(tmp_path / "north")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label": [0, 0, 0]}, r"site north: the label takes the value\(s\) \[0\]"),
+        ({"label": [1, 1, 1]}, r"site north: the label takes the value\(s\) \[1\]"),
+        ({"encounter": ["a", "b", "a"]}, "rows 1, 3"),
+        ({"partition": ["train", "tset", None]}, "tset.*train, validation, test"),
+        ({"cluster": ["p", None, "q"]}, "'cluster' is empty in 1 row.*row 2"),
+    ],
+)
+def test_tables_against_the_contract(tmp_path: Path, changes: dict, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        encounters(**changes).write(tmp_path / "north", VOCABULARY, {})
+    assert not (tmp_path / "north").exists()
+
+
+@pytest.mark.parametrize(
+    ("offsets", "tokens", "said"),
+    [
+        ([0, 2, 2, 3], [3, 0, 7], "ascending"),
+        ([0, 2, 2, 3], [0, 0, 7], "without repetition"),
+        ([0, 2, 2, 3], [-1, 0, 7], "not negative"),
+        ([0, 2, 1, 3], [0, 3, 7], "offsets do not divide"),
+        ([0, 2, 2], [0, 3], "offsets do not divide"),
+        ([0, 2, 2, 3], [0, 3, 8], "outside the vocabulary"),
+    ],
+)
+def test_arrays_against_the_contract(
+    tmp_path: Path, offsets: list[int], tokens: list[int], said: str
+) -> None:
+    broken = Encounters(encounters().table, np.array(offsets, np.int64), np.array(tokens, np.int32))
+    with pytest.raises(StudyError, match=said):
+        broken.write(tmp_path / "north", VOCABULARY, {})
+
+
+def test_encounters_of_any_arrangement_pass(tmp_path: Path) -> None:
+    empty_ends = Encounters(
+        encounters().table, np.array([0, 0, 3, 3]), np.array([1, 2, 5], np.int32)
+    )
+    empty_ends.write(tmp_path / "north", VOCABULARY, {})
+    nothing = Encounters(encounters().table, np.zeros(4, np.int64), np.zeros(0, np.int32))
+    nothing.write(tmp_path / "empty", VOCABULARY, {})
+    assert pq.read_table(tmp_path / "empty" / "findings.parquet").num_rows == 0
+    assert Encounters.read(tmp_path / "empty").table.column("label").type == pa.int8()

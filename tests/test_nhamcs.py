@@ -1,0 +1,227 @@
+"""The NHAMCS adapter on a small file of its own and on the real ones, and the download."""
+
+import datetime
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.sites.adapters import check_site, read_site
+from concept_transfer.sites.download import fetch
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.nhamcs import fetch_year
+from concept_transfer.study import NhamcsSite, Task
+
+TASK = Task(label="influenza")
+VISITS = pd.DataFrame(
+    {
+        "VMONTH": [1, 2, 3, 4, 12],
+        "REGION": [3, 3, 3, 1, 3],
+        "HOSPCODE": [7, 7, 8, 7, 9],
+        "AGE": [4, 17, 64, 30, 94],
+        "TEMPF": [1040, 1004, 1003, 986, -9],
+        "RFV1": [14400, 10100, 10300, 14400, 14859],
+        "RFV2": [10100, -9, -9, -9, 14400],
+        "RFV5": [14400, 99999, -9, -9, -9],
+        "DIAG1": ["J111", "R509", "J101", "J111", "-9"],
+        "DIAG5": ["-9", "J09-", "-9", "-9", "J129"],
+        "FLUTEST": [1, 0, 0, 1, 0],
+        "UNUSED": [0, 0, 0, 0, 0],
+    }
+)
+
+
+def write_year(folder: Path, name: str, visits: pd.DataFrame) -> None:
+    stata = folder / "visits.dta"
+    visits.to_stata(stata, write_index=False)
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.write(stata, "ED-stata.dta")
+    stata.unlink()
+
+
+@pytest.fixture(scope="session")
+def vocabulary(repository: Path) -> Vocabulary:
+    return Vocabulary.read(repository / "resources/concepts/nhamcs-reasons.tsv")
+
+
+def site(folder: Path, **changes: Any) -> NhamcsSite:
+    values = {"adapter": "nhamcs", "path": str(folder), "years": [2018], "region": "South"}
+    return NhamcsSite.model_validate(values | {"download_from": None} | changes)
+
+
+def findings(encounters: Encounters, vocabulary: Vocabulary) -> list[set[tuple[str, str]]]:
+    ends = encounters.offsets
+    pairs = list(zip(vocabulary.concepts, vocabulary.states, strict=True))
+    return [
+        {pairs[token] for token in encounters.tokens[ends[i] : ends[i + 1]]}
+        for i in range(len(encounters))
+    ]
+
+
+def test_visits_become_encounters(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    write_year(tmp_path, "ED2018-STATA.zip", VISITS)
+    encounters, report = read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+    encounters.validate("south")
+    assert encounters.table.to_pydict() == {
+        "encounter": ["2018-1", "2018-2", "2018-5"],
+        "patient": [None] * 3,
+        "cluster": ["2018-7", "2018-7", "2018-9"],
+        "time": [datetime.date(2018, month, 1) for month in (1, 2, 12)],
+        "label": [1, 1, 0],
+        "partition": [None] * 3,
+    }
+    assert findings(encounters, vocabulary) == [
+        {
+            ("RFV14400", "present"),
+            ("RFV10100", "present"),
+            ("C0424781", "high"),
+            ("agegroup", "child"),
+            ("FLUTEST", "present"),
+        },
+        {
+            ("RFV10100", "present"),
+            ("C0424781", "low"),
+            ("agegroup", "school age"),
+            ("FLUTEST", "absent"),
+        },
+        {
+            ("RFV14400", "present"),
+            ("C0424781", "no information"),
+            ("agegroup", "elderly"),
+            ("FLUTEST", "absent"),
+        },
+    ]
+    assert report["rows_read"] == 5
+    assert report["dropped"] == {
+        "another region": 1,
+        "no fever or respiratory reason for visit": 1,
+    }
+    assert report["unmapped"] == {"RFV14859": 1, "RFV99999": 1}
+
+
+def test_every_visit_without_a_cohort(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    write_year(tmp_path, "ed2018-stata.zip", VISITS)
+    write_year(tmp_path, "ed2019-stata.zip", VISITS.drop(columns=["FLUTEST", "RFV5"]))
+    config = site(tmp_path, years=[2018, 2019], cohort="all")
+    encounters, report = read_site(config, vocabulary, TASK, tmp_path)
+    assert encounters.labels.tolist() == [1, 1, 1, 0] * 2
+    assert set(encounters.table.column("cluster").to_pylist()) == {
+        f"{year}-{hospital}" for year in (2018, 2019) for hospital in (7, 8, 9)
+    }
+    assert ("C0424781", "inconsequential") in findings(encounters, vocabulary)[2]
+    assert ("agegroup", "adult") in findings(encounters, vocabulary)[2]
+    assert report["not_recorded"] == {"FLUTEST": 4}
+
+
+def test_what_is_wrong_with_a_year_is_said(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    with pytest.raises(StudyError, match=r"ed2018-stata\.zip does not exist; put the CDC's"):
+        check_site(site(tmp_path), vocabulary, tmp_path)
+    check_site(site(tmp_path, download_from="http://localhost/"), vocabulary, tmp_path)
+    with pytest.raises(StudyError, match=r"2015 codes diagnoses in ICD-9-CM.*from 2016"):
+        check_site(site(tmp_path, years=[2015]), vocabulary, tmp_path)
+    other = Vocabulary(("C1",), ("fever",), ("finding",), ("present",), ("fever",))
+    write_year(tmp_path, "ed2018-stata.zip", VISITS.drop(columns=["TEMPF", "AGE"]))
+    with pytest.raises(StudyError, match=r"no reason for visit.*nhamcs-reasons\.tsv"):
+        check_site(site(tmp_path), other, tmp_path)
+    with pytest.raises(StudyError, match=r"ed2018-stata\.zip lacks the column\(s\) AGE, TEMPF"):
+        read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+    (tmp_path / "ed2018-stata.zip").write_text("<html>not found</html>")
+    with pytest.raises(StudyError, match=r"is not the CDC's zipped Stata file of 2018"):
+        read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+
+
+REAL_COUNTS = {  # influenza visits by region and year: facts of the public files
+    "Northeast": (51, 32, 25),
+    "Midwest": (43, 47, 37),
+    "South": (156, 97, 49),
+    "West": (48, 34, 35),
+}
+
+
+def test_real_visits_and_influenza_by_region_and_year(
+    shared_data: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    years = {2018: (20291, 298), 2019: (19481, 210), 2020: (14860, 146)}
+    total = {year: np.zeros(2, int) for year in years}
+    for region, positives in REAL_COUNTS.items():
+        config = site(shared_data / "nhamcs", years=list(years), region=region, cohort="all")
+        encounters, _ = read_site(config, vocabulary, TASK, tmp_path)
+        of = np.array([day.year for day in encounters.table.column("time").to_pylist()])
+        for year, expected in zip(years, positives, strict=True):
+            assert encounters.labels[of == year].sum() == expected
+            total[year] += [(of == year).sum(), expected]
+    assert {year: tuple(counts.tolist()) for year, counts in total.items()} == years
+
+
+def test_real_cohort_and_near_label_features(
+    shared_data: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    config = site(shared_data / "nhamcs", years=[2018, 2019, 2020])
+    task = Task(label="influenza", exclude_categories=["near label"])
+    encounters, report = read_site(config, vocabulary, task, tmp_path)
+    assert (len(encounters), report["positives"]) == (4556, 276)
+    assert report["unmapped"] == {"RFV20152": 1}
+    held = {vocabulary.concepts[token] for token in np.unique(encounters.tokens)}
+    assert not held & {"FLUTEST", "RFV14501"}
+    with_test, _ = read_site(config, vocabulary, TASK, tmp_path)
+    assert len(with_test.tokens) > len(encounters.tokens) + len(encounters)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """ED2018-stata.zip exists, half.zip breaks off, broken.zip fails, all else is missing."""
+
+    def do_GET(self) -> None:
+        name = self.path.rsplit("/", 1)[1]
+        if name not in ("ED2018-stata.zip", "half.zip"):
+            self.send_error(500 if name == "broken.zip" else 404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"x" * (1000 if name != "half.zip" else 400))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}/stata"
+        http.shutdown()
+
+
+def test_a_missing_year_is_fetched_once(tmp_path: Path, server: str) -> None:
+    config = site(tmp_path / "nhamcs", download_from=server + "/")
+    path = fetch_year(config, 2018, tmp_path)
+    assert path.read_bytes() == b"x" * 1000
+    path.write_text("mine")
+    assert fetch_year(config, 2018, tmp_path).read_text() == "mine"
+    with pytest.raises(StudyError, match="does not exist; put the CDC's"):
+        fetch_year(site(tmp_path), 2018, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("none.zip", "404"), ("half.zip", "400 of 1000 bytes"), ("broken.zip", "500")],
+)
+def test_a_failed_download_leaves_nothing_and_says_what_to_do(
+    tmp_path: Path, server: str, name: str, reason: str
+) -> None:
+    with pytest.raises(StudyError, match=f"{reason}.*Download {server}/{name} .*put it there"):
+        fetch([f"{server}/{name}"], tmp_path / "here.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_network(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"the transfer failed \(.*refused.*Download"):
+        fetch(["http://127.0.0.1:1/ed.zip"], tmp_path / "here.zip")

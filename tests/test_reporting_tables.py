@@ -1,0 +1,234 @@
+"""Tables of the report: numbers, escapes, suppression."""
+
+import io
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reporting_data import a_study, estimates, evidence
+
+from concept_transfer.errors import StudyError
+from concept_transfer.reporting.evidence import read_evidence
+from concept_transfer.reporting.formats import (
+    Table,
+    csv,
+    interval,
+    latex,
+    markdown,
+    number,
+    p_value,
+    write_table,
+)
+from concept_transfer.reporting.report import write_tables
+from concept_transfer.reporting.suppression import suppress, suppress_parts
+from concept_transfer.reporting.tables import cell_table, generic_table, site_table
+
+STUDY = a_study()
+
+
+def one_cell(text: str) -> Table:
+    frame = pd.DataFrame({"a_b": [text]})
+    return Table("t", "data", "Title", "Caption of 50 % & more_less", frame, frame)
+
+
+def test_cell_table_holds_every_cell_with_the_numbers_of_the_estimates() -> None:
+    tidy = estimates(STUDY)
+    table = cell_table(tidy, STUDY)
+    raw = pd.read_csv(io.StringIO(csv(table)), keep_default_na=False, dtype={"size": str})
+    keys = ["source", "target", "embedding", "classifier", "strategy", "size"]
+    assert len(raw) == tidy[keys].drop_duplicates().shape[0] == len(table.shown)
+    for metric in ("auroc", "auprc", "brier"):
+        own = tidy[tidy["metric"] == metric].merge(raw, on=keys)
+        assert len(own) == len(raw)
+        np.testing.assert_allclose(own["estimate"], own[metric].astype(float), rtol=0, atol=0)
+        np.testing.assert_allclose(
+            own["lower_x" if "lower_x" in own else "lower"], own[f"{metric}_lower"].astype(float)
+        )
+    first = table.shown.iloc[0]
+    row = table.raw.iloc[0]
+    assert first["AUROC [95% CI]"].startswith(f"{row['auroc']:.3f} [{row['auroc_lower']:.3f}, ")
+
+
+def test_rows_follow_the_config_and_not_the_order_of_the_files() -> None:
+    tidy = estimates(STUDY)
+    shuffled = tidy.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(cell_table(tidy, STUDY).raw, cell_table(shuffled, STUDY).raw)
+
+
+def test_not_estimable_cells_say_so() -> None:
+    tidy = estimates(STUDY).assign(not_estimable=3)
+    tidy.loc[:, ["estimate", "lower", "upper"]] = np.nan
+    shown = cell_table(tidy, STUDY).shown
+    assert set(shown["AUROC [95% CI]"]) == {"not estimable"}
+    assert shown["Note"].iloc[0] == "3 replicates not estimable"
+
+
+@pytest.mark.parametrize("positives", [0, 5, 10, 2395])
+def test_small_counts_and_what_reveals_them_are_nowhere(positives: int) -> None:
+    share = positives / 2400
+    tidy = estimates(STUDY).assign(positives=positives)
+    tidy.loc[tidy["metric"] == "auprc", "no_skill"] = share
+    table = cell_table(tidy, STUDY)
+    assert table.raw["auprc_no_skill"].isna().all()
+    wanted = "suppressed" if positives > 100 else "<11"
+    assert set(table.raw["positives"]) == set(table.shown["Positives"]) == {wanted}
+    for text in (csv(table), markdown(table), latex(table)):
+        assert repr(share) not in text or positives == 0
+
+
+def test_counts_at_the_threshold_are_shown() -> None:
+    table = cell_table(estimates(STUDY).assign(positives=11), STUDY)
+    assert set(table.raw["positives"]) == {11}
+    assert table.raw["auprc_no_skill"].notna().all()
+
+
+@given(
+    st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    st.integers(0, 20),
+)
+def test_no_single_part_of_a_published_total_can_be_computed(
+    parts: list[int], threshold: int
+) -> None:
+    shown = suppress_parts(parts, threshold)
+    hidden = [part for part, text in zip(parts, shown, strict=True) if isinstance(text, str)]
+    assert all(part >= threshold for part in parts if part not in hidden)
+    assert len(hidden) != 1 or len(parts) == 1
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 15))
+def test_suppress_hides_small_parts_and_small_complements(
+    positives: int, negatives: int, threshold: int
+) -> None:
+    frame = pd.DataFrame(
+        {"positives": [positives], "encounters": [positives + negatives], "share": [0.5]}
+    )
+    shown = suppress(frame, "positives", threshold, of="encounters", revealing=("share",)).iloc[0]
+    safe = positives >= threshold and negatives >= threshold
+    assert isinstance(shown["positives"], str) == (not safe)
+    assert math.isnan(shown["share"]) == (not safe)
+    assert frame["positives"].iloc[0] == positives
+
+
+def test_site_table_hides_rare_outcomes_and_few_dropped_rows() -> None:
+    report = {
+        "rows_read": 605,
+        "dropped": {"label M": 5},
+        "encounters": 600,
+        "positives": 4,
+        "prevalence": 4 / 600,
+        "unmapped": {},
+    }
+    raw = site_table({"north_county": report}, STUDY).raw.iloc[0]
+    assert raw["positives"] == raw["dropped"] == "<11"
+    assert math.isnan(raw["prevalence"])
+    assert math.isnan(raw["rows_read"])
+
+
+def test_generic_table_merges_bounds_and_suppresses() -> None:
+    frame = pd.DataFrame(
+        {
+            "finding": ["fever"],
+            "divergence": [0.25],
+            "lower": [0.2],
+            "upper": [0.31],
+            "encounters": [500],
+            "positives": [3],
+            "prevalence": [0.006],
+            "p": [0.0002],
+        }
+    )
+    table = generic_table("shift", "site shift", "Shift", "", frame, STUDY)
+    row = table.shown.iloc[0].to_dict()
+    assert row["Divergence [95% CI]"] == "0.250 [0.200, 0.310]"
+    assert row["Positives"] == "<11"
+    assert row["Prevalence"] == ""
+    assert row["p"] == "<0.001"
+    assert "Lower" not in row
+
+
+def test_latex_escapes_all_that_latex_would_interpret() -> None:
+    text = latex(one_cell(r"5% & $x$ #1_a {b} ~ ^ \cmd [2] <11 −3"))
+    assert (
+        r"5\% \& \$x\$ \#1\_a \{b\} \textasciitilde{} \textasciicircum{} \textbackslash{}cmd "
+        r"{[}2] \textless{}11 $-$3 \\" in text
+    )
+    assert r"a\_b \\" in text
+    assert r"50 \% \& more\_less" in text
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert text.count(rule) == 1
+
+
+def test_long_tables_break_over_pages_in_latex() -> None:
+    frame = pd.DataFrame({"a": range(80)})
+    text = latex(Table("t", "data", "T", "C", frame, frame.astype(str)))
+    assert r"\begin{longtable}{l}" in text
+    assert text.count("\\\\\n") == 82
+
+
+def test_markdown_keeps_its_columns_whatever_the_text() -> None:
+    text = markdown(one_cell("a|b<c>_d_*e*\nf"))
+    assert r"| a\|b&lt;c>\_d\_\*e\* f |" in text
+
+
+@given(st.floats(allow_nan=True, allow_infinity=False, width=32))
+def test_numbers_never_show_a_negative_zero_or_a_hyphen_as_minus(value: float) -> None:
+    text = number(value)
+    assert "-" not in text
+    assert text.strip("−0.") or not text.startswith("−")
+
+
+def test_numbers_in_words() -> None:
+    assert number(12345) == "12,345"
+    assert number(np.int64(7)) == "7"
+    assert number(None) == ""
+    assert number(7.0) == "7.000"
+    assert interval(0.5, float("nan"), 1.0) == "0.500"
+    assert interval(-0.5, -1, 0.25, 2) == "−0.50 [−1.00, 0.25]"
+    assert p_value(0.00099) == "<0.001"
+    assert p_value(0.04) == "0.040"
+    assert p_value(float("nan")) == ""
+
+
+def test_every_table_is_written_in_three_formats(tmp_path) -> None:
+    paths = write_tables(evidence(STUDY), tmp_path)
+    assert {path.suffix for path in paths} == {".csv", ".md", ".tex"}
+    assert len({path.stem for path in paths}) * 3 == len(paths)
+    assert {"cells", "comparisons", "glance", "sites", "embeddings"} <= {p.stem for p in paths}
+    for path in paths:
+        assert path.read_text(encoding="utf-8").strip()
+
+
+def test_written_files_are_the_same_again(tmp_path) -> None:
+    table = one_cell("x")
+    first = [path.read_bytes() for path in write_table(table, tmp_path / "a")]
+    assert first == [path.read_bytes() for path in write_table(table, tmp_path / "b")]
+
+
+def test_evidence_is_read_back_from_files(tmp_path) -> None:
+    given_evidence = evidence(STUDY)
+    half = len(given_evidence.estimates) // 2
+    given_evidence.estimates[:half].to_parquet(tmp_path / "a.parquet")
+    given_evidence.estimates[half:].to_parquet(tmp_path / "b.parquet")
+    given_evidence.comparisons.to_parquet(tmp_path / "comparisons.parquet")
+    (tmp_path / "answers.json").write_text("[]")
+    (tmp_path / "north_county").mkdir()
+    (tmp_path / "north_county" / "report.json").write_text('{"encounters": 3}')
+    read = read_evidence(
+        STUDY,
+        [tmp_path / "a.parquet", tmp_path / "b.parquet"],
+        tmp_path / "comparisons.parquet",
+        tmp_path / "answers.json",
+        reports=[tmp_path / "north_county" / "report.json"],
+    )
+    pd.testing.assert_frame_equal(read.estimates, given_evidence.estimates)
+    assert read.reports == {"north_county": {"encounters": 3}}
+
+
+def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:
+    path = tmp_path / "estimates.parquet"
+    estimates(STUDY).drop(columns="replicate_sd").to_parquet(path)
+    with pytest.raises(StudyError, match=r"estimates\.parquet lacks the column 'replicate_sd'"):
+        read_evidence(STUDY, [path], path, path)

@@ -1,0 +1,180 @@
+"""Simulated sites: canonical encounters of a network, and counties worth transferring between."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.network_files import read_network
+from concept_transfer.sites.networks import bayes_auroc
+from concept_transfer.sites.simulated import check_simulated, read_simulated
+from concept_transfer.study import SimulatedSite, Task, load_study
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+VOCABULARY = Vocabulary.read(REPOSITORY / "resources/concepts/influenza.tsv")
+TASK = Task(label="influenza", exclude_categories=["impression", "lab order", "lab result"])
+SEASON_OF_MONTH = ["winter"] * 2 + ["spring"] * 3 + ["summer"] * 3 + ["autumn"] * 3 + ["winter"]
+
+
+def site(name="north", encounters=3000, seed=1):
+    network = f"resources/networks/{name}.yaml"
+    return SimulatedSite(adapter="simulated", network=network, encounters=encounters, seed=seed)
+
+
+def read(name="north", encounters=3000, seed=1, task=TASK):
+    return read_simulated(site(name, encounters, seed), VOCABULARY, task, REPOSITORY)
+
+
+def tokens_of(encounters):
+    return [encounters.tokens[start:stop] for start, stop in pairwise(encounters.offsets)]
+
+
+def state_of(encounters, concept):
+    """State of a concept that every encounter has."""
+    ids = [VOCABULARY.token(concept, state) for state in VOCABULARY.concept_states[concept]]
+    return [VOCABULARY.states[t] for t in encounters.tokens if t in ids]
+
+
+@pytest.fixture(scope="module")
+def north():
+    return read()
+
+
+def test_encounters_survive_the_contract_and_the_disk(north, tmp_path):
+    encounters, report = north
+    encounters.write(tmp_path / "north", VOCABULARY, report)
+    again = Encounters.read(tmp_path / "north")
+    assert again.table.equals(encounters.table)
+    assert (again.tokens == encounters.tokens).all()
+    assert (again.offsets == encounters.offsets).all()
+
+
+def test_dates_lie_in_the_season_that_was_written(north):
+    encounters, _ = north
+    days = encounters.table.column("time").to_pylist()
+    assert [SEASON_OF_MONTH[day.month - 1] for day in days] == state_of(encounters, "season")
+    assert days == sorted(days)
+    assert str(days[0]) < "2021-08"
+    assert str(days[-1]) > "2025-05"
+
+
+def test_patients_are_clusters_of_one_age_with_encounters_in_several_years(north):
+    table = north[0].table.to_pandas().assign(age=state_of(north[0], "agegroup"))
+    assert (table["patient"] == table["cluster"]).all()
+    patients = table.groupby("patient")
+    assert (patients["age"].nunique() == 1).all()
+    visits = patients.size()
+    assert 0.1 < (visits > 1).mean() < 0.4
+    years = table["time"].map(lambda day: day.year)
+    assert years.groupby(table["patient"]).nunique().max() > 1
+    assert table.loc[table["time"].map(str) >= "2024-07-01", "label"].sum() > 50
+
+
+def test_label_is_the_disease(north):
+    influenza, _ = north
+    rsv, _ = read(task=Task(label="rsv", exclude_categories=TASK.exclude_categories))
+    assert (influenza.tokens == rsv.tokens).all()
+    assert not (influenza.labels & rsv.labels).any()
+    assert influenza.labels.mean() == pytest.approx(0.15, abs=0.03)
+    assert rsv.labels.mean() == pytest.approx(0.33, abs=0.04)
+
+
+def test_excluded_categories_are_not_in_the_tokens(north):
+    everything, _ = read(task=Task(label="influenza"))
+    hidden = np.isin(VOCABULARY.categories, TASK.exclude_categories)
+    assert hidden[everything.tokens].any()
+    for all_tokens, tokens in zip(tokens_of(everything), tokens_of(north[0]), strict=True):
+        assert (all_tokens[~hidden[all_tokens]] == tokens).all()
+
+
+def test_unrecorded_findings_can_be_read_as_absent(north):
+    filled, _ = read(task=Task(**{**TASK.model_dump(), "not_recorded": "absent"}))
+    absent = np.array(VOCABULARY.states) == "absent"
+    for with_absent, tokens in zip(tokens_of(filled), tokens_of(north[0]), strict=True):
+        added = np.setdiff1d(with_absent, tokens)
+        assert absent[added].all()
+        assert np.isin(tokens, with_absent).all()
+
+
+def test_report_counts_what_was_not_recorded():
+    encounters, report = read(task=Task(label="influenza"))
+    assert report["encounters"] == report["rows_read"] == 3000
+    assert report["positives"] == encounters.labels.sum()
+    concept = np.array(VOCABULARY.concepts)[encounters.tokens]
+    for name, silent in report["not_recorded"].items():
+        assert silent == 3000 - (concept == name).sum()
+    assert "agegroup" not in report["not_recorded"]
+
+
+def test_reading_twice_gives_the_same_and_another_seed_does_not(north):
+    again, _ = read()
+    assert again.table.equals(north[0].table)
+    assert (again.tokens == north[0].tokens).all()
+    other, _ = read(seed=2)
+    assert not other.table.equals(north[0].table)
+
+
+def test_more_encounters_than_fit_in_one_part_are_joined_in_order():
+    encounters, _ = read(encounters=210_000)
+    encounters.validate("north")
+    days = encounters.table.column("time").to_pylist()
+    assert [SEASON_OF_MONTH[day.month - 1] for day in days] == state_of(encounters, "season")
+
+
+def test_an_unknown_label_lists_the_diseases():
+    with pytest.raises(StudyError, match=r"'measles'.*influenza, metapneumovirus"):
+        read(task=Task(label="measles"))
+
+
+def test_check_names_what_the_vocabulary_lacks(tmp_path):
+    check_simulated(site(), VOCABULARY, REPOSITORY)
+    columns = ("concepts", "names", "categories", "states", "texts")
+    kept = [i for i, concept in enumerate(VOCABULARY.concepts) if concept != "C0003862"]
+    smaller = Vocabulary(*(tuple(getattr(VOCABULARY, c)[i] for i in kept) for c in columns))
+    with pytest.raises(StudyError, match=r"north\.yaml: the vocabulary has no concept 'C0003862'"):
+        check_simulated(site(), smaller, REPOSITORY)
+
+
+def test_check_refuses_seasons_without_months(tmp_path):
+    folder = REPOSITORY / "resources/networks"
+    for name in ("respiratory.yaml", "north.yaml"):
+        text = (folder / name).read_text().replace("autumn", "monsoon")
+        (tmp_path / name).write_text(text)
+    monsoon = SimulatedSite(adapter="simulated", network="north.yaml")
+    with pytest.raises(StudyError, match="season 'monsoon' has no months"):
+        check_simulated(monsoon, VOCABULARY, tmp_path)
+
+
+def test_demo_counties_lose_in_transfer_what_words_carry():
+    """One-hot logistic regression: good at home, clearly worse abroad, below the ceiling."""
+    task = load_study(yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())).task
+    train, test, home, ceiling = {}, {}, {}, {}
+    for name in ("north", "south"):
+        train[name], _ = read(name, 6000, task=task)
+        test[name], _ = read(name, 15_000, seed=2, task=task)
+        network = read_network(REPOSITORY / f"resources/networks/{name}.yaml")
+        ceiling[name] = bayes_auroc(network, test[name], VOCABULARY, task)
+        home[name] = transferred(train[name], test[name])
+        assert 0.88 < home[name] < 0.93
+        assert 0.01 < ceiling[name] - home[name] < 0.04
+    for source, target in (("north", "south"), ("south", "north")):
+        assert 0.03 < home[target] - transferred(train[source], test[target]) < 0.08
+
+
+def transferred(source, target):
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(findings(source), source.labels)
+    return roc_auc_score(target.labels, model.decision_function(findings(target)))
+
+
+def findings(encounters):
+    ones = np.ones(len(encounters.tokens))
+    shape = (len(encounters), len(VOCABULARY))
+    return csr_array((ones, encounters.tokens, encounters.offsets), shape=shape)

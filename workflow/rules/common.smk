@@ -1,0 +1,56 @@
+import json
+import re
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import ExecMode
+
+from concept_transfer.errors import StudyError
+from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
+from concept_transfer.study import load_study, parents_of
+from concept_transfer.workflow import (
+    check_study,
+    code_digest,
+    embedding_inputs,
+    nhamcs_folders,
+    site_inputs,
+)
+
+ROOT = Path.cwd()
+
+try:
+    study = load_study(config, " + ".join(map(str, workflow.configfiles)))
+    # The main process looks at headers and names once; jobs started by it need not.
+    if workflow.exec_mode == ExecMode.DEFAULT:
+        check_study(study, ROOT)
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+grid = Grid(study)
+RESULTS = f"results/{study.study}"
+
+
+def alternatives(names):
+    """A wildcard constraint that matches just these names."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def kinds(*wanted):
+    """Names of the study's strategies of the given kinds."""
+    return [name for name, s in study.strategies.items() if s.kind in wanted]
+
+
+def stable(value):
+    """A parameter that changes only when its content does."""
+    return json.dumps(value, sort_keys=True)
+
+
+wildcard_constraints:
+    site=alternatives(grid.sites),
+    source=alternatives(grid.sources),
+    target=alternatives(grid.targets),
+    embedding=alternatives([*study.embeddings, NO_EMBEDDING]),
+    classifier=alternatives(study.classifiers),
+    strategy=alternatives(study.strategies),
+    size=alternatives(["0", *grid.sizes]),
+    block=r"\d+",

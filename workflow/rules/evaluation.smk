@@ -1,0 +1,74 @@
+# Predictions -> metrics with intervals -> paired comparisons and the answers drawn from them.
+
+METRIC_FILES = ["estimates.parquet", "replicates.parquet", "draws.npz"]
+
+
+def evaluation_settings(*keys):
+    settings = study.evaluation.model_dump(mode="json")
+    return stable({key: settings[key] for key in keys})
+
+
+def evaluated_cells(wildcards):
+    return grid.cells_of(wildcards.target, wildcards.embedding)
+
+
+rule evaluate:
+    input:
+        predictions=lambda wildcards: prediction_files(evaluated_cells(wildcards)),
+        split=f"{RESULTS}/splits/{{target}}.parquet",
+    output:
+        expand(
+            f"{RESULTS}/metrics/{{{{target}}}}/{{{{embedding}}}}/{{file}}", file=METRIC_FILES
+        ),
+    params:
+        evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
+        seed=study.seed,
+        blocks=len(grid.blocks),
+        code=code_digest("evaluation"),
+    log:
+        f"{RESULTS}/logs/evaluate/{{target}}/{{embedding}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{target}}/{{embedding}}.tsv"
+    script:
+        "../scripts/evaluate.py"
+
+
+def metric_folders():
+    """One folder a target and embedding; `none` holds the baselines."""
+    return [
+        f"{RESULTS}/metrics/{target}/{embedding}"
+        for target in grid.targets
+        for embedding in grid.embeddings_of_metrics()
+    ]
+
+
+def metric_files():
+    return [f"{folder}/{file}" for folder in metric_folders() for file in METRIC_FILES]
+
+
+def design():
+    """The study without what only the report or the machine needs."""
+    return stable(study.model_dump(mode="json", exclude={"title", "notice", "resources"}))
+
+
+rule compare:
+    input:
+        metrics=metric_files(),
+    output:
+        comparisons=f"{RESULTS}/comparisons.parquet",
+        answers=f"{RESULTS}/answers.json",
+    params:
+        study=design(),
+        folders=metric_folders(),
+        code=code_digest("evaluation"),
+    log:
+        f"{RESULTS}/logs/compare.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare.tsv"
+    script:
+        "../scripts/compare.py"
+
+
+rule metrics:
+    input:
+        metric_files(),

@@ -1,0 +1,103 @@
+# Raw site files -> canonical encounters -> splits -> checks.
+
+SITE_FILES = ["encounters.parquet", "findings.parquet", "offsets.npy", "tokens.npy"]
+SITE_FILES += ["labels.npy", "report.json"]
+TRAINING_FILES = ["offsets.npy", "tokens.npy", "labels.npy"]
+
+
+def site_outputs(site, names=SITE_FILES):
+    return expand(f"{RESULTS}/encounters/{site}/{{file}}", file=names)
+
+
+def split_parameters():
+    """The settings that matter to the chosen kind of split, and no others."""
+    split = study.split.model_dump(mode="json")
+    used = {
+        "given": [],
+        "time": ["test_from"],
+        "share": ["test_share"],
+        "folds": ["folds"],
+    }
+    keep = ["by", "validation_share", *used[split["by"]]]
+    return stable({key: split[key] for key in keep})
+
+
+rule encode_site:
+    input:
+        vocabulary=study.vocabulary,
+        files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
+    output:
+        expand(f"{RESULTS}/encounters/{{{{site}}}}/{{file}}", file=SITE_FILES),
+    params:
+        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        task=stable(study.task.model_dump(mode="json")),
+        code=code_digest("sites", "concepts"),
+    log:
+        f"{RESULTS}/logs/encode_site/{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/encode_site/{{site}}.tsv"
+    script:
+        "../scripts/encode_site.py"
+
+
+rule split_site:
+    input:
+        f"{RESULTS}/encounters/{{site}}/encounters.parquet",
+    output:
+        f"{RESULTS}/splits/{{site}}.parquet",
+    params:
+        split=split_parameters(),
+        seed=study.seed,
+        code=code_digest("sites/splits.py", "sites/splitting.py"),
+    log:
+        f"{RESULTS}/logs/split_site/{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/split_site/{{site}}.tsv"
+    script:
+        "../scripts/split_site.py"
+
+
+rule check_sites:
+    input:
+        vocabulary=study.vocabulary,
+        encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
+        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
+    output:
+        f"{RESULTS}/check.tsv",
+    params:
+        sizes=study.target_sizes,
+        targets=grid.targets,
+        code=code_digest("sites"),
+    log:
+        f"{RESULTS}/logs/check_sites.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_sites.tsv"
+    script:
+        "../scripts/check_sites.py"
+
+
+rule download_nhamcs:
+    output:
+        "{folder}/ed{year}-stata.zip",
+    wildcard_constraints:
+        folder=alternatives(nhamcs_folders(study)),
+        year=r"\d{4}",
+    params:
+        site=lambda wildcards: stable(nhamcs_folders(study)[wildcards.folder]),
+    log:
+        f"{RESULTS}/logs/download_nhamcs/{{folder}}/{{year}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/download_nhamcs/{{folder}}/{{year}}.tsv"
+    script:
+        "../scripts/download_nhamcs.py"
+
+
+rule encounters:
+    input:
+        [site_outputs(site) for site in grid.sites],
+        rules.check_sites.output,
+
+
+rule check:
+    input:
+        rules.check_sites.output,

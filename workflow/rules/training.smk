@@ -1,0 +1,226 @@
+# Sites + embedding tables -> source models -> predictions of every cell.
+
+TRAINING_CODE = code_digest(
+    "models",
+    "training",
+    "concepts/vocabulary.py",
+    "embeddings/table.py",
+    "embeddings/controls.py",
+    "sites/site.py",
+    "sites/splits.py",
+    "sites/encounters.py",
+)
+CELL = "{pair}/{embedding}/{classifier}/{strategy}/{size}/block{block}"
+BUNDLE_FILES = ["card.json", "weights.safetensors", "vocabulary.tsv"]
+BUNDLE_FILES += ["embedding.safetensors", "embedding.json"]
+PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
+
+
+def site_data(site):
+    """The files of a site that training reads."""
+    return [*site_outputs(site, TRAINING_FILES), f"{RESULTS}/splits/{site}.parquet"]
+
+
+def source_site(wildcards):
+    source, _ = split_pair(wildcards.pair)
+    return site_data(source) if source else []
+
+
+def target_site(wildcards):
+    return site_data(split_pair(wildcards.pair)[1])
+
+
+def bundle(wildcards):
+    source, _ = split_pair(wildcards.pair)
+    folder = f"{RESULTS}/sources/{source}/{wildcards.embedding}/block{wildcards.block}"
+    return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
+
+
+def replicates(wildcards):
+    return grid.blocks[int(wildcards.block)]
+
+
+def training_of(wildcards):
+    """Training settings and kind of the cell's strategy, without its name."""
+    strategy = study.strategies[wildcards.strategy]
+    return stable(
+        {
+            "kind": strategy.kind,
+            "source_weight": strategy.source_weight,
+            "training": grid.training(wildcards.strategy),
+        }
+    )
+
+
+def baseline_training(wildcards):
+    strategy = study.strategies[wildcards.strategy]
+    settings = {
+        "source_weight": strategy.source_weight,
+        "class_weight": study.training.class_weight,
+    }
+    return stable(settings)
+
+
+rule train_source:
+    input:
+        vocabulary=study.vocabulary,
+        site=lambda wildcards: site_data(wildcards.source),
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        checked=ancient(rules.check_sites.output[0]),
+    output:
+        expand(
+            f"{RESULTS}/sources/{{{{source}}}}/{{{{embedding}}}}/block{{{{block}}}}/{{file}}",
+            file=BUNDLE_FILES,
+        ),
+    params:
+        training=stable(grid.training()),
+        replicates=replicates,
+        seed=study.seed,
+        label=study.task.label,
+        study=study.study,
+        code=TRAINING_CODE,
+    threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
+    log:
+        f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
+    script:
+        "../scripts/train_source.py"
+
+
+rule apply_source:
+    input:
+        vocabulary=study.vocabulary,
+        target=target_site,
+        bundle=bundle,
+    output:
+        f"{RESULTS}/predictions/{CELL}.parquet",
+    wildcard_constraints:
+        pair=PAIRS,
+        classifier="cnn",
+        strategy=alternatives(kinds("direct")),
+        size="0",
+    params:
+        replicates=replicates,
+        seed=study.seed,
+        code=TRAINING_CODE,
+    threads: study.resources.threads
+    log:
+        f"{RESULTS}/logs/apply_source/{CELL}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/apply_source/{CELL}.tsv"
+    script:
+        "../scripts/apply_source.py"
+
+
+rule train_local:
+    input:
+        vocabulary=study.vocabulary,
+        target=target_site,
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        checked=ancient(rules.check_sites.output[0]),
+    output:
+        f"{RESULTS}/predictions/{CELL}.parquet",
+    wildcard_constraints:
+        pair=alternatives(grid.targets),
+        classifier="cnn",
+        strategy=alternatives(kinds("local")),
+    params:
+        strategy=training_of,
+        replicates=replicates,
+        seed=study.seed,
+        code=TRAINING_CODE,
+    threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
+    log:
+        f"{RESULTS}/logs/train_local/{CELL}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_local/{CELL}.tsv"
+    script:
+        "../scripts/train_cell.py"
+
+
+use rule train_local as train_pooled with:
+    input:
+        vocabulary=study.vocabulary,
+        target=target_site,
+        source=source_site,
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        checked=ancient(rules.check_sites.output[0]),
+    wildcard_constraints:
+        pair=PAIRS,
+        classifier="cnn",
+        strategy=alternatives(kinds("pooled")),
+    log:
+        f"{RESULTS}/logs/train_pooled/{CELL}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_pooled/{CELL}.tsv"
+
+
+use rule train_local as tune_source with:
+    input:
+        vocabulary=study.vocabulary,
+        target=target_site,
+        bundle=bundle,
+        checked=ancient(rules.check_sites.output[0]),
+    wildcard_constraints:
+        pair=PAIRS,
+        classifier="cnn",
+        strategy=alternatives(kinds(*TUNED)),
+    log:
+        f"{RESULTS}/logs/tune_source/{CELL}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tune_source/{CELL}.tsv"
+
+
+rule fit_baseline:
+    input:
+        vocabulary=study.vocabulary,
+        target=target_site,
+        source=source_site,
+        checked=ancient(rules.check_sites.output[0]),
+    output:
+        f"{RESULTS}/predictions/{CELL}.parquet",
+    wildcard_constraints:
+        embedding=NO_EMBEDDING,
+        classifier=alternatives(BASELINES),
+    params:
+        training=baseline_training,
+        replicates=replicates,
+        seed=study.seed,
+        code=TRAINING_CODE,
+    threads: study.resources.threads
+    log:
+        f"{RESULTS}/logs/fit_baseline/{CELL}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_baseline/{CELL}.tsv"
+    script:
+        "../scripts/fit_baseline.py"
+
+
+def prediction_files(cells):
+    return [
+        f"{RESULTS}/predictions/{cell.path}/block{block}.parquet"
+        for cell in cells
+        for block in grid.blocks
+    ]
+
+
+rule models:
+    input:
+        expand(
+            f"{RESULTS}/sources/{{source}}/{{embedding}}/block{{block}}/card.json",
+            source=grid.sources,
+            embedding=study.embeddings,
+            block=grid.blocks,
+        ),
+
+
+rule predictions:
+    input:
+        prediction_files(grid.cells),

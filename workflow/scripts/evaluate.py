@@ -1,0 +1,18 @@
+"""Metrics, intervals and bootstrap draws of all cells with one target and embedding."""
+
+from pathlib import Path
+
+from concept_transfer.evaluation.cells import read_predictions
+from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.sites.splits import Split
+from concept_transfer.study import Evaluation
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    files, blocks = list(snakemake.input.predictions), params.blocks
+    cells = [read_predictions(files[i : i + blocks]) for i in range(0, len(files), blocks)]
+    split = Split.read(snakemake.input.split)
+    settings = Evaluation.model_validate_json(params.evaluation)
+    result = evaluate_cells(cells, split.encounter, split.cluster, settings, params.seed)
+    result.write(Path(snakemake.output[0]).parent)

@@ -1,0 +1,13 @@
+"""Divide a site's encounters once, for every cell."""
+
+from pathlib import Path
+
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.splitting import make_split
+from concept_transfer.study import Split
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    encounters = Encounters.read(Path(snakemake.input[0]).parent)
+    settings = Split.model_validate_json(snakemake.params.split)
+    make_split(encounters, settings, snakemake.params.seed).write(snakemake.output[0])

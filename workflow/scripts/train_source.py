@@ -1,0 +1,39 @@
+"""Train the models a source site hands on, and write them as a bundle."""
+
+from pathlib import Path
+
+import torch
+
+from concept_transfer import __version__
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.models.bundle import Card, write_bundle
+from concept_transfer.sites.site import Site
+from concept_transfer.study import Training
+from concept_transfer.training.cells import Block, train_source
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    params = snakemake.params
+    vocabulary = Vocabulary.read(snakemake.input.vocabulary)
+    table = EmbeddingTable.read(Path(snakemake.input.embedding), vocabulary)
+    site = Site.read(Path(snakemake.input.site[0]).parent, Path(snakemake.input.site[-1]))
+    training = Training.model_validate_json(params.training)
+    block = Block(params.seed, params.replicates)
+    weights, records = train_source(
+        site, block.vectors(table, vocabulary), block, training, snakemake.resources.device
+    )
+    card = Card(
+        study=params.study,
+        source=site.name,
+        label=params.label,
+        seed=params.seed,
+        replicates=records,
+        training=training.model_dump(mode="json"),
+        embedding=table.card.name,
+        vocabulary_digest=vocabulary.digest,
+        encounters=len(site.labels),
+        version=__version__,
+    )
+    write_bundle(Path(snakemake.output[0]).parent, weights, card, vocabulary, table)
