@@ -23,7 +23,13 @@ from concept_transfer.evaluation.calibration import (
     logit,
     recalibration,
 )
-from concept_transfer.evaluation.metrics import METRICS, condense, metrics, no_skill, weighted_metrics
+from concept_transfer.evaluation.metrics import (
+    METRICS,
+    condense,
+    metrics,
+    no_skill,
+    weighted_metrics,
+)
 
 ALERT_RATE = 0.1
 
@@ -142,7 +148,8 @@ def test_one_newton_step_is_close_to_the_refitted_calibration() -> None:
     refitted = [
         sm.GLM(labels, design, family=family, freq_weights=w).fit().params[1] for w in weights.T
     ]
-    assert np.abs(ours - refitted).max() < 0.15 * np.std(refitted)
+    assert np.std(ours) == pytest.approx(np.std(refitted), rel=0.05)
+    assert np.abs(ours - refitted).max() < 0.25 * np.std(refitted)
 
 
 @pytest.mark.parametrize(

@@ -133,16 +133,16 @@ def test_values_of_a_random_table_arrive(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "flu": rng.choice(["I", "R"], count),
-            "C1": rng.choice(["P", "A", ""], count),
+            "C1": rng.choice([" P", "a", "P ", "A", ""], count),
             "T": rng.choice(["hot", "warm", ""], count),
         }
     )
     write(frame, tmp_path / "t.csv")
     config = site("t.csv", encounter=None, patient=None, time=None)
     encounters, _ = read(config, tmp_path)
-    meaning = {"P": "present", "A": "absent", "hot": "high", "warm": "low"}
+    meaning = {"p": "present", "a": "absent", "hot": "high", "warm": "low"}
     expected = [
-        [(c, meaning[v]) for c, v in (("C1", c1), ("T", t)) if v]
+        [(c, meaning[v.strip().lower()]) for c, v in (("C1", c1), ("T", t)) if v]
         for c1, t in zip(frame["C1"], frame["T"], strict=True)
     ]
     assert states(encounters) == expected

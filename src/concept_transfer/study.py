@@ -506,7 +506,7 @@ class Training(Section):
         if not isinstance(values, dict):
             return values
         protocols: dict[str, dict[str, Any]] = {
-            "early_stopping": {"learning_rate": 0.1, "epochs": 60, "patience": 8},
+            "early_stopping": {"learning_rate": 0.03, "epochs": 60, "patience": 8},
             "gao2024": {
                 "learning_rate": 1e-3,
                 "epochs": 50,

@@ -77,18 +77,27 @@ def site_inputs(site: Site, root: Path) -> list[str]:
     if isinstance(site, TabularSite):
         files = [site.path] if site.path else [*site.train, *site.validation, *site.test]
         return [*files, *([site.crosswalk] if site.crosswalk else [])]
-    from concept_transfer.sites.nhamcs import year_file
-
-    return [str(year_file(Path(site.path), year)) for year in site.years]
+    return [_year_file(site, year, root) for year in site.years]
 
 
-def nhamcs_folders(study: Study) -> dict[str, dict[str, Any]]:
-    """Folder that NHAMCS sites read from -> settings of one of its sites."""
-    return {
-        site.path: site.model_dump(mode="json")
+def nhamcs_downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:
+    """File that an NHAMCS site needs and its folder lacks -> settings of the site.
+
+    Files that are there are nobody's output, so that no run replaces them.
+    """
+    files = {
+        _year_file(site, year, root): site.model_dump(mode="json")
         for site in study.sites.values()
         if isinstance(site, NhamcsSite)
+        for year in site.years
     }
+    return {path: site for path, site in files.items() if not resolve(path, root).is_file()}
+
+
+def _year_file(site: NhamcsSite, year: int, root: Path) -> str:
+    from concept_transfer.sites.nhamcs import year_file
+
+    return f"{site.path}/{year_file(resolve(site.path, root), year).name}"
 
 
 def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:

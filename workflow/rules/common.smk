@@ -12,7 +12,7 @@ from concept_transfer.workflow import (
     check_study,
     code_digest,
     embedding_inputs,
-    nhamcs_folders,
+    nhamcs_downloads,
     site_inputs,
 )
 

@@ -78,16 +78,15 @@ rule check_sites:
 
 rule download_nhamcs:
     output:
-        "{folder}/ed{year}-stata.zip",
+        "{file}",
     wildcard_constraints:
-        folder=alternatives(nhamcs_folders(study)),
-        year=r"\d{4}",
+        file=alternatives(nhamcs_downloads(study, ROOT)),
     params:
-        site=lambda wildcards: stable(nhamcs_folders(study)[wildcards.folder]),
+        site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     log:
-        f"{RESULTS}/logs/download_nhamcs/{{folder}}/{{year}}.log",
+        f"{RESULTS}/logs/download_nhamcs/{{file}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/download_nhamcs/{{folder}}/{{year}}.tsv"
+        f"{RESULTS}/benchmarks/download_nhamcs/{{file}}.tsv"
     script:
         "../scripts/download_nhamcs.py"
 

@@ -1,5 +1,6 @@
 """Fetch one year of the NHAMCS public-use files."""
 
+import re
 from pathlib import Path
 
 from concept_transfer.sites.nhamcs import fetch_year
@@ -8,4 +9,5 @@ from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     site = NhamcsSite.model_validate_json(snakemake.params.site)
-    fetch_year(site, int(snakemake.wildcards.year), Path.cwd())
+    year = re.search(r"ed(\d{4})-stata", snakemake.output[0])[1]
+    fetch_year(site, int(year), Path.cwd())

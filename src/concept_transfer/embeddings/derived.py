@@ -71,7 +71,8 @@ def principal_components(
     known = known_rows(vectors)
     centred = vectors[known].astype(np.float64)
     centred -= centred.mean(axis=0)
-    scatter = centred.T @ centred if centred.shape[0] > centred.shape[1] else centred @ centred.T
+    by_columns = centred.shape[0] > centred.shape[1]
+    scatter = centred.T @ centred if by_columns else centred @ centred.T
     values, bases = np.linalg.eigh(scatter)
     values, bases = values[::-1], bases[:, ::-1]
     available = int(np.sum(values > values[0] * 1e-12))
@@ -81,10 +82,7 @@ def principal_components(
             f"{known.sum()} tokens of width {vectors.shape[1]} have; ask for {available} or fewer"
         )
     bases = bases[:, :width]
-    if len(scatter) == centred.shape[1]:
-        loadings = bases
-    else:
-        loadings = centred.T @ bases / np.sqrt(values[:width])
+    loadings = bases if by_columns else centred.T @ bases / np.sqrt(values[:width])
     largest = np.abs(loadings).argmax(axis=0)
     loadings = loadings * np.sign(loadings[largest, np.arange(width)])
     scores = np.zeros((len(vectors), width), dtype=np.float32)

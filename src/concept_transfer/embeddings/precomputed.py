@@ -77,7 +77,7 @@ def _match(
     crosswalk = (
         read_crosswalk(resolve(config.crosswalk, root), vocabulary) if config.crosswalk else {}
     )
-    rows = match_tokens(file.keys, vocabulary, crosswalk)
+    rows = match_tokens(f"embeddings.{name}: {file.path}", file.keys, vocabulary, crosswalk)
     if (rows < 0).all():
         raise StudyError(
             f"embeddings.{name}: {file.path} has no vector for any of the "

@@ -38,7 +38,8 @@ class Card:
     """What is known about a table.
 
     `vocabulary` and `texts` are SHA-256 digests; `norms` holds min, median and max of the norms
-    of the rows that are not zero; `details` is for what one provider alone can say (licence, unmatched tokens, cost).
+    of the rows that are not zero; `details` is for what one provider alone can say (licence,
+    unmatched tokens, cost).
     """
 
     name: str

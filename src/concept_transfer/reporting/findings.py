@@ -14,6 +14,7 @@ from concept_transfer.reporting.cells import (
     directions,
     highest,
     in_direction,
+    level,
     records,
     row_label,
     size_label,
@@ -45,7 +46,7 @@ def lead(evidence: Evidence) -> Finding:
         return Finding("", best, "")
     opening, _, details = simple["answer"].partition(" ")
     short, rest = shorten(f"{OPENINGS.get(opening, opening)} {details}")
-    return Finding(simple["question"], short, f"{rest} {best}".strip())
+    return Finding(simple["question"], short, f"{rest}\n{best}".strip())
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -99,11 +100,14 @@ def best_models(evidence: Evidence) -> str:
             if group in groups
         ]
         low, high = bests["estimate"].min(), bests["estimate"].max()
+        left_out = len(directions(evidence.study, evidence.estimates)) - len(bests)
+        others = f" ({left_out} more have too few positives)" if left_out else ""
         return (
-            f"Over {len(bests)} directions the highest AUROC lies between {low:.3f} and "
-            f"{high:.3f}; it belongs to {', to '.join(shares)} of them."
+            f"Over {len(bests)} directions{others} the highest AUROC lies between {low:.3f} and "
+            f"{high:.3f}; it belongs to {listing(shares)} of them."
         )
-    return " ".join(_best_sentence(evidence, best) for best in records(bests))
+    sentences = [_best_sentence(evidence, best) for best in records(bests)]
+    return "\n".join([*sentences, f"Brackets hold {level(evidence.study)} intervals."])
 
 
 def _best_sentence(evidence: Evidence, best: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
@@ -125,8 +126,8 @@ def number(value: object, digits: int = 3) -> str:
         return value
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return ""
-    if float(value).is_integer() and not isinstance(value, float):  # type: ignore[arg-type]
-        return f"{int(value):,}".replace("-", "−")  # type: ignore[call-overload]
+    if isinstance(value, Integral):
+        return f"{int(value):,}".replace("-", "−")
     text = f"{float(value):.{digits}f}"  # type: ignore[arg-type]
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
 
@@ -137,7 +138,8 @@ def interval(estimate: float, lower: float, upper: float, digits: int = 3) -> st
         return NOT_ESTIMABLE
     if pd.isna(lower) or pd.isna(upper):
         return number(estimate, digits)
-    return f"{number(estimate, digits)} [{number(lower, digits)}, {number(upper, digits)}]"
+    shown = [number(float(value), digits) for value in (estimate, lower, upper)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
 def p_value(value: float) -> str:

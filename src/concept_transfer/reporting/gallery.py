@@ -17,6 +17,7 @@ from concept_transfer.reporting.figures.dots import metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
+from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target
 CALIBRATION = {
@@ -43,7 +44,7 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     for pair in pairs:
         yield heat_map(estimates, study, *pair, limits)
     for size in ends:
-        for group, name in _groups(pairs):
+        for group, name in _groups(study, pairs):
             yield _auroc(evidence, size, group, name)
     if len(sizes) > 1:
         for pair in pairs:
@@ -51,25 +52,26 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     auroc = evidence.comparisons[evidence.comparisons["metric"] == "auroc"]
     for family in dict.fromkeys(auroc["family"]):
         for size in forest_sizes(auroc, family):
-            for group, name in _groups(pairs):
+            for group, name in _groups(study, pairs):
                 stem = "_".join([family.replace(" ", "-"), size, *name])
                 drawing = forest(auroc, study, family, size, group, stem)
                 if drawing is not None:
                     yield drawing
     for metric in CALIBRATION:
         if (estimates["metric"] == metric).any():
-            for group, name in _groups(pairs):
+            for group, name in _groups(study, pairs):
                 yield _calibration(evidence, metric, ends[0], group, name)
 
 
 def _groups(
+    study: Study,
     pairs: list[tuple[str, str]],
 ) -> list[tuple[list[tuple[str, str]], list[str]]]:
     """Directions that share a figure, and what the figure's stem says of them."""
     if len(pairs) <= TOGETHER:
         return [(pairs, [])]
-    targets = dict.fromkeys(target for _, target in pairs)
-    return [([pair for pair in pairs if pair[1] == target], [target]) for target in targets]
+    by_target = {site: [pair for pair in pairs if pair[1] == site] for site in study.sites}
+    return [(group, [target]) for target, group in by_target.items() if group]
 
 
 def _place(group: list[tuple[str, str]], name: list[str]) -> str:

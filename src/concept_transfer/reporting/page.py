@@ -26,6 +26,7 @@ from concept_transfer.reporting.svg import inline_svg
 NUMBER = re.compile(r"<?([−-]?[\d,]*\.?\d+)( \[.*\])?")
 WORDS_AMONG_NUMBERS = {"", "–", "all", "not estimable", "suppressed"}
 MOST_CHOICES = 24
+LONG_NAME = 16
 LONG, CHOOSABLE = 26, 48  # characters of a cell that may wrap, and of one that a menu offers
 SECTIONS = {
     "heat maps": ("Embeddings and strategies", 2),
@@ -93,7 +94,11 @@ def table_context(table: Table) -> dict[str, Any]:
             NUMBER.fullmatch(text) or text in WORDS_AMONG_NUMBERS for text in texts
         )
         longest = max(map(len, texts), default=0)
-        choose = not numeric and longest <= CHOOSABLE and 1 < len(set(texts)) <= MOST_CHOICES
+        choose = (
+            not numeric
+            and longest <= CHOOSABLE
+            and 1 < len(set(texts)) <= min(MOST_CHOICES, len(rows) // 2)
+        )
         kinds.append("number" if numeric else "text" if longest > LONG else "")
         columns.append({"name": name, "number": numeric, "choose": choose})
     return {
@@ -112,10 +117,19 @@ def _cell(text: str, kind: str) -> dict[str, Any]:
     found = NUMBER.fullmatch(text) if kind == "number" else None
     value = found[1].replace(",", "").replace("−", "-") if found else None
     return {
-        "text": Markup(str(escape(text)).replace("_", "_<wbr>")) if kind == "text" else text,
+        "text": _breakable(text) if kind == "text" else text,
         "kind": text if text in ("better", "worse") else kind,
         "value": value if value is not None and value != text else None,
     }
+
+
+def _breakable(text: str) -> Markup:
+    """Long names may break after an underscore."""
+    words = [
+        str(escape(word)).replace("_", "_<wbr>") if len(word) > LONG_NAME else str(escape(word))
+        for word in text.split(" ")
+    ]
+    return Markup(" ".join(words))
 
 
 def _sections(tables: Sequence[Table], figures: Iterable[Path]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def train_source(
     train, validation = (
         np.tile(rows, (len(block.replicates), 1)) for rows in site.split.source_parts()
     )
-    found = int(positives(site, train[:1]))
+    found = int(positives(site, train)[0])
     if found in (0, train.shape[1]):
         raise StudyError(
             f"site '{site.name}' has {found} positives among its {train.shape[1]} training "

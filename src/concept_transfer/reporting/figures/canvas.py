@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -128,6 +129,13 @@ def strategy_looks(study: Study) -> dict[str, Look]:
 def text_width(labels: Sequence[str], size: float = 9.5) -> float:
     """Inches that the longest label needs, at ``size`` points (wide-font estimate)."""
     return max((len(label) for label in labels), default=0) * size * 0.58 / 72
+
+
+def extent(cells: pd.DataFrame) -> tuple[float, float]:
+    """Lowest and highest number among estimates and bounds; 0 and 1 where there is none."""
+    values = cells[["estimate", "lower", "upper"]].to_numpy(float)
+    known = values[~np.isnan(values)]
+    return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
 
 
 def panels(

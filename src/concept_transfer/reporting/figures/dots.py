@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -17,6 +16,7 @@ from concept_transfer.reporting.figures.canvas import (
     Caption,
     Drawing,
     Look,
+    extent,
     legend_above,
     panels,
     strategy_looks,
@@ -156,8 +156,7 @@ def _vertical_lines(axis: Axes, lines: Mapping[str, float], limits: tuple[float,
 
 def _limits(cells: pd.DataFrame, places: Sequence[float]) -> tuple[float, float]:
     """Limits around all intervals, and around lines that are not far from them."""
-    bounds = cells[["estimate", "lower", "upper"]].to_numpy(float)
-    low, high = float(np.nanmin(bounds)), float(np.nanmax(bounds))
+    low, high = extent(cells)
     near = 0.35 * (high - low)
     places = [place for place in places if low - near < place < high + near]
     low, high = min([low, *places]), max([high, *places])

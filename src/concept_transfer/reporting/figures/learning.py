@@ -21,6 +21,7 @@ from concept_transfer.reporting.figures.canvas import (
     Caption,
     Drawing,
     Look,
+    extent,
     legend_above,
     panels,
     strategy_looks,
@@ -48,9 +49,9 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     columns = min(len(rows), MAX_COLUMNS)
     panel = (min(4.2, 7.9 / columns), 1.65)
     figure, axes = panels(len(rows), columns, panel, left=0.6, top=0.65, gap=(0.25, 0.62))
-    bounds = cells[["estimate", "lower", "upper"]].to_numpy(float)
-    room = 0.03 * (np.nanmax(bounds) - np.nanmin(bounds)) or 0.01
-    limits = (np.nanmin(bounds) - room, np.nanmax(bounds) + room)
+    low, high = extent(cells)
+    room = 0.03 * (high - low) or 0.01
+    limits = (low - room, high + room)
     for index, ((row, _), axis) in enumerate(zip(rows, axes, strict=True)):
         _panel(axis, cells[cells["row"] == row], sizes, looks)
         size = min(10, 10 * panel[0] / text_width([row], 11))

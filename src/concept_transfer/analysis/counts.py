@@ -1,0 +1,87 @@
+"""How often each token and concept is recorded at a site, in the sample and in bootstrap draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.analysis.random import generator
+from concept_transfer.sites.site import Site
+
+GROUPS = 5000
+_ENCOUNTERS_AT_ONCE = 100_000
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of encounters by label (0, 1); entry 0 of the first axis is the sample itself.
+
+    ``encounters`` [1 + draws, 2], ``tokens`` [1 + draws, 2, tokens] (encounters that hold the
+    token), ``concepts`` [1 + draws, 2, concepts] (encounters that hold any token of the concept),
+    for ``units`` resampling units.
+    """
+
+    encounters: Array
+    tokens: Array
+    concepts: Array
+    units: int
+
+    @cached_property
+    def whole(self) -> tuple[Array, Array, Array]:
+        """(encounters [1 + draws], tokens, concepts) of both labels together."""
+        return self.encounters.sum(1), self.tokens.sum(1), self.concepts.sum(1)
+
+    def of_label(self, label: int) -> tuple[Array, Array, Array]:
+        """(encounters [1 + draws], tokens, concepts) of one label."""
+        return self.encounters[:, label], self.tokens[:, label], self.concepts[:, label]
+
+
+def bootstrap_counts(
+    site: Site, concept_of: NDArray[np.int64], draws: int, seed: int
+) -> Counts:
+    """Count a site's tokens in the sample and in ``draws`` bootstrap draws of its clusters.
+
+    ``concept_of`` [tokens] is the number of each token's concept. A draw takes one unit fewer
+    than there are, with replacement. Beyond `GROUPS` clusters, random groups of clusters are the
+    units: they are as independent as clusters, and their sums vary alike. A site with one
+    cluster has NaN in all draws.
+    """
+    from scipy.sparse import csr_array
+
+    rng = generator(seed, "counts", site.name)
+    unit, units = _units(site.split.cluster, rng)
+    tokens, concepts = len(concept_of), int(concept_of.max()) + 1
+    width = tokens + concepts
+    sums = csr_array((2 * units, width), dtype=np.float64)
+    for start in range(0, len(site.labels), _ENCOUNTERS_AT_ONCE):
+        stop = min(start + _ENCOUNTERS_AT_ONCE, len(site.labels))
+        offsets = site.offsets[start : stop + 1]
+        token = site.tokens[offsets[0] : offsets[-1]]
+        row = np.repeat(np.arange(stop - start), np.diff(offsets))
+        encounter, concept = np.divmod(np.unique(row * concepts + concept_of[token]), concepts)
+        place = np.concatenate([row, encounter]) + start
+        column = np.concatenate([token, concept + tokens])
+        cell = 2 * unit[place] + site.labels[place]
+        sums = sums + csr_array((np.ones(len(cell)), (cell, column)), shape=sums.shape)
+    weights = np.ones((1 + draws, units))
+    weights[1:] = rng.multinomial(units - 1, np.full(units, 1 / units), size=draws)
+    if units == 1:
+        weights[1:] = np.nan
+    cells = np.bincount(2 * unit + site.labels, minlength=2 * units).reshape(-1, 2)
+    drawn = np.stack([(sums[label::2].T @ weights.T).T for label in (0, 1)], axis=1)
+    return Counts(weights @ cells, drawn[..., :tokens], drawn[..., tokens:], units)
+
+
+def _units(
+    cluster: NDArray[np.object_], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], int]:
+    """The resampling unit of every encounter, and their number."""
+    ids, unit = np.unique(cluster.astype(str), return_inverse=True)
+    if len(ids) <= GROUPS:
+        return unit, len(ids)
+    return rng.permutation(len(ids))[unit] % GROUPS, GROUPS

@@ -1,0 +1,152 @@
+"""The cluster bootstrap: what is drawn, that it is paired, and that its intervals cover."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from evaluation_data import a_cell, clustered_scores, encounter_ids, predictions, true_auroc
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from concept_transfer.errors import StudyError
+from concept_transfer.evaluation.bootstrap import draw_cell, resample
+from concept_transfer.evaluation.delong import placements, variance
+from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.evaluation.intervals import variance_of
+from concept_transfer.evaluation.metrics import METRICS, condense
+from concept_transfer.study import Evaluation
+
+AUROC, AUPRC, BRIER = (METRICS.index(name) for name in ("auroc", "auprc", "brier"))
+
+
+def test_draws_depend_on_seed_target_and_clusters_only() -> None:
+    ids = np.array(["b", "a", "c", "a"])
+    first = resample(ids, np.arange(3), 50, 1, "south")
+    again = resample(ids[::-1], np.arange(3), 50, 1, "south")
+    assert first.digest == again.digest
+    np.testing.assert_array_equal(first.clusters, again.clusters)
+    np.testing.assert_array_equal(first.unit[::-1], again.unit)
+    for other in (
+        resample(ids, np.arange(3), 50, 2, "south"),
+        resample(ids, np.arange(3), 50, 1, "north"),
+    ):
+        assert other.digest != first.digest
+        assert (other.clusters != first.clusters).any()
+
+
+def test_a_draw_takes_one_unit_fewer_than_there_are() -> None:
+    sample = resample(np.arange(30).astype(str), np.arange(10), 200, 1, "south")
+    assert (sample.clusters.sum(axis=0) == 29).all()
+    assert (sample.replicates.sum(axis=0) == 9).all()
+    assert sample.clusters.mean(axis=1) == pytest.approx(np.full(30, 29 / 30), abs=0.35)
+    alone = resample(np.arange(30).astype(str), np.array([4]), 200, 1, "south")
+    assert (alone.replicates == 1).all()
+
+
+def test_a_draw_equals_scikit_learn_on_the_repeated_encounters() -> None:
+    rng = np.random.default_rng(2)
+    ids, labels, p = clustered_scores(rng, 40, 4, 3)
+    sample = resample(ids, np.arange(3), 20, 1, "south")
+    condensed = [condense(labels, row, sample.unit, 40) for row in p[0]]
+    drawn = draw_cell(condensed, np.arange(3), sample, 0.1)
+    for draw in range(20):
+        rows = np.repeat(np.arange(160), sample.clusters[sample.unit, draw])
+        reached = np.array(
+            [
+                [score(labels[rows], row[rows]) for row in p[0]]
+                for score in (roc_auc_score, average_precision_score, brier_score_loss)
+            ]
+        )
+        metrics = [AUROC, AUPRC, BRIER]
+        assert drawn.sampling[metrics, draw] == pytest.approx(reached.mean(axis=1), abs=1e-5)
+        picked = reached @ (sample.replicates[:, draw] / 2)
+        assert drawn.crossed[metrics, draw] == pytest.approx(picked, abs=1e-5)
+
+
+def test_draws_of_one_class_are_counted_and_left_out() -> None:
+    rng = np.random.default_rng(3)
+    labels = np.zeros(40, np.int8)
+    labels[:2] = 1
+    cell = predictions(a_cell(), labels, rng.random((2, 40)))
+    ids = encounter_ids(cell)
+    found = evaluate_cells([cell], ids, ids, Evaluation(draws=400), 1)
+    rows = {row["metric"]: row for row in found.estimates.to_pylist()}
+    expected = 400 * (1 - 2 / 40) ** 39
+    assert rows["auroc"]["undefined_draws"] == pytest.approx(expected, rel=0.35)
+    assert rows["brier"]["undefined_draws"] == 0
+    assert rows["auroc"]["flag"] == "few positives"
+    assert 0 <= rows["auroc"]["lower"] <= rows["auroc"]["estimate"] <= rows["auroc"]["upper"] <= 1
+
+
+def test_failed_replicates_are_counted_and_left_out_of_the_mean() -> None:
+    rng = np.random.default_rng(4)
+    ids, labels, p = clustered_scores(rng, 60, 2, 4)
+    p[0, 2] = np.nan
+    whole = predictions(a_cell(), labels, p[0])
+    found = evaluate_cells([whole], encounter_ids(whole), ids, Evaluation(draws=100), 1)
+    row = found.estimates.to_pylist()[0]
+    assert (row["replicates"], row["not_estimable"]) == (3, 1)
+    kept = [roc_auc_score(labels, q) for q in p[0, [0, 1, 3]]]
+    assert row["estimate"] == pytest.approx(np.mean(kept), abs=1e-6)
+    assert row["replicate_sd"] == pytest.approx(np.std(kept, ddof=1), abs=1e-6)
+    assert set(found.replicates["replicate"].to_pylist()) == {0, 1, 3}
+    nothing = predictions(a_cell(), labels, np.full((4, 120), np.nan))
+    empty = evaluate_cells([nothing], encounter_ids(whole), ids, Evaluation(draws=100), 1)
+    row = empty.estimates.to_pylist()[0]
+    assert np.isnan(row["estimate"])
+    assert row["not_estimable"] == 4
+
+
+def test_cells_of_different_test_sets_or_splits_are_refused() -> None:
+    rng = np.random.default_rng(5)
+    labels = (rng.random(20) < 0.5).astype(np.int8)
+    one = predictions(a_cell(), labels, rng.random((1, 20)))
+    two = predictions(a_cell(strategy="direct"), labels[:19], rng.random((1, 19)))
+    ids = encounter_ids(one)
+    with pytest.raises(StudyError, match="not tested on the same encounters"):
+        evaluate_cells([one, two], ids, ids, Evaluation(draws=100), 1)
+    with pytest.raises(StudyError, match=r"1 test encounters .* not in the split of south"):
+        evaluate_cells([one], ids[1:], ids[1:], Evaluation(draws=100), 1)
+
+
+def test_clustered_intervals_cover_and_naive_ones_do_not() -> None:
+    rng = np.random.default_rng(6)
+    studies, covered, naive = 300, 0, 0
+    for study in range(studies):
+        ids, labels, p = clustered_scores(rng, 60, 10, 3, epidemic=True)
+        cell = predictions(a_cell(), labels, p[0])
+        found = evaluate_cells([cell], encounter_ids(cell), ids, Evaluation(draws=200), study)
+        row = found.estimates.to_pylist()[AUROC]
+        assert row["method"] == "cluster bootstrap"
+        covered += row["lower"] <= true_auroc() <= row["upper"]
+        placement = np.mean([placements(labels, q) for q in p[0]], axis=0)
+        spread = row["replicate_sd"] ** 2 / 3 + variance(labels, placement)
+        naive += abs(row["estimate"] - true_auroc()) < 1.96 * spread**0.5
+    error = np.sqrt(0.05 * 0.95 / studies)
+    assert covered / studies == pytest.approx(0.95, abs=3 * error)
+    assert naive < covered - 2 * error * studies
+
+
+def test_independent_encounters_get_delong_intervals_that_agree_with_the_bootstrap() -> None:
+    rng = np.random.default_rng(7)
+    ids, labels, p = clustered_scores(rng, 1500, 1, 5)
+    cell = predictions(a_cell(), labels, p[0])
+    found = evaluate_cells([cell], encounter_ids(cell), ids, Evaluation(draws=1000), 1)
+    row = found.estimates.to_pylist()[AUROC]
+    assert row["method"] == "DeLong"
+    drawn = found.draws["sampling_draws"][0, AUROC]
+    assert row["sampling_se"] == pytest.approx(drawn.std(), rel=0.1)
+
+
+def test_variance_counts_the_interaction_of_encounters_and_replicates_once() -> None:
+    """Against the spread of the estimate over many simulated studies."""
+    rng = np.random.default_rng(8)
+    estimates, totals = [], []
+    for study in range(250):
+        ids, labels, p = clustered_scores(rng, 40, 5, 4, replicate_sd=0.2)
+        sample = resample(ids, np.arange(4), 150, study, "south")
+        condensed = [condense(labels, row, sample.unit, 40) for row in p[0]]
+        drawn = draw_cell(condensed, np.arange(4), sample, 0.1)
+        spread = variance_of(drawn.observed[0], drawn.sampling[0], drawn.crossed[0], 40)
+        estimates.append(drawn.observed[0].mean())
+        totals.append(spread.total)
+    assert np.mean(totals) == pytest.approx(np.var(estimates, ddof=1), rel=0.25)

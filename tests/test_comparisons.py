@@ -1,0 +1,215 @@
+"""The comparison table: which cells meet, what the verdicts say, and how often they are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_data import (
+    a_cell,
+    a_study,
+    clustered_scores,
+    encounter_ids,
+    evaluate_study,
+    predictions,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from concept_transfer.errors import StudyError
+from concept_transfer.evaluation.comparisons import compare_study, comparison_rows
+from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
+from concept_transfer.evaluation.effects import holm, paired_effect
+from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.evaluation.results import read_results
+from concept_transfer.grid import Cell, Grid
+from concept_transfer.study import Evaluation
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_equals_statsmodels(p: list[float]) -> None:
+    expected = multipletests(p, method="holm")[1]
+    np.testing.assert_allclose(holm(p), expected, atol=1e-12)
+
+
+def test_holm_leaves_out_what_could_not_be_tested() -> None:
+    assert holm([0.01, float("nan"), 0.04]).tolist() == pytest.approx(
+        [0.02, float("nan"), 0.04], nan_ok=True
+    )
+
+
+def pairs(family: str) -> set[tuple[str, ...]]:
+    """(plus; minus) of a family as 'embedding strategy size', of the invented study."""
+    study = a_study()
+    # minilm_15 is the best on validation everywhere
+    validation = {c: float(c.embedding == "minilm_15") for c in Grid(study).cells}
+
+    def name(cell: Cell) -> str:
+        model = cell.classifier if cell.embedding == "none" else cell.embedding
+        return f"{model} {cell.strategy} {cell.size}"
+
+    return {
+        (*map(name, c.plus), "-", *map(name, c.minus))
+        for c in study_contrasts(study, validation)
+        if c.family == family
+    }
+
+
+def test_families_hold_the_comparisons_their_names_say() -> None:
+    meaning = pairs("meaning")
+    assert ("minilm direct 0", "-", "minilm_shuffled direct 0") in meaning
+    assert ("minilm full 50", "-", "minilm_random full 50") in meaning
+    assert len(meaning) == 2 * 7  # two controls; direct, and three strategies at two sizes
+    one_hot = pairs("against one-hot")
+    assert ("minilm local 50", "-", "one_hot local 50") in one_hot
+    assert ("minilm_15 local 50", "-", "one_hot_15 local 50") in one_hot
+    assert len(one_hot) == 2 * 7
+    assert ("minilm_shuffled full all", "-", "one_hot full all") in pairs("width and scale")
+    tuning = pairs("tuning")
+    assert ("minilm full_slow 50", "-", "minilm direct 0") in tuning
+    assert not any("shuffled" in text for pair in tuning for text in pair)
+    alone = pairs("target data only")
+    assert ("minilm direct 0", "-", "minilm local 50") in alone
+    assert ("minilm direct 0", "-", "minilm local all") in alone
+    assert ("logistic direct 0", "-", "logistic local 50") in alone
+    assert ("minilm full 50", "-", "minilm local 50") in alone
+    assert pairs("simple baselines") == {
+        ("minilm_15 local 50", "-", "logistic local 50"),
+        ("minilm_15 local all", "-", "logistic local all"),
+        ("minilm_15 direct 0", "-", "logistic direct 0"),
+    }
+    scale = pairs("scale")
+    assert ("minilm_15 full 50", "-", "minilm full 50") in scale
+    assert ("one_hot_15 direct 0", "-", "one_hot direct 0") in scale
+    assert len(scale) == 2 * 7
+    assert ("minilm full 50", "-", "minilm full_slow 50") in pairs("learning rate")
+    both = ("minilm_15 full 50", "minilm full_slow 50")
+    either = ("minilm_15 full_slow 50", "minilm full 50")
+    assert (*both, "-", *either) in pairs("scale x learning rate")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory):
+    """A study in which the real minilm is better, one_hot_15 is worse, all else is equal."""
+    study = a_study(evaluation={"draws": 200, "margin": 0.05})
+
+    def separation(cell: Cell) -> float:
+        return 1.5 + 0.8 * (cell.embedding == "minilm") - 0.8 * (cell.embedding == "one_hot_15")
+
+    folder = tmp_path_factory.mktemp("metrics")
+    results = evaluate_study(study, folder, np.random.default_rng(1), separation)
+    contrasts, rows = compare_study(study, results)
+    return study, results, contrasts, rows
+
+
+def test_verdicts_follow_the_effects(compared) -> None:
+    _, _, contrasts, rows = compared
+    assert len(rows) == 4 * len(contrasts)
+    assert {row["family"] for row in rows} == set(FAMILIES)
+    tested = [row for row in rows if row["metric"] == "auroc"]
+
+    def verdicts(family: str) -> set[str]:
+        return {row["verdict"] for row in tested if row["family"] == family}
+
+    assert verdicts("meaning") == {"better"}
+    assert verdicts("width and scale") == {"equivalent"}
+    assert verdicts("tuning") == {"equivalent"}
+    scale = {(r["a"], r["verdict"]) for r in tested if r["family"] == "scale"}
+    assert scale == {("minilm_15", "worse"), ("one_hot_15", "worse")}
+    for row in tested:
+        assert row["lower"] <= row["difference"] <= row["upper"]
+        assert row["p_holm"] >= row["p"]
+    described = [row for row in rows if row["metric"] != "auroc"]
+    assert {row["verdict"] for row in described} == {""}
+    assert np.isnan([row["p"] for row in described]).all()
+
+
+def test_labels_say_what_differs_and_columns_what_does_not(compared) -> None:
+    rows = compared[-1]
+    row = next(r for r in rows if r["family"] == "meaning" and r["size"] == "50")
+    assert (row["a"], row["b"]) == ("minilm", "minilm_shuffled")
+    assert (row["embedding"], row["classifier"], row["target"]) == ("", "cnn", "south")
+    row = next(r for r in rows if r["family"] == "target data only" and r["a"] == "direct")
+    assert (row["b"], row["source"], row["size"]) == ("local", "north", "50")
+    row = next(r for r in rows if r["family"] == "scale x learning rate")
+    assert row["a"] == "minilm_15 full + minilm full_slow"
+    assert row["b"] == "minilm_15 full_slow + minilm full"
+
+
+def test_an_effect_is_the_difference_of_the_estimates(compared) -> None:
+    study, results, contrasts, _ = compared
+    contrast = next(c for c in contrasts if c.family == "meaning")
+    one, other = (results[side[0]] for side in (contrast.plus, contrast.minus))
+    effect = paired_effect([contrast], results, study.evaluation)
+    assert effect.difference == pytest.approx(one.estimate() - other.estimate())
+    paired = np.nanstd(one.sampling_draws["auroc"] - other.sampling_draws["auroc"])
+    unpaired = np.hypot(one.sampling_draws["auroc"].std(), other.sampling_draws["auroc"].std())
+    assert effect.standard_error == pytest.approx(paired, rel=0.5)
+    assert effect.standard_error < 0.7 * unpaired
+
+
+def test_a_mean_effect_knows_the_covariance_of_its_contrasts(compared) -> None:
+    """The mean of twice the same contrast is as uncertain as the contrast itself."""
+    study, results, contrasts, _ = compared
+    contrast = contrasts[0]
+    once = paired_effect([contrast], results, study.evaluation)
+    twice = paired_effect([contrast, contrast], results, study.evaluation)
+    assert twice.standard_error == pytest.approx(once.standard_error, rel=1e-6)
+    assert twice.difference == pytest.approx(once.difference)
+
+
+def test_a_cell_differs_from_itself_by_nothing(compared) -> None:
+    study, results, contrasts, _ = compared
+    same = replace(contrasts[0], minus=contrasts[0].plus)
+    effect = paired_effect([same], results, study.evaluation)
+    assert (effect.difference, effect.standard_error, effect.p) == (0, 0, 1)
+
+
+def test_few_positives_stay_out_of_the_correction(tmp_path: Path) -> None:
+    study = a_study(evaluation={"draws": 100, "min_positives": 100_000})
+    results = evaluate_study(
+        study, tmp_path, np.random.default_rng(2), lambda cell: 1.5, clusters=60
+    )
+    _, rows = compare_study(study, results)
+    tested = [row for row in rows if row["metric"] == "auroc"]
+    assert {row["verdict"] for row in tested} == {"underpowered"}
+    assert np.isnan([row["p_holm"] for row in tested]).all()
+
+
+def test_folders_with_different_draws_are_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    ids, labels, p = clustered_scores(rng, 50, 2, 2)
+    for number, embedding in enumerate(("minilm", "one_hot")):
+        cell = predictions(a_cell(embedding=embedding), labels, p[0])
+        result = evaluate_cells([cell], encounter_ids(cell), ids, Evaluation(draws=100), number)
+        result.write(tmp_path / embedding)
+    with pytest.raises(StudyError, match="cannot be compared in pairs"):
+        read_results([tmp_path / "minilm", tmp_path / "one_hot"])
+    with pytest.raises(StudyError, match=r"lacks replicates\.parquet"):
+        read_results([tmp_path])
+
+
+@pytest.mark.parametrize(("cluster_size", "test"), [(1, "DeLong"), (4, "cluster bootstrap")])
+def test_type_one_error_of_the_comparison_table(
+    cluster_size: int, test: str, tmp_path: Path
+) -> None:
+    """On null data, families with any false verdict are at most 5 %, within Monte-Carlo error."""
+    rng = np.random.default_rng(4)
+    studies, wrong = 100, 0
+    evaluation = Evaluation(draws=150, min_positives=10)
+    cells = [a_cell(embedding=f"model_{number}") for number in range(3)]
+    contrasts = [Contrast("meaning", (cell,), (cells[0],)) for cell in cells[1:]]
+    for number in range(studies):
+        ids, labels, p = clustered_scores(
+            rng, 320 // cluster_size, cluster_size, 4, models=len(cells)
+        )
+        tested = [predictions(c, labels, scores) for c, scores in zip(cells, p, strict=True)]
+        evaluate_cells(tested, encounter_ids(tested[0]), ids, evaluation, number).write(tmp_path)
+        rows = comparison_rows(contrasts, read_results([tmp_path]), evaluation)
+        assert rows[0]["test"] == test
+        wrong += any(row["verdict"] in ("better", "worse") for row in rows)
+    assert wrong / studies <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)

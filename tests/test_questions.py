@@ -1,0 +1,124 @@
+"""The answers say what was built into the scores, and nothing where nothing was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_data import a_study, evaluate_study
+
+from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.evaluation.questions import answer_questions
+from concept_transfer.evaluation.selection import choices_by_validation
+from concept_transfer.grid import Cell
+
+
+def answers_of(folder: Path, separation, **changes):
+    study = a_study(**changes)
+    results = evaluate_study(study, folder, np.random.default_rng(1), separation)
+    contrasts, _ = compare_study(study, results)
+    answers = answer_questions(study, contrasts, results)
+    json.dumps(answers)
+    return study, results, {answer["name"]: answer for answer in answers}
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory):
+    """Meaning helps minilm; tuning helps with all labels, hurts with 50; logistic loses."""
+
+    def separation(cell: Cell) -> float:
+        tuned = {"50": -0.6, "all": 0.6}.get(cell.size, 0) if "full" in cell.strategy else 0
+        simple = -0.7 if cell.embedding == "none" else 0
+        return 1.5 + 0.5 * (cell.embedding == "minilm") + tuned + simple
+
+    return answers_of(tmp_path_factory.mktemp("telling"), separation)
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory):
+    """All cells are equally good."""
+    return answers_of(tmp_path_factory.mktemp("silent"), lambda cell: 1.5)
+
+
+def test_meaning_is_told_from_width_and_scale(telling, silent) -> None:
+    answer = telling[2]["semantic"]
+    assert answer["answer"].startswith("Meaning helps, on average, for minilm.")
+    assert "minilm beats minilm_shuffled: +0." in answer["answer"]
+    row = next(r for r in answer["rows"] if r["family"] == "meaning")
+    assert row["comparisons"] == 7
+    assert 0 < row["lower"] < row["difference"] < row["upper"]
+    quiet = silent[2]["semantic"]["answer"]
+    assert quiet.startswith("No embedding beats its own control")
+
+
+def test_tuning_is_worth_it_from_the_size_that_was_built_in(telling, silent) -> None:
+    answer = telling[2]["tuning"]["answer"]
+    assert "does worse in 2: full loses to local" in answer
+    assert "full is worth it from all target labels on: +0." in answer
+    assert "At 50 target labels full loses to direct" in answer
+    quiet = silent[2]["tuning"]["answer"]
+    assert "in 0 of 6 combinations of strategy and target size, and does worse in 0." in quiet
+    assert "full is not shown to be worth it at any size studied" in quiet
+
+
+def test_simple_models_win_or_lose_or_neither(telling, silent) -> None:
+    assert telling[2]["simple"]["answer"].startswith("No. ")
+    assert silent[2]["simple"]["answer"].startswith("Neither wins: no evidence")
+
+
+def test_scale_and_learning_rate_are_reported(telling) -> None:
+    answer = telling[2]["rates"]
+    assert "minilm_15 loses to minilm" in answer["answer"]
+    assert {row["family"] for row in answer["rows"]} == {
+        "scale",
+        "learning rate",
+        "scale x learning rate",
+    }
+
+
+def test_validation_chooses_what_is_best_without_regret(telling) -> None:
+    rows = {row["size"]: row for row in telling[2]["choice"]["rows"]}
+    assert rows["all"]["chosen"] in ("minilm full from north", "minilm full_slow from north")
+    assert rows["50"]["chosen"] in ("minilm direct from north", "minilm local")
+    for row in rows.values():
+        assert row["regret"] == pytest.approx(0, abs=0.01)
+        assert row["lower"] <= row["regret"] <= row["upper"]
+        assert row["undecided"] == 0
+    assert "regret of" in telling[2]["choice"]["answer"]
+
+
+def test_regret_is_what_a_misleading_validation_costs(tmp_path: Path) -> None:
+    """Validation that prefers the worst model loses the whole distance to the best."""
+
+    def separation(cell: Cell) -> float:
+        return {"minilm": 2.2, "one_hot": 1.0}.get(cell.embedding, 1.5)
+
+    study, results, _ = answers_of(tmp_path, separation)
+    for cell, result in results.items():
+        for value in result.values[("validation", "auroc")]:
+            result.values[("validation", "auroc")][value] = float(cell.embedding == "one_hot")
+    row = choices_by_validation(study, results, study.evaluation)[0]
+    best = max(r.estimate() for r in results.values())
+    worst = np.mean([r.estimate() for c, r in results.items() if c.embedding == "one_hot"])
+    assert row["regret"] == pytest.approx(best - worst, abs=0.02)
+    assert row["lower"] > 0
+
+
+def test_hindsight_among_equals_is_not_taken_for_regret(silent) -> None:
+    """The best of many equal cells looks better than it is; cross-fitting does not fall for it."""
+    _, results, answers = silent
+    for row in answers["choice"]["rows"]:
+        apparent = row["auroc_in_hindsight"] - row["auroc_of_choices"]
+        assert row["regret"] < max(apparent, 0.002)
+        assert row["lower"] <= 0 <= row["upper"]
+    assert results
+
+
+def test_few_positives_answer_nothing(tmp_path: Path) -> None:
+    _, _, answers = answers_of(
+        tmp_path, lambda cell: 1.5, evaluation={"draws": 100, "min_positives": 100_000}
+    )
+    for answer in answers.values():
+        assert answer["answer"].startswith("The study cannot say")

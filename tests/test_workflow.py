@@ -1,0 +1,181 @@
+"""The workflow end to end on a tiny study: results, precise reruns, errors before any job."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from workflow_runs import Study, tiny_study
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A tiny study that has been run to its report."""
+    study = Study(tmp_path_factory.mktemp("tiny"), tiny_study())
+    run = study.run("--cores", "2")
+    assert run.code == 0, run.output
+    return study
+
+
+@pytest.fixture
+def copied(finished: Study, tmp_path: Path) -> Iterator[Study]:
+    """The finished study in a folder that a test may damage."""
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    yield Study(folder, finished.config)
+
+
+def test_every_cell_has_predictions_and_estimates(finished: Study) -> None:
+    results = finished.folder / "results" / "tiny"
+    files = sorted((results / "predictions").rglob("block0.parquet"))
+    # 3 embeddings x 2 directions x (2 local + 1 direct + 2 linear + 2 full + 2 pooled),
+    # local counted once a target; logistic: local 2, direct 1, pooled 2 for both targets
+    assert len(files) == 3 * 2 * 9 + 2 * 5
+    estimates = pd.concat(pd.read_parquet(p) for p in results.rglob("estimates.parquet"))
+    cells = estimates[["source", "target", "embedding", "classifier", "strategy", "size"]]
+    assert len(cells.drop_duplicates()) == len(files)
+    auroc = estimates[estimates.metric == "auroc"]
+    assert (auroc.lower <= auroc.estimate).all()
+    assert (auroc.estimate <= auroc.upper).all()
+
+
+def test_predictions_hold_every_test_encounter_once_a_replicate(finished: Study) -> None:
+    results = finished.folder / "results" / "tiny"
+    split = pq.read_table(results / "splits" / "south.parquet").to_pandas()
+    tested = set(split.encounter[split.fold == 0])
+    for path in (results / "predictions" / "north-to-south").rglob("block0.parquet"):
+        predictions = pq.read_table(path).to_pandas()
+        for _, own in predictions[predictions.partition == "test"].groupby("replicate"):
+            assert len(own) == len(tested)
+            assert set(own.encounter) == tested
+
+
+def test_report_stands_alone(finished: Study) -> None:
+    results = finished.folder / "results" / "tiny"
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "<html" in page
+    assert 'src="http' not in page
+    assert list((results / "figures").glob("*.svg"))
+    assert list((results / "tables").glob("*.tex"))
+
+
+def test_an_unchanged_study_plans_nothing(finished: Study) -> None:
+    assert finished.plan() == {}
+
+
+def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str, int]]]:
+    """Change of the config -> (new top-level keys, jobs that must run again)."""
+    report = {"compare": 1, "write_tables": 1, "draw_figures": 1, "write_page": 1}
+    everywhere = {"evaluate": 8, **report}
+    return {
+        "title": ({"title": "Another title"}, {**report, "compare": 0}),
+        "order of keys": ({"task": dict(reversed(config["task"].items()))}, {}),
+        "resources": ({"resources": {"gpu": 0, "threads": 1, "device": "cpu"}}, {}),
+        "another embedding": (
+            {
+                "embeddings": {
+                    **config["embeddings"],
+                    "one_hot_15": {"provider": "one_hot", "scale": {"norm": 15}},
+                }
+            },
+            {
+                "embed": 1,
+                "train_source": 2,
+                "train_local": 4,
+                "apply_source": 2,
+                "tune_source": 8,
+                "train_pooled": 4,
+                "evaluate": 2,
+                **report,
+            },
+        ),
+        "one embedding fewer": (
+            {"embeddings": {"one_hot": {"provider": "one_hot"}}},
+            report,
+        ),
+        "learning rate of one strategy": (
+            {
+                "strategies": {
+                    "local": None,
+                    "direct": None,
+                    "linear": {"learning_rate": 0.01},
+                    "full": None,
+                    "pooled": None,
+                }
+            },
+            {"tune_source": 12, "evaluate": 6, **report},
+        ),
+        "another target size": (
+            {"target_sizes": [60, 80, "all"]},
+            {
+                "check_sites": 1,
+                "train_local": 6,
+                "tune_source": 12,
+                "train_pooled": 6,
+                "fit_baseline": 4,
+                **everywhere,
+            },
+        ),
+        "another block of replicates": (
+            {"replicates": 4},
+            {
+                "train_source": 6,
+                "train_local": 12,
+                "apply_source": 6,
+                "tune_source": 24,
+                "train_pooled": 12,
+                "fit_baseline": 10,
+                **everywhere,
+            },
+        ),
+        "bootstrap draws": ({"evaluation": {"draws": 200}}, everywhere),
+        "suppression of small cells": (
+            {"evaluation": {"draws": 100, "small_cells": 5}},
+            report,
+        ),
+        "split": (
+            {"split": {"by": "share", "test_share": 0.4}},
+            {
+                "split_site": 2,
+                "check_sites": 1,
+                "train_source": 6,
+                "train_local": 12,
+                "apply_source": 6,
+                "tune_source": 24,
+                "train_pooled": 12,
+                "fit_baseline": 10,
+                **everywhere,
+            },
+        ),
+        "one site's sample": (
+            {
+                "sites": {
+                    **config["sites"],
+                    "north": {**config["sites"]["north"], "seed": 9},
+                }
+            },
+            {
+                "encode_site": 1,
+                "split_site": 1,
+                "check_sites": 1,
+                "train_source": 3,
+                "train_local": 6,
+                "apply_source": 6,
+                "tune_source": 24,
+                "train_pooled": 12,
+                "fit_baseline": 8,
+                **everywhere,
+            },
+        ),
+    }
+
+
+@pytest.mark.parametrize("change", changes(tiny_study()))
+def test_a_change_reruns_what_depends_on_it(finished: Study, change: str) -> None:
+    keys, expected = changes(finished.config)[change]
+    assert finished.changed(**keys).plan() == {rule: n for rule, n in expected.items() if n}

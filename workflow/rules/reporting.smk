@@ -1,0 +1,98 @@
+# Everything measured -> tables, figures and the page.
+
+
+def evidence():
+    """What tables, figures and page are made from."""
+    return {
+        "estimates": [f"{folder}/estimates.parquet" for folder in metric_folders()],
+        "comparisons": rules.compare.output.comparisons,
+        "answers": rules.compare.output.answers,
+        "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
+        "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
+        "ceilings": rules.ceiling.output,
+    }
+
+
+def presented():
+    """The study as the report shows it."""
+    return stable(study.model_dump(mode="json", exclude={"resources"}))
+
+
+rule write_tables:
+    input:
+        **evidence(),
+    output:
+        report(
+            directory(f"{RESULTS}/tables"),
+            patterns=["{name}.csv"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
+    log:
+        f"{RESULTS}/logs/write_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_tables.tsv"
+    script:
+        "../scripts/write_tables.py"
+
+
+rule draw_figures:
+    input:
+        **evidence(),
+    output:
+        report(
+            directory(f"{RESULTS}/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
+    log:
+        f"{RESULTS}/logs/draw_figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_figures.tsv"
+    script:
+        "../scripts/draw_figures.py"
+
+
+rule write_page:
+    input:
+        **evidence(),
+        figures=rules.draw_figures.output,
+        encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
+        embeddings=expand(f"{RESULTS}/embeddings/{{name}}.safetensors", name=study.embeddings),
+        vocabulary=study.vocabulary,
+    output:
+        page=report(
+            f"{RESULTS}/report.html", caption="../report/page.rst", category="Report"
+        ),
+        methods=f"{RESULTS}/methods.md",
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
+    log:
+        f"{RESULTS}/logs/write_page.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_page.tsv"
+    script:
+        "../scripts/write_page.py"
+
+
+rule tables:
+    input:
+        rules.write_tables.output,
+
+
+rule figures:
+    input:
+        rules.draw_figures.output,
+
+
+rule page:
+    input:
+        rules.write_page.output,

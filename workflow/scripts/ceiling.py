@@ -1,0 +1,28 @@
+"""Bayes-optimal AUROC on the test encounters of every simulated target."""
+
+import json
+from pathlib import Path
+
+from concept_transfer.analysis.ceiling import site_ceiling
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.splits import Split
+from concept_transfer.study import SimulatedSite, Task
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    inputs, params = snakemake.input, snakemake.params
+    vocabulary = Vocabulary.read(inputs.vocabulary)
+    task = Task.model_validate_json(params.task)
+    ceilings = {}
+    for encounters, split in zip(inputs.encounters, inputs.splits, strict=True):
+        target = Path(split).stem
+        ceilings[target] = site_ceiling(
+            SimulatedSite.model_validate(json.loads(params.sites)[target]),
+            Encounters.read(Path(encounters).parent),
+            Split.read(split),
+            vocabulary,
+            task,
+            Path.cwd(),
+        )
+    Path(snakemake.output[0]).write_text(json.dumps(ceilings, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,26 @@
+"""Write the self-contained HTML page and its methods section."""
+
+from pathlib import Path
+
+from concept_transfer.reporting.evidence import read_evidence
+from concept_transfer.reporting.provenance import provenance
+from concept_transfer.reporting.report import write_page
+from concept_transfer.study import Study
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    inputs = snakemake.input
+    study = Study.model_validate_json(snakemake.params.study)
+    evidence = read_evidence(
+        study,
+        inputs.estimates,
+        inputs.comparisons,
+        inputs.answers,
+        inputs.reports,
+        inputs.cards,
+        inputs.ceilings[0],
+    )
+    data = {"vocabulary": Path(inputs.vocabulary)}
+    data |= {f"site {Path(path).parent.name}": Path(path) for path in inputs.encounters}
+    data |= {f"embedding {Path(path).stem}": Path(path) for path in inputs.embeddings}
+    write_page(evidence, inputs.figures[0], provenance(Path.cwd(), data), snakemake.output.page)
