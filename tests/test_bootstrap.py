@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from evaluation_data import a_cell, clustered_scores, encounter_ids, predictions, true_auroc
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from concept_transfer.errors import StudyError
@@ -142,11 +143,13 @@ def test_variance_counts_the_interaction_of_encounters_and_replicates_once() -> 
     rng = np.random.default_rng(8)
     estimates, totals = [], []
     for study in range(250):
-        ids, labels, p = clustered_scores(rng, 40, 5, 4, replicate_sd=0.2)
-        sample = resample(ids, np.arange(4), 150, study, "south")
-        condensed = [condense(labels, row, sample.unit, 40) for row in p[0]]
+        labels = (rng.random(200) < 0.2).astype(np.int8)
+        shared, own = rng.normal(size=200), rng.normal(size=(4, 200))
+        scores = 1.5 * labels + np.sqrt(0.3) * shared + np.sqrt(0.7) * own
+        sample = resample(np.arange(200).astype(str), np.arange(4), 150, study, "south")
+        condensed = [condense(labels, norm.cdf(row), sample.unit, 200) for row in scores]
         drawn = draw_cell(condensed, np.arange(4), sample, 0.1)
-        spread = variance_of(drawn.observed[0], drawn.sampling[0], drawn.crossed[0], 40)
+        spread = variance_of(drawn.observed[0], drawn.sampling[0], drawn.crossed[0], 200)
         estimates.append(drawn.observed[0].mean())
         totals.append(spread.total)
     assert np.mean(totals) == pytest.approx(np.var(estimates, ddof=1), rel=0.25)

@@ -163,6 +163,12 @@ def test_an_unknown_package_says_how_to_install_it():
         check_embedding("m", config("package:json"), VOCABULARY, Path())
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_named(tiny, device):
+    with pytest.raises(StudyError, match=f"device '{device}'.*resources.device"):
+        embed("m", config(tiny["bert"]), VOCABULARY, Path(), device=device)
+
+
 @pytest.mark.parametrize(("kind", "longest"), [("bert", 24), ("roberta", 22)])
 def test_a_text_beyond_the_models_length_is_an_error_or_cut(tiny, kind, longest):
     text = "a b c d e f g h i j " * 3

@@ -87,6 +87,14 @@ def test_absent_and_damaged_tables_are_told_apart(tmp_path):
         EmbeddingTable.read(path)
 
 
+def test_a_table_with_the_card_of_another_is_refused(tmp_path):
+    table(width=5).write(tmp_path / "a.safetensors")
+    table(width=4).write(tmp_path / "b.safetensors")
+    (tmp_path / "b.json").replace(tmp_path / "a.json")
+    with pytest.raises(StudyError, match=r"do not belong together .*width 5.*width 4"):
+        EmbeddingTable.read(tmp_path / "a.safetensors")
+
+
 def test_the_training_path_needs_neither_torch_nor_pandas():
     code = (
         "import sys, concept_transfer.embeddings.table, concept_transfer.embeddings.providers;"

@@ -216,7 +216,9 @@ def test_methods_name_what_the_config_says() -> None:
 
 
 def test_limitations_follow_from_the_study() -> None:
-    assert limitations(evidence(STUDY))[0].startswith("Encounters were simulated")
+    first, second = limitations(evidence(STUDY))[:2]
+    assert first == STUDY.notice
+    assert second.startswith("Encounters were simulated")
     few = estimates(STUDY).assign(flag="few positives", not_estimable=2)
     text = " ".join(limitations(evidence(STUDY, estimates=few)))
     assert "north_county and south_county" in text
@@ -301,7 +303,7 @@ def test_scripts_run_and_tables_sort_and_filter(browser: str, page: Path, tmp_pa
     differences = [float(value) for value in report["differences"]]
     assert differences == sorted(differences)
     assert differences[0] < 0 < differences[-1]
-    assert report["labelsOrder"] == ["50", "200", "all"]
+    assert report["labelsOrder"] == ["0", "50", "200", "all"]
     assert report["wide"] <= 0
     assert dom.count('data-ready="true"') == dom.count("<div data-table")
 

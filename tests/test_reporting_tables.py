@@ -125,6 +125,9 @@ def test_site_table_hides_rare_outcomes_and_few_dropped_rows() -> None:
     assert raw["positives"] == raw["dropped"] == "<11"
     assert math.isnan(raw["prevalence"])
     assert math.isnan(raw["rows_read"])
+    whole = {**report, "rows_read": 600, "dropped": {}, "positives": 50, "prevalence": 1 / 12}
+    raw = site_table({"north_county": report, "south_county": whole}, STUDY).raw.iloc[1]
+    assert (raw["rows_read"], raw["dropped"], raw["positives"]) == (600, 0, 50)
 
 
 def test_generic_table_merges_bounds_and_suppresses() -> None:

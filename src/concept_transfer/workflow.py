@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,15 @@ def code_digest(*parts: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def made_from(parameters: Sequence[object], files: Iterable[str]) -> str:
+    """SHA-256 of a job's parameters and of the contents of its input files."""
+    digest = hashlib.sha256(repr(tuple(parameters)).encode())
+    for path in files:
+        with Path(path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
 def check_study(study: Study, root: Path) -> None:
     """Cheap checks of names, file headers and model folders; no row of data is read.
 
@@ -62,11 +71,12 @@ def check_study(study: Study, root: Path) -> None:
 
 @contextlib.contextmanager
 def named(part: str) -> Iterator[None]:
-    """Prefix a StudyError with the part of the config it is about."""
+    """Prefix a StudyError with the part of the config it is about, unless it says so itself."""
     try:
         yield
     except StudyError as error:
-        raise StudyError(f"{part}: {error}") from None
+        message = str(error)
+        raise StudyError(message if message.startswith(part) else f"{part}: {message}") from None
 
 
 def site_inputs(site: Site, root: Path) -> list[str]:
@@ -103,6 +113,8 @@ def _year_file(site: NhamcsSite, year: int, root: Path) -> str:
 def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:
     """Local files an embedding is made from (none for packages and hub models)."""
     names = [getattr(embedding, key, None) for key in ("path", "crosswalk")]
+    wording = getattr(embedding, "wording", None)
+    names += [getattr(wording, key, None) for key in ("synonyms", "definitions")]
     return [name for name in names if name]
 
 

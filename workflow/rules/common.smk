@@ -45,6 +45,11 @@ def stable(value):
     return json.dumps(value, sort_keys=True)
 
 
+def fixed(value):
+    """A stable parameter whose braces Snakemake does not take for wildcards."""
+    return lambda wildcards: stable(value)
+
+
 wildcard_constraints:
     site=alternatives(grid.sites),
     source=alternatives(grid.sources),
@@ -52,5 +57,4 @@ wildcard_constraints:
     embedding=alternatives([*study.embeddings, NO_EMBEDDING]),
     classifier=alternatives(study.classifiers),
     strategy=alternatives(study.strategies),
-    size=alternatives(["0", *grid.sizes]),
     block=r"\d+",

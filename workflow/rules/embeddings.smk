@@ -15,20 +15,20 @@ rule embed:
     output:
         table=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         card=f"{RESULTS}/embeddings/{{embedding}}.json",
-    params:
-        embedding=lambda wildcards: stable(
-            study.embeddings[wildcards.embedding].model_dump(mode="json")
-        ),
-        task=stable(study.task.model_dump(mode="json")),
-        code=code_digest("embeddings", "concepts"),
-    threads: study.resources.threads
-    resources:
-        gpu=study.resources.gpu,
-        device=study.resources.device,
     log:
         f"{RESULTS}/logs/embed/{{embedding}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/embed/{{embedding}}.tsv"
+    threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
+    params:
+        embedding=lambda wildcards: stable(
+            study.embeddings[wildcards.embedding].model_dump(mode="json")
+        ),
+        task=fixed(study.task.model_dump(mode="json")),
+        code=code_digest("embeddings", "concepts"),
     script:
         "../scripts/embed.py"
 

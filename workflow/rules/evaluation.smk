@@ -5,7 +5,7 @@ METRIC_FILES = ["estimates.parquet", "replicates.parquet", "draws.npz"]
 
 def evaluation_settings(*keys):
     settings = study.evaluation.model_dump(mode="json")
-    return stable({key: settings[key] for key in keys})
+    return fixed({key: settings[key] for key in keys})
 
 
 def evaluated_cells(wildcards):
@@ -17,18 +17,16 @@ rule evaluate:
         predictions=lambda wildcards: prediction_files(evaluated_cells(wildcards)),
         split=f"{RESULTS}/splits/{{target}}.parquet",
     output:
-        expand(
-            f"{RESULTS}/metrics/{{{{target}}}}/{{{{embedding}}}}/{{file}}", file=METRIC_FILES
-        ),
+        expand(f"{RESULTS}/metrics/{{{{target}}}}/{{{{embedding}}}}/{{file}}", file=METRIC_FILES),
+    log:
+        f"{RESULTS}/logs/evaluate/{{target}}/{{embedding}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{target}}/{{embedding}}.tsv"
     params:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
         blocks=len(grid.blocks),
         code=code_digest("evaluation"),
-    log:
-        f"{RESULTS}/logs/evaluate/{{target}}/{{embedding}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{target}}/{{embedding}}.tsv"
     script:
         "../scripts/evaluate.py"
 
@@ -48,7 +46,7 @@ def metric_files():
 
 def design():
     """The study without what only the report or the machine needs."""
-    return stable(study.model_dump(mode="json", exclude={"title", "notice", "resources"}))
+    return fixed(study.model_dump(mode="json", exclude={"title", "notice", "resources"}))
 
 
 rule compare:
@@ -57,14 +55,14 @@ rule compare:
     output:
         comparisons=f"{RESULTS}/comparisons.parquet",
         answers=f"{RESULTS}/answers.json",
-    params:
-        study=design(),
-        folders=metric_folders(),
-        code=code_digest("evaluation"),
     log:
         f"{RESULTS}/logs/compare.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare.tsv"
+    params:
+        study=design(),
+        folders=metric_folders(),
+        code=code_digest("evaluation"),
     script:
         "../scripts/compare.py"
 

@@ -15,7 +15,7 @@ def evidence():
 
 def presented():
     """The study as the report shows it."""
-    return stable(study.model_dump(mode="json", exclude={"resources"}))
+    return fixed(study.model_dump(mode="json", exclude={"resources"}))
 
 
 rule write_tables:
@@ -28,13 +28,13 @@ rule write_tables:
             caption="../report/tables.rst",
             category="Tables",
         ),
-    params:
-        study=presented(),
-        code=code_digest("reporting"),
     log:
         f"{RESULTS}/logs/write_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_tables.tsv"
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
     script:
         "../scripts/write_tables.py"
 
@@ -49,13 +49,13 @@ rule draw_figures:
             caption="../report/figures.rst",
             category="Figures",
         ),
-    params:
-        study=presented(),
-        code=code_digest("reporting"),
     log:
         f"{RESULTS}/logs/draw_figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_figures.tsv"
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
     script:
         "../scripts/draw_figures.py"
 
@@ -68,19 +68,22 @@ rule write_page:
         embeddings=expand(f"{RESULTS}/embeddings/{{name}}.safetensors", name=study.embeddings),
         vocabulary=study.vocabulary,
     output:
-        page=report(
-            f"{RESULTS}/report.html", caption="../report/page.rst", category="Report"
-        ),
+        page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="Report"),
         methods=f"{RESULTS}/methods.md",
-    params:
-        study=presented(),
-        code=code_digest("reporting"),
     log:
         f"{RESULTS}/logs/write_page.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_page.tsv"
+    params:
+        study=presented(),
+        code=code_digest("reporting"),
     script:
         "../scripts/write_page.py"
+
+
+def final_output():
+    """The chosen study, complete: the page and all that lies beside it."""
+    return [*rules.write_page.output, *rules.write_tables.output, *rules.analysis.input]
 
 
 rule tables:

@@ -19,7 +19,7 @@ def split_parameters():
         "folds": ["folds"],
     }
     keep = ["by", "validation_share", *used[split["by"]]]
-    return stable({key: split[key] for key in keep})
+    return fixed({key: split[key] for key in keep})
 
 
 rule encode_site:
@@ -28,14 +28,14 @@ rule encode_site:
         files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
     output:
         expand(f"{RESULTS}/encounters/{{{{site}}}}/{{file}}", file=SITE_FILES),
-    params:
-        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
-        task=stable(study.task.model_dump(mode="json")),
-        code=code_digest("sites", "concepts"),
     log:
         f"{RESULTS}/logs/encode_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode_site/{{site}}.tsv"
+    params:
+        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        task=fixed(study.task.model_dump(mode="json")),
+        code=code_digest("sites", "concepts"),
     script:
         "../scripts/encode_site.py"
 
@@ -45,14 +45,14 @@ rule split_site:
         f"{RESULTS}/encounters/{{site}}/encounters.parquet",
     output:
         f"{RESULTS}/splits/{{site}}.parquet",
-    params:
-        split=split_parameters(),
-        seed=study.seed,
-        code=code_digest("sites/splits.py", "sites/splitting.py"),
     log:
         f"{RESULTS}/logs/split_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split_site/{{site}}.tsv"
+    params:
+        split=split_parameters(),
+        seed=study.seed,
+        code=code_digest("sites/splits.py", "sites/splitting.py"),
     script:
         "../scripts/split_site.py"
 
@@ -64,14 +64,14 @@ rule check_sites:
         splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
     output:
         f"{RESULTS}/check.tsv",
-    params:
-        sizes=study.target_sizes,
-        targets=grid.targets,
-        code=code_digest("sites"),
     log:
         f"{RESULTS}/logs/check_sites.log",
     benchmark:
         f"{RESULTS}/benchmarks/check_sites.tsv"
+    params:
+        sizes=study.target_sizes,
+        targets=grid.targets,
+        code=code_digest("sites"),
     script:
         "../scripts/check_sites.py"
 
@@ -79,14 +79,14 @@ rule check_sites:
 rule download_nhamcs:
     output:
         "{file}",
-    wildcard_constraints:
-        file=alternatives(nhamcs_downloads(study, ROOT)),
-    params:
-        site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     log:
         f"{RESULTS}/logs/download_nhamcs/{{file}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/download_nhamcs/{{file}}.tsv"
+    wildcard_constraints:
+        file=alternatives(nhamcs_downloads(study, ROOT)),
+    params:
+        site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     script:
         "../scripts/download_nhamcs.py"
 

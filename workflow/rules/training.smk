@@ -10,7 +10,7 @@ TRAINING_CODE = code_digest(
     "sites/splits.py",
     "sites/encounters.py",
 )
-CELL = "{pair}/{embedding}/{classifier}/{strategy}/{size}/block{block}"
+FAMILY = "{pair}/{embedding}/{classifier}/{strategy}"
 BUNDLE_FILES = ["card.json", "weights.safetensors", "vocabulary.tsv"]
 BUNDLE_FILES += ["embedding.safetensors", "embedding.json"]
 PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
@@ -19,6 +19,23 @@ PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
 def site_data(site):
     """The files of a site that training reads."""
     return [*site_outputs(site, TRAINING_FILES), f"{RESULTS}/splits/{site}.parquet"]
+
+
+def sizes_of_family():
+    """The predictions of a strategy at every target size, made by one job.
+
+    Start-up is most of a small cell's cost. `update` leaves the files in place, and the job
+    keeps those that are current: another size does not compute the old ones again.
+    """
+    return [
+        update(f"{RESULTS}/predictions/{FAMILY}/{size}/block{{block}}.parquet")
+        for size in grid.sizes
+    ]
+
+
+def without_labels():
+    """The predictions of a source model, which uses no target label."""
+    return f"{RESULTS}/predictions/{FAMILY}/0/block{{block}}.parquet"
 
 
 def source_site(wildcards):
@@ -52,7 +69,7 @@ def training_of(wildcards):
     )
 
 
-def baseline_training(wildcards):
+def baseline_settings(wildcards):
     strategy = study.strategies[wildcards.strategy]
     settings = {
         "source_weight": strategy.source_weight,
@@ -72,21 +89,21 @@ rule train_source:
             f"{RESULTS}/sources/{{{{source}}}}/{{{{embedding}}}}/block{{{{block}}}}/{{file}}",
             file=BUNDLE_FILES,
         ),
+    log:
+        f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
+    threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
     params:
-        training=stable(grid.training()),
+        training=fixed(grid.training()),
         replicates=replicates,
         seed=study.seed,
         label=study.task.label,
         study=study.study,
         code=TRAINING_CODE,
-    threads: study.resources.threads
-    resources:
-        gpu=study.resources.gpu,
-        device=study.resources.device,
-    log:
-        f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
     script:
         "../scripts/train_source.py"
 
@@ -97,21 +114,20 @@ rule apply_source:
         target=target_site,
         bundle=bundle,
     output:
-        f"{RESULTS}/predictions/{CELL}.parquet",
+        without_labels(),
+    log:
+        f"{RESULTS}/logs/apply_source/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/apply_source/{FAMILY}/block{{block}}.tsv"
     wildcard_constraints:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds("direct")),
-        size="0",
+    threads: study.resources.threads
     params:
         replicates=replicates,
         seed=study.seed,
         code=TRAINING_CODE,
-    threads: study.resources.threads
-    log:
-        f"{RESULTS}/logs/apply_source/{CELL}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/apply_source/{CELL}.tsv"
     script:
         "../scripts/apply_source.py"
 
@@ -123,24 +139,25 @@ rule train_local:
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         checked=ancient(rules.check_sites.output[0]),
     output:
-        f"{RESULTS}/predictions/{CELL}.parquet",
+        sizes_of_family(),
+    log:
+        f"{RESULTS}/logs/train_local/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_local/{FAMILY}/block{{block}}.tsv"
     wildcard_constraints:
         pair=alternatives(grid.targets),
         classifier="cnn",
         strategy=alternatives(kinds("local")),
-    params:
-        strategy=training_of,
-        replicates=replicates,
-        seed=study.seed,
-        code=TRAINING_CODE,
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,
         device=study.resources.device,
-    log:
-        f"{RESULTS}/logs/train_local/{CELL}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_local/{CELL}.tsv"
+    params:
+        strategy=training_of,
+        sizes=grid.sizes,
+        replicates=replicates,
+        seed=study.seed,
+        code=TRAINING_CODE,
     script:
         "../scripts/train_cell.py"
 
@@ -152,14 +169,14 @@ use rule train_local as train_pooled with:
         source=source_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         checked=ancient(rules.check_sites.output[0]),
+    log:
+        f"{RESULTS}/logs/train_pooled/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_pooled/{FAMILY}/block{{block}}.tsv"
     wildcard_constraints:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds("pooled")),
-    log:
-        f"{RESULTS}/logs/train_pooled/{CELL}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_pooled/{CELL}.tsv"
 
 
 use rule train_local as tune_source with:
@@ -168,14 +185,14 @@ use rule train_local as tune_source with:
         target=target_site,
         bundle=bundle,
         checked=ancient(rules.check_sites.output[0]),
+    log:
+        f"{RESULTS}/logs/tune_source/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tune_source/{FAMILY}/block{{block}}.tsv"
     wildcard_constraints:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds(*TUNED)),
-    log:
-        f"{RESULTS}/logs/tune_source/{CELL}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/tune_source/{CELL}.tsv"
 
 
 rule fit_baseline:
@@ -185,22 +202,43 @@ rule fit_baseline:
         source=source_site,
         checked=ancient(rules.check_sites.output[0]),
     output:
-        f"{RESULTS}/predictions/{CELL}.parquet",
+        sizes_of_family(),
+    log:
+        f"{RESULTS}/logs/fit_baseline/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_baseline/{FAMILY}/block{{block}}.tsv"
     wildcard_constraints:
         embedding=NO_EMBEDDING,
         classifier=alternatives(BASELINES),
+        strategy=alternatives(kinds("local", "pooled")),
+    threads: study.resources.threads
     params:
-        training=baseline_training,
+        strategy=baseline_settings,
+        sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
         code=TRAINING_CODE,
-    threads: study.resources.threads
-    log:
-        f"{RESULTS}/logs/fit_baseline/{CELL}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/fit_baseline/{CELL}.tsv"
     script:
         "../scripts/fit_baseline.py"
+
+
+use rule fit_baseline as apply_baseline with:
+    output:
+        without_labels(),
+    log:
+        f"{RESULTS}/logs/apply_baseline/{FAMILY}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/apply_baseline/{FAMILY}/block{{block}}.tsv"
+    wildcard_constraints:
+        embedding=NO_EMBEDDING,
+        classifier=alternatives(BASELINES),
+        strategy=alternatives(kinds("direct")),
+    params:
+        strategy=baseline_settings,
+        sizes=["0"],
+        replicates=replicates,
+        seed=study.seed,
+        code=TRAINING_CODE,
 
 
 def prediction_files(cells):

@@ -1,4 +1,4 @@
-"""Fit one cell's block of replicates (local, linear, full, pooled) and predict the target."""
+"""Fit a strategy (local, linear, full, pooled) at every target size and predict the target."""
 
 import json
 from pathlib import Path
@@ -7,44 +7,44 @@ import torch
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.grid import Cell, split_pair
 from concept_transfer.models.bundle import read_bundle
-from concept_transfer.sites.site import Site
 from concept_transfer.study import Training
 from concept_transfer.training.cells import Block, train_and_apply
+from concept_transfer.training.jobs import predict_sizes, read_site_files
 from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    inputs, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     vocabulary = Vocabulary.read(inputs.vocabulary)
+    model, records = None, None
     if bundle := inputs.get("bundle"):
         model, card, _, table = read_bundle(Path(bundle[0]).parent, vocabulary)
         records = card.replicates
     else:
-        model, records = None, None
         table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
-    target = Site.read(Path(inputs.target[0]).parent, Path(inputs.target[-1]))
-    source = None
-    if files := inputs.get("source"):
-        source = Site.read(Path(files[0]).parent, Path(files[-1]))
+    target, source = read_site_files(inputs.target), read_site_files(inputs.get("source", []))
     strategy = json.loads(params.strategy)
+    training = Training.model_validate(strategy["training"])
     block = Block(params.seed, params.replicates)
-    predictions = train_and_apply(
-        target,
-        strategy["kind"],
-        wildcards.size,
-        block.vectors(table, vocabulary),
-        block,
-        Training.model_validate(strategy["training"]),
-        source,
-        model,
-        records,
-        strategy["source_weight"],
-        snakemake.resources.device,
+    vectors = block.vectors(table, vocabulary)
+    predict_sizes(
+        lambda size: train_and_apply(
+            target,
+            strategy["kind"],
+            size,
+            vectors,
+            block,
+            training,
+            source,
+            model,
+            records,
+            strategy["source_weight"],
+            snakemake.resources.device,
+        ),
+        snakemake.wildcards,
+        params.sizes,
+        snakemake.output,
+        [params.strategy, params.seed, params.replicates, params.code],
+        [path for path in inputs if path != inputs.checked],
     )
-    name, own = split_pair(wildcards.pair)
-    cell = Cell(
-        name, own, wildcards.embedding, wildcards.classifier, wildcards.strategy, wildcards.size
-    )
-    predictions.write(Path(snakemake.output[0]), cell)

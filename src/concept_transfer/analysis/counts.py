@@ -41,9 +41,7 @@ class Counts:
         return self.encounters[:, label], self.tokens[:, label], self.concepts[:, label]
 
 
-def bootstrap_counts(
-    site: Site, concept_of: NDArray[np.int64], draws: int, seed: int
-) -> Counts:
+def bootstrap_counts(site: Site, concept_of: NDArray[np.int64], draws: int, seed: int) -> Counts:
     """Count a site's tokens in the sample and in ``draws`` bootstrap draws of its clusters.
 
     ``concept_of`` [tokens] is the number of each token's concept. A draw takes one unit fewer
@@ -77,9 +75,7 @@ def bootstrap_counts(
     return Counts(weights @ cells, drawn[..., :tokens], drawn[..., tokens:], units)
 
 
-def _units(
-    cluster: NDArray[np.object_], rng: np.random.Generator
-) -> tuple[NDArray[np.int64], int]:
+def _units(cluster: NDArray[np.object_], rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
     """The resampling unit of every encounter, and their number."""
     ids, unit = np.unique(cluster.astype(str), return_inverse=True)
     if len(ids) <= GROUPS:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 SMOOTHING = 0.5  # added to every count (Jeffreys), so that a state unseen at a site stays finite
+_NONE = 1e-9
 _LARGE = 500.0  # from this noncentrality on, chi-square is normal for our purpose
 
 
@@ -45,7 +46,7 @@ def divergence_interval(
     noncentral chi-square variable whose mean and variance are those of the draws
     (Satterthwaite's approximation) and inverts its distribution in the noncentrality.
     """
-    from scipy.special import chdtrc, chndtrinc
+    from scipy.special import chndtrinc
     from scipy.stats import norm
 
     chance = np.maximum(draws.mean(axis=0) - observed, 0)
@@ -57,13 +58,11 @@ def divergence_interval(
         value = observed / scale
         small = value < _LARGE + freedom
         half = norm.isf(tail) * np.sqrt(2 * freedom + 4 * value)
-        central = chdtrc(freedom, value)
         # A value that chance alone exceeds nearly always still leaves room above.
         raised = np.maximum(value, freedom)
-        exact_lower = np.where(
-            central < tail, chndtrinc(np.where(small, value, 1), freedom, 1 - tail), 0
-        )
+        exact_lower = chndtrinc(np.where(small, value, 1), freedom, 1 - tail)
         exact_upper = chndtrinc(np.where(small, raised, 1), freedom, tail)
+        exact_lower[exact_lower < _NONE] = 0
         lower = np.where(small, exact_lower, value - freedom - half) * scale
         upper = np.where(small, exact_upper, value - freedom + half) * scale
     fixed = variance == 0

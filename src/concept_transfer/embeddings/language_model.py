@@ -43,11 +43,10 @@ class LanguageModel:
     ) -> None:
         self._where = where
         self._pooling = pooling
-        self._device = torch.device(device)
         self._truncate = truncate
         self._tokenizer = _load_tokenizer(where, folder)
         self._model = _load_model(where, folder, getattr(torch, dtype), pickled_weights)
-        self._model.to(self._device)
+        self._device = _moved_to(where, self._model, device)
         self._longest = _longest_input(self._model.config, self._tokenizer)
 
     def encode(
@@ -163,6 +162,17 @@ def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> 
     if config.is_encoder_decoder:
         model = model.get_encoder()
     return model.eval()
+
+
+def _moved_to(where: str, model: Any, device: str) -> torch.device:
+    try:
+        model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise StudyError(
+            f"{where}: the model cannot be put on the device '{device}' ({_first_line(error)}); "
+            "correct resources.device, for example to 'cpu'"
+        ) from error
+    return torch.device(device)
 
 
 def _longest_input(config: Any, tokenizer: Any) -> int:

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import (
@@ -138,13 +138,16 @@ class EmbeddingTable:
     def read(cls, path: Path, vocabulary: Vocabulary | None = None) -> EmbeddingTable:
         """Read a table and check it against the vocabulary where one is given.
 
-        Raises StudyError that names the file: absent, damaged, made for another vocabulary,
-        or a row that is not finite (with its token).
+        Raises StudyError that names the file: absent, damaged, with another table's card, made
+        for another vocabulary, or with a row that is not finite (naming its token).
         """
         card_path = path.with_suffix(".json")
         try:
-            card = Card(**json.loads(card_path.read_text(encoding="utf-8")))
-            vectors = load_file(path)["vectors"]
+            facts = json.loads(card_path.read_text(encoding="utf-8"))
+            card = Card(**facts)
+            with safe_open(path, framework="np", backend="pread") as file:
+                vectors = file.get_tensor("vectors")
+                own_facts = json.loads(file.metadata()["card"])
         except FileNotFoundError as error:
             raise StudyError(
                 f"embedding table {error.filename or path} does not exist; a table is the pair "
@@ -155,10 +158,11 @@ class EmbeddingTable:
                 f"embedding table {path} is damaged ({error}); delete it and run again"
             ) from None
         table = cls(vectors, card)
-        if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != card.width:
+        if facts != own_facts:
             raise StudyError(
-                f"{path} holds {vectors.dtype} {vectors.shape}, but its card {card_path.name} "
-                f"says float32 of width {card.width}; delete both and run again"
+                f"{path} and {card_path.name} do not belong together (the table was made as "
+                f"'{own_facts['name']}', width {own_facts['width']}; the card says "
+                f"'{card.name}', width {card.width}); delete both and run again"
             )
         if vocabulary is not None:
             table.require_vocabulary(vocabulary, where=str(path))

@@ -16,7 +16,7 @@ import numpy as np
 from concept_transfer.evaluation.metrics import METRICS, Condensed, weighted_metrics
 
 HALVINGS = 50
-BLOCK = 1 << 20  # numbers per work array, so that a block of draws stays in the cache
+BLOCK = 1 << 21  # numbers per work array, so that a block of draws stays in the cache
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,10 @@ def _counts(units: int, draws: int, stream: np.random.Generator) -> np.ndarray:
     """uint8 [units, draws]: multinomial counts of ``units`` - 1 picks (one unit is kept)."""
     if units == 1:
         return np.ones((1, draws), np.uint8)
-    counts = np.empty((units, draws), np.uint8)
-    for draw in range(draws):
-        picks = stream.integers(units, size=units - 1)
-        counts[:, draw] = np.bincount(picks, minlength=units)
-    return counts
+    counts = np.empty((draws, units), np.uint8)
+    for row in counts:
+        row[:] = np.bincount(stream.integers(units, size=units - 1), minlength=units)
+    return np.ascontiguousarray(counts.T)
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def draw_cell(
     crossed = np.empty((len(METRICS), draws))
     sampling = np.empty((len(METRICS), draws))
     precision = np.float32 if len(sample.unit) < 1 << 24 else np.float64  # counts stay exact
-    widest = max(2 * c.ranked.positives.shape[0] + 1 for c in condensed)
+    widest = max(c.ranked.positives.shape[0] for c in condensed)
     step = max(16, BLOCK // max(widest, len(sample.clusters)))
     for start in range(0, draws, step):
         block = slice(start, min(start + step, draws))

@@ -8,6 +8,7 @@ observed sample is the set of ones, so point estimates and draws come from the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,13 @@ HIGHER_IS_BETTER = {"auroc": True, "auprc": True, "brier": False, "log_loss": Fa
 class Ranked:
     """A ranking in terms of its G distinct scores of positives, t_0 < ... < t_{G-1}.
 
-    ``positives`` [G, units] counts the positives at t_g; ``negatives`` [2G + 1, units] counts the
-    negatives between t_{g-1} and t_g (row 2g) and at t_g (row 2g + 1). Both sparse.
+    Sparse counts: ``positives`` [G, units] at t_g, ``negatives`` [G + 1, units] from t_{g-1} up to
+    but not including t_g, ``tied`` [G, units] negatives at t_g.
     """
 
     positives: Any
     negatives: Any
+    tied: Any
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,20 @@ def _rank(labels: np.ndarray, scores: np.ndarray, unit: np.ndarray, units: int) 
 
     positive = labels == 1
     thresholds, group = np.unique(scores[positive], return_inverse=True)
-    others = scores[~positive]
-    between = np.searchsorted(thresholds, others, side="left") + np.searchsorted(
-        thresholds, others, side="right"
-    )
+    others, their_unit = scores[~positive], unit[~positive]
+    first = np.searchsorted(thresholds, others, side="left")
+    row = np.searchsorted(thresholds, others, side="right")
+    tied = first < row
 
     def count(rows: np.ndarray, columns: np.ndarray, height: int) -> Any:
-        return csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(height, units))
+        ones = np.ones(len(rows), np.float32)
+        return csr_array((ones, (rows, columns)), shape=(height, units))
 
+    size = len(thresholds)
     return Ranked(
-        count(group, unit[positive], len(thresholds)),
-        count(between, unit[~positive], 2 * len(thresholds) + 1),
+        count(group, unit[positive], size),
+        count(row, their_unit, size + 1),
+        count(first[tied], their_unit[tied], size),
     )
 
 
@@ -135,13 +140,16 @@ def _ranking_metrics(ranked: Ranked, weights: np.ndarray, alert_rate: float) -> 
     positives = ranked.positives @ weights
     if len(positives) == 0:
         return np.full((len(RANKING), weights.shape[1]), np.nan)
-    negatives = np.cumsum(ranked.negatives @ weights, axis=0)
-    below, through = negatives[:-1:2], negatives[1::2]
-    all_negatives = negatives[-1]
-    missed = np.cumsum(positives, axis=0)  # positives at or below each threshold
+    negatives = _cumulated(ranked.negatives @ weights)
+    below, all_negatives = negatives[:-1], negatives[-1]
+    tied = ranked.tied @ weights if ranked.tied.nnz else None
+    missed = _cumulated(positives.copy())  # positives at or below each threshold
     all_positives = missed[-1]
 
-    auroc = _sum(positives, below + through) / (2 * all_positives * all_negatives)
+    beaten = _sum(positives, below)
+    if tied is not None:
+        beaten += _sum(positives, tied) / 2
+    auroc = beaten / (all_positives * all_negatives)
     true = all_positives - missed
     true += positives
     alerts = all_negatives - below
@@ -152,17 +160,24 @@ def _ranking_metrics(ranked: Ranked, weights: np.ndarray, alert_rate: float) -> 
     alerts += true
     budget = alert_rate * (all_positives + all_negatives)
     threshold = _first_within(alerts, budget)
-    tied = _at(positives, threshold - 1)
-    higher = all_positives - _at(missed, threshold - 1)
-    before = higher + all_negatives - _at(through, threshold - 1)
-    room = np.clip((budget - before) / (_at(alerts, threshold - 1) - before), 0, 1)
-    ppv = np.where(threshold > 0, higher + tied * room, all_positives) / budget
+    last = threshold - 1  # the threshold whose ties are alerted in part
+    together = _at(positives, last) + (0 if tied is None else _at(tied, last))
+    room = np.clip((budget - _at(alerts, last) + together) / together, 0, 1)
+    higher = all_positives - _at(missed, last)
+    ppv = np.where(threshold > 0, higher + _at(positives, last) * room, all_positives) / budget
     true /= alerts + np.finfo(alerts.dtype).tiny
     auprc = _sum(positives, true) / all_positives
 
     values = np.stack([auroc, auprc, *sensitivities, ppv])
     values[:, (all_positives == 0) | (all_negatives == 0)] = np.nan
     return values
+
+
+def _cumulated(rows: np.ndarray) -> np.ndarray:
+    """Cumulative sums down the rows, in place; whole rows at a time are faster than cumsum."""
+    for previous, row in pairwise(rows):
+        np.add(row, previous, out=row)
+    return rows
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.evaluation.contrasts import FAMILIES
 from concept_transfer.study import Study
 
 GROUPS = ("pretrained", "control", "simple model")
@@ -47,6 +48,12 @@ def size_label(size: str) -> str:
 def level(study: Study) -> str:
     """The intervals' level, its number and sign held together."""
     return f"{100 * study.evaluation.confidence:g}\u00a0%"
+
+
+def family_order(comparisons: pd.DataFrame) -> list[str]:
+    """The families of a comparison table, in the order in which the evaluation names them."""
+    present = dict.fromkeys(comparisons["family"])
+    return [*(name for name in FAMILIES if name in present), *(present.keys() - FAMILIES.keys())]
 
 
 def size_rank(size: str) -> float:

@@ -20,7 +20,7 @@ from concept_transfer.reporting.cells import (
     size_label,
 )
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table, interval, intervals
+from concept_transfer.reporting.formats import Table, bind_percent, interval, intervals
 from concept_transfer.reporting.methods import listing
 from concept_transfer.study import Study
 
@@ -46,7 +46,7 @@ def lead(evidence: Evidence) -> Finding:
         return Finding("", best, "")
     opening, _, details = simple["answer"].partition(" ")
     short, rest = shorten(f"{OPENINGS.get(opening, opening)} {details}")
-    return Finding(simple["question"], short, f"{rest}\n{best}".strip())
+    return Finding(simple["question"], f"{short}\n{best}", rest)
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -65,7 +65,7 @@ def shorten(answer: str) -> tuple[str, str]:
     >>> shorten("No. The network wins.")
     ('No. The network wins.', '')
     """
-    sentences = re.split(r"(?<=[.!?]) (?=[^\W\d])", answer)
+    sentences = re.split(r"(?<=[.!?]) (?=[^\W\d])", bind_percent(answer))
     fitting = 1
     while fitting < len(sentences) and len(" ".join(sentences[: fitting + 1])) <= SHORT:
         fitting += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -147,6 +148,11 @@ def p_value(value: float) -> str:
     if pd.isna(value):
         return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def bind_percent(text: str) -> str:
+    """The text with every percent sign held to its number."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
 
 
 def intervals(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:

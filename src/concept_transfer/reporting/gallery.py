@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concept_transfer.reporting.cells import (
     direction_label,
     directions,
+    family_order,
     level,
     size_label,
     size_rank,
@@ -50,7 +51,7 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
         for pair in pairs:
             yield learning_curve(estimates, study, *pair)
     auroc = evidence.comparisons[evidence.comparisons["metric"] == "auroc"]
-    for family in dict.fromkeys(auroc["family"]):
+    for family in family_order(auroc):
         for size in forest_sizes(auroc, family):
             for group, name in _groups(study, pairs):
                 stem = "_".join([family.replace(" ", "-"), size, *name])

@@ -14,6 +14,8 @@ def limitations(evidence: Evidence) -> list[str]:
     study, estimates = evidence.study, evidence.estimates
     auroc = estimates[estimates["metric"] == "auroc"]
     found = []
+    if study.notice:
+        found.append(study.notice)
     if any(site.adapter == "simulated" for site in study.sites.values()):
         found.append(
             "Encounters were simulated. Differences between methods show what can happen, not what "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +12,16 @@ from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     arrange,
     direction_label,
+    family_order,
     group_of,
+    records,
     row_label,
 )
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import (
     NOT_ESTIMABLE,
     Table,
+    bind_percent,
     interval,
     intervals,
     number,
@@ -35,6 +39,7 @@ HEADINGS = {
     "b": "B",
     "difference": "A − B, AUROC",
     "verdict": "A is",
+    "size": "Labels",
 }
 
 
@@ -53,7 +58,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
                 f"answer_{answer['name']}",
                 "answers",
                 answer["question"],
-                answer["answer"],
+                bind_percent(answer["answer"]),
                 pd.DataFrame(answer["rows"]),
                 study,
             )
@@ -121,19 +126,18 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     )
     others.columns = [f"{metric}_difference" for metric in others.columns]
     raw = auroc.merge(others.reset_index(), on=keys, how="left")
+    place = {family: index for index, family in enumerate(family_order(comparisons))}
+    raw = raw.sort_values("family", key=lambda name: name.map(place), kind="stable")
+    raw = raw.reset_index(drop=True)
     level = f"{100 * study.evaluation.confidence:g}% CI"
     shown = pd.DataFrame(
         {
             "Family": raw["family"],
-            "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
-            "Model": [
-                row_label(*names) if names[0] else "–"
-                for names in raw[["embedding", "classifier"]].to_numpy()
-            ],
-            "Strategy": raw["strategy"].replace("", "–"),
-            "Labels": raw["size"].replace("", "–"),
             "A": raw["a"].map(side_label),
             "B": raw["b"].map(side_label),
+            "Both with": [_shared(row) for row in records(raw)],
+            "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
+            "Labels": raw["size"].replace("", "–"),
             f"A − B, AUROC [{level}]": intervals(raw, ("difference", *BOUNDS)),
             "p (Holm)": raw["p_holm"].map(p_value),
             "A is": raw["verdict"],
@@ -149,6 +153,12 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
         raw,
         shown,
     )
+
+
+def _shared(comparison: dict[str, Any]) -> str:
+    """What both sides of a comparison have in common: model, strategy, or neither."""
+    model = comparison["embedding"] and row_label(comparison["embedding"], comparison["classifier"])
+    return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
 
 
 def side_label(label: str) -> str:
@@ -176,7 +186,8 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
     )
     threshold = study.evaluation.small_cells
     raw = suppress(frame, "positives", threshold, of="encounters", revealing=("prevalence",))
-    raw = suppress(raw, "dropped", threshold, revealing=("rows_read",))
+    few = suppress(raw, "dropped", threshold, revealing=("rows_read",))
+    raw = few.where(frame["dropped"] > 0, raw)
     shown = pd.DataFrame(
         {
             "Site": raw["site"],
@@ -250,27 +261,34 @@ def generic_table(
 ) -> Table:
     """Any tidy frame as a table.
 
-    A number followed by the columns ``lower`` and ``upper`` (or ``<name>_lower``,
-    ``<name>_upper``) is shown with its interval; small ``positives`` are suppressed.
+    Columns without any value are left out. A number followed by the columns ``lower`` and
+    ``upper`` (or ``<name>_lower``, ``<name>_upper``) is shown with its interval; small
+    ``positives`` are suppressed.
     """
     raw = frame.reset_index(drop=True)
     if "positives" in raw and "encounters" in raw:
         revealing = tuple(name for name in raw.columns if "prevalence" in name)
         threshold = study.evaluation.small_cells
         raw = suppress(raw, "positives", threshold, of="encounters", revealing=revealing)
-    names = list(raw.columns)
+    readable = raw[[name for name in raw.columns if frame[name].notna().any()]]
+    if "p_holm" in readable:
+        readable = readable.drop(columns="p")
+    names = list(readable.columns)
     level = f"{100 * study.evaluation.confidence:g}% CI"
     shown: dict[str, list[str]] = {}
     for index, name in enumerate(names):
         following = tuple(names[index + 1 : index + 3])
-        words = HEADINGS.get(name) or name.replace("_", " ").capitalize().replace("auroc", "AUROC")
+        words = HEADINGS.get(name) or name.replace("_", " ").capitalize()
+        words = re.sub("auroc", "AUROC", words, flags=re.IGNORECASE)
         if following in (BOUNDS, (f"{name}_lower", f"{name}_upper")):
-            shown[f"{words} [{level}]"] = intervals(raw, (name, *following))
+            shown[f"{words} [{level}]"] = intervals(readable, (name, *following))
         elif name.rpartition("_")[2] not in BOUNDS:
             convert = p_value if words.startswith("p") else _text
-            shown[words] = [convert(value) for value in raw[name]]
+            shown[words] = [convert(value) for value in readable[name]]
     return Table(stem, section, title, caption, raw, pd.DataFrame(shown))
 
 
 def _text(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else number(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return CLASSIFIER_LABELS.get(value, value) if isinstance(value, str) else number(value)

@@ -32,8 +32,11 @@ class Predictions:
         """Probabilities of the site's rows; NaN where the replicate gives none."""
         self._parts.append((replicate, test, rows, probability.astype(np.float32)))
 
-    def write(self, path: Path, cell: Cell) -> None:
-        """Write the Parquet file described in docs/contracts.md, atomically."""
+    def write(self, path: Path, cell: Cell, made_from: str) -> None:
+        """Write the Parquet file described in docs/contracts.md, atomically.
+
+        made_from: digest of everything the predictions depend on, see `is_current`.
+        """
         sizes = [len(rows) for _, _, rows, _ in self._parts]
         rows = np.concatenate([rows for _, _, rows, _ in self._parts])
         replicate = np.repeat([r for r, *_ in self._parts], sizes).astype(np.int16)
@@ -51,10 +54,27 @@ class Predictions:
                 "probability": np.concatenate([p for *_, p in self._parts]),
             }
         )
-        metadata = {"cell": json.dumps(cell.as_dict()), "replicates": json.dumps(self.records)}
+        metadata = {
+            "cell": json.dumps(cell.as_dict()),
+            "replicates": json.dumps(self.records),
+            "made_from": made_from,
+        }
         temporary = path.with_name(f".{path.name}.partial")
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
         temporary.replace(path)
+
+
+def is_current(path: Path, made_from: str) -> bool:
+    """Whether a predictions file is there and was made from just this.
+
+    The target sizes of a strategy share a job, so that its start-up is paid once; a job that runs
+    because one size was added keeps the files of the others.
+    """
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return bool(metadata.get(b"made_from") == made_from.encode())
 
 
 def record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -161,6 +162,24 @@ def panels(
         y = bottom + (rows - 1 - row) * (panel[1] + gap[1])
         axes.append(figure.add_axes((x / width, y / height, panel[0] / width, panel[1] / height)))
     return figure, axes
+
+
+def legend_columns(labels: Sequence[str], available: float) -> int:
+    """How many legend entries fit side by side in ``available`` inches."""
+    entry = text_width(labels) + 0.45
+    total = sum(text_width([label]) + 0.45 for label in labels)
+    return len(labels) if total <= available else max(1, int(available / entry))
+
+
+def wrapped(name: str, width: float, size: float) -> str:
+    """A name broken after underscores so that its lines fit ``width`` inches where they can."""
+    lines: list[str] = []
+    for piece in re.findall(r"[^_]*_?", name)[:-1]:
+        if lines and text_width([lines[-1] + piece], size) <= width:
+            lines[-1] += piece
+        else:
+            lines.append(piece)
+    return "\n".join(lines)
 
 
 def legend_above(figure: Figure, handles: list[Any], left: float, columns: int) -> None:

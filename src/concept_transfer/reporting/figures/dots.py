@@ -18,6 +18,7 @@ from concept_transfer.reporting.figures.canvas import (
     Look,
     extent,
     legend_above,
+    legend_columns,
     panels,
     strategy_looks,
     styled,
@@ -26,6 +27,7 @@ from concept_transfer.reporting.figures.canvas import (
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105
+LEGEND_LINE = 0.2
 MAX_COLUMNS = 4
 NARROW = 2.6
 
@@ -85,8 +87,15 @@ def draw_dots(
     columns = min(len(pairs), MAX_COLUMNS)
     width = min(4.4, max(2.1, 7.8 / columns))
     left = 0.25 + text_width([row for row, _ in rows])
+    across = legend_columns(list(looks), columns * (width + 0.35))
+    lines_of_legend = -(-len(looks) // across)
     figure, axes = panels(
-        len(pairs), columns, (width, row_height * len(rows)), left, top=0.75, gap=(0.35, 0.95)
+        len(pairs),
+        columns,
+        (width, row_height * len(rows)),
+        left,
+        top=0.55 + LEGEND_LINE * lines_of_legend,
+        gap=(0.35, 0.95),
     )
     limits = _limits(cells, [place for line in lines.values() for place in line.values()])
     for index, ((source, target), axis) in enumerate(zip(pairs, axes, strict=True)):
@@ -101,7 +110,7 @@ def draw_dots(
         Line2D([], [], color=look.colour, marker=look.marker, ls="", ms=5.5, label=name)
         for name, look in looks.items()
     ]
-    legend_above(figure, handles, left - 0.1, columns=len(handles))
+    legend_above(figure, handles, left - 0.1, columns=across)
     return Drawing(caption, figure, data.reset_index(drop=True))
 
 

@@ -97,13 +97,12 @@ def _caption(own: pd.DataFrame, family: str, size: str, name: str) -> Caption:
     verdicts = own["verdict"].value_counts()
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items())
     question = own["question"].iloc[0]
-    labels = "" if size == "0" else f", {size_label(size)}"
     return Caption(
         f"comparisons_{name}",
         "comparisons",
-        f"{family.capitalize()}{labels}",
-        f"{question} Differences in AUROC with their intervals; right of the line the first side "
-        "is better. Filled markers remain significant after Holm's correction within "
+        f"{question} ({size_label(size)})",
+        f"Family '{family}': differences in AUROC with their intervals; right of the line the "
+        "first side is better. Filled markers remain significant after Holm's correction within "
         "the family; hollow ones do not, or have too few positives.",
         f"Forest plot of {len(own)} differences in AUROC, family {family}: {counts}.",
     )

@@ -27,12 +27,14 @@ from concept_transfer.reporting.figures.canvas import (
     Drawing,
     styled,
     text_width,
+    wrapped,
 )
 from concept_transfer.study import Study
 
 CELL_SIZE = (0.53, 0.29)
 GROUP_GAP = 0.8
 COLUMN_GAP = 0.25
+HEADING, LINE = 9, 0.145  # size of column headings in points, height of a line in inches
 GROUP_HEADINGS = {
     "pretrained": "pretrained embeddings",
     "control": "controls without meaning",
@@ -65,7 +67,14 @@ def heat_map(
     several_sizes = len({size for _, size in columns} - {"0"}) > 1
 
     margin = 0.25 + text_width([row for row, _ in rows])
-    head = 0.68 if several_sizes else 0.5
+    names = {
+        name: wrapped(
+            name, CELL_SIZE[0] * sum(1 for strategy, _ in columns if strategy == name), 10
+        )
+        for name in dict.fromkeys(strategy for strategy, _ in columns)
+    }
+    lines = 1 + max(name.count("\n") for name in names.values())
+    head = (0.52 if several_sizes else 0.34) + LINE * lines
     body = (max(lefts.values()) + 1, max(tops.values()) + 1)
     width = margin + body[0] * CELL_SIZE[0] + 0.85
     height = head + body[1] * CELL_SIZE[1] + 0.1
@@ -89,7 +98,7 @@ def heat_map(
         va="top",
     )
     _label_rows(axes, tops, headings)
-    _label_columns(axes, columns, lefts, several_sizes)
+    _label_columns(axes, columns, lefts, names, several_sizes)
     _fill(axes, cells, tops, lefts, limits)
     _colour_bar(figure, limits, body[1] * CELL_SIZE[1])
     data = cells[
@@ -141,20 +150,21 @@ def _label_columns(
     axes: Axes,
     columns: list[tuple[str, str]],
     lefts: dict[tuple[str, str], float],
+    names: dict[str, str],
     several_sizes: bool,
 ) -> None:
-    for strategy in dict.fromkeys(name for name, _ in columns):
+    for strategy in names:
         own = [lefts[pair] for pair in columns if pair[0] == strategy]
         lift = -0.75 if several_sizes else 0.05
-        crowded = len(own) == 1 and len(strategy) > 8
         axes.text(
             (own[0] + own[-1] + 1) / 2,
             lift,
-            strategy.replace("_", "_\n", 1) if crowded else strategy,
+            names[strategy],
             ha="center",
             va="bottom",
             weight="bold",
-            size=8 if crowded else 9.5,
+            size=HEADING,
+            linespacing=1,
         )
     if several_sizes:
         for pair, left in lefts.items():

@@ -23,6 +23,7 @@ from concept_transfer.reporting.figures.canvas import (
     Look,
     extent,
     legend_above,
+    legend_columns,
     panels,
     strategy_looks,
     styled,
@@ -31,6 +32,7 @@ from concept_transfer.reporting.figures.canvas import (
 from concept_transfer.study import Study
 
 MAX_COLUMNS = 4
+LEGEND_LINE = 0.2
 LEVEL = (0, (5, 2))
 
 
@@ -48,7 +50,11 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     looks = {name: look for name, look in strategy_looks(study).items() if name in used}
     columns = min(len(rows), MAX_COLUMNS)
     panel = (min(4.2, 7.9 / columns), 1.65)
-    figure, axes = panels(len(rows), columns, panel, left=0.6, top=0.65, gap=(0.25, 0.62))
+    title = direction_label(source, target)
+    indent = 0.4 + text_width([title], 11)
+    across = legend_columns(list(looks), 0.6 + columns * (panel[0] + 0.25) - indent)
+    top = 0.45 + LEGEND_LINE * -(-len(looks) // across)
+    figure, axes = panels(len(rows), columns, panel, left=0.6, top=top, gap=(0.25, 0.62))
     low, high = extent(cells)
     room = 0.03 * (high - low) or 0.01
     limits = (low - room, high + room)
@@ -73,10 +79,9 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
         else Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
         for name, look in looks.items()
     ]
-    title = direction_label(source, target)
     width, height = figure.get_size_inches()
     figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
-    legend_above(figure, handles, 0.4 + text_width([title], 11), columns=len(handles))
+    legend_above(figure, handles, indent, columns=across)
     data = cells[["row", "group", "strategy", "size", "estimate", "lower", "upper", "flag"]]
     return Drawing(_caption(cells, study, source, target, sizes), figure, data)
 

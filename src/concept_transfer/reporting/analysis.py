@@ -1,0 +1,87 @@
+"""What the report shows of site shift and embedding geometry, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from concept_transfer.reporting.cells import group_of
+from concept_transfer.reporting.figures.canvas import Drawing
+from concept_transfer.reporting.formats import Table
+from concept_transfer.study import Study
+
+FILES = (
+    *("shift", "shift_findings", "shift_loss", "shift_correlations"),
+    *("geometry", "neighbours", "map"),
+)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The tables of ``analysis/`` (docs/contracts.md), by the names of their files."""
+
+    shift: pd.DataFrame
+    shift_findings: pd.DataFrame
+    shift_loss: pd.DataFrame
+    shift_correlations: pd.DataFrame
+    geometry: pd.DataFrame
+    neighbours: pd.DataFrame
+    map: pd.DataFrame
+
+
+def read_analysis(folder: str | Path) -> Analysis:
+    """Read the Parquet files of ``analysis/``."""
+    return Analysis(**{name: pd.read_parquet(Path(folder) / f"{name}.parquet") for name in FILES})
+
+
+def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
+    """Tables on site shift and embedding geometry, in the order of the report."""
+    from concept_transfer.reporting.geometry_tables import geometry_table, neighbour_table
+    from concept_transfer.reporting.shift_tables import (
+        correlation_table,
+        finding_table,
+        loss_table,
+        shift_table,
+    )
+
+    yield shift_table(analysis.shift, study)
+    if not analysis.shift_loss.empty:
+        yield loss_table(analysis.shift_loss, study)
+    if not analysis.shift_correlations.empty:
+        yield correlation_table(analysis.shift_correlations)
+    yield finding_table(analysis.shift, analysis.shift_findings, study)
+    yield geometry_table(analysis.geometry, study)
+    yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
+
+
+def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
+    """Figures on site shift and embedding geometry, in the order of the report."""
+    from concept_transfer.reporting.figures.concepts import concept_map
+    from concept_transfer.reporting.figures.negation import negation
+    from concept_transfer.reporting.figures.shift import finding_shift, shift_against_loss
+
+    if not analysis.shift_loss["loss"].isna().all():
+        yield shift_against_loss(analysis.shift_loss, study)
+    yield finding_shift(analysis.shift, analysis.shift_findings, study)
+    if "present_absent" in set(analysis.geometry["measure"]):
+        yield negation(analysis.geometry, study)
+    for name in distinct_maps(analysis.map, study):
+        yield concept_map(analysis.map, name)
+
+
+def distinct_maps(points: pd.DataFrame, study: Study) -> list[str]:
+    """Pretrained embeddings, without those whose concepts lie as those of an earlier one do
+    (another scale of the same vectors)."""
+    kept: dict[str, np.ndarray] = {}
+    for name in study.embeddings:
+        own = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
+        if group_of(study, name) == "pretrained" and not any(
+            own.shape == other.shape and np.allclose(own, other, atol=1e-4)
+            for other in kept.values()
+        ):
+            kept[name] = own
+    return list(kept)

@@ -1,0 +1,209 @@
+"""Tables on how different the sites are, and what that costs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from concept_transfer.reporting.cells import direction_label, level, row_label
+from concept_transfer.reporting.formats import Table, intervals, number
+from concept_transfer.study import Study
+
+BOUNDS = ["estimate", "lower", "upper"]
+FINDINGS_A_PAIR = 20
+PAIR_MEASURES = {
+    "prevalence_difference": "Prevalence, target − source",
+    "recording_difference_mean": "Recording rate, target − source",
+    "js_sum": "Findings",
+    "js_recording_sum": "Recording",
+    "js_positive_sum": "Findings of positives",
+    "js_negative_sum": "Findings of negatives",
+    "kl_target_source_sum": "KL(target ‖ source)",
+    "classifier_auroc": "Sites told apart, AUROC",
+}
+DISTANCES = {
+    "js_sum": "Findings",
+    "js_recording_sum": "Recording",
+    "js_positive_sum": "Findings of positives",
+    "js_negative_sum": "Findings of negatives",
+    "kl_target_source_sum": "KL(target ‖ source)",
+    "classifier_auroc": "Sites told apart, AUROC",
+    "mmd2": "MMD² in the embedding",
+}
+
+
+def shift_table(shift: pd.DataFrame, study: Study) -> Table:
+    """One row a direction of the study: the distances between its sites."""
+    pairs = study.ordered_pairs()
+    tidy = _of_pairs(shift, pairs)
+    tidy = tidy[tidy["measure"].isin(PAIR_MEASURES)]
+    few = _few_positives(tidy, study.evaluation.small_cells)
+    tidy.loc[few, BOUNDS] = float("nan")
+    raw = pd.DataFrame(pairs, columns=["source", "target"])
+    shown = {"Direction": [direction_label(*pair) for pair in pairs]}
+    for measure, words in PAIR_MEASURES.items():
+        own = raw[["source", "target"]].merge(
+            tidy.loc[tidy["measure"] == measure, ["source", "target", *BOUNDS]], how="left"
+        )
+        names = [measure, f"{measure}_lower", f"{measure}_upper"]
+        raw[names] = own[BOUNDS].to_numpy()
+        shown[f"{words} [{level(study)} CI]"] = [
+            "" if pd.isna(value) else text
+            for value, text in zip(raw[measure], intervals(raw, names), strict=True)
+        ]
+    return Table(
+        "shift",
+        "site shift",
+        "Distances between sites",
+        "Findings, Recording and KL are sums over the concepts that any site records, in bits, "
+        "corrected for what chance alone shows between two samples of one site. Findings: "
+        "Jensen-Shannon divergence of what is written about each "
+        "concept, not written included. Recording: the same for whether anything is written at "
+        "all; where it is as large as Findings, the sites differ in their habits of recording. "
+        "The last column is the AUROC of a logistic regression that guesses an encounter's site "
+        "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site.",
+        raw,
+        pd.DataFrame(shown),
+    )
+
+
+def finding_table(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> Table:
+    """The findings that differ most between each two sites."""
+    ranked = differing_findings(shift, findings, study)
+    raw = pd.concat(
+        own.head(FINDINGS_A_PAIR) for _, own in ranked.groupby(["source", "target"], sort=False)
+    ).reset_index(drop=True)
+    shown = pd.DataFrame(
+        {
+            "Sites": [f"{a}, {b}" for a, b in raw[["source", "target"]].to_numpy()],
+            "Concept": raw["name"],
+            "Category": raw["category"],
+            "Recorded, first site": raw["source_recorded"].map(number),
+            "Recorded, second site": raw["target_recorded"].map(number),
+            f"Divergence, bits [{level(study)} CI]": intervals(raw, ("js", "js_lower", "js_upper")),
+            "of recording": raw["js_recording"].map(number),
+            "of positives": raw["js_positive"].map(number),
+            "of negatives": raw["js_negative"].map(number),
+        }
+    )
+    return Table(
+        "shift_findings",
+        "site shift",
+        "Findings that differ most",
+        f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence between each "
+        "two sites, with the share of encounters in which anything is recorded about them. "
+        "Concepts that either site records, or fails to record, in fewer than "
+        f"{study.evaluation.small_cells} encounters are left out.",
+        raw,
+        shown,
+    )
+
+
+def differing_findings(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Concepts of each two sites of a direction, by falling divergence; small counts left out.
+
+    Columns: source, target, concept, name, category, source_recorded, target_recorded, js,
+    js_lower, js_upper, js_recording, js_positive, js_negative.
+    """
+    pairs = unordered(study)
+    keys = ["source", "target", "concept", "name", "category"]
+    tidy = _of_pairs(findings, pairs)
+    wide = tidy.pivot(index=keys, columns="measure", values="estimate")
+    divergences = ["js", "js_recording", "js_positive", "js_negative"]
+    rates = tidy[tidy["measure"] == "recording_difference"].set_index(keys)
+    bounds = tidy[tidy["measure"] == "js"].set_index(keys)
+    frame = pd.DataFrame(
+        {
+            "source_recorded": rates["source_value"],
+            "target_recorded": rates["target_value"],
+            **{name: wide[name] for name in divergences},
+            "js_lower": bounds["lower"],
+            "js_upper": bounds["upper"],
+        }
+    ).reset_index()
+    sizes = shift.groupby("source")["source_encounters"].first()
+    safe = pd.Series(True, index=frame.index)
+    for side in ("source", "target"):
+        encounters = frame[side].map(sizes)
+        recorded = (frame[f"{side}_recorded"] * encounters).round()
+        threshold = study.evaluation.small_cells
+        safe &= (recorded >= threshold) & (
+            (encounters - recorded >= threshold) | (encounters == recorded)
+        )
+    frame = frame[safe].sort_values("js", ascending=False, kind="stable")
+    order = {pair: place for place, pair in enumerate(pairs)}
+    rank = [order[pair] for pair in zip(frame["source"], frame["target"], strict=True)]
+    return frame.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
+
+
+def loss_table(loss: pd.DataFrame, study: Study) -> Table:
+    """What each source model loses on the target, beside the distances."""
+    shown = pd.DataFrame(
+        {
+            "Direction": [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()],
+            "Model": [row_label(*names) for names in loss[["embedding", "classifier"]].to_numpy()],
+            f"AUROC lost [{level(study)} CI]": intervals(loss, ("loss", "lower", "upper")),
+            **{words: loss[name].map(number) for name, words in DISTANCES.items()},
+            "Source model is": loss["verdict"],
+        }
+    )
+    return Table(
+        "shift_loss",
+        "site shift",
+        "Distance and loss",
+        "AUROC lost: AUROC of a model trained on all labels of the target less that of the source "
+        "model used unchanged, paired on the same encounters; below 0 the source model is the "
+        "better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
+        "(unbiased, Gaussian kernel) is measured where the model sees the encounters: in the means "
+        "of their concepts' vectors.",
+        loss,
+        shown,
+    )
+
+
+def correlation_table(correlations: pd.DataFrame) -> Table:
+    """Rank correlation of loss and distance over the directions of the study."""
+    shown = pd.DataFrame(
+        {
+            "Model": [
+                row_label(*names) for names in correlations[["embedding", "classifier"]].to_numpy()
+            ],
+            "Distance": correlations["measure"].map(DISTANCES),
+            "Directions": correlations["pairs"].map(number),
+            "Spearman correlation with AUROC lost": correlations["spearman"].map(
+                lambda value: number(value, 2)
+            ),
+        }
+    )
+    return Table(
+        "shift_correlations",
+        "site shift",
+        "Does distance foretell loss?",
+        "Rank correlation over the directions of the study; 1: the farther, the more is lost. "
+        "Directions share sites and are few, so these numbers describe this study and carry no "
+        "interval.",
+        correlations,
+        shown,
+    )
+
+
+def unordered(study: Study) -> list[tuple[str, str]]:
+    """The study's pairs, each two sites once."""
+    kept: list[tuple[str, str]] = []
+    for source, target in study.ordered_pairs():
+        if (target, source) not in kept:
+            kept.append((source, target))
+    return kept
+
+
+def _of_pairs(frame: pd.DataFrame, pairs: list[tuple[str, str]]) -> pd.DataFrame:
+    chosen = pd.DataFrame(pairs, columns=["source", "target"])
+    return chosen.merge(frame, on=["source", "target"], how="inner")
+
+
+def _few_positives(tidy: pd.DataFrame, threshold: int) -> pd.Series:
+    """Rows whose prevalences would give away small counts."""
+    positives = pd.concat(
+        [tidy[f"{side}_value"] * tidy[f"{side}_encounters"] for side in ("source", "target")],
+        axis=1,
+    )
+    return (tidy["measure"] == "prevalence_difference") & (positives.min(axis=1) < threshold)

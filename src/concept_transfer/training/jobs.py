@@ -1,0 +1,41 @@
+"""What the training scripts share: inputs by name, and cells that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from concept_transfer.grid import Cell, split_pair
+from concept_transfer.sites.site import Site
+from concept_transfer.training.predictions import Predictions, is_current
+from concept_transfer.workflow import made_from
+
+
+def read_site_files(files: Sequence[str]) -> Site | None:
+    """The site whose arrays come first and whose split comes last; None without files."""
+    return Site.read(Path(files[0]).parent, Path(files[-1])) if files else None
+
+
+def predict_sizes(
+    predict: Callable[[str], Predictions],
+    names: dict[str, str],
+    sizes: Sequence[str],
+    outputs: Sequence[str],
+    parameters: Sequence[object],
+    inputs: Iterable[str],
+) -> None:
+    """Write the predictions of every target size whose file is not current.
+
+    names: pair, embedding, classifier and strategy; parameters and inputs: all that the
+    predictions of any one size depend on.
+    """
+    source, target = split_pair(names["pair"])
+    family = (source, target, names["embedding"], names["classifier"], names["strategy"])
+    origin = made_from(parameters, inputs)
+    for size, path in zip(sizes, map(Path, outputs), strict=True):
+        if is_current(path, origin):
+            print(f"target size {size}: kept, nothing it depends on has changed")
+            path.touch()
+        else:
+            predict(size).write(path, Cell(*family, size), origin)
+            print(f"target size {size}: computed")

@@ -1,0 +1,76 @@
+"""The concept CNN of Gao et al. 2024 as the paper describes it, one plain torch model at a time.
+
+Frozen embedding -> convolution of kernel size 1 -> ReLU -> maximum over the encounter's findings
+(padding contributes nothing) -> dropout -> linear layer. It is the measure of the engine, in
+exactness (tests) and in speed (benchmarks), and therefore shares nothing with it but the random
+draws: batches and dropout masks are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from concept_transfer.models.cnn import Weights
+
+
+class PlainCNN(nn.Module):
+    """One model; weights may be given, else they are torch's own initial ones."""
+
+    def __init__(self, vectors: Tensor, filters: int = 100, weights: Weights | None = None) -> None:
+        """vectors: [tokens, width]; weights: a stack that holds one replicate."""
+        super().__init__()
+        padded = torch.cat([vectors, vectors.new_zeros(1, vectors.shape[1])])
+        self.padding = len(vectors)
+        self.embedding = nn.Embedding.from_pretrained(padded, freeze=True)
+        self.convolution = nn.Conv1d(vectors.shape[1], filters, 1, dtype=vectors.dtype)
+        self.linear = nn.Linear(filters, 2, dtype=vectors.dtype)
+        if weights is not None:
+            with torch.no_grad():
+                self.convolution.weight.copy_(weights.convolution[0].T[..., None])
+                self.convolution.bias.copy_(weights.convolution_bias[0])
+                self.linear.weight.copy_(weights.linear[0].T)
+                self.linear.bias.copy_(weights.linear_bias[0])
+
+    def forward(self, tokens: Tensor, dropout: Tensor | None = None) -> Tensor:
+        """Logits [batch, 2] of token ids [batch, findings]; dropout multiplies the features."""
+        embedded = self.embedding(tokens).transpose(1, 2)
+        activated = functional.relu(self.convolution(embedded))
+        activated = activated.masked_fill((tokens == self.padding)[:, None], 0)
+        features = activated.max(2).values
+        return self.linear(features if dropout is None else features * dropout)
+
+    def weights(self) -> Weights:
+        """A copy of the current weights as a stack of one replicate."""
+        return Weights(
+            self.convolution.weight.detach()[None, :, :, 0].mT.clone(),
+            self.convolution.bias.detach()[None].clone(),
+            self.linear.weight.detach()[None].mT.clone(),
+            self.linear.bias.detach()[None].clone(),
+        )
+
+
+def pad(encounters: list[list[int]], padding: int) -> Tensor:
+    """Token ids int64 [encounters, most findings], at least one column."""
+    longest = max([1, *map(len, encounters)])
+    return torch.tensor([tokens + [padding] * (longest - len(tokens)) for tokens in encounters])
+
+
+def train(
+    model: PlainCNN,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Tensor, Tensor, Tensor, Tensor | None]],
+) -> list[float]:
+    """One step a batch (tokens, labels, loss weights, dropout); the loss before each step."""
+    losses = []
+    for tokens, labels, weights, dropout in batches:
+        each = functional.cross_entropy(model(tokens, dropout), labels, reduction="none")
+        loss = (each * weights).sum() / weights.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,143 @@
+"""What bad input gets: one paragraph that names the key or file, before any job where it can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from workflow_runs import Study, tiny_study
+
+PRESENT = {"cough": "C0010200", "fever": "C2055125"}
+
+
+def tabular_study(folder: Path) -> dict[str, Any]:
+    """Two CSV sites of 120 encounters, columns named by concept."""
+    rng = np.random.default_rng(0)
+    vocabulary = pd.read_csv(tiny_study()["vocabulary"], sep="\t", comment="#")
+    concepts = vocabulary[vocabulary.category == "finding"].concept.unique()[:6]
+    sites = {}
+    for name in ("a", "b"):
+        table = pd.DataFrame({c: rng.choice(["P", "A", "M"], 120) for c in concepts})
+        table.insert(0, "visit", [f"v{i}" for i in range(120)])
+        table["flu"] = rng.choice(["yes", "no"], 120)
+        table.to_csv(folder / f"{name}.csv", index=False)
+        sites[name] = {
+            "adapter": "tabular",
+            "path": f"{name}.csv",
+            "encounter": "visit",
+            "label": {"column": "flu", "positive": ["yes"], "negative": ["no"]},
+        }
+    return {**tiny_study(), "sites": sites}
+
+
+def refused_at_once(study: Study, *words: str) -> None:
+    """The plan fails with all the words in one paragraph, and nothing was written."""
+    run = study.run("--dry-run")
+    assert run.code != 0
+    paragraphs = [line for line in run.output.splitlines() if words[0] in line]
+    assert paragraphs, run.output
+    for word in words:
+        assert word in paragraphs[0], f"{word!r} is not in: {paragraphs[0]}"
+    assert "Traceback" not in run.output
+    assert not (study.folder / "results").exists()
+
+
+def refused_in_job(study: Study, target: str, *words: str) -> None:
+    """The job fails, and its log holds all the words."""
+    run = study.run(target, "--cores", "1")
+    assert run.code != 0
+    errors = [line for line in run.output.splitlines() if line.startswith("Error: ")]
+    assert errors, run.output
+    for word in words:
+        assert word in errors[0], f"{word!r} is not in: {errors[0]}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"replicate": 3}, ("replicate", "unknown key")),
+        ({"strategies": ["local", "linaer"]}, ("linaer", "linear")),
+        ({"embeddings": {"bert": {"provider": "brt"}}}, ("embeddings.bert", "brt", "one_hot")),
+        (
+            {"embeddings": {"control": {"provider": "shuffled", "of": "bert"}}},
+            ("embeddings.control", "bert"),
+        ),
+        ({"classifiers": ["svm"]}, ("classifiers", "svm", "logistic")),
+        ({"target_sizes": ["some"]}, ("target_sizes", "some")),
+        ({"pairs": [["north", "east"]]}, ("east", "north, south")),
+        ({"split": {"by": "time"}}, ("test_from",)),
+        ({"task": {"label": "gout"}}, ("gout", "influenza")),
+        (
+            {"task": {"label": "influenza", "exclude_categories": ["labs"]}},
+            ("labs", "lab result"),
+        ),
+        ({"vocabulary": "nowhere.tsv"}, ("nowhere.tsv",)),
+        (
+            {"embeddings": {"m": {"provider": "transformers", "model": "./empty"}}},
+            ("embeddings.m", "empty"),
+        ),
+        (
+            {"embeddings": {"h": {"provider": "precomputed", "path": "part.h5"}}},
+            ("embeddings.h", "part.h5"),
+        ),
+    ],
+)
+def test_a_wrong_config_is_refused_before_any_job(
+    tmp_path: Path, changes: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        file["C0010200 cough"] = np.ones((1, 4), np.float32)
+    refused_at_once(Study(tmp_path, {**tiny_study(), **changes}), *words)
+
+
+def test_a_missing_site_file_is_refused_before_any_job(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    (tmp_path / "b.csv").unlink()
+    refused_at_once(study, "sites.b", "b.csv")
+
+
+def test_a_missing_column_is_refused_before_any_job(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    table = pd.read_csv(tmp_path / "b.csv").rename(columns={"flu": "influenza"})
+    table.to_csv(tmp_path / "b.csv", index=False)
+    refused_at_once(study, "sites.b", "b.csv", "flu")
+
+
+def test_a_value_outside_the_spellings_names_row_and_column_but_not_the_value(
+    tmp_path: Path,
+) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    table = pd.read_csv(tmp_path / "a.csv", dtype=str)
+    column = table.columns[3]
+    table.loc[16, column] = "Jane Doe"
+    table.to_csv(tmp_path / "a.csv", index=False)
+    refused_in_job(study, "encounters", "a.csv", column, "17")
+    assert "Jane Doe" not in study.run("encounters", "--cores", "1").output
+
+
+def test_duplicate_encounters_are_refused(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    table = pd.read_csv(tmp_path / "a.csv", dtype=str)
+    table.loc[5, "visit"] = table.loc[2, "visit"]
+    table.to_csv(tmp_path / "a.csv", index=False)
+    refused_in_job(study, "encounters", "a.csv", "visit")
+
+
+def test_one_class_only_is_refused(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    table = pd.read_csv(tmp_path / "a.csv", dtype=str)
+    table["flu"] = "no"
+    table.to_csv(tmp_path / "a.csv", index=False)
+    refused_in_job(study, "encounters", "a")
+
+
+def test_a_too_large_target_size_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    study = Study(tmp_path, tiny_study()).changed(target_sizes=[60, 5000])
+    refused_in_job(study, "check", "5000", "north")
+    splits = sorted((tmp_path / "results" / "tiny" / "splits").iterdir())
+    assert [path.name for path in splits] == ["north.parquet", "south.parquet"]

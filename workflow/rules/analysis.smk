@@ -1,0 +1,114 @@
+# How different the sites are, what the embeddings know, and the best that any model could reach.
+
+ANALYSIS = f"{RESULTS}/analysis"
+ANALYSIS_CODE = code_digest("analysis", "evaluation/delong.py", "evaluation/intervals.py")
+CONTROLS = ("random", "shuffled")
+
+
+def tables_of(names):
+    return expand(f"{RESULTS}/embeddings/{{embedding}}.safetensors", embedding=list(names))
+
+
+def meaningful():
+    """Embeddings that are no random or shuffled control."""
+    return [name for name, e in study.embeddings.items() if e.provider not in CONTROLS]
+
+
+def simulated_targets():
+    return [name for name in grid.targets if study.sites[name].adapter == "simulated"]
+
+
+rule site_shift:
+    input:
+        vocabulary=study.vocabulary,
+        offsets=expand(f"{RESULTS}/encounters/{{site}}/offsets.npy", site=grid.sites),
+        arrays=expand(
+            f"{RESULTS}/encounters/{{site}}/{{array}}.npy",
+            site=grid.sites,
+            array=["tokens", "labels"],
+        ),
+        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
+        embeddings=tables_of(meaningful()),
+    output:
+        shift=f"{ANALYSIS}/shift.parquet",
+        findings=f"{ANALYSIS}/shift_findings.parquet",
+    log:
+        f"{RESULTS}/logs/site_shift.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/site_shift.tsv"
+    params:
+        evaluation=evaluation_settings("draws", "confidence"),
+        seed=study.seed,
+        code=ANALYSIS_CODE,
+    script:
+        "../scripts/site_shift.py"
+
+
+rule shift_loss:
+    input:
+        comparisons=rules.compare.output.comparisons,
+        shift=rules.site_shift.output.shift,
+    output:
+        loss=f"{ANALYSIS}/shift_loss.parquet",
+        correlations=f"{ANALYSIS}/shift_correlations.parquet",
+    log:
+        f"{RESULTS}/logs/shift_loss.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shift_loss.tsv"
+    params:
+        kinds=fixed({name: strategy.kind for name, strategy in study.strategies.items()}),
+        sizes=grid.sizes,
+        code=ANALYSIS_CODE,
+    script:
+        "../scripts/shift_loss.py"
+
+
+rule embedding_geometry:
+    input:
+        vocabulary=study.vocabulary,
+        embeddings=tables_of(study.embeddings),
+    output:
+        geometry=f"{ANALYSIS}/geometry.parquet",
+        neighbours=f"{ANALYSIS}/neighbours.parquet",
+        map=f"{ANALYSIS}/map.parquet",
+    log:
+        f"{RESULTS}/logs/embedding_geometry.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/embedding_geometry.tsv"
+    params:
+        seed=study.seed,
+        code=ANALYSIS_CODE,
+    script:
+        "../scripts/embedding_geometry.py"
+
+
+rule ceiling:
+    input:
+        vocabulary=study.vocabulary,
+        networks=[site_inputs(study.sites[name], ROOT) for name in simulated_targets()],
+        encounters=expand(
+            f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=simulated_targets()
+        ),
+        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=simulated_targets()),
+    output:
+        f"{ANALYSIS}/ceiling.json",
+    log:
+        f"{RESULTS}/logs/ceiling.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/ceiling.tsv"
+    params:
+        sites=fixed(
+            {name: study.sites[name].model_dump(mode="json") for name in simulated_targets()}
+        ),
+        task=fixed(study.task.model_dump(mode="json")),
+        code=code_digest("analysis/ceiling.py", "sites/networks.py", "sites/network_files.py"),
+    script:
+        "../scripts/ceiling.py"
+
+
+rule analysis:
+    input:
+        rules.site_shift.output,
+        rules.shift_loss.output,
+        rules.embedding_geometry.output,
+        rules.ceiling.output,

@@ -1,0 +1,26 @@
+"""Geometry, nearest neighbours and a two-dimensional map of every embedding."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    seed, output = snakemake.params.seed, snakemake.output
+    vocabulary = Vocabulary.read(snakemake.input.vocabulary)
+    measures, neighbours, points = [], [], []
+    for path in snakemake.input.embeddings:
+        table = EmbeddingTable.read(Path(path), vocabulary)
+        vectors = table.vectors_for(0, seed, vocabulary)
+        name = {"embedding": table.card.name}
+        measures += [name | row for row in geometry(vectors, vocabulary, seed)]
+        neighbours += [name | row for row in nearest_neighbours(vectors, vocabulary)]
+        points += [name | row for row in concept_map(vectors, vocabulary)]
+    pq.write_table(pa.Table.from_pylist(measures), output.geometry)
+    pq.write_table(pa.Table.from_pylist(neighbours), output.neighbours)
+    pq.write_table(pa.Table.from_pylist(points), output.map)

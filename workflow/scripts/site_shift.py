@@ -1,0 +1,36 @@
+"""Distances between all pairs of the study's sites, as a whole and finding by finding."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from concept_transfer.analysis.shift import site_shift
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.sites.site import Site
+from concept_transfer.workflow import job
+
+with job(snakemake.log[0]):
+    inputs, output = snakemake.input, snakemake.output
+    settings = json.loads(snakemake.params.evaluation)
+    vocabulary = Vocabulary.read(inputs.vocabulary)
+    sites = [
+        Site.read(Path(offsets).parent, Path(split))
+        for offsets, split in zip(inputs.offsets, inputs.splits, strict=True)
+    ]
+    vectors = {
+        Path(path).stem: EmbeddingTable.read(Path(path), vocabulary).vectors
+        for path in inputs.embeddings
+    }
+    pairs, findings = site_shift(
+        sites,
+        vocabulary,
+        vectors,
+        settings["draws"],
+        settings["confidence"],
+        snakemake.params.seed,
+    )
+    pq.write_table(pa.Table.from_pylist(pairs), output.shift)
+    pq.write_table(pa.Table.from_pylist(findings), output.findings)
