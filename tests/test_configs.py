@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from concept_transfer import schema
 from concept_transfer.errors import StudyError
-from concept_transfer.study import Section, load_study
+from concept_transfer.study import Section, Study, load_study
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 STUDIES = sorted(CONFIG.glob("*.yaml"))
@@ -51,6 +51,13 @@ def test_shipped_study_loads_and_fits_the_schema(file):
     as_json = json.loads(json.dumps(config, default=str))
     problems = Draft202012Validator(schema.study_schema()).iter_errors(as_json)
     assert not [f"{problem.json_path}: {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.name)
+def test_study_survives_the_way_to_a_job(file):
+    """Rules hand the study to scripts as JSON of its filled-in form."""
+    study = load_study(read(file))
+    assert Study.model_validate_json(study.model_dump_json()) == study
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from reporting_data import a_study, comparisons, estimates, evidence
 
+from concept_transfer.reporting.cells import arrange, rows_of
 from concept_transfer.reporting.figures.canvas import Drawing, strategy_looks, write_drawing
 from concept_transfer.reporting.figures.forest import forest
 from concept_transfer.reporting.figures.heatmap import BLUES, _is_light, heat_map
@@ -68,6 +69,13 @@ def test_heat_map_separates_controls_and_simple_models_in_config_order(drawings)
         *("one_hot", "minilm_shuffled", "random"),
         *("logistic regression", "gradient boosting"),
     ]
+
+
+def test_missing_cells_leave_the_order_of_the_rows_alone() -> None:
+    tidy = estimates(STUDY)
+    gone = (tidy["embedding"] == "one_hot") & (tidy["strategy"] == "local")
+    whole, part = (arrange(frame, STUDY) for frame in (tidy, tidy[~gone]))
+    assert rows_of(part) == rows_of(whole)
 
 
 def test_heat_map_marks_few_positives_and_missing_estimates() -> None:

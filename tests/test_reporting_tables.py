@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reporting_data import a_study, estimates, evidence
 
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.formats import (
     Table,
@@ -22,9 +23,10 @@ from concept_transfer.reporting.formats import (
     p_value,
     write_table,
 )
+from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.reporting.suppression import suppress, suppress_parts
-from concept_transfer.reporting.tables import cell_table, generic_table, site_table
+from concept_transfer.reporting.tables import cell_table, site_table
 
 STUDY = a_study()
 
@@ -235,3 +237,23 @@ def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:
     estimates(STUDY).drop(columns="replicate_sd").to_parquet(path)
     with pytest.raises(StudyError, match=r"estimates\.parquet lacks the column 'replicate_sd'"):
         read_evidence(STUDY, [path], path, path)
+
+
+def test_embeddings_are_grouped_by_what_they_are_made_of() -> None:
+    study = a_study(
+        embeddings={
+            "one_hot": {"provider": "one_hot"},
+            "minilm": {"provider": "transformers", "model": "m"},
+            "long": {"provider": "scaled", "of": "one_hot", "scale": {"norm": 15}},
+            "short": {"provider": "scaled", "of": "minilm", "scale": "unit"},
+            "mixed": {"provider": "concatenated", "of": ["one_hot", "minilm"]},
+            "shuffled": {"provider": "shuffled", "of": "minilm"},
+            "random": {"provider": "random", "like": "minilm"},
+        }
+    )
+    groups = {name: group_of(study, name) for name in [*study.embeddings, "none"]}
+    assert groups == {
+        **dict.fromkeys(("one_hot", "long", "shuffled", "random"), "control"),
+        **dict.fromkeys(("minilm", "short", "mixed"), "pretrained"),
+        "none": "simple model",
+    }

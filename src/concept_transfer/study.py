@@ -435,7 +435,7 @@ def _from_catalogue(value: Any) -> Any:
         return value
     return {
         name: catalogue.fill(name, {} if entry is None else entry)
-        if entry is None or (isinstance(entry, dict) and "catalogue" in entry)
+        if entry is None or (isinstance(entry, dict) and entry.get("catalogue") is not None)
         else entry
         for name, entry in value.items()
     }

@@ -28,14 +28,15 @@ PACKAGE = Path(__file__).parent
 
 
 def code_digest(*parts: str) -> str:
-    """SHA-256 of library modules and packages (paths below the package).
+    """SHA-256 of library modules and packages (paths below the package), templates included.
 
     As a rule's parameter it makes jobs run again after an edit that Snakemake cannot see.
     """
     digest = hashlib.sha256()
     for part in parts:
         path = PACKAGE / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        files = path.rglob("*.*") if path.is_dir() else [path]
+        for file in sorted(f for f in files if "__pycache__" not in f.parts):
             digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
             digest.update(file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

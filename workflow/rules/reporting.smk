@@ -10,6 +10,11 @@ def evidence():
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
         "ceilings": rules.ceiling.output,
+        "analysis": [
+            *rules.site_shift.output,
+            *rules.shift_loss.output,
+            *rules.embedding_geometry.output,
+        ],
     }
 
 
@@ -83,7 +88,7 @@ rule write_page:
 
 def final_output():
     """The chosen study, complete: the page and all that lies beside it."""
-    return [*rules.write_page.output, *rules.write_tables.output, *rules.analysis.input]
+    return [*rules.write_page.output, *rules.write_tables.output]
 
 
 rule tables:

@@ -1,5 +1,8 @@
 """Draw every figure of the study as SVG and PNG, with its data."""
 
+from pathlib import Path
+
+from concept_transfer.reporting.analysis import read_analysis
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.report import write_figures
 from concept_transfer.study import Study
@@ -16,4 +19,5 @@ with job(snakemake.log[0]):
         inputs.cards,
         inputs.ceilings[0],
     )
-    write_figures(evidence, snakemake.output[0])
+    analysis = read_analysis(Path(inputs.analysis[0]).parent)
+    write_figures(evidence, analysis, snakemake.output[0])

@@ -1,5 +1,8 @@
 """Write every table of the study as CSV, Markdown and LaTeX."""
 
+from pathlib import Path
+
+from concept_transfer.reporting.analysis import read_analysis
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.study import Study
@@ -16,4 +19,5 @@ with job(snakemake.log[0]):
         inputs.cards,
         inputs.ceilings[0],
     )
-    write_tables(evidence, snakemake.output[0])
+    analysis = read_analysis(Path(inputs.analysis[0]).parent)
+    write_tables(evidence, analysis, snakemake.output[0])

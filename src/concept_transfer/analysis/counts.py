@@ -68,11 +68,12 @@ def bootstrap_counts(site: Site, concept_of: NDArray[np.int64], draws: int, seed
         sums = sums + csr_array((np.ones(len(cell)), (cell, column)), shape=sums.shape)
     weights = np.ones((1 + draws, units))
     weights[1:] = rng.multinomial(units - 1, np.full(units, 1 / units), size=draws)
-    if units == 1:
-        weights[1:] = np.nan
     cells = np.bincount(2 * unit + site.labels, minlength=2 * units).reshape(-1, 2)
+    encounters = weights @ cells
     drawn = np.stack([(sums[label::2].T @ weights.T).T for label in (0, 1)], axis=1)
-    return Counts(weights @ cells, drawn[..., :tokens], drawn[..., tokens:], units)
+    if units == 1:
+        encounters[1:] = drawn[1:] = np.nan
+    return Counts(encounters, drawn[..., :tokens], drawn[..., tokens:], units)
 
 
 def _units(cluster: NDArray[np.object_], rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:

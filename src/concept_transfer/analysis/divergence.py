@@ -6,16 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-SMOOTHING = 0.5  # added to every count (Jeffreys), so that a state unseen at a site stays finite
+SMOOTHING = 0.5  # encounters (Jeffreys), so that a state unseen at a site stays finite
 _NONE = 1e-9
 _LARGE = 500.0  # from this noncentrality on, chi-square is normal for our purpose
 
 
-def smoothed(counts: Array, owner: NDArray[np.int64]) -> Array:
-    """Shares within each owner from counts [..., outcomes]; ``owner`` [outcomes] ascends."""
-    raised = counts + SMOOTHING
-    totals = np.add.reduceat(raised, _starts(owner), axis=-1)
-    return np.asarray(raised / totals[..., owner])
+def smoothed(counts: Array, owner: NDArray[np.int64], size: float) -> Array:
+    """Shares within each owner from counts [..., outcomes]; ``owner`` [outcomes] ascends.
+
+    `SMOOTHING` encounters of a sample of ``size`` are added to every outcome. Two sites that are
+    compared take the size of the smaller one, so that what neither records is alike at both.
+    """
+    starts = _starts(owner)
+    totals = np.add.reduceat(counts, starts, axis=-1)
+    with np.errstate(invalid="ignore"):
+        shares = counts / totals[..., owner]
+    outcomes = np.add.reduceat(np.ones(len(owner)), starts)
+    floor = SMOOTHING / max(size, 1)
+    return np.asarray((shares + floor) / (1 + floor * outcomes[owner]))
 
 
 def jensen_shannon(p: Array, q: Array, owner: NDArray[np.int64]) -> Array:
@@ -44,11 +52,17 @@ def divergence_interval(
     bootstrap draw by as much again: the difference of the means is subtracted. Near zero a
     divergence is a sum of squares and far from normal, so the interval takes it as a scaled
     noncentral chi-square variable whose mean and variance are those of the draws
-    (Satterthwaite's approximation) and inverts its distribution in the noncentrality.
+    (Satterthwaite's approximation) and inverts its distribution in the noncentrality. Draws that
+    are not defined (without an encounter of a label) are left out; without draws the bounds are
+    NaN.
     """
     from scipy.special import chndtrinc
     from scipy.stats import norm
 
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if len(draws) < 2:
+        unknown = np.full(len(observed), np.nan)
+        return observed, unknown, unknown
     chance = np.maximum(draws.mean(axis=0) - observed, 0)
     variance = draws.var(axis=0, ddof=1)
     tail = (1 - confidence) / 2
@@ -65,7 +79,7 @@ def divergence_interval(
         exact_lower[exact_lower < _NONE] = 0
         lower = np.where(small, exact_lower, value - freedom - half) * scale
         upper = np.where(small, exact_upper, value - freedom + half) * scale
-    fixed = variance == 0
+    fixed = variance < _NONE**2
     return (
         np.maximum(observed - chance, 0),
         np.where(fixed, observed, np.maximum(lower, 0)),

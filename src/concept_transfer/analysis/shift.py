@@ -169,14 +169,14 @@ def divergences(measure: str, source: Counts, target: Counts, outcomes: Outcomes
     kl_target_source: KL(target || source), kl_source_target: KL(source || target).
     """
     label = {"js_positive": 1, "js_negative": 0}.get(measure)
-    p, q = (
-        _outcome_counts(c.whole if label is None else c.of_label(label), outcomes)
-        for c in (source, target)
-    )
+    counted = [c.whole if label is None else c.of_label(label) for c in (source, target)]
+    size = min(float(encounters[0]) for encounters, _, _ in counted)
+    p, q = (_outcome_counts(c, outcomes) for c in counted)
     owner = outcomes.owner
     if measure == "js_recording":
-        p, q, owner = (*(_recording(x, outcomes) for x in (p, q)), np.repeat(np.unique(owner), 2))
-    p, q = smoothed(p, owner), smoothed(q, owner)
+        p, q = (_recording(x, outcomes) for x in (p, q))
+        owner = np.repeat(np.unique(owner), 2)
+    p, q = smoothed(p, owner, size), smoothed(q, owner, size)
     if measure == "kl_target_source":
         return kullback_leibler(q, p, owner)
     if measure == "kl_source_target":

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.models.pooling import PADDING, pool
+from concept_transfer.models.pooling import pool
 
-ROWS_AT_ONCE = 4096
+FEATURES_AT_ONCE = 1 << 22  # numbers
 
 
 @dataclass(frozen=True)
@@ -42,29 +42,14 @@ class Weights:
         return Weights(*(getattr(self, field.name).to(device, dtype) for field in fields(self)))
 
 
-def project(vectors: Tensor, convolution: Tensor) -> Tensor:
-    """Token table after the convolution, with a padding row below: [R, tokens + 1, filters].
-
-    vectors: [tokens, width] or [R, tokens, width]; convolution: [R, width, filters].
-    """
-    projection = vectors @ convolution
-    padding = projection.new_full((len(projection), 1, projection.shape[2]), PADDING)
-    return torch.cat([projection, padding], 1)
-
-
 def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
-    """Pooled features after ReLU of the same encounters in every replicate, [R, n, filters].
+    """Pooled features after ReLU of the same encounters in every replicate, [n, R, filters].
 
-    projection: [R, tokens + 1, filters]; bias: [R, filters]; rows: int64 [n].
+    projection: [R, tokens, filters]; bias: [R, filters]; rows: int64 [n].
     """
-    replicates, table_rows, filters = projection.shape
-    wide = projection.transpose(0, 1).reshape(table_rows, replicates * filters)
-    pooled = [
-        pool(wide, dataset.token_matrix(part, table_rows - 1))
-        for part in rows.split(max(1, ROWS_AT_ONCE // replicates))
-    ]
-    stacked = torch.cat(pooled) if pooled else wide.new_empty(0, replicates * filters)
-    return (stacked.view(len(rows), replicates, filters).transpose(0, 1) + bias[:, None]).relu_()
+    wide = projection.transpose(0, 1).flatten(1)
+    pooled = pool(wide, dataset.findings(rows)).view(len(rows), *bias.shape)
+    return pooled.add_(bias).relu_()
 
 
 def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
@@ -72,7 +57,10 @@ def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -
 
     vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
     """
-    projection = project(vectors, weights.convolution)
-    pooled = features(projection, weights.convolution_bias, dataset, rows)
-    logits = torch.baddbmm(weights.linear_bias[:, None], pooled, weights.linear)
-    return (logits[..., 1] - logits[..., 0]).double().sigmoid()
+    projection = vectors @ weights.convolution
+    probabilities = []
+    for part in rows.split(max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())):
+        pooled = features(projection, weights.convolution_bias, dataset, part).transpose(0, 1)
+        logits = torch.baddbmm(weights.linear_bias[:, None], pooled, weights.linear)
+        probabilities.append((logits[..., 1] - logits[..., 0]).double().sigmoid())
+    return torch.cat(probabilities, 1)

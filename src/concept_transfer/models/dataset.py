@@ -1,4 +1,4 @@
-"""Encounters as arrays a model trains on, and the batches taken from them."""
+"""Encounters as arrays a model trains on, and the findings of some of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ import torch
 from torch import Tensor
 
 from concept_transfer.sites.site import Site
+
+
+TOKENS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Tokens of n encounters in compressed rows; encounter i holds tokens[offsets[i]:offsets[i+1]].
+
+    offsets: int32 [n + 1]; tokens: int32 [offsets[-1]], rows of some table;
+    empty: bool [n], or None where every encounter holds a token.
+    """
+
+    offsets: Tensor
+    tokens: Tensor
+    empty: Tensor | None
+
+    def lengths(self) -> Tensor:
+        """Number of tokens of each encounter, int32 [n]."""
+        return self.offsets.diff()
 
 
 @dataclass(frozen=True)
@@ -28,19 +48,25 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def token_matrix(self, rows: Tensor, padding: int) -> Tensor:
-        """Tokens of the given encounters, int64 [most findings, encounters], padded below."""
+    def findings(self, rows: Tensor) -> Findings:
+        """Findings of the given encounters, int64 [n]."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
-        longest = max(1, int(lengths.max()) if len(rows) else 1)
-        place = torch.arange(longest, device=rows.device)[:, None]
-        if len(self.tokens) == 0:
-            return torch.full((longest, len(rows)), padding, device=rows.device)
-        where = (starts + place).clamp_(max=len(self.tokens) - 1)
-        tokens = self.tokens[where].long()
-        if int(lengths.min()) < longest:
-            tokens.masked_fill_(place >= lengths, padding)
-        return tokens
+        ends = lengths.cumsum(0)
+        total = int(ends[-1]) if len(rows) else 0
+        shift = (starts - ends + lengths).repeat_interleave(lengths, output_size=total)
+        tokens = self.tokens[shift + torch.arange(total, device=rows.device)]
+        empty = lengths == 0
+        offsets = torch.nn.functional.pad(ends, (1, 0)).int()
+        return Findings(offsets, tokens, empty if bool(empty.any()) else None)
+
+    def used_tokens(self, vocabulary: int) -> Tensor:
+        """Which tokens some encounter holds, bool [vocabulary]; token 0 where none holds any."""
+        used = torch.zeros(vocabulary, dtype=torch.bool, device=self.tokens.device)
+        used[0] = len(self.tokens) == 0
+        for part in self.tokens.split(TOKENS_AT_ONCE):
+            used[part] = True
+        return used
 
     def to(self, device: str) -> Dataset:
         return Dataset(
@@ -56,7 +82,7 @@ def dataset_of(site: Site, weight: float = 1.0) -> Dataset:
     with warnings.catch_warnings():  # the memory maps are read-only, and so is every use of them
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         offsets, tokens, labels = map(torch.from_numpy, (site.offsets, site.tokens, site.labels))
-    return Dataset(offsets, tokens, labels, torch.full((len(site.labels),), weight))
+    return Dataset(offsets, tokens, labels, torch.tensor(weight).expand(len(site.labels)))
 
 
 def concatenate(parts: Sequence[Dataset]) -> Dataset:

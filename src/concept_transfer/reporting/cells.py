@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.evaluation.contrasts import FAMILIES
-from concept_transfer.study import Study
+from concept_transfer.study import Study, parents_of
 
 GROUPS = ("pretrained", "control", "simple model")
 CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")
@@ -24,11 +24,18 @@ CLASSIFIER_LABELS = {
 
 
 def group_of(study: Study, embedding: str) -> str:
-    """``pretrained``, ``control`` or, for the baselines' ``none``, ``simple model``."""
+    """``pretrained``, ``control`` or, for the baselines' ``none``, ``simple model``.
+
+    What is derived from controls alone (a scaled one-hot table) is a control too.
+    """
     if embedding == "none":
         return "simple model"
-    provider = study.embeddings[embedding].provider if embedding in study.embeddings else ""
-    return "control" if provider in CONTROL_PROVIDERS else "pretrained"
+    settings = study.embeddings.get(embedding)
+    if settings is None:
+        return "pretrained"
+    parents = parents_of(settings)
+    derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
+    return "control" if derived or settings.provider in CONTROL_PROVIDERS else "pretrained"
 
 
 def row_label(embedding: str, classifier: str) -> str:
@@ -76,7 +83,10 @@ def in_direction(frame: pd.DataFrame, source: str, target: str) -> pd.DataFrame:
 
 
 def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The frame in the order of the config, with the columns ``row`` and ``group`` added."""
+    """The frame in the order of the config, with ``row``, ``group`` and ``rank`` added.
+
+    ``rank`` is the row's place among all rows, whichever of them a frame holds.
+    """
     order: dict[str, list[str]] = {
         "target": list(study.sites),
         "source": ["", *study.sites],
@@ -96,6 +106,9 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         for column, names in order.items()
     }
     ranks["size"] = arranged["size"].map(size_rank)
+    arranged["rank"] = list(
+        zip(*(ranks[name].fillna(-1) for name in ("group", "embedding", "classifier")), strict=True)
+    )
     keys = pd.DataFrame(ranks, index=arranged.index)
     return arranged.loc[keys.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
 
@@ -112,10 +125,5 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def rows_of(arranged: pd.DataFrame) -> list[tuple[str, str]]:
     """(row label, group) of an arranged frame: groups in order, config order within each."""
-    pairs = arranged[["row", "group"]].drop_duplicates()
-    return [
-        (row, name)
-        for name in GROUPS
-        for row, group in zip(pairs["row"], pairs["group"], strict=True)
-        if group == name
-    ]
+    ordered = arranged.sort_values("rank", kind="stable")[["row", "group"]].drop_duplicates()
+    return list(zip(ordered["row"], ordered["group"], strict=True))

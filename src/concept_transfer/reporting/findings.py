@@ -21,7 +21,7 @@ from concept_transfer.reporting.cells import (
 )
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table, bind_percent, interval, intervals
-from concept_transfer.reporting.methods import listing
+from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
 WORSE = "worse"

@@ -54,8 +54,8 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     for family in family_order(auroc):
         for size in forest_sizes(auroc, family):
             for group, name in _groups(study, pairs):
-                stem = "_".join([family.replace(" ", "-"), size, *name])
-                drawing = forest(auroc, study, family, size, group, stem)
+                stem = "_".join(["comparisons", family.replace(" ", "-"), size, *name])
+                drawing = forest(auroc, study, family, size, group, stem, _place(group, name))
                 if drawing is not None:
                     yield drawing
     for metric in CALIBRATION:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.methods import listing
+from concept_transfer.reporting.words import listing
 
 FEW_REPLICATES = 5
 FEW_SITES = 5

@@ -19,9 +19,10 @@ from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import findings, glance, lead
 from concept_transfer.reporting.formats import Table, csv
 from concept_transfer.reporting.limitations import limitations
-from concept_transfer.reporting.methods import count, methods_text
+from concept_transfer.reporting.methods import methods_text
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.svg import inline_svg
+from concept_transfer.reporting.words import count
 
 NUMBER = re.compile(r"<?([−-]?[\d,]*\.?\d+)( \[.*\])?")
 WORDS_AMONG_NUMBERS = {"", "–", "all", "not estimable", "suppressed"}
@@ -53,6 +54,7 @@ def render_page(
     left beside its SVG files, in the order of the report.
     """
     study = evidence.study
+    config = study.model_dump(mode="json", exclude={"resources"})
     sections = _sections(tables, figures)
     templates = files("concept_transfer.reporting") / "templates"
     environment = jinja2.Environment(
@@ -79,7 +81,7 @@ def render_page(
         methods=methods_text(study, evidence.cards, provenance.packages),
         limitations=limitations(evidence),
         provenance_tables=[table_context(table) for table in _provenance(provenance)],
-        config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
     )
 
 

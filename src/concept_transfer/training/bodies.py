@@ -1,34 +1,41 @@
-"""Where a batch's pooled features come from: a convolution in training, or frozen features."""
+"""Where a batch's pooled features come from: a convolution in training, or a frozen one."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from concept_transfer.models.cnn import Weights, features, project
+from concept_transfer.models.cnn import Weights, features
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.models.pooling import pool, pool_with_winners
+from concept_transfer.models.pooling import pool_with_winners, pool
 from concept_transfer.training.convolution import Convolution
+from concept_transfer.training.stacking import Stacked, Stacker
+
+STORED_NUMBERS = 1 << 28  # frozen features beyond 1 GiB are computed again for every batch
+ROWS_AT_ONCE = 1 << 14
 
 
 class Body(Protocol):
-    """Features of R replicates' encounters; `places` int64 [R, batch] index each one's rows."""
+    """Features of R replicates' encounters; what a batch needs is made ready before its step."""
 
     size: int
 
     def start(self) -> Tensor:
         """Initial trainable parameters [R, size]."""
 
-    def features(self, parameters: Tensor, places: Tensor) -> Tensor:
+    def inputs(self, rows: Tensor) -> list[Any]:
+        """What the steps of encounters int64 [steps, R, batch] need, one entry a step."""
+
+    def features(self, parameters: Tensor, inputs: Any) -> Tensor:
         """Features after ReLU [R, batch, filters], remembering what `gradient` needs."""
 
-    def evaluate(self, parameters: Tensor, places: Tensor) -> Tensor:
+    def evaluate(self, parameters: Tensor, inputs: Any) -> Tensor:
         """The same features without remembering anything."""
 
-    def gradient(self, at_features: Tensor, into: Tensor) -> None:
-        """Fill [R, size] from the gradient at the last `features`."""
+    def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
+        """Fill [R, size] from the gradient at the last `features`, zero where they are zero."""
 
     def select(self, keep: Tensor) -> Body:
         """The same for some of the replicates."""
@@ -37,83 +44,98 @@ class Body(Protocol):
 class TrainedBody:
     """A convolution and its bias, both trained."""
 
-    def __init__(
-        self, dataset: Dataset, rows: Tensor, convolution: Convolution, bias: Tensor
-    ) -> None:
-        """rows: int64 [R, n], the encounters that places refer to; bias: [R, filters]."""
-        self.dataset, self.rows, self.convolution, self.bias = dataset, rows, convolution, bias
+    def __init__(self, stacker: Stacker, convolution: Convolution, bias: Tensor) -> None:
+        """bias: [R, filters]."""
+        self.stacker, self.convolution, self.bias = stacker, convolution, bias
         self.filters = bias.shape[1]
         self.size = convolution.size + self.filters
+        self._places = torch.empty(0, dtype=torch.int64)
 
     def start(self) -> Tensor:
         return torch.cat([self.convolution.start(), self.bias], 1)
 
-    def features(self, parameters: Tensor, places: Tensor) -> Tensor:
-        table, tokens = self._table(parameters, places)
-        pooled, self._winners = pool_with_winners(table.flatten(0, 1), tokens)
-        self._table_shape = table.shape
-        self._features = self._activate(pooled, parameters, places)
-        return self._features
+    def inputs(self, rows: Tensor) -> list[Stacked]:
+        return self.stacker.stack(rows)
 
-    def evaluate(self, parameters: Tensor, places: Tensor) -> Tensor:
-        table, tokens = self._table(parameters, places)
-        return self._activate(pool(table.flatten(0, 1), tokens), parameters, places)
+    def features(self, parameters: Tensor, inputs: Stacked) -> Tensor:
+        table = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
+        flat = table.flatten(0, 1)
+        pooled, self._winners = pool_with_winners(flat, inputs.findings, self._index(flat))
+        self._at_table, self._touched = torch.zeros_like(table), inputs.touched
+        return self._activate(pooled, parameters)
 
-    def gradient(self, at_features: Tensor, into: Tensor) -> None:
-        at_pooled = at_features * (self._features > 0)
-        into[:, self.convolution.size :] = at_pooled.sum(1)
-        at_table = at_pooled.new_zeros(self._table_shape)
-        columns = torch.arange(self.filters, device=at_pooled.device)
-        at_table.view(-1).index_add_(
-            0, (self._winners * self.filters + columns).view(-1), at_pooled.reshape(-1)
-        )
-        self.convolution.gradient(at_table, into[:, : self.convolution.size])
+    def evaluate(self, parameters: Tensor, inputs: Stacked) -> Tensor:
+        table = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
+        return self._activate(pool(table.flatten(0, 1), inputs.findings), parameters)
+
+    def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
+        torch.sum(at_pooled, 1, out=into[:, self.convolution.size :])
+        at_table = self._at_table
+        at_table.view(-1).index_add_(0, self._winners.view(-1), at_pooled.view(-1))
+        self.convolution.gradient(at_table, self._touched, into[:, : self.convolution.size])
+
+    def weights(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Convolution [R, width, filters] and bias [R, filters] of parameters [R, size]."""
+        convolution = self.convolution.weights(parameters[:, : self.convolution.size])
+        return convolution, parameters[:, self.convolution.size :]
 
     def select(self, keep: Tensor) -> TrainedBody:
-        return TrainedBody(
-            self.dataset, self.rows[keep], self.convolution.select(keep), self.bias[keep]
-        )
+        return TrainedBody(self.stacker, self.convolution.select(keep), self.bias[keep])
 
-    def _table(self, parameters: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        rows = self.rows.gather(1, places)
-        tokens = self.dataset.token_matrix(rows.view(-1), self.convolution.tokens)
-        table, tokens = self.convolution.table(parameters[:, : self.convolution.size], tokens)
-        first_rows = torch.arange(len(table), device=table.device) * table.shape[1]
-        return table, tokens + first_rows.repeat_interleave(places.shape[1])
+    def _index(self, table: Tensor) -> Tensor:
+        if self._places.numel() < table.numel():
+            self._places = torch.arange(table.numel(), device=table.device)
+        return self._places[: table.numel()].view_as(table)
 
-    def _activate(self, pooled: Tensor, parameters: Tensor, places: Tensor) -> Tensor:
+    def _activate(self, pooled: Tensor, parameters: Tensor) -> Tensor:
         bias = parameters[:, None, self.convolution.size :]
-        return (pooled.view(*places.shape, self.filters) + bias).relu_()
+        return pooled.view(len(parameters), -1, self.filters).add_(bias).relu_()
 
 
 class FrozenBody:
-    """Features of a convolution that is not trained, computed once."""
+    """Features of a convolution that is not trained: computed once where memory allows."""
 
     size = 0
 
-    def __init__(self, features: Tensor) -> None:
-        """features: [R, n, filters] in the order of places."""
-        self.frozen = features
+    def __init__(
+        self, stacker: Stacker, projection: Tensor, bias: Tensor, known: Tensor, store: Tensor
+    ) -> None:
+        """projection: [R, tokens, filters]; store: [known encounters, R, filters] or none."""
+        self.stacker, self.projection, self.bias = stacker, projection, bias
+        self.known, self.store = known, store
 
     @classmethod
-    def of(cls, dataset: Dataset, rows: Tensor, vectors: Tensor, weights: Weights) -> FrozenBody:
-        """rows: int64 [R, n]; vectors: [tokens, width] or [R, tokens, width]."""
-        tables = project(vectors, weights.convolution)[:, None]
-        biases = weights.convolution_bias[:, None]
-        each = zip(tables, biases, rows, strict=True)
-        return cls(torch.cat([features(table, bias, dataset, own) for table, bias, own in each]))
+    def of(
+        cls, dataset: Dataset, stacker: Stacker, vectors: Tensor, weights: Weights, rows: Tensor
+    ) -> FrozenBody:
+        """rows: int64, all encounters that will be asked for."""
+        projection, bias = vectors @ weights.convolution, weights.convolution_bias
+        known = rows.unique()
+        if len(known) * bias.numel() > STORED_NUMBERS:
+            known = known[:0]
+        parts = [features(projection, bias, dataset, part) for part in known.split(ROWS_AT_ONCE)]
+        return cls(stacker, projection, bias, known, torch.cat(parts))
 
     def start(self) -> Tensor:
-        return self.frozen.new_empty(len(self.frozen), 0)
+        return self.bias.new_empty(len(self.bias), 0)
 
-    def features(self, parameters: Tensor, places: Tensor) -> Tensor:
-        replicates = torch.arange(len(places), device=places.device)
-        return self.frozen[replicates[:, None], places]
+    def inputs(self, rows: Tensor) -> list[Tensor]:
+        if len(self.known):
+            own = torch.arange(rows.shape[1], device=rows.device)[:, None]
+            return list(self.store[torch.searchsorted(self.known, rows), own])
+        table = self.projection.flatten(0, 1)
+        steps = [pool(table, step.findings) for step in self.stacker.stack(rows)]
+        shape = (*rows.shape[1:], -1)
+        return [pooled.view(shape).add_(self.bias[:, None]).relu_() for pooled in steps]
+
+    def features(self, parameters: Tensor, inputs: Tensor) -> Tensor:
+        return inputs
 
     evaluate = features
 
-    def gradient(self, at_features: Tensor, into: Tensor) -> None:
+    def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
         """Nothing is trained here."""
 
     def select(self, keep: Tensor) -> FrozenBody:
-        return FrozenBody(self.frozen[keep])
+        projection, bias, store = self.projection[keep], self.bias[keep], self.store[:, keep]
+        return FrozenBody(self.stacker, projection, bias, self.known, store)

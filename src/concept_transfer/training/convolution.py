@@ -4,9 +4,13 @@ Gram form. With frozen vectors E the convolution W enters the loss through P = E
 gradient step with momentum and weight decay keeps W in the family W = s W0 + E' D, where D has
 one row a token: its gradient is the gradient at P, and s has gradient zero; both decay like W.
 So P = s P0 + K D with the Gram matrix K = E E', and no step depends on the width of E. This is
-exact for SGD, not for optimisers that rescale single coordinates (Adam).
+exact for SGD, not for optimisers that rescale single coordinates (Adam). Orthogonal vectors
+(one-hot) have a diagonal K, and the product falls away.
 
-Direct form. The parameters are W itself; only the rows of E that a batch touches are projected.
+Direct form. The parameters are W itself.
+
+Either projects all tokens, or only those that a replicate's batch touches: `touched`, int64
+[R, rows], fewer where the vocabulary is large.
 """
 
 from __future__ import annotations
@@ -15,9 +19,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-
-from concept_transfer.models.cnn import project
-from concept_transfer.models.pooling import PADDING
 
 
 class Convolution(Protocol):
@@ -29,11 +30,11 @@ class Convolution(Protocol):
     def start(self) -> Tensor:
         """Initial parameters [R, size]."""
 
-    def table(self, parameters: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Projected table [R, rows, filters] and the batch's tokens as row numbers in it."""
+    def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
+        """Projected tokens [R, rows, filters], overwritten by the next call."""
 
-    def gradient(self, at_table: Tensor, into: Tensor) -> None:
-        """Turn the gradient at the last table [R, rows, filters] into the parameters' [R, size]."""
+    def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:
+        """Turn the gradient at the table [R, rows, filters] into the parameters' [R, size]."""
 
     def weights(self, parameters: Tensor) -> Tensor:
         """The convolution [R, width, filters]."""
@@ -48,89 +49,103 @@ def convolution_for(vectors: Tensor, weights: Tensor, optimizer: str) -> Convolu
     vectors: [tokens, width] or [R, tokens, width]; weights: [R, width, filters].
     """
     if optimizer == "sgd" and vectors.shape[-2] <= vectors.shape[-1]:
-        return GramConvolution(vectors, weights)
+        return GramConvolution.of(vectors, weights)
     return DirectConvolution(vectors, weights)
 
 
 class GramConvolution:
-    """Parameters D (one row a token and one for padding) and s."""
+    """Parameters D (one row a token) and s."""
 
-    def __init__(self, vectors: Tensor, weights: Tensor) -> None:
-        self.vectors, self.initial = vectors, weights
+    def __init__(self, vectors: Tensor, initial: Tensor, gram: Tensor, projection: Tensor) -> None:
+        """gram: K as [1 or R, tokens, tokens], or its diagonal as [1 or R, tokens, 1]."""
+        self.vectors, self.initial, self.gram = vectors, initial, gram
+        self.projection = projection
+        self.replicates, self.tokens, self.filters = projection.shape
+        self.size = self.tokens * self.filters + 1
+        self._table = torch.empty_like(projection)
+
+    @classmethod
+    def of(cls, vectors: Tensor, weights: Tensor) -> GramConvolution:
         exact = vectors.double()
-        gram = (exact @ exact.mT).to(weights.dtype)
-        self.gram = torch.nn.functional.pad(gram, (0, 1, 0, 1))
-        self.projection = project(exact, weights.double()).to(weights.dtype)
-        self._finish()
-
-    def _finish(self) -> None:
-        self.replicates, self.rows, self.filters = self.projection.shape
-        self.tokens = self.rows - 1
-        self.size = self.rows * self.filters + 1
+        gram = exact @ exact.mT
+        diagonal = gram.diagonal(dim1=-2, dim2=-1)
+        if not bool((gram.count_nonzero((-2, -1)) > diagonal.count_nonzero(-1)).any()):
+            gram = diagonal[..., None]
+        if gram.dim() == 2:
+            gram = gram[None]
+        projection = (exact @ weights.double()).to(weights.dtype)
+        return cls(vectors, weights, gram.to(weights.dtype).contiguous(), projection)
 
     def start(self) -> Tensor:
         parameters = self.projection.new_zeros(self.replicates, self.size)
         parameters[:, -1] = 1
         return parameters
 
-    def table(self, parameters: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        dual = parameters[:, :-1].view(-1, self.rows, self.filters)
-        decayed = parameters[:, -1, None, None] * self.projection
-        gram = self.gram.expand(self.replicates, -1, -1)
-        return torch.baddbmm(decayed, gram, dual), tokens
+    def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
+        scale, dual = parameters[:, -1, None, None], self._dual(parameters)
+        if touched is not None:
+            own = torch.arange(self.replicates, device=touched.device)[:, None]
+            gram = self.gram[own if len(self.gram) > 1 else 0, touched]
+            decayed = self.projection[own, touched].mul_(scale)
+            if gram.shape[2] == 1:
+                return decayed.addcmul_(gram, dual[own, touched])
+            return decayed.baddbmm_(gram, dual)
+        table = torch.mul(self.projection, scale, out=self._table)
+        if self.gram.shape[2] == 1:
+            return table.addcmul_(self.gram, dual)
+        return table.baddbmm_(self.gram.expand(self.replicates, -1, -1), dual)
 
-    def gradient(self, at_table: Tensor, into: Tensor) -> None:
-        into[:, :-1] = at_table.flatten(1)
+    def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:
         into[:, -1] = 0
+        dual = self._dual(into)
+        if touched is None:
+            dual.copy_(at_table)
+        else:
+            own = torch.arange(self.replicates, device=touched.device)[:, None]
+            dual.zero_().index_put_((own, touched), at_table, accumulate=True)
 
     def weights(self, parameters: Tensor) -> Tensor:
-        dual = parameters[:, :-1].view(-1, self.rows, self.filters)[:, :-1]
         scale = parameters[:, -1, None, None].double()
-        recovered = scale * self.initial.double() + self.vectors.double().mT @ dual.double()
-        return recovered.to(self.initial.dtype)
+        grown = self.vectors.double().mT @ self._dual(parameters).double()
+        return (scale * self.initial.double() + grown).to(self.initial.dtype)
 
     def select(self, keep: Tensor) -> GramConvolution:
-        kept = object.__new__(GramConvolution)
-        kept.vectors = self.vectors if self.vectors.dim() == 2 else self.vectors[keep]
-        kept.gram = self.gram if self.gram.dim() == 2 else self.gram[keep]
-        kept.initial, kept.projection = self.initial[keep], self.projection[keep]
-        kept._finish()
-        return kept
+        vectors = self.vectors if self.vectors.dim() == 2 else self.vectors[keep]
+        gram = self.gram if len(self.gram) == 1 else self.gram[keep]
+        return GramConvolution(vectors, self.initial[keep], gram, self.projection[keep])
+
+    def _dual(self, parameters: Tensor) -> Tensor:
+        return parameters[:, :-1].unflatten(1, (self.tokens, self.filters))
 
 
 class DirectConvolution:
-    """Parameters W; projects the rows of the table that a batch holds."""
+    """Parameters W."""
 
-    def __init__(self, vectors: Tensor, weights: Tensor) -> None:
-        self.vectors = torch.nn.functional.pad(vectors, (0, 0, 0, 1))
-        self.initial = weights
-        self.replicates, self.width, self.filters = weights.shape
+    def __init__(self, vectors: Tensor, initial: Tensor) -> None:
+        self.vectors = vectors if vectors.dim() == 3 else vectors[None]
+        self.initial = initial
+        self.replicates, self.width, self.filters = initial.shape
         self.size = self.width * self.filters
         self.tokens = vectors.shape[-2]
-        self.touched = self.vectors
 
     def start(self) -> Tensor:
         return self.initial.flatten(1).clone()
 
-    def table(self, parameters: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        if tokens.numel() < self.tokens:
-            present = torch.zeros(self.tokens + 1, dtype=torch.bool, device=tokens.device)
-            present[tokens] = True
-            present[self.tokens] = True
-            tokens = (present.cumsum(0) - 1)[tokens]
-            self.touched = self.vectors[..., present, :]
-        else:
-            self.touched = self.vectors
-        table = self.touched @ self.weights(parameters)
-        table[:, -1] = PADDING
-        return table, tokens
+    def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
+        return torch.bmm(self._rows(touched), self.weights(parameters))
 
-    def gradient(self, at_table: Tensor, into: Tensor) -> None:
-        into.copy_((self.touched.mT @ at_table).flatten(1))
+    def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:
+        torch.bmm(self._rows(touched).mT, at_table, out=self.weights(into))
 
     def weights(self, parameters: Tensor) -> Tensor:
-        return parameters.view(-1, self.width, self.filters)
+        return parameters.unflatten(1, (self.width, self.filters))
 
     def select(self, keep: Tensor) -> DirectConvolution:
-        vectors = self.vectors if self.vectors.dim() == 2 else self.vectors[keep]
-        return DirectConvolution(vectors[..., :-1, :], self.initial[keep])
+        vectors = self.vectors[0] if len(self.vectors) == 1 else self.vectors[keep]
+        return DirectConvolution(vectors, self.initial[keep])
+
+    def _rows(self, touched: Tensor | None) -> Tensor:
+        if touched is None:
+            return self.vectors.expand(self.replicates, -1, -1)
+        own = torch.arange(self.replicates, device=touched.device)[:, None]
+        return self.vectors[own if len(self.vectors) > 1 else 0, touched]

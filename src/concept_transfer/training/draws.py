@@ -8,6 +8,8 @@ doi:10.1145/2660193.2660195), evaluated on whole tensors.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,8 @@ GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
+ROUNDS = 8  # of two half-steps each
+
 CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT = range(6)
 
 
@@ -25,7 +29,7 @@ def hashes(keys: Tensor, purpose: int, counters: Tensor) -> Tensor:
 
     keys: int64 [replicates]; counters: int64 of any shape, shared by the replicates.
     """
-    start = _mix(keys + _wrap((purpose + 1) * GOLDEN)).view(-1, *[1] * counters.dim())
+    start = _start(keys, purpose).view(-1, *[1] * counters.dim())
     return _mix(start + counters * GOLDEN)
 
 
@@ -55,21 +59,52 @@ def initial_weights(
     )
 
 
-def orders(keys: Tensor, pass_number: int, length: int) -> Tensor:
-    """A fresh permutation of 0..length-1 for every replicate, int64 [replicates, length]."""
-    counters = torch.arange(length, device=keys.device) + (pass_number << 40)
-    return hashes(keys, ORDER, counters).argsort(dim=1)
+def order(keys: Tensor, pass_number: int, length: int, first: int, last: int) -> Tensor:
+    """Places first..last-1 of a fresh permutation of 0..length-1, int64 [replicates, last - first].
+
+    A place is computed by itself, so a pass over ten million encounters stores no permutation:
+    a Feistel network (Luby, Rackoff 1988, doi:10.1137/0217022) on the cells of a rectangle,
+    walked until a cell within the length is met (Black, Rogaway 2002,
+    doi:10.1007/3-540-45760-7_9).
+    """
+    width = math.isqrt(length - 1) + 1
+    height = -(-length // width)
+    counters = torch.arange(2 * ROUNDS, device=keys.device) + pass_number * 2 * ROUNDS
+    rounds = hashes(keys, ORDER, counters)
+
+    def permute(cells: Tensor, replicates: Tensor) -> Tensor:
+        left, right = cells // width, cells % width
+        for number in range(0, 2 * ROUNDS, 2):
+            left = (left + _shift(_mix(rounds[replicates, number] + right * GOLDEN), 1)) % height
+            right = (right + _shift(_mix(rounds[replicates, number + 1] + left * GOLDEN), 1)) % width
+        return left * width + right
+
+    replicates = torch.arange(len(keys), device=keys.device)[:, None]
+    places = torch.arange(first, last, device=keys.device).expand(len(keys), -1)
+    places = permute(places, replicates)
+    while bool((outside := places >= length).any()):
+        owners = replicates.expand_as(places)[outside]
+        places[outside] = permute(places[outside], owners)
+    return places
 
 
-def keep_masks(keys: Tensor, step: int, batch: int, filters: int, rate: float) -> Tensor:
-    """Dropout masks of one step, bool [replicates, batch, filters]; True keeps a unit.
+def keep_masks(
+    keys: Tensor, first: int, last: int, batch: int, filters: int, rate: float
+) -> Tensor:
+    """Dropout masks of steps first..last-1, bool [steps, replicates, batch, filters]; True keeps.
 
     Each hash gives four 16-bit draws, so the rate is met to within 2**-17.
     """
     size = batch * filters
-    counters = torch.arange((size + 3) // 4, device=keys.device) + (step << 32)
-    draws = hashes(keys, DROPOUT, counters).view(torch.int16)[:, :size]
-    return (draws >= round(rate * 65536) - 32768).view(-1, batch, filters)
+    steps = torch.arange(first, last, device=keys.device)[:, None, None] << 32
+    counters = steps + torch.arange((size + 3) // 4, device=keys.device)
+    draws = _mix(_start(keys, DROPOUT)[:, None] + counters * GOLDEN).view(torch.int16)
+    kept = draws[..., :size] >= round(rate * 65536) - 32768
+    return kept.view(last - first, len(keys), batch, filters)
+
+
+def _start(keys: Tensor, purpose: int) -> Tensor:
+    return _mix(keys + _wrap((purpose + 1) * GOLDEN))
 
 
 def _wrap(number: int) -> int:

@@ -2,8 +2,8 @@
 
 All trainable numbers of a replicate are one row of a flat tensor: first the body (the
 convolution in one of the coordinate systems of `convolution.py` and its bias, or nothing where
-it is frozen), then the linear layer. Gradients are written by hand; a step gathers projected
-rows, takes their maximum, and does two small products.
+it is frozen), then the linear layer. Gradients are written by hand; a step projects the tokens,
+takes each encounter's maximum, and does two small products.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.study import Training
-from concept_transfer.training import draws
+from concept_transfer.training.batches import Batch, Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
-from concept_transfer.training.convolution import Convolution, convolution_for
-from concept_transfer.training.optimizers import AdamW, NesterovSGD, Optimizer
+from concept_transfer.training.convolution import convolution_for
+from concept_transfer.training.optimizers import optimizer_for
 from concept_transfer.training.schedule import Schedule
-
-VALIDATION_ROWS_AT_ONCE = 4096
+from concept_transfer.training.stacking import Stacker
+from concept_transfer.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -50,160 +50,135 @@ def fit(
 
     dataset: the encounters that row numbers refer to.
     vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
-    train, validation: int64 [R, n] and [R, m], each replicate's encounters.
-    keys: int64 [R], see `draws.replicate_key`.
+    train, validation: int64 [R, n] and [R, m], each replicate's encounters; rows that all
+    replicates share may be expanded from one.
+    keys: int64 [R], see `budget.replicate_key`.
     early_stopping: for each replicate; see `schedule.Schedule`.
     frozen: train the linear layer alone (its features are then computed once).
 
-    A replicate whose validation loss stops being finite is stopped and returned as diverged,
-    with the last weights it validated.
+    A replicate whose validation loss or weights stop being finite is stopped and returned as
+    diverged, with the last weights it validated.
     """
-    rows = torch.cat([train, validation], 1)
-    convolution = convolution_for(vectors, start.convolution, settings.optimizer)
-    body: Body = (
-        FrozenBody.of(dataset, rows, vectors, start)
-        if frozen
-        else TrainedBody(dataset, rows, convolution, start.convolution_bias)
-    )
-    linear = torch.cat([start.linear.flatten(1), start.linear_bias], 1)
-    parameters = torch.cat([body.start(), linear], 1)
-    optimizer = _optimizer(parameters, settings)
+    trainer = Trainer(dataset, vectors, train, keys, start, settings, frozen, validation)
+    held = Validation(dataset, validation if validation.shape[1] else train)
     schedule = Schedule(settings, early_stopping)
-    labels = dataset.labels[rows].long()
-    weights = dataset.weights[rows] * _class_weights(labels[:, : train.shape[1]], labels, settings)
-    weights = weights.to(parameters.dtype)
-    kept = parameters.clone()
+    kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
-    size, batch = train.shape[1], settings.batch_size
-    batches_a_pass = -(-size // batch)
-    step = 0
     while len(active):
-        for _ in range(settings.iterations or batches_a_pass):
-            number, position = divmod(step, batches_a_pass)
-            if position == 0:
-                order = draws.orders(keys, number, size)
-            places = order[:, position * batch : (position + 1) * batch]
-            gradient = _gradient(
-                body, parameters, places, labels, weights, keys, step, settings.dropout
-            )
-            optimizer.step(parameters, gradient)
-            step += 1
-        scores = _validation_scores(body, parameters, labels, size, settings.monitor)
-        better, going = schedule.after_epoch(active, scores)
-        device = parameters.device
-        kept[active[better].to(device)] = parameters[better.to(device)]
-        if not bool(going.all()):
-            active, keep = active[going], going.to(device)
-            keys, order, labels, weights = keys[keep], order[keep], labels[keep], weights[keep]
-            parameters, body = parameters[keep], body.select(keep)
-            optimizer.select(keep)
-    return Fit(
-        _trained_weights(kept, body_size=body.size, start=start, convolution=convolution),
-        schedule.kept_epoch.tolist(),
-        schedule.diverged.tolist(),
-    )
-
-
-def _gradient(
-    body: Body,
-    parameters: Tensor,
-    places: Tensor,
-    labels: Tensor,
-    weights: Tensor,
-    keys: Tensor,
-    step: int,
-    dropout: float,
-) -> Tensor:
-    """Gradient [R, size] of the weighted mean cross-entropy of one batch."""
-    features = body.features(parameters[:, : body.size], places)
-    linear, bias = _linear(parameters, body.size)
-    if dropout:
-        kept = draws.keep_masks(keys, step, features.shape[1], features.shape[2], dropout)
-        scale = kept.to(features.dtype).mul_(1 / (1 - dropout))
-        dropped = features * scale
-    else:
-        dropped = features
-    logits = torch.baddbmm(bias[:, None], dropped, linear)
-    at_logits = logits.softmax(2)
-    at_logits.scatter_add_(
-        2, labels.gather(1, places)[..., None], at_logits.new_full((*places.shape, 1), -1)
-    )
-    shares = weights.gather(1, places)
-    at_logits *= (shares / shares.sum(1, keepdim=True))[..., None]
-    gradient = torch.empty_like(parameters)
-    gradient[:, body.size : -2] = (dropped.mT @ at_logits).flatten(1)
-    gradient[:, -2:] = at_logits.sum(1)
-    at_features = at_logits @ linear.mT
-    body.gradient(at_features * scale if dropout else at_features, gradient[:, : body.size])
-    return gradient
-
-
-def _validation_scores(
-    body: Body, parameters: Tensor, labels: Tensor, train_size: int, monitor: str
-) -> Tensor:
-    """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged."""
-    linear, bias = _linear(parameters, body.size)
-    total = labels.shape[1]
-    first = train_size if total > train_size else 0
-    margins = []
-    for start in range(first, total, VALIDATION_ROWS_AT_ONCE):
-        places = torch.arange(start, min(start + VALIDATION_ROWS_AT_ONCE, total))
-        places = places.to(labels.device).expand(len(labels), -1)
-        logits = torch.baddbmm(
-            bias[:, None], body.evaluate(parameters[:, : body.size], places), linear
+        for _ in range(settings.iterations or trainer.batches.a_pass):
+            trainer.step()
+        scores = held.scores(
+            trainer.body, trainer.body_parameters, *trainer.linear(), settings.monitor
         )
-        margins.append((logits[..., 1] - logits[..., 0]).double())
-    margin = torch.cat(margins, 1)
-    label = labels[:, first:]
-    losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
-    losses = torch.where(parameters.isfinite().all(1), losses, torch.nan)
-    if monitor == "log_loss":
-        return losses.cpu()
-    area = auroc(margin, label)
-    return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
+        scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
+        better, going = schedule.after_epoch(active, scores)
+        kept[active[better].to(kept.device)] = trainer.parameters[better.to(kept.device)]
+        if not bool(going.all()):
+            active, keep = active[going], going.to(kept.device)
+            trainer.select(keep)
+            held.select(keep)
+    return Fit(trainer.weights(kept), schedule.kept_epoch.tolist(), schedule.diverged.tolist())
 
 
-def auroc(scores: Tensor, labels: Tensor) -> Tensor:
-    """Area under the ROC curve of each row, ties counted half; NaN where a class is missing.
+class Trainer:
+    """R replicates in training: their parameters and the steps that change them."""
 
-    scores: [R, n]; labels: 0/1 [R, n].
-    """
-    ordered = scores.sort(1).values
-    below = torch.searchsorted(ordered, scores)
-    upto = torch.searchsorted(ordered, scores, right=True)
-    positives = labels.sum(1).double()
-    negatives = labels.shape[1] - positives
-    rank_sum = ((below + upto + 1) / 2 * labels).sum(1, dtype=torch.float64)
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    def __init__(
+        self,
+        dataset: Dataset,
+        vectors: Tensor,
+        train: Tensor,
+        keys: Tensor,
+        start: Weights,
+        settings: Training,
+        frozen: bool,
+        validation: Tensor,
+    ) -> None:
+        """See `fit`."""
+        self.start, self.settings = start, settings
+        self.batches = Batches(dataset, train, keys, settings)
+        self.body = self.whole = _body(
+            dataset, vectors, torch.cat([_distinct(train), _distinct(validation)]), start, settings, frozen
+        )
+        linear = start.linear.mT.flatten(1)
+        self.parameters = torch.cat([self.body.start(), linear, start.linear_bias], 1)
+        self.optimizer = optimizer_for(self.parameters, settings)
+        self.gradient = torch.empty_like(self.parameters)
+        self.steps = 0
+
+    @property
+    def body_parameters(self) -> Tensor:
+        return self.parameters[:, : self.body.size]
+
+    def step(self) -> Tensor:
+        """Take one step; margins [R, batch, 1] and the batch as they were before it."""
+        batch = self.batches.take(self.steps, self.body, self.parameters.dtype)
+        margin = self._fill_gradient(batch)
+        self.optimizer.step(self.parameters, self.gradient)
+        self.steps += 1
+        return margin
+
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """Weight [R, filters, 1] and bias [R, 1, 1] of the margin, the positive class's logit."""
+        layer, bias = _linear(self.parameters, self.body.size)
+        return (layer[:, 1] - layer[:, 0])[..., None], (bias[:, 1:] - bias[:, :1])[..., None]
+
+    def select(self, keep: Tensor) -> None:
+        """Go on with some of the replicates."""
+        self.parameters, self.body = self.parameters[keep], self.body.select(keep)
+        self.gradient = torch.empty_like(self.parameters)
+        self.batches.select(keep)
+        self.optimizer.select(keep)
+
+    def weights(self, parameters: Tensor) -> Weights:
+        """Parameters of all replicates the trainer began with, as weights."""
+        body = self.whole
+        layer, bias = _linear(parameters, body.size)
+        convolution, filter_bias = self.start.convolution, self.start.convolution_bias
+        if isinstance(body, TrainedBody):
+            convolution, filter_bias = body.weights(parameters[:, : body.size])
+        return Weights(convolution, filter_bias, layer.mT, bias)
+
+    def _fill_gradient(self, batch: Batch) -> Tensor:
+        """The gradient of the weighted mean cross-entropy of one batch; returns the margins."""
+        size = self.body.size
+        features = self.body.features(self.body_parameters, batch.inputs)
+        dropped = features if batch.scale is None else features * batch.scale
+        weight, bias = self.linear()
+        margin = torch.baddbmm(bias, dropped, weight)
+        at_margin = (margin.sigmoid() - batch.labels) * batch.shares
+        layer_gradient, bias_gradient = _linear(self.gradient, size)
+        torch.bmm(at_margin.mT, dropped, out=layer_gradient[:, 1:])
+        torch.neg(layer_gradient[:, 1], out=layer_gradient[:, 0])
+        torch.sum(at_margin[..., 0], 1, out=bias_gradient[:, 1])
+        torch.neg(bias_gradient[:, 1], out=bias_gradient[:, 0])
+        if size:
+            at_features = at_margin * (weight.mT / (1 - self.settings.dropout))
+            at_pooled = torch.ops.aten.threshold_backward(at_features, dropped, 0)
+            self.body.gradient(at_pooled, self.gradient[:, :size])
+        return margin
+
+
+def _body(
+    dataset: Dataset, vectors: Tensor, rows: Tensor, start: Weights, settings: Training, frozen: bool
+) -> Body:
+    vocabulary = vectors.shape[-2]
+    if frozen:
+        own_row = torch.arange(vocabulary, dtype=torch.int32, device=rows.device)
+        stacker = Stacker(dataset, own_row, vocabulary, compact=False)
+        return FrozenBody.of(dataset, stacker, vectors, start, rows)
+    used = dataset.used_tokens(vocabulary)
+    table_rows = (used.cumsum(0, dtype=torch.int32) - 1).clamp_(min=0)
+    vectors = vectors if bool(used.all()) else vectors[..., used, :]
+    stacker = Stacker(dataset, table_rows, vectors.shape[-2], compact=True)
+    convolution = convolution_for(vectors, start.convolution, settings.optimizer)
+    return TrainedBody(stacker, convolution, start.convolution_bias)
+
+
+def _distinct(rows: Tensor) -> Tensor:
+    return (rows[:1] if rows.stride(0) == 0 else rows).flatten()
 
 
 def _linear(parameters: Tensor, body_size: int) -> tuple[Tensor, Tensor]:
-    return parameters[:, body_size:-2].view(len(parameters), -1, 2), parameters[:, -2:]
-
-
-def _optimizer(parameters: Tensor, settings: Training) -> Optimizer:
-    if settings.optimizer == "adamw":
-        return AdamW(parameters, settings.learning_rate, settings.weight_decay)
-    return NesterovSGD(parameters, settings.learning_rate, settings.momentum, settings.weight_decay)
-
-
-def _class_weights(train_labels: Tensor, labels: Tensor, settings: Training) -> Tensor:
-    """The weight of each label's class, [R, n]; balanced: inverse to its training frequency."""
-    if settings.class_weight == "none":
-        return torch.ones_like(labels, dtype=torch.float64)
-    positive_share = train_labels.double().mean(1, keepdim=True)
-    return torch.where(labels == 1, 0.5 / positive_share, 0.5 / (1 - positive_share))
-
-
-def _trained_weights(
-    parameters: Tensor, body_size: int, start: Weights, convolution: Convolution
-) -> Weights:
-    linear, bias = _linear(parameters, body_size)
-    if not body_size:
-        return Weights(start.convolution, start.convolution_bias, linear, bias)
-    return Weights(
-        convolution.weights(parameters[:, : convolution.size]),
-        parameters[:, convolution.size : body_size],
-        linear,
-        bias,
-    )
+    """Views of the linear layer [R, 2, filters] and its bias [R, 2]."""
+    return parameters[:, body_size:-2].unflatten(1, (2, -1)), parameters[:, -2:]

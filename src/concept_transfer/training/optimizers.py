@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from concept_transfer.study import Training
+
 
 class Optimizer(Protocol):
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
@@ -14,6 +16,13 @@ class Optimizer(Protocol):
 
     def select(self, keep: Tensor) -> None:
         """Drop the state of all replicates but these."""
+
+
+def optimizer_for(parameters: Tensor, settings: Training) -> Optimizer:
+    """The optimizer of the settings, with fresh state for the parameters [R, size]."""
+    if settings.optimizer == "adamw":
+        return AdamW(parameters, settings.learning_rate, settings.weight_decay)
+    return NesterovSGD(parameters, settings.learning_rate, settings.momentum, settings.weight_decay)
 
 
 class NesterovSGD:
@@ -25,7 +34,7 @@ class NesterovSGD:
 
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
         gradient.add_(parameters, alpha=self.decay)
-        self.velocity.mul_(self.momentum).add_(gradient)
+        torch.add(gradient, self.velocity, alpha=self.momentum, out=self.velocity)
         gradient.add_(self.velocity, alpha=self.momentum)
         parameters.add_(gradient, alpha=-self.rate)
 

@@ -113,7 +113,7 @@ def _label(figure: Figure, axis: Axes, points: pd.DataFrame) -> None:
                 size=7.5,
                 color=INK,
             )
-            box = text.get_window_extent(renderer)
+            box = text.get_window_extent(renderer).expanded(1.06, 1.1)
             if (
                 frame.contains(*box.min)
                 and frame.contains(*box.max)

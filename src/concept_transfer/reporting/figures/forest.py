@@ -33,13 +33,14 @@ def forest(
     family: str,
     size: str,
     pairs: Sequence[tuple[str, str]],
-    name: str,
+    stem: str,
+    place: str = "",
 ) -> Drawing | None:
     """AUROC differences of one family at one target size (and without labels).
 
     ``comparisons`` is the comparison table of `concept_transfer.evaluation.comparisons`; filled
-    markers are differences that remain significant after Holm's correction. ``name`` ends the
-    file's stem. None where the family has nothing to show for ``pairs``.
+    markers are differences that remain significant after Holm's correction. ``place``
+    ends the title. None where the family has nothing to show for ``pairs``.
     """
     own = comparisons[
         (comparisons["family"] == family)
@@ -59,7 +60,7 @@ def forest(
     )
     rows = rows_of(cells)
     lines = {target: {"no difference": 0.0} for target in study.sites}
-    caption = _caption(own, family, size, name)
+    caption = _caption(own, family, size_label(size) + place, stem)
     references = set(own["b"]) if (own["strategy"] == "").all() else set()
     than = f" from {references.pop()}" if len(references) == 1 else ""
     label = f"difference in AUROC{than}"
@@ -93,14 +94,14 @@ def _side(label: str) -> str:
     return "chosen network"
 
 
-def _caption(own: pd.DataFrame, family: str, size: str, name: str) -> Caption:
+def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:
     verdicts = own["verdict"].value_counts()
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items())
     question = own["question"].iloc[0]
     return Caption(
-        f"comparisons_{name}",
+        stem,
         "comparisons",
-        f"{question} ({size_label(size)})",
+        f"{question} ({where})",
         f"Family '{family}': differences in AUROC with their intervals; right of the line the "
         "first side is better. Filled markers remain significant after Holm's correction within "
         "the family; hollow ones do not, or have too few positives.",

@@ -28,7 +28,10 @@ LOOKS = {
 def negation(geometry: pd.DataFrame, study: Study) -> Drawing:
     """Cosine of present and absent against that of two concepts, a row an embedding."""
     own = geometry[geometry["measure"].isin(LOOKS)]
-    rows = [name for name in study.embeddings if name in set(own["embedding"])]
+    means = own.pivot(index="embedding", columns="measure", values="value").round(4)
+    means = means.reindex([name for name in study.embeddings if name in means.index])
+    rows = list(means.drop_duplicates().index)
+    own = own[own["embedding"].isin(rows)]
     left = 0.25 + text_width(rows)
     figure, (axis,) = panels(1, 1, (4.6, 0.34 * len(rows)), left, top=0.4, gap=(0, 0))
     for place in range(0, len(rows), 2):
@@ -67,7 +70,8 @@ def _caption(own: pd.DataFrame, study: Study) -> Caption:
         "two different concepts (orange); markers are means, lines reach from the 5th to the 95th "
         "percentile. Blue near 1 means that the embedding hardly tells a finding from its "
         "negation; orange far above 0 means that all concepts point the same way, so that few "
-        "directions are left to tell them apart.",
+        "directions are left to tell them apart. Embeddings with the same angles (another scale of "
+        "the same vectors, a shuffled control) are shown once.",
         f"Cosine of present and absent against that of two concepts: {said}."
         if said
         else "Cosine of present and absent against that of two concepts.",

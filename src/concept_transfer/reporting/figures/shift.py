@@ -44,7 +44,7 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
     """AUROC lost without tuning over the distance between the sites, a panel a distance."""
     models = arrange(loss.assign(strategy="direct", size="0"), study)
     models = models.dropna(subset=["loss"])
-    figure, axes = panels(len(PANELS), 3, (2.45, 2.3), left=0.8, top=0.6, gap=(0.3, 0.6))
+    figure, axes = panels(len(PANELS), 3, (2.45, 2.3), left=0.8, top=0.72, gap=(0.3, 0.6))
     groups = {name: look for name, look in GROUP_LOOKS.items() if name in set(models["group"])}
     low, high = min(0, models["lower"].min()), max(0, models["upper"].max())
     room = 0.06 * (high - low) or 0.01
@@ -54,7 +54,8 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
         axis.yaxis.grid(True, color=RULE, lw=0.6)
         axis.set_axisbelow(True)
         axis.set(ylim=(low - room, high + room), xlabel=words)
-        axis.set_xlim(0, 1.15 * max(models[measure].max(), 1e-3))
+        reach = max(models[measure].max(), 0.01)
+        axis.set_xlim(-0.05 * reach, 1.15 * reach)
         axis.locator_params(axis="x", nbins=5)
         if index:
             axis.tick_params(axis="y", labelleft=False)
@@ -79,7 +80,7 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
 def _scatter(axis: Axes, models: pd.DataFrame, measure: str, groups: dict[str, Look]) -> None:
     for place, (group, look) in enumerate(groups.items()):
         own = models[models["group"] == group]
-        nudge = (place - (len(groups) - 1) / 2) * 0.02 * models[measure].max()
+        nudge = (place - (len(groups) - 1) / 2) * 0.02 * max(models[measure].max(), 0.01)
         x = own[measure] + nudge
         axis.vlines(x, own["lower"], own["upper"], color=look.colour, lw=0.8, alpha=0.45, zorder=2)
         axis.scatter(
@@ -88,13 +89,14 @@ def _scatter(axis: Axes, models: pd.DataFrame, measure: str, groups: dict[str, L
 
 
 def _name_directions(axis: Axes, models: pd.DataFrame, measure: str) -> None:
-    for (source, target), own in models.groupby(["source", "target"], sort=False):
+    directions = models.groupby(["source", "target"], sort=False)
+    for number, ((source, target), own) in enumerate(directions):
         place, limit = own[measure].iloc[0], axis.get_xlim()[1]
         axis.annotate(
             direction_label(str(source), str(target)),
             (place, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 1),
+            xytext=(0, 1 + 10 * (number % 2)),
             textcoords="offset points",
             ha="right" if place > 0.7 * limit else "left" if place < 0.3 * limit else "center",
             va="bottom",

@@ -1,0 +1,94 @@
+"""The batches of R replicates, made ready for several steps at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from concept_transfer.models.dataset import Dataset
+from concept_transfer.study import Training
+from concept_transfer.training import draws
+from concept_transfer.training.bodies import Body
+
+NUMBERS_AT_ONCE = 1 << 19  # features of the steps made ready together: a few MB
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step of R replicates.
+
+    inputs: what the body needs; labels: 0 or 1, [R, batch, 1]; shares: each encounter's share in
+    the mean loss, [R, batch, 1]; scale: dropout, 0 or 1 / (1 - rate), [R, batch, filters].
+    """
+
+    inputs: Any
+    labels: Tensor
+    shares: Tensor
+    scale: Tensor | None
+
+
+class Batches:
+    """Batch number `step` of each replicate: passes over its rows, each in a fresh order."""
+
+    def __init__(self, dataset: Dataset, rows: Tensor, keys: Tensor, settings: Training) -> None:
+        """rows: int64 [R, n], each replicate's encounters; keys: int64 [R]."""
+        self.dataset, self.rows, self.keys, self.settings = dataset, rows, keys, settings
+        self.length = rows.shape[1]
+        self.a_pass = -(-self.length // settings.batch_size)
+        self.class_weights = _class_weights(dataset, rows, settings)
+        self._first, self._ready = 0, list[Batch]()
+
+    def take(self, step: int, body: Body, dtype: torch.dtype) -> Batch:
+        """The batch of a step; steps are cheap to take in order."""
+        if not self._first <= step < self._first + len(self._ready):
+            self._first, self._ready = step, self._prepare(step, body, dtype)
+        return self._ready[step - self._first]
+
+    def select(self, keep: Tensor) -> None:
+        """Drop all replicates but these."""
+        self.keys, self.class_weights = self.keys[keep], self.class_weights[keep]
+        self.rows = keep_rows(self.rows, keep)
+        self._ready = []
+
+    def _prepare(self, step: int, body: Body, dtype: torch.dtype) -> list[Batch]:
+        replicates, settings = len(self.keys), self.settings
+        number, position = divmod(step, self.a_pass)
+        full = self.length // settings.batch_size
+        batch = settings.batch_size if position < full else self.length % settings.batch_size
+        steps = max(1, NUMBERS_AT_ONCE // (replicates * batch * settings.filters))
+        steps = min(steps, max(1, full - position))
+        first = position * settings.batch_size
+        places = draws.order(self.keys, number, self.length, first, first + steps * batch)
+        rows = self.rows.gather(1, places).view(replicates, steps, batch).transpose(0, 1)
+        labels = self.dataset.labels[rows].to(dtype)[..., None]
+        positive, negative = self.class_weights[:, None].unbind(2)
+        weights = self.dataset.weights[rows] * torch.where(labels[..., 0] == 1, positive, negative)
+        shares = (weights / weights.sum(2, keepdim=True)).to(dtype)[..., None]
+        scales: list[Tensor | None] = [None] * steps
+        if settings.dropout:
+            kept = draws.keep_masks(
+                self.keys, step, step + steps, batch, settings.filters, settings.dropout
+            )
+            scales = list(kept.to(dtype).mul_(1 / (1 - settings.dropout)))
+        ready = zip(body.inputs(rows), labels, shares, scales, strict=True)
+        return [Batch(*parts) for parts in ready]
+
+
+def keep_rows(rows: Tensor, keep: Tensor) -> Tensor:
+    """Some replicates' rows; rows that all replicates share stay stored once."""
+    return rows[: int(keep.sum())] if rows.stride(0) == 0 else rows[keep]
+
+
+def _class_weights(dataset: Dataset, rows: Tensor, settings: Training) -> Tensor:
+    """Weights of positive and negative labels, float64 [R, 2].
+
+    balanced: inverse to the class's frequency among the replicate's rows.
+    """
+    if settings.class_weight == "none":
+        return torch.ones(len(rows), 2, dtype=torch.float64, device=rows.device)
+    own = rows[:1] if rows.stride(0) == 0 else rows
+    share = dataset.labels[own].double().mean(1).expand(len(rows))
+    return torch.stack([0.5 / share, 0.5 / (1 - share)], 1)

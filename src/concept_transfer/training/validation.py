@@ -1,0 +1,62 @@
+"""Validation scores of many replicates at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from concept_transfer.models.dataset import Dataset
+from concept_transfer.training.batches import keep_rows
+from concept_transfer.training.bodies import Body
+
+ENCOUNTERS_AT_ONCE = 1 << 14
+ENCOUNTERS_KEPT_READY = 1 << 17
+
+
+class Validation:
+    """Each replicate's validation encounters; made ready once where they are few."""
+
+    def __init__(self, dataset: Dataset, rows: Tensor) -> None:
+        """rows: int64 [R, m]."""
+        self.dataset, self.rows = dataset, rows
+        self._ready: list[Any] = []
+
+    def select(self, keep: Tensor) -> None:
+        """Drop all replicates but these."""
+        self.rows, self._ready = keep_rows(self.rows, keep), []
+
+    def scores(self, body: Body, parameters: Tensor, weight: Tensor, bias: Tensor, monitor: str) -> Tensor:
+        """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
+
+        weight: [R, filters, 1] and bias: [R, 1, 1] turn features into the margin, the logit of
+        the positive class.
+        """
+        parts = self.rows.split(max(1, ENCOUNTERS_AT_ONCE // len(self.rows)), 1)
+        keep = self.rows.numel() <= ENCOUNTERS_KEPT_READY
+        ready = self._ready or (body.inputs(part[None])[0] for part in parts)
+        if keep and not self._ready:
+            ready = self._ready = list(ready)
+        margins = [torch.baddbmm(bias, body.evaluate(parameters, each), weight) for each in ready]
+        margin = torch.cat(margins, 1)[..., 0].double()
+        label = self.dataset.labels[self.rows]
+        losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
+        if monitor == "log_loss":
+            return losses.cpu()
+        area = auroc(margin, label)
+        return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
+
+
+def auroc(scores: Tensor, labels: Tensor) -> Tensor:
+    """Area under the ROC curve of each row, ties counted half; NaN where a class is missing.
+
+    scores: [R, n]; labels: 0/1 [R, n].
+    """
+    ordered = scores.sort(1).values
+    below = torch.searchsorted(ordered, scores)
+    upto = torch.searchsorted(ordered, scores, right=True)
+    positives = labels.sum(1).double()
+    negatives = labels.shape[1] - positives
+    rank_sum = ((below + upto + 1) / 2 * labels).sum(1, dtype=torch.float64)
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)

@@ -1,0 +1,173 @@
+"""Tables and figures on site shift and embedding geometry: what they say, and what they keep."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from analysis_data import a_network, a_vocabulary, sampled_site
+from reporting_data import a_study
+
+from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
+from concept_transfer.analysis.loss import rank_correlations
+from concept_transfer.analysis.shift import site_shift
+from concept_transfer.reporting.analysis import (
+    FILES,
+    Analysis,
+    analysis_figures,
+    analysis_tables,
+    distinct_maps,
+    read_analysis,
+)
+from concept_transfer.reporting.figures.canvas import write_drawing
+from concept_transfer.reporting.page import SECTIONS
+from concept_transfer.reporting.shift_tables import differing_findings, finding_table
+
+VOCABULARY = a_vocabulary()
+SITES = ("north_county", "south_county")
+
+
+@pytest.fixture(scope="module")
+def study():
+    scaled = {"provider": "scaled", "of": "minilm", "scale": {"norm": 15}}
+    study = a_study()
+    return study.model_validate(
+        {**study.model_dump(), "embeddings": {**study.model_dump()["embeddings"], "long": scaled}}
+    )
+
+
+@pytest.fixture(scope="module")
+def analysis(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("networks")
+    sites = [
+        sampled_site(name, a_network(folder, elsewhere=bool(place)), 300, place)
+        for place, name in enumerate(SITES)
+    ]
+    rng = np.random.default_rng(0)
+    tables = {
+        name: rng.normal(size=(len(VOCABULARY), 6)).astype(np.float32) for name in study.embeddings
+    }
+    tables["long"] = 15 * tables["minilm"]
+    pairs, findings = site_shift(sites, VOCABULARY, {"minilm": tables["minilm"]}, 100, 0.95, 1)
+
+    def of_all(rows_of):
+        return pd.DataFrame(
+            [{"embedding": name, **row} for name, table in tables.items() for row in rows_of(table)]
+        )
+
+    shift = pd.DataFrame(pairs)
+    distances = shift.pivot_table(index=["source", "target"], columns="measure", values="estimate")
+    loss = pd.DataFrame(
+        [
+            {
+                "source": source,
+                "target": target,
+                "embedding": embedding,
+                "classifier": classifier,
+                "loss": 0.02,
+                "lower": -0.01,
+                "upper": 0.05,
+                "verdict": "worse",
+            }
+            for source, target in (SITES, SITES[::-1])
+            for embedding, classifier in (
+                ("minilm", "cnn"),
+                ("one_hot", "cnn"),
+                ("none", "logistic"),
+            )
+        ]
+    ).merge(distances.reset_index(), on=["source", "target"])
+    return Analysis(
+        shift=shift,
+        shift_findings=pd.DataFrame(findings),
+        shift_loss=loss,
+        shift_correlations=rank_correlations(loss),
+        geometry=of_all(lambda table: geometry(table, VOCABULARY, 1)),
+        neighbours=of_all(lambda table: nearest_neighbours(table, VOCABULARY)),
+        map=of_all(lambda table: concept_map(table, VOCABULARY)),
+    )
+
+
+def test_what_is_written_is_read_back(analysis, tmp_path):
+    for name in FILES:
+        getattr(analysis, name).to_parquet(tmp_path / f"{name}.parquet")
+    again = read_analysis(tmp_path)
+    for name in FILES:
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(analysis, name))
+
+
+def test_every_table_belongs_to_a_section_and_shows_numbers(analysis, study):
+    tables = {table.stem: table for table in analysis_tables(analysis, study)}
+    assert set(tables) == {"shift", "shift_loss", "shift_findings", "geometry", "neighbours"}
+    for table in tables.values():
+        assert table.section in SECTIONS
+        assert table.caption
+        assert len(table.shown) == len(table.rows()) > 0
+        assert not table.shown.isna().any(axis=None)
+    assert tables["shift"].shown["Direction"].tolist() == [
+        "north_county → south_county",
+        "south_county → north_county",
+    ]
+    signs = [text.startswith("−") for text in tables["shift"].shown.iloc[:, 1]]
+    assert signs == [False, True]
+    assert len(tables["geometry"].shown) == len(study.embeddings)
+
+
+def test_every_figure_is_written_with_words_and_data(analysis, study, tmp_path):
+    stems = []
+    for drawing in analysis_figures(analysis, study):
+        write_drawing(drawing, tmp_path)
+        stems.append(drawing.caption.stem)
+        words = json.loads((tmp_path / f"{drawing.caption.stem}.json").read_text())
+        assert words["section"] in SECTIONS
+        assert words["alt"].endswith(".")
+        assert not drawing.data.empty
+        svg = (tmp_path / f"{drawing.caption.stem}.svg").read_text()
+        assert "<text" in svg
+    assert stems[:3] == ["shift-loss", "shift-findings", "negation"]
+    first = {stem: (tmp_path / f"{stem}.svg").read_bytes() for stem in stems}
+    for drawing in analysis_figures(analysis, study):
+        write_drawing(drawing, tmp_path)
+    assert first == {stem: (tmp_path / f"{stem}.svg").read_bytes() for stem in stems}
+
+
+def test_another_scale_of_the_same_vectors_has_no_map_of_its_own(analysis, study):
+    kept = distinct_maps(analysis.map, study)
+    assert "minilm" in kept
+    assert not {"long", "one_hot", "random", "minilm_shuffled"} & set(kept)
+
+
+def test_rare_findings_are_left_out(analysis, study):
+    all_of_them = set(differing_findings(analysis.shift, analysis.shift_findings, study)["concept"])
+    few = analysis.shift_findings.copy()
+    chosen = (few["concept"] == "cough") & (few["measure"] == "recording_difference")
+    few.loc[chosen, "target_value"] = 10 / 300
+    left = set(differing_findings(analysis.shift, few, study)["concept"])
+    assert all_of_them - left == {"cough"}
+    few.loc[chosen, "target_value"] = 290 / 300
+    left = set(differing_findings(analysis.shift, few, study)["concept"])
+    assert all_of_them - left == {"cough"}
+    table = finding_table(analysis.shift, few, study)
+    assert "cough" not in set(table.raw["concept"])
+
+
+def test_prevalences_that_reveal_few_positives_are_hidden(analysis, study):
+    shift = analysis.shift.copy()
+    chosen = shift["measure"] == "prevalence_difference"
+    shift.loc[chosen, "source_value"] = 10 / 300
+    tables = list(analysis_tables(Analysis(**{**vars(analysis), "shift": shift}), study))
+    shown = next(table for table in tables if table.stem == "shift")
+    assert shown.raw["prevalence_difference"].isna().all()
+    assert (shown.shown.iloc[:, 1] == "").all()
+
+
+def test_labels_of_a_map_do_not_lie_on_each_other(analysis, study):
+    drawing = list(analysis_figures(analysis, study))[-1]
+    renderer = drawing.figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in drawing.figure.axes[0].texts]
+    assert len(boxes) >= 4
+    assert all(not a.overlaps(b) for place, a in enumerate(boxes) for b in boxes[:place])
+    names = {text.get_text() for text in drawing.figure.axes[0].texts}
+    assert names <= set(VOCABULARY.names)
+    assert re.match(r"concept-map_", drawing.caption.stem)
