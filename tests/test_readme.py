@@ -115,5 +115,7 @@ def test_own_data_example_runs_to_its_report(project):
     study = yaml.safe_load(own_config())["study"]
     report = re.search(rf"`(results/{study}/[\w./]+\.html)`", README)
     assert report
-    assert "shuffled" in (project / report[1]).read_text(encoding="utf-8")
+    page = (project / report[1]).read_text(encoding="utf-8")
+    assert "minilm_shuffled" in page
+    assert "north → south" in page
     assert "Nothing to be done" in snakemake(project, own[-1])

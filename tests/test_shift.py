@@ -25,13 +25,13 @@ from concept_transfer.analysis.divergence import (
     kullback_leibler,
     smoothed,
 )
-from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
-from concept_transfer.analysis.shift import (
+from concept_transfer.analysis.findings import (
     concept_numbers,
     finding_shift,
     recorded_outcomes,
-    site_shift,
 )
+from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
+from concept_transfer.analysis.shift import site_shift
 from concept_transfer.analysis.two_sample import classifier_auroc, clustered_auroc
 from concept_transfer.evaluation.delong import placements, variance
 

@@ -1,6 +1,7 @@
 """Paired comparisons of the whole study, and the answers to its questions."""
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,5 +21,5 @@ with job(snakemake.log[0]):
     rows = comparison_rows(contrasts, results, study.evaluation)
     pq.write_table(pa.Table.from_pylist(rows), snakemake.output.comparisons)
     answers = answer_questions(study, contrasts, results)
-    with open(snakemake.output.answers, "w", encoding="utf-8") as file:
-        json.dump(answers, file, indent=1)
+    text = json.dumps(answers, indent=1)
+    Path(snakemake.output.answers).write_text(text, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from concept_transfer.reporting.analysis import read_analysis
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.report import write_figures
 from concept_transfer.study import Study
@@ -18,6 +17,6 @@ with job(snakemake.log[0]):
         inputs.reports,
         inputs.cards,
         inputs.ceilings[0],
+        Path(inputs.analysis[0]).parent,
     )
-    analysis = read_analysis(Path(inputs.analysis[0]).parent)
-    write_figures(evidence, analysis, snakemake.output[0])
+    write_figures(evidence, snakemake.output[0])

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from concept_transfer.reporting.analysis import read_analysis
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.provenance import provenance
 from concept_transfer.reporting.report import write_page
@@ -20,10 +19,9 @@ with job(snakemake.log[0]):
         inputs.reports,
         inputs.cards,
         inputs.ceilings[0],
+        Path(inputs.analysis[0]).parent,
     )
     data = {"vocabulary": Path(inputs.vocabulary)}
     data |= {f"site {Path(path).parent.name}": Path(path) for path in inputs.encounters}
     data |= {f"embedding {Path(path).stem}": Path(path) for path in inputs.embeddings}
-    analysis = read_analysis(Path(inputs.analysis[0]).parent)
-    origin = provenance(Path.cwd(), data)
-    write_page(evidence, analysis, inputs.figures[0], origin, snakemake.output.page)
+    write_page(evidence, inputs.figures[0], provenance(Path.cwd(), data), snakemake.output.page)

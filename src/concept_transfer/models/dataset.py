@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from concept_transfer.sites.site import Site
-
 
 TOKENS_AT_ONCE = 1 << 22
 
@@ -30,6 +30,17 @@ class Findings:
     def lengths(self) -> Tensor:
         """Number of tokens of each encounter, int32 [n]."""
         return self.offsets.diff()
+
+    def split(self, encounters: int) -> list[Findings]:
+        """Equal parts of so many encounters each."""
+        bounds = self.offsets[::encounters].tolist()
+        parts = []
+        for number, (first, last) in enumerate(pairwise(bounds)):
+            start, end = number * encounters, (number + 1) * encounters
+            empty = None if self.empty is None else self.empty[start:end]
+            offsets = self.offsets[start : end + 1] - first
+            parts.append(Findings(offsets, self.tokens[first:last], empty))
+        return parts
 
 
 @dataclass(frozen=True)

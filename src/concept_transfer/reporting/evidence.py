@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.analysis import Analysis, read_analysis
 from concept_transfer.study import Study
 
 CELL = ("source", "target", "embedding", "classifier", "strategy", "size")
@@ -33,7 +34,7 @@ class Evidence:
     ``estimates`` and ``comparisons`` are the tidy tables of docs/contracts.md, all targets
     together; ``answers`` the study's named questions with their answers; ``reports`` and
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
-    Bayes-optimal AUROC where it can be computed.
+    Bayes-optimal AUROC where it can be computed; ``analysis`` holds site shift and geometry.
     """
 
     study: Study
@@ -43,6 +44,7 @@ class Evidence:
     reports: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     cards: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    analysis: Analysis | None = None
 
 
 def read_evidence(
@@ -53,12 +55,14 @@ def read_evidence(
     reports: Iterable[str | Path] = (),
     cards: Iterable[str | Path] = (),
     ceilings: str | Path | None = None,
+    analysis: str | Path | None = None,
 ) -> Evidence:
     """Read the results from their files.
 
     ``estimates``: ``metrics/<target>/<embedding>/estimates.parquet``; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``ceilings``: JSON
-    object, target -> AUROC. Raises StudyError where a table lacks a column or has no row.
+    object, target -> AUROC; ``analysis``: the folder of site shift and embedding geometry.
+    Raises StudyError where a table lacks a column or has no row.
     """
     tables = [_read_table(Path(path), ESTIMATES) for path in estimates]
     if not any(len(table) for table in tables):
@@ -71,6 +75,7 @@ def read_evidence(
         {Path(path).parent.name: _read_json(Path(path)) for path in reports},
         {Path(path).stem: _read_json(Path(path)) for path in cards},
         {} if ceilings is None else _read_json(Path(ceilings)),
+        None if analysis is None else read_analysis(analysis),
     )
 
 

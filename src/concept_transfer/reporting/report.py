@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from concept_transfer.reporting.analysis import Analysis, analysis_figures, analysis_tables
+from concept_transfer.reporting.analysis import analysis_figures, analysis_tables
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.figures.canvas import write_drawing
 from concept_transfer.reporting.findings import glance
@@ -19,13 +19,13 @@ from concept_transfer.reporting.tables import study_tables
 INDEX = "index.json"
 
 
-def write_tables(evidence: Evidence, analysis: Analysis, folder: str | Path) -> list[Path]:
+def write_tables(evidence: Evidence, folder: str | Path) -> list[Path]:
     """Write every table of the study as CSV, Markdown and LaTeX; returns the files."""
-    tables = [glance(evidence), *_tables(evidence, analysis)]
+    tables = [glance(evidence), *_tables(evidence)]
     return [path for table in tables for path in write_table(table, Path(folder))]
 
 
-def write_figures(evidence: Evidence, analysis: Analysis, folder: str | Path) -> list[Path]:
+def write_figures(evidence: Evidence, folder: str | Path) -> list[Path]:
     """Write every figure as SVG and PNG with its data (CSV) and words (JSON).
 
     ``index.json`` lists the stems in the order of the report. Returns the files.
@@ -33,7 +33,9 @@ def write_figures(evidence: Evidence, analysis: Analysis, folder: str | Path) ->
     folder = Path(folder)
     paths: list[Path] = []
     stems = []
-    drawings = [*study_figures(evidence), *analysis_figures(analysis, evidence.study)]
+    drawings = list(study_figures(evidence))
+    if evidence.analysis:
+        drawings += analysis_figures(evidence.analysis, evidence.study)
     for drawing in drawings:
         paths += write_drawing(drawing, folder)
         stems.append(drawing.caption.stem)
@@ -44,7 +46,6 @@ def write_figures(evidence: Evidence, analysis: Analysis, folder: str | Path) ->
 
 def write_page(
     evidence: Evidence,
-    analysis: Analysis,
     figures: str | Path,
     provenance: Provenance,
     page: str | Path,
@@ -56,12 +57,15 @@ def write_page(
     folder, page = Path(figures), Path(page)
     stems = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     words = [folder / f"{stem}.json" for stem in stems]
-    tables = _tables(evidence, analysis)
+    tables = _tables(evidence)
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_page(evidence, tables, words, provenance), encoding="utf-8")
     methods = methods_text(evidence.study, evidence.cards, provenance.packages)
     page.with_name("methods.md").write_text(markdown(methods), encoding="utf-8")
 
 
-def _tables(evidence: Evidence, analysis: Analysis) -> list[Table]:
-    return [*study_tables(evidence), *analysis_tables(analysis, evidence.study)]
+def _tables(evidence: Evidence) -> list[Table]:
+    tables = list(study_tables(evidence))
+    if evidence.analysis:
+        tables += analysis_tables(evidence.analysis, evidence.study)
+    return tables

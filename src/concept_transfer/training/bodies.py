@@ -9,7 +9,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights, features
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.models.pooling import pool_with_winners, pool
+from concept_transfer.models.pooling import pool, pool_with_winners
 from concept_transfer.training.convolution import Convolution
 from concept_transfer.training.stacking import Stacked, Stacker
 
@@ -70,9 +70,8 @@ class TrainedBody:
 
     def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
         torch.sum(at_pooled, 1, out=into[:, self.convolution.size :])
-        at_table = self._at_table
-        at_table.view(-1).index_add_(0, self._winners.view(-1), at_pooled.view(-1))
-        self.convolution.gradient(at_table, self._touched, into[:, : self.convolution.size])
+        self._at_table.view(-1).scatter_add_(0, self._winners.view(-1), at_pooled.view(-1))
+        self.convolution.gradient(self._at_table, self._touched, into[:, : self.convolution.size])
 
     def weights(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Convolution [R, width, filters] and bias [R, filters] of parameters [R, size]."""

@@ -19,10 +19,17 @@ MIN_POSITIVES = 10  # fewer in a budget rule out early stopping
 
 @dataclass(frozen=True)
 class Budget:
-    """Rows of the target site for R replicates: train [R, n], validation [R, m]."""
+    """Rows of the target site for R replicates: train [R, n], validation [R, m].
+
+    Rows that all replicates share are stored once (broadcast, ascending).
+    """
 
     train: Rows
     validation: Rows
+
+    def select(self, replicates: list[int]) -> Budget:
+        """The budget of some of the replicates."""
+        return Budget(*(_select(rows, replicates) for rows in (self.train, self.validation)))
 
 
 def replicate_key(seed: int, replicate: int) -> int:
@@ -39,7 +46,9 @@ def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
     Raises StudyError where the pool is smaller than the budget.
     """
     train, validation, _ = site.split.parts(fold)
-    n, m = (len(train), len(validation)) if size == "all" else draw_sizes(int(size))
+    if size == "all":
+        return Budget(share(train, len(keys)), share(validation, len(keys)))
+    n, m = draw_sizes(int(size))
     if n > len(train) or m > len(validation):
         raise StudyError(
             f"target size {size} needs {n} training and {m} validation encounters, but site "
@@ -62,9 +71,25 @@ def subset_order(key: int, site: str, pool: Rows) -> Rows:
     return pool[np.argsort(_mix(start + pool.astype(np.uint64)), kind="stable")]
 
 
+def share(rows: Rows, replicates: int) -> Rows:
+    """The same rows for all replicates, [R, n], stored once."""
+    return np.broadcast_to(rows, (replicates, len(rows)))
+
+
+def is_shared(rows: Rows) -> bool:
+    """Whether [R, n] rows are stored once for all replicates."""
+    return rows.strides[0] == 0
+
+
 def positives(site: Site, rows: Rows) -> Rows:
     """Number of positive labels in each replicate's rows, [R]."""
+    if is_shared(rows):
+        return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
     return site.labels[rows].sum(axis=1, dtype=np.int64)
+
+
+def _select(rows: Rows, replicates: list[int]) -> Rows:
+    return share(rows[0], len(replicates)) if is_shared(rows) else rows[replicates]
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -22,8 +22,10 @@ from concept_transfer.training.budget import (
     Budget,
     Rows,
     draw_budget,
+    is_shared,
     positives,
     replicate_key,
+    share,
 )
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, fit
@@ -57,9 +59,7 @@ def train_source(
 
     Raises StudyError where the site's training encounters hold one class only.
     """
-    train, validation = (
-        np.tile(rows, (len(block.replicates), 1)) for rows in site.split.source_parts()
-    )
+    train, validation = (share(rows, len(block.replicates)) for rows in site.split.source_parts())
     found = int(positives(site, train)[0])
     if found in (0, train.shape[1]):
         raise StudyError(
@@ -134,7 +134,7 @@ def train_and_apply(
         usable = [i for i, state in enumerate(status) if state == "ok"]
         result: Fit | None = None
         if usable:
-            chosen = Budget(budget.train[usable], budget.validation[usable])
+            chosen = budget.select(usable)
             own_model = model.select(usable) if model is not None else None
             own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
             plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
@@ -160,7 +160,8 @@ def _collect(
     vectors: Tensor,
 ) -> None:
     test = target.split.parts(fold)[2]
-    pool = np.unique(budget.validation)
+    validation = budget.validation
+    pool = validation[0] if is_shared(validation) else np.unique(validation)
     rows = np.concatenate([pool, test])
     probability = np.full((len(block.replicates), len(rows)), np.nan)
     if result is not None:
@@ -169,11 +170,11 @@ def _collect(
         probability[usable] = fitted.numpy()
     for i, replicate in enumerate(block.replicates):
         own = probability[i] if status[i] == "ok" else np.full(len(rows), np.nan)
-        places = np.searchsorted(pool, budget.validation[i])
-        predictions.add(replicate, False, budget.validation[i], own[places])
+        places = np.searchsorted(pool, validation[i])
+        predictions.add(replicate, False, validation[i], own[places])
         predictions.add(replicate, True, test, own[len(pool) :])
         epochs = result.epochs[usable.index(i)] if result and i in usable else 0
-        sizes = (budget.train.shape[1], budget.validation.shape[1], int(found[i]))
+        sizes = (budget.train.shape[1], validation.shape[1], int(found[i]))
         predictions.records.append(record(replicate, fold, status[i], epochs, *sizes))
 
 

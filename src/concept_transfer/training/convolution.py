@@ -115,7 +115,7 @@ class GramConvolution:
         return GramConvolution(vectors, self.initial[keep], gram, self.projection[keep])
 
     def _dual(self, parameters: Tensor) -> Tensor:
-        return parameters[:, :-1].unflatten(1, (self.tokens, self.filters))
+        return parameters[:, :-1].view(-1, self.tokens, self.filters)
 
 
 class DirectConvolution:
@@ -138,7 +138,7 @@ class DirectConvolution:
         torch.bmm(self._rows(touched).mT, at_table, out=self.weights(into))
 
     def weights(self, parameters: Tensor) -> Tensor:
-        return parameters.unflatten(1, (self.width, self.filters))
+        return parameters.view(-1, self.width, self.filters)
 
     def select(self, keep: Tensor) -> DirectConvolution:
         vectors = self.vectors[0] if len(self.vectors) == 1 else self.vectors[keep]

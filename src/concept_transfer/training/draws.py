@@ -76,7 +76,9 @@ def order(keys: Tensor, pass_number: int, length: int, first: int, last: int) ->
         left, right = cells // width, cells % width
         for number in range(0, 2 * ROUNDS, 2):
             left = (left + _shift(_mix(rounds[replicates, number] + right * GOLDEN), 1)) % height
-            right = (right + _shift(_mix(rounds[replicates, number + 1] + left * GOLDEN), 1)) % width
+            right = (
+                right + _shift(_mix(rounds[replicates, number + 1] + left * GOLDEN), 1)
+            ) % width
         return left * width + right
 
     replicates = torch.arange(len(keys), device=keys.device)[:, None]

@@ -59,49 +59,36 @@ def fit(
     A replicate whose validation loss or weights stop being finite is stopped and returned as
     diverged, with the last weights it validated.
     """
-    trainer = Trainer(dataset, vectors, train, keys, start, settings, frozen, validation)
-    held = Validation(dataset, validation if validation.shape[1] else train)
+    used = torch.cat([_distinct(train), _distinct(validation)])
+    body = body_for(dataset, vectors, used, start, settings.optimizer, frozen)
+    trainer = Trainer(body, Batches(dataset, train, keys, settings), start, settings)
+    held = validation if validation.shape[1] else train
+    judge = Validation(dataset, held, settings.monitor)
     schedule = Schedule(settings, early_stopping)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
     while len(active):
         for _ in range(settings.iterations or trainer.batches.a_pass):
             trainer.step()
-        scores = held.scores(
-            trainer.body, trainer.body_parameters, *trainer.linear(), settings.monitor
-        )
+        scores = judge.scores(trainer.body, trainer.body_parameters, *trainer.linear())
         scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
         better, going = schedule.after_epoch(active, scores)
         kept[active[better].to(kept.device)] = trainer.parameters[better.to(kept.device)]
         if not bool(going.all()):
             active, keep = active[going], going.to(kept.device)
             trainer.select(keep)
-            held.select(keep)
-    return Fit(trainer.weights(kept), schedule.kept_epoch.tolist(), schedule.diverged.tolist())
+            judge.select(keep)
+    weights = trained_weights(body, kept, start)
+    return Fit(weights, schedule.kept_epoch.tolist(), schedule.diverged.tolist())
 
 
 class Trainer:
     """R replicates in training: their parameters and the steps that change them."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        vectors: Tensor,
-        train: Tensor,
-        keys: Tensor,
-        start: Weights,
-        settings: Training,
-        frozen: bool,
-        validation: Tensor,
-    ) -> None:
-        """See `fit`."""
-        self.start, self.settings = start, settings
-        self.batches = Batches(dataset, train, keys, settings)
-        self.body = self.whole = _body(
-            dataset, vectors, torch.cat([_distinct(train), _distinct(validation)]), start, settings, frozen
-        )
-        linear = start.linear.mT.flatten(1)
-        self.parameters = torch.cat([self.body.start(), linear, start.linear_bias], 1)
+    def __init__(self, body: Body, batches: Batches, start: Weights, settings: Training) -> None:
+        self.body, self.batches, self.dropout = body, batches, settings.dropout
+        layer = start.linear.mT.flatten(1)
+        self.parameters = torch.cat([body.start(), layer, start.linear_bias], 1)
         self.optimizer = optimizer_for(self.parameters, settings)
         self.gradient = torch.empty_like(self.parameters)
         self.steps = 0
@@ -111,7 +98,7 @@ class Trainer:
         return self.parameters[:, : self.body.size]
 
     def step(self) -> Tensor:
-        """Take one step; margins [R, batch, 1] and the batch as they were before it."""
+        """Take one step; returns the batch's margins [R, batch, 1] before it."""
         batch = self.batches.take(self.steps, self.body, self.parameters.dtype)
         margin = self._fill_gradient(batch)
         self.optimizer.step(self.parameters, self.gradient)
@@ -130,15 +117,6 @@ class Trainer:
         self.batches.select(keep)
         self.optimizer.select(keep)
 
-    def weights(self, parameters: Tensor) -> Weights:
-        """Parameters of all replicates the trainer began with, as weights."""
-        body = self.whole
-        layer, bias = _linear(parameters, body.size)
-        convolution, filter_bias = self.start.convolution, self.start.convolution_bias
-        if isinstance(body, TrainedBody):
-            convolution, filter_bias = body.weights(parameters[:, : body.size])
-        return Weights(convolution, filter_bias, layer.mT, bias)
-
     def _fill_gradient(self, batch: Batch) -> Tensor:
         """The gradient of the weighted mean cross-entropy of one batch; returns the margins."""
         size = self.body.size
@@ -153,25 +131,34 @@ class Trainer:
         torch.sum(at_margin[..., 0], 1, out=bias_gradient[:, 1])
         torch.neg(bias_gradient[:, 1], out=bias_gradient[:, 0])
         if size:
-            at_features = at_margin * (weight.mT / (1 - self.settings.dropout))
+            at_features = at_margin * (weight.mT / (1 - self.dropout))
             at_pooled = torch.ops.aten.threshold_backward(at_features, dropped, 0)
             self.body.gradient(at_pooled, self.gradient[:, :size])
         return margin
 
 
-def _body(
-    dataset: Dataset, vectors: Tensor, rows: Tensor, start: Weights, settings: Training, frozen: bool
+def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
+    """Parameters [R, size] of all the replicates a body began with, as weights."""
+    layer, bias = _linear(parameters, body.size)
+    convolution, filter_bias = start.convolution, start.convolution_bias
+    if isinstance(body, TrainedBody):
+        convolution, filter_bias = body.weights(parameters[:, : body.size])
+    return Weights(convolution, filter_bias, layer.mT, bias)
+
+
+def body_for(
+    dataset: Dataset, vectors: Tensor, rows: Tensor, start: Weights, optimizer: str, frozen: bool
 ) -> Body:
+    """What turns encounters into features; rows: int64, all that will be asked for."""
     vocabulary = vectors.shape[-2]
     if frozen:
-        own_row = torch.arange(vocabulary, dtype=torch.int32, device=rows.device)
-        stacker = Stacker(dataset, own_row, vocabulary, compact=False)
-        return FrozenBody.of(dataset, stacker, vectors, start, rows)
+        return FrozenBody.of(dataset, Stacker(dataset, None, vocabulary), vectors, start, rows)
     used = dataset.used_tokens(vocabulary)
-    table_rows = (used.cumsum(0, dtype=torch.int32) - 1).clamp_(min=0)
-    vectors = vectors if bool(used.all()) else vectors[..., used, :]
-    stacker = Stacker(dataset, table_rows, vectors.shape[-2], compact=True)
-    convolution = convolution_for(vectors, start.convolution, settings.optimizer)
+    table_rows = None
+    if not bool(used.all()):
+        table_rows, vectors = used.cumsum(0, dtype=torch.int32) - 1, vectors[..., used, :]
+    convolution = convolution_for(vectors, start.convolution, optimizer)
+    stacker = Stacker(dataset, table_rows, convolution.tokens)
     return TrainedBody(stacker, convolution, start.convolution_bias)
 
 
@@ -181,4 +168,4 @@ def _distinct(rows: Tensor) -> Tensor:
 
 def _linear(parameters: Tensor, body_size: int) -> tuple[Tensor, Tensor]:
     """Views of the linear layer [R, 2, filters] and its bias [R, 2]."""
-    return parameters[:, body_size:-2].unflatten(1, (2, -1)), parameters[:, -2:]
+    return parameters[:, body_size:-2].view(len(parameters), 2, -1), parameters[:, -2:]

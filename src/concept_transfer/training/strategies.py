@@ -14,7 +14,7 @@ from torch import Tensor
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
 from concept_transfer.sites.site import Site
-from concept_transfer.training.budget import Budget
+from concept_transfer.training.budget import Budget, Rows, is_shared
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,22 @@ def pooled(
     assert source is not None
     train, validation = _tensors(budget)
     extra = torch.from_numpy(source.split.source_parts()[0]) + len(target.labels)
-    train = torch.cat([train, extra.expand(len(train), -1)], 1)
+    if is_shared(budget.train):
+        train = torch.cat([train[0], extra]).expand(len(train), -1)
+    else:
+        train = torch.cat([train, extra.expand(len(train), -1)], 1)
     dataset = concatenate([dataset_of(target), dataset_of(source, weight)])
     return Plan(dataset, train, validation, None)
 
 
 def _tensors(budget: Budget) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(budget.train), torch.from_numpy(budget.validation)
+    return _tensor(budget.train), _tensor(budget.validation)
+
+
+def _tensor(rows: Rows) -> Tensor:
+    if is_shared(rows):
+        return torch.from_numpy(rows[0].copy()).expand(len(rows), -1)
+    return torch.from_numpy(rows)
 
 
 STRATEGIES: dict[str, Strategy] = {

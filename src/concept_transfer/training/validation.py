@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -18,34 +19,38 @@ ENCOUNTERS_KEPT_READY = 1 << 17
 class Validation:
     """Each replicate's validation encounters; made ready once where they are few."""
 
-    def __init__(self, dataset: Dataset, rows: Tensor) -> None:
-        """rows: int64 [R, m]."""
-        self.dataset, self.rows = dataset, rows
+    def __init__(self, dataset: Dataset, rows: Tensor, monitor: str) -> None:
+        """rows: int64 [R, m]; monitor: `log_loss` or `auroc`."""
+        self.dataset, self.rows, self.monitor = dataset, rows, monitor
         self._ready: list[Any] = []
 
     def select(self, keep: Tensor) -> None:
         """Drop all replicates but these."""
         self.rows, self._ready = keep_rows(self.rows, keep), []
 
-    def scores(self, body: Body, parameters: Tensor, weight: Tensor, bias: Tensor, monitor: str) -> Tensor:
+    def scores(self, body: Body, parameters: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
-        weight: [R, filters, 1] and bias: [R, 1, 1] turn features into the margin, the logit of
-        the positive class.
+        parameters: the body's [R, size]; weight [R, filters, 1] and bias [R, 1, 1] turn features
+        into the margin, the logit of the positive class.
         """
-        parts = self.rows.split(max(1, ENCOUNTERS_AT_ONCE // len(self.rows)), 1)
-        keep = self.rows.numel() <= ENCOUNTERS_KEPT_READY
-        ready = self._ready or (body.inputs(part[None])[0] for part in parts)
-        if keep and not self._ready:
-            ready = self._ready = list(ready)
-        margins = [torch.baddbmm(bias, body.evaluate(parameters, each), weight) for each in ready]
+        inputs = self._ready or self._inputs(body)
+        margins = [torch.baddbmm(bias, body.evaluate(parameters, each), weight) for each in inputs]
         margin = torch.cat(margins, 1)[..., 0].double()
         label = self.dataset.labels[self.rows]
         losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
-        if monitor == "log_loss":
+        if self.monitor == "log_loss":
             return losses.cpu()
         area = auroc(margin, label)
         return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
+
+    def _inputs(self, body: Body) -> Iterable[Any]:
+        parts = self.rows.split(max(1, ENCOUNTERS_AT_ONCE // len(self.rows)), 1)
+        inputs = (body.inputs(part[None])[0] for part in parts)
+        if self.rows.numel() > ENCOUNTERS_KEPT_READY:
+            return inputs
+        self._ready = list(inputs)
+        return self._ready
 
 
 def auroc(scores: Tensor, labels: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from concept_transfer.reporting.figures.canvas import (
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE_COLOURS[:3], KIND_COLOURS["local"])
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LAYOUT_DPI = 200  # that of the written PNG, so that widths are the same
 MOST_CATEGORIES = len(COLOURS)
 PLACES = (  # where a label may stand: offset in points, horizontal and vertical alignment
     ((4, 0), "left", "center"),
@@ -92,11 +93,12 @@ def _looks(categories: pd.Series) -> dict[str, Look]:
 
 def _label(figure: Figure, axis: Axes, points: pd.DataFrame) -> None:
     """Name points, the most remote first, wherever a name fits beside its point."""
+    figure.dpi = LAYOUT_DPI
     renderer = FigureCanvasAgg(figure).get_renderer()
     axis.apply_aspect()
     frame = axis.get_window_extent(renderer)
     places = axis.transData.transform(points[["x", "y"]].to_numpy())
-    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in places]
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in places]
     centre = points[["x", "y"]].mean()
     remote = np.hypot(points["x"] - centre["x"], points["y"] - centre["y"])
     for index in np.argsort(-remote.to_numpy(), kind="stable"):

@@ -98,7 +98,7 @@ def _name_directions(axis: Axes, models: pd.DataFrame, measure: str) -> None:
             xycoords=("data", "axes fraction"),
             xytext=(0, 1 + 10 * (number % 2)),
             textcoords="offset points",
-            ha="right" if place > 0.7 * limit else "left" if place < 0.3 * limit else "center",
+            ha="right" if place > 0.9 * limit else "left" if place < 0.2 * limit else "center",
             va="bottom",
             size=8,
             color=INK,

@@ -1,0 +1,388 @@
+"""The engine against the plain model, step by step and as a whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from engine_data import (
+    Encounters,
+    dataset,
+    keys,
+    random_encounters,
+    reference_batches,
+    train_reference,
+    training,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain_reference import PlainCNN, pad
+from sklearn.metrics import log_loss, roc_auc_score
+from torch import Tensor
+
+from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.dataset import Dataset
+from concept_transfer.study import Training
+from concept_transfer.training.batches import Batches
+from concept_transfer.training.bodies import TrainedBody
+from concept_transfer.training.convolution import DirectConvolution, GramConvolution
+from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.engine import Trainer, body_for, fit, trained_weights
+from concept_transfer.training.validation import auroc
+
+STEPS = 200
+NO_ROWS = torch.empty(0, dtype=torch.int64)
+
+
+def labels_of(encounters: Encounters, seed: int = 0) -> list[int]:
+    """Labels that depend on the findings, so that there is something to learn."""
+    noise = torch.rand(len(encounters), generator=torch.Generator().manual_seed(seed))
+    return [
+        int((sum(tokens) % 3 == 0) != (u < 0.2))
+        for tokens, u in zip(encounters, noise.tolist(), strict=True)
+    ]
+
+
+def vectors_of(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def train_engine(
+    data: Dataset,
+    vectors: Tensor,
+    rows: Tensor,
+    own_keys: Tensor,
+    start: Weights,
+    settings: Training,
+    steps: int,
+    frozen: bool = False,
+) -> tuple[Weights, list[list[float]], TrainedBody]:
+    """Weights after so many steps, and every replicate's loss before each step."""
+    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, frozen)
+    batches = Batches(data, rows, own_keys, settings)
+    trainer = Trainer(body, batches, start, settings)
+    losses = []
+    for step in range(steps):
+        batch = batches.take(step, body, start.linear.dtype)
+        margin = trainer.step()
+        each = torch.nn.functional.softplus(torch.where(batch.labels == 1, -margin, margin))
+        losses.append((each * batch.shares).sum((1, 2)).tolist())
+    return trained_weights(body, trainer.parameters, start), losses, body
+
+
+def compare(
+    encounters: Encounters,
+    vectors: Tensor,
+    settings: Training,
+    replicates: int = 2,
+    steps: int = STEPS,
+    dtype: torch.dtype = torch.float64,
+    tolerance: float = 1e-10,
+    start: Weights | None = None,
+    frozen: bool = False,
+    weights: Tensor | None = None,
+) -> TrainedBody:
+    """Train both and compare losses, weights and predictions of every replicate."""
+    data = dataset(encounters, labels_of(encounters), weights)
+    own_keys = keys(*range(replicates))
+    rows = torch.stack([torch.randperm(len(encounters)) for _ in range(replicates)])
+    width = vectors.shape[-1]
+    start = start or initial_weights(own_keys, width, settings.filters, torch.float64)
+    found, losses, body = train_engine(
+        data, vectors.to(dtype), rows, own_keys, start.to(dtype=dtype), settings, steps, frozen
+    )
+    everyone = torch.arange(len(encounters))
+    probability = predict(found, vectors.to(dtype), data, everyone)
+    for i in range(replicates):
+        own_vectors = vectors[i] if vectors.dim() == 3 else vectors
+        model, expected = train_reference(
+            encounters,
+            data,
+            rows[i],
+            own_keys[i : i + 1],
+            settings,
+            steps,
+            own_vectors,
+            start.select([i]),
+            frozen,
+        )
+        close = {"rtol": tolerance, "atol": tolerance}
+        torch.testing.assert_close(
+            torch.tensor([step[i] for step in losses]), torch.tensor(expected), **close
+        )
+        for name, value in vars(model.weights()).items():
+            torch.testing.assert_close(getattr(found, name)[i : i + 1].double(), value, **close)
+        with torch.no_grad():
+            truth = model(pad(encounters, model.padding)).softmax(1)[:, 1]
+        torch.testing.assert_close(probability[i], truth, **close)
+    return body
+
+
+ENCOUNTERS = random_encounters(45, 12, 6, seed=1)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("width", "optimizer", "form"),
+    [(30, "sgd", GramConvolution), (7, "sgd", DirectConvolution), (30, "adamw", DirectConvolution)],
+)
+def test_two_hundred_steps_equal_the_plain_model(
+    dropout: float, width: int, optimizer: str, form: type
+) -> None:
+    settings = training(dropout=dropout, optimizer=optimizer, learning_rate=0.02)
+    body = compare(ENCOUNTERS, vectors_of(12, width), settings)
+    assert isinstance(body.convolution, form)
+
+
+@pytest.mark.parametrize("width", [30, 7])
+def test_float32_stays_within_a_ten_thousandth(width: int) -> None:
+    """200 steps in float32 against float64: rounding alone, no bias of the method."""
+    vectors = vectors_of(12, width).float().double()
+    compare(ENCOUNTERS, vectors, training(dropout=0.5), dtype=torch.float32, tolerance=1e-4)
+
+
+def test_orthogonal_vectors_need_no_gram_product() -> None:
+    body = compare(ENCOUNTERS, torch.eye(12, 15, dtype=torch.float64) * 2, training())
+    assert body.convolution.gram.shape[-1] == 1
+
+
+@pytest.mark.parametrize("width", [30, 7])
+def test_replicates_may_have_tables_of_their_own(width: int) -> None:
+    compare(ENCOUNTERS, vectors_of(3, 12, width), training(), replicates=3)
+
+
+@pytest.mark.parametrize("width", [300, 7])
+def test_batches_that_touch_a_small_part_of_the_vocabulary(width: int) -> None:
+    encounters = random_encounters(60, 200, 4, seed=2)
+    body = compare(encounters, vectors_of(2, 200, width) / width**0.5, training(), steps=60)
+    assert body.convolution.tokens < 200
+    rows = torch.arange(8).expand(1, 2, 8)
+    assert body.inputs(rows)[0].touched is not None
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_tuning_starts_from_the_source_weights(frozen: bool) -> None:
+    settings = training(learning_rate=0.01)
+    source = initial_weights(keys(7, 8), 30, 5, torch.float64)
+    compare(ENCOUNTERS, vectors_of(12, 30), settings, start=source, frozen=frozen)
+
+
+def test_weighted_encounters() -> None:
+    weights = torch.linspace(0.1, 2, len(ENCOUNTERS))
+    compare(ENCOUNTERS, vectors_of(12, 30), training(), weights=weights)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 8), max_size=5), min_size=1, max_size=20),
+    st.integers(1, 14),
+    st.integers(1, 3),
+    st.sampled_from([1, 4, 64]),
+    st.sampled_from([0.0, 0.3]),
+    st.booleans(),
+)
+def test_any_shape_equals_the_plain_model(
+    encounters: Encounters,
+    width: int,
+    replicates: int,
+    batch: int,
+    dropout: float,
+    own_tables: bool,
+) -> None:
+    """One finding, none, repeated ones; vocabularies on either side of the width."""
+    shape = (replicates, 9, width) if own_tables else (9, width)
+    chosen = training(batch_size=batch, dropout=dropout, filters=3)
+    compare(encounters, vectors_of(*shape), chosen, replicates, steps=12)
+
+
+def run(
+    encounters: Encounters,
+    vectors: Tensor,
+    chosen: Training,
+    replicates: list[int],
+    early: bool = True,
+    validation: int = 15,
+    **options: object,
+):
+    """`fit` on the encounters, the last of which validate."""
+    data = dataset(encounters, labels_of(encounters))
+    split = len(encounters) - validation
+    rows = torch.arange(len(encounters)).expand(len(replicates), -1)
+    start = initial_weights(keys(*replicates), vectors.shape[-1], chosen.filters, vectors.dtype)
+    arguments = {"start": start} | options
+    return fit(
+        data,
+        vectors,
+        rows[:, :split],
+        rows[:, split:],
+        keys(*replicates),
+        settings=chosen,
+        early_stopping=[early] * len(replicates),
+        **arguments,
+    )
+
+
+@pytest.mark.parametrize("width", [30, 7])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_replicate_does_not_depend_on_its_company(width: int, frozen: bool) -> None:
+    """Bit for bit, also after others stopped earlier."""
+    vectors = vectors_of(12, width, dtype=torch.float32)
+    chosen = training(epochs=12, patience=2)
+    together = run(ENCOUNTERS, vectors, chosen, list(range(10)), frozen=frozen)
+    alone = run(ENCOUNTERS, vectors, chosen, [7], frozen=frozen)
+    assert len(set(together.epochs)) > 1
+    assert together.epochs[7] == alone.epochs[0]
+    for name, value in vars(alone.weights).items():
+        assert torch.equal(getattr(together.weights, name)[7:8], value)
+
+
+def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop() -> None:
+    chosen = training(epochs=15, patience=4, learning_rate=0.1)
+    vectors = vectors_of(12, 30)
+    result = run(ENCOUNTERS, vectors, chosen, [0, 1, 2])
+    data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
+    start = initial_weights(keys(0, 1, 2), 30, 5, torch.float64)
+    rows = torch.arange(30)
+    held, truth = ENCOUNTERS[30:], labels_of(ENCOUNTERS)[30:]
+    for i in range(3):
+        best, kept, epoch = float("inf"), None, 0
+        while epoch < chosen.epochs and epoch - (kept[0] if kept else 0) < chosen.patience:
+            epoch += 1
+            model, _ = train_reference(
+                ENCOUNTERS, data, rows, keys(i), chosen, 4 * epoch, vectors, start.select([i])
+            )
+            with torch.no_grad():
+                probability = model(pad(held, model.padding)).softmax(1)[:, 1].tolist()
+            loss = log_loss(truth, probability)
+            if loss < best:
+                best, kept = loss, (epoch, model.weights())
+        assert result.epochs[i] == kept[0]
+        torch.testing.assert_close(result.weights.convolution[i], kept[1].convolution[0])
+
+
+def test_the_paper_s_protocol_is_fifty_times_a_hundred_batches() -> None:
+    """Batches go on from pass to pass: an epoch is so many batches, not the data once."""
+    chosen = training(protocol="gao2024", filters=2, monitor="auroc")
+    assert (chosen.epochs, chosen.iterations, chosen.learning_rate) == (50, 100, 0.05)
+    vectors = vectors_of(12, 30)
+    result = run(ENCOUNTERS, vectors, chosen, [0], early=False)
+    assert result.epochs == [50]
+    data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
+    start = initial_weights(keys(0), 30, 2, torch.float64)
+    model, losses = train_reference(
+        ENCOUNTERS, data, torch.arange(30), keys(0), chosen, 5000, vectors, start
+    )
+    assert len(losses) == 5000
+    torch.testing.assert_close(result.weights.linear, model.weights().linear, rtol=1e-7, atol=1e-7)
+
+
+def test_batches_are_passes_over_all_rows() -> None:
+    data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
+    seen = reference_batches(ENCOUNTERS, data, torch.arange(45), keys(0), training(), 12, 12)
+    sizes = [len(labels) for _, labels, _, _ in seen]
+    assert sizes == [8, 8, 8, 8, 8, 5] * 2
+
+
+def test_an_encounter_without_findings_has_the_zero_feature() -> None:
+    start = initial_weights(keys(0, 1), 4, 5)
+    data = dataset([[], [1], []], [0, 1, 0])
+    probability = predict(start, torch.ones(2, 4), data, torch.arange(3))
+    bias = start.linear_bias
+    expected = (bias[:, 1] - bias[:, 0]).double().sigmoid()
+    torch.testing.assert_close(probability[:, 0], expected)
+    assert torch.equal(probability[:, 0], probability[:, 2])
+
+
+@pytest.mark.parametrize(
+    "encounters",
+    [[[0]] * 20, [[]] * 20, [[], [0]] * 10],
+    ids=["one token", "nothing at all", "empty and one token"],
+)
+def test_a_vocabulary_of_one_token(encounters: Encounters) -> None:
+    for width in (1, 3):
+        compare(encounters, vectors_of(1, width), training(), steps=20)
+
+
+def test_single_class_data_trains_to_certainty() -> None:
+    data = dataset(ENCOUNTERS, [1] * 45)
+    rows, chosen = torch.arange(45)[None], training(epochs=30, class_weight="balanced")
+    start = initial_weights(keys(0), 30, 5, torch.float64)
+    result = fit(data, vectors_of(12, 30), rows, rows, keys(0), start, chosen, [True])
+    assert not result.diverged[0]
+    assert float(predict(result.weights, vectors_of(12, 30), data, rows[0]).min()) > 0.9
+
+
+def test_no_validation_rows() -> None:
+    result = run(ENCOUNTERS, vectors_of(12, 30), training(fixed_epochs=3), [0, 1], False, 0)
+    assert result.epochs == [3, 3]
+    assert result.diverged == [False, False]
+
+
+def test_a_nan_in_one_replicate_s_vectors_is_a_divergence() -> None:
+    vectors = vectors_of(3, 12, 30, dtype=torch.float32)
+    broken = vectors.clone()
+    broken[1, 4, 2] = torch.nan
+    chosen = training(epochs=5)
+    healthy = run(ENCOUNTERS, vectors, chosen, [0, 1, 2])
+    result = run(ENCOUNTERS, broken, chosen, [0, 1, 2])
+    assert result.diverged == [False, True, False]
+    for i in (0, 2):
+        assert torch.equal(result.weights.convolution[i], healthy.weights.convolution[i])
+
+
+@pytest.mark.parametrize("width", [30, 7])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_learning_rate_that_diverges_is_recorded(width: int, optimizer: str) -> None:
+    """Values run to infinity and NaN without an exception."""
+    chosen = training(learning_rate=1e12, epochs=60, weight_decay=0.1, optimizer=optimizer)
+    vectors = vectors_of(12, width, dtype=torch.float32) * 1e6
+    result = run(ENCOUNTERS, vectors, chosen, [0, 1])
+    assert result.diverged == [True, True]
+
+
+def test_a_diverging_replicate_leaves_the_others_alone() -> None:
+    vectors = vectors_of(2, 12, 30, dtype=torch.float32)
+    vectors[0] *= 1e15
+    chosen = training(epochs=6)
+    result = run(ENCOUNTERS, vectors, chosen, [0, 1])
+    alone = run(ENCOUNTERS, vectors[1:], chosen, [1])
+    assert result.diverged == [True, False]
+    assert torch.equal(result.weights.convolution[1], alone.weights.convolution[0])
+
+
+def test_balanced_classes_count_alike() -> None:
+    """Equal to weights inverse to the class's frequency among the training rows."""
+    labels = torch.tensor(labels_of(ENCOUNTERS))
+    share = labels.double().mean()
+    data = dataset(ENCOUNTERS, labels.tolist())
+    weighted = dataset(
+        ENCOUNTERS, labels.tolist(), torch.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
+    )
+    rows, vectors = torch.arange(45)[None], vectors_of(12, 30)
+    start = initial_weights(keys(0), 30, 5, torch.float64)
+    fits = [
+        fit(each, vectors, rows, rows, keys(0), start, training(class_weight=kind), [False])
+        for each, kind in ((data, "balanced"), (weighted, "none"))
+    ]
+    torch.testing.assert_close(fits[0].weights.convolution, fits[1].weights.convolution)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=2, max_size=30))
+def test_auroc_equals_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    scores, labels = torch.tensor(rows).T
+    found = auroc(scores[None].double(), labels[None])
+    if 0 < labels.sum() < len(labels):
+        assert float(found) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    else:
+        assert bool(found.isnan())
+
+
+def test_the_reference_is_the_paper_s_model() -> None:
+    """Against the formula, on one encounter: max over findings of ReLU(w.x + b), then linear."""
+    vectors = vectors_of(6, 4)
+    model = PlainCNN(vectors, 3)
+    hidden = (vectors[[1, 5]] @ model.convolution.weight[:, :, 0].T + model.convolution.bias).relu()
+    expected = hidden.max(0).values @ model.linear.weight.T + model.linear.bias
+    found = model(torch.tensor([[1, 5, 6]]))
+    torch.testing.assert_close(found[0], expected)
