@@ -15,6 +15,8 @@ from concept_transfer.study import Training
 from concept_transfer.training import draws
 from concept_transfer.training.budget import replicate_key
 
+torch.set_num_threads(1)
+
 Encounters = list[list[int]]
 
 

@@ -122,14 +122,19 @@ def test_every_visit_without_a_cohort(tmp_path: Path, vocabulary: Vocabulary) ->
 
 def test_what_is_wrong_with_a_year_is_said(tmp_path: Path, vocabulary: Vocabulary) -> None:
     with pytest.raises(StudyError, match=r"ed2018-stata\.zip does not exist; put the CDC's"):
-        check_site(site(tmp_path), vocabulary, tmp_path)
-    check_site(site(tmp_path, download_from="http://localhost/"), vocabulary, tmp_path)
+        check_site(site(tmp_path), vocabulary, Task(label="influenza"), tmp_path)
+    check_site(
+        site(tmp_path, download_from="http://localhost/"),
+        vocabulary,
+        Task(label="influenza"),
+        tmp_path,
+    )
     with pytest.raises(StudyError, match=r"2015 codes diagnoses in ICD-9-CM.*from 2016"):
-        check_site(site(tmp_path, years=[2015]), vocabulary, tmp_path)
+        check_site(site(tmp_path, years=[2015]), vocabulary, Task(label="influenza"), tmp_path)
     other = Vocabulary(("C1",), ("fever",), ("finding",), ("present",), ("fever",))
     write_year(tmp_path, "ed2018-stata.zip", VISITS.drop(columns=["TEMPF", "AGE"]))
     with pytest.raises(StudyError, match=r"no reason for visit.*nhamcs-reasons\.tsv"):
-        check_site(site(tmp_path), other, tmp_path)
+        check_site(site(tmp_path), other, Task(label="influenza"), tmp_path)
     with pytest.raises(StudyError, match=r"ed2018-stata\.zip lacks the column\(s\) AGE, TEMPF"):
         read_site(site(tmp_path), vocabulary, TASK, tmp_path)
     (tmp_path / "ed2018-stata.zip").write_text("<html>not found</html>")

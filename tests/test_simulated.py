@@ -135,12 +135,12 @@ def test_an_unknown_label_lists_the_diseases():
 
 
 def test_check_names_what_the_vocabulary_lacks(tmp_path):
-    check_simulated(site(), VOCABULARY, REPOSITORY)
+    check_simulated(site(), VOCABULARY, Task(label="influenza"), REPOSITORY)
     columns = ("concepts", "names", "categories", "states", "texts")
     kept = [i for i, concept in enumerate(VOCABULARY.concepts) if concept != "C0003862"]
     smaller = Vocabulary(*(tuple(getattr(VOCABULARY, c)[i] for i in kept) for c in columns))
     with pytest.raises(StudyError, match=r"north\.yaml: the vocabulary has no concept 'C0003862'"):
-        check_simulated(site(), smaller, REPOSITORY)
+        check_simulated(site(), smaller, Task(label="influenza"), REPOSITORY)
 
 
 def test_check_refuses_seasons_without_months(tmp_path):
@@ -150,7 +150,7 @@ def test_check_refuses_seasons_without_months(tmp_path):
         (tmp_path / name).write_text(text)
     monsoon = SimulatedSite(adapter="simulated", network="north.yaml")
     with pytest.raises(StudyError, match="season 'monsoon' has no months"):
-        check_simulated(monsoon, VOCABULARY, tmp_path)
+        check_simulated(monsoon, VOCABULARY, Task(label="influenza"), tmp_path)
 
 
 def test_demo_counties_lose_in_transfer_what_words_carry():

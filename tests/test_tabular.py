@@ -69,7 +69,7 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def read(config: TabularSite, root: Path, task: Task = TASK) -> tuple[Encounters, dict[str, Any]]:
-    check_site(config, VOCABULARY, root)
+    check_site(config, VOCABULARY, Task(label="influenza"), root)
     encounters, report = read_site(config, VOCABULARY, task, root)
     encounters.validate("the site")
     return encounters, report
@@ -190,7 +190,9 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
     assert report["not_recorded"] == {"C2": 3, "T": 1}
     crosswalk.write_text("site_code\tconcept\ncough_dry\tC9\n")
     with pytest.raises(StudyError, match=r"walk\.tsv, line 2: .*no concept 'C9'"):
-        check_site(site("t.csv", crosswalk="walk.tsv"), VOCABULARY, tmp_path)
+        check_site(
+            site("t.csv", crosswalk="walk.tsv"), VOCABULARY, Task(label="influenza"), tmp_path
+        )
 
 
 def test_a_task_leaves_out_and_fills_in(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_headers_are_checked_without_reading_rows(
     write(FRAME, tmp_path / "t.csv")
     (tmp_path / "t.sav").touch()
     with pytest.raises(StudyError, match=said):
-        check_site(site("t.csv", **changes), VOCABULARY, tmp_path)
+        check_site(site("t.csv", **changes), VOCABULARY, Task(label="influenza"), tmp_path)
 
 
 def test_files_with_different_columns_are_refused(tmp_path: Path) -> None:
@@ -235,17 +237,17 @@ def test_files_with_different_columns_are_refused(tmp_path: Path) -> None:
     write(FRAME.drop(columns="C1"), tmp_path / "b.csv")
     config = site("", path=None, train=["a.csv"], test=["b.csv"])
     with pytest.raises(StudyError, match=r"b\.csv and .*a\.csv differ in the column\(s\) C1"):
-        check_site(config, VOCABULARY, tmp_path)
+        check_site(config, VOCABULARY, Task(label="influenza"), tmp_path)
 
 
 def test_broken_files_say_so(tmp_path: Path) -> None:
     for name in ("t.parquet", "t.xlsx"):
         (tmp_path / name).write_text("this is text")
         with pytest.raises(StudyError, match=f"{name} cannot be read as"):
-            check_site(site(name), VOCABULARY, tmp_path)
+            check_site(site(name), VOCABULARY, Task(label="influenza"), tmp_path)
     (tmp_path / "t.csv").write_text("id,id,flu\n")
     with pytest.raises(StudyError, match="id occur more than once"):
-        check_site(site("t.csv"), VOCABULARY, tmp_path)
+        check_site(site("t.csv"), VOCABULARY, Task(label="influenza"), tmp_path)
     write(FRAME, tmp_path / "t.csv")
     with (tmp_path / "t.csv").open("a") as file:
         file.write("secret,p9,2020-01-01,I\n")

@@ -64,7 +64,7 @@ def check_study(study: Study, root: Path) -> None:
     allowed = allowed_tokens(vocabulary, study.task)
     for name, site in study.sites.items():
         with named(f"sites.{name}"):
-            check_site(site, vocabulary, root)
+            check_site(site, vocabulary, study.task, root)
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, vocabulary, root, allowed)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from concept_transfer.analysis.random import generator
 from concept_transfer.sites.site import Site
 
-GROUPS = 5000
-_ENCOUNTERS_AT_ONCE = 100_000
+GROUPS, FEWEST_GROUPS = 5000, 100
+_NUMBERS = 20_000_000  # in a work array
 
 Array = NDArray[np.float64]
 
@@ -45,40 +45,43 @@ def bootstrap_counts(site: Site, concept_of: NDArray[np.int64], draws: int, seed
     """Count a site's tokens in the sample and in ``draws`` bootstrap draws of its clusters.
 
     ``concept_of`` [tokens] is the number of each token's concept. A draw takes one unit fewer
-    than there are, with replacement. Beyond `GROUPS` clusters, random groups of clusters are the
-    units: they are as independent as clusters, and their sums vary alike. A site with one
-    cluster has NaN in all draws.
+    than there are, with replacement. Beyond `GROUPS` clusters (fewer with a very large
+    vocabulary) random groups of clusters are the units: they are as independent as clusters, and
+    their sums vary alike. A site with one cluster has NaN in all draws.
     """
-    from scipy.sparse import csr_array
-
     rng = generator(seed, "counts", site.name)
-    unit, units = _units(site.split.cluster, rng)
     tokens, concepts = len(concept_of), int(concept_of.max()) + 1
     width = tokens + concepts
-    sums = csr_array((2 * units, width), dtype=np.float64)
-    for start in range(0, len(site.labels), _ENCOUNTERS_AT_ONCE):
-        stop = min(start + _ENCOUNTERS_AT_ONCE, len(site.labels))
+    unit, units = _units(site.split.cluster, width, rng)
+    sums = np.zeros(2 * units * width)
+    step = max(_NUMBERS // width, 1)
+    for start in range(0, len(site.labels), step):
+        stop = min(start + step, len(site.labels))
         offsets = site.offsets[start : stop + 1]
         token = site.tokens[offsets[0] : offsets[-1]]
         row = np.repeat(np.arange(stop - start), np.diff(offsets))
-        encounter, concept = np.divmod(np.unique(row * concepts + concept_of[token]), concepts)
-        place = np.concatenate([row, encounter]) + start
-        column = np.concatenate([token, concept + tokens])
-        cell = 2 * unit[place] + site.labels[place]
-        sums = sums + csr_array((np.ones(len(cell)), (cell, column)), shape=sums.shape)
+        held = np.zeros((stop - start, width), bool)
+        held[row, token] = True
+        held[row, tokens + concept_of[token]] = True
+        row, column = np.nonzero(held)
+        cell = 2 * unit[start + row] + site.labels[start + row]
+        sums += np.bincount(cell * width + column, minlength=len(sums))
     weights = np.ones((1 + draws, units))
     weights[1:] = rng.multinomial(units - 1, np.full(units, 1 / units), size=draws)
     cells = np.bincount(2 * unit + site.labels, minlength=2 * units).reshape(-1, 2)
     encounters = weights @ cells
-    drawn = np.stack([(sums[label::2].T @ weights.T).T for label in (0, 1)], axis=1)
+    drawn = (weights @ sums.reshape(units, -1)).reshape(len(weights), 2, width)
     if units == 1:
         encounters[1:] = drawn[1:] = np.nan
     return Counts(encounters, drawn[..., :tokens], drawn[..., tokens:], units)
 
 
-def _units(cluster: NDArray[np.object_], rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
+def _units(
+    cluster: NDArray[np.object_], width: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], int]:
     """The resampling unit of every encounter, and their number."""
     ids, unit = np.unique(cluster.astype(str), return_inverse=True)
-    if len(ids) <= GROUPS:
+    most = max(min(GROUPS, _NUMBERS // (2 * width)), FEWEST_GROUPS)
+    if len(ids) <= most:
         return unit, len(ids)
-    return rng.permutation(len(ids))[unit] % GROUPS, GROUPS
+    return rng.permutation(len(ids))[unit] % most, most

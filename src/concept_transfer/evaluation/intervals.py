@@ -5,9 +5,7 @@ of the mean is A + B + AB, of clusters, replicates and their interaction. Resamp
 estimates A + AB, the spread of replicates B + AB, and resampling both A + B + 3 AB (Owen 2007,
 Annals of Applied Statistics 1), from which all three follow. Intervals and tests use Student's t
 with Satterthwaite's (1946) degrees of freedom, so that a spread estimated from three replicates
-does not pass for a known one. Those degrees are liberal where replicates are few and dominate;
-the standard error therefore is the root of the first two, which count the interaction twice, and
-keeps the type-I error at 5 % (tests/test_comparisons.py).
+does not pass for a known one.
 """
 
 from __future__ import annotations
@@ -39,13 +37,8 @@ class Variance:
 
     @property
     def total(self) -> float:
-        """The variance behind intervals and tests, conservative by one interaction."""
-        return self.sampling + self.replicates
-
-    @property
-    def unbiased(self) -> float:
-        """The variance with the interaction counted once, at least that of either part."""
-        whole = self.total - self.interaction
+        """With the interaction counted once; at least either part."""
+        whole = self.sampling + self.replicates - self.interaction
         return float(np.maximum(whole, np.maximum(self.sampling, self.replicates)))
 
 
@@ -81,10 +74,15 @@ def _variance(draws: np.ndarray) -> float:
 
 
 def degrees_of_freedom(parts: Sequence[Variance]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of independent variances."""
-    pieces = [(p.sampling, p.clusters) for p in parts] + [(p.replicates, p.repeats) for p in parts]
-    squares = sum(v * v / max(units - 1, 1) for v, units in pieces)
-    whole = sum(p.unbiased for p in parts)
+    """Satterthwaite's degrees of freedom of a sum of independent variances.
+
+    Replicates count one degree less than usual: the approximation is liberal where a few of them
+    dominate (7 % instead of 5 % false findings with three in a simulation, 5 % so).
+    """
+    pieces = [(p.sampling, p.clusters - 1) for p in parts]
+    pieces += [(p.replicates, p.repeats - 2) for p in parts]
+    squares = sum(v * v / max(freedom, 1) for v, freedom in pieces)
+    whole = sum(p.total for p in parts)
     return KNOWN if squares == 0 else min(whole * whole / squares, KNOWN)
 
 

@@ -42,6 +42,15 @@ class Weights:
         return Weights(*(getattr(self, field.name).to(device, dtype) for field in fields(self)))
 
 
+def project(vectors: Tensor, convolution: Tensor) -> Tensor:
+    """Token tables after the convolution [R, tokens, filters], each as if computed alone.
+
+    vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own;
+    convolution: [R, width, filters].
+    """
+    return torch.bmm(vectors.expand(len(convolution), -1, -1), convolution)
+
+
 def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
     """Pooled features after ReLU of the same encounters in every replicate, [n, R, filters].
 
@@ -55,9 +64,9 @@ def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -
 def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
     """Probability of the positive class, float64 [R, n], for the given encounters.
 
-    vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
+    vectors: as in `project`.
     """
-    projection = vectors @ weights.convolution
+    projection = project(vectors, weights.convolution)
     probabilities = []
     for part in rows.split(max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())):
         pooled = features(projection, weights.convolution_bias, dataset, part).transpose(0, 1)

@@ -12,7 +12,7 @@ from concept_transfer.models.dataset import Findings
 NOTHING = -3.0e38  # maximum over no findings: ReLU(NOTHING + bias) is 0
 INDEX_BITS = (1 << 29) - 1  # mantissa bits of a float64 that a float32 leaves at zero
 
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support is in beta state")
 
 
 def pool(table: Tensor, findings: Findings) -> Tensor:

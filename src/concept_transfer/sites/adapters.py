@@ -26,9 +26,9 @@ def read_site(
     return result
 
 
-def check_site(site: Site, vocabulary: Vocabulary, root: Path) -> None:
+def check_site(site: Site, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check what can be known of a site without reading its rows (StudyError)."""
-    _function(site, "check")(site, vocabulary, root)
+    _function(site, "check")(site, vocabulary, task, root)
 
 
 def _function(site: Site, what: str) -> Any:

@@ -60,8 +60,12 @@ def fetch_year(site: NhamcsSite, year: int, root: Path) -> Path:
     return path
 
 
-def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, root: Path) -> None:
-    """Check years, files and vocabulary without reading a row (StudyError)."""
+def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+    """Check label, years, files and vocabulary without reading a row (StudyError)."""
+    if task.label != "influenza":
+        raise StudyError(
+            f"task.label is '{task.label}', but the adapter labels visits by influenza"
+        )
     for year in site.years:
         if year < FIRST_YEAR:
             raise StudyError(
@@ -89,7 +93,7 @@ def read_nhamcs(
     """
     import pandas as pd
 
-    check_nhamcs(site, vocabulary, root)
+    check_nhamcs(site, vocabulary, task, root)
     folder = resolve(site.path, root)
     visits = pd.concat(
         [_read_year(year_file(folder, year), year) for year in dict.fromkeys(site.years)],

@@ -25,9 +25,9 @@ MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autum
 _ENCOUNTERS_AT_ONCE = 100_000
 
 
-def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> None:
-    """Check that the network is valid and that the vocabulary has all its tokens (StudyError)."""
-    _checked_network(site, vocabulary, root)
+def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+    """Check the network, its label and that the vocabulary has all its tokens (StudyError)."""
+    disease_index(_checked_network(site, vocabulary, root), task.label)
 
 
 def read_simulated(

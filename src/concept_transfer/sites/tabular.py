@@ -30,7 +30,7 @@ from concept_transfer.study import TabularSite, Task
 _BLOCK = 100_000
 
 
-def check_tabular(site: TabularSite, vocabulary: Vocabulary, root: Path) -> None:
+def check_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check files, headers, crosswalk and spellings without reading a row (StudyError)."""
     layout_of(site, vocabulary, root)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from concept_transfer.models.cnn import Weights, features
+from concept_transfer.models.cnn import Weights, features, project
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.models.pooling import pool, pool_with_winners
 from concept_transfer.training.convolution import Convolution
@@ -108,7 +108,7 @@ class FrozenBody:
         cls, dataset: Dataset, stacker: Stacker, vectors: Tensor, weights: Weights, rows: Tensor
     ) -> FrozenBody:
         """rows: int64, all encounters that will be asked for."""
-        projection, bias = vectors @ weights.convolution, weights.convolution_bias
+        projection, bias = project(vectors, weights.convolution), weights.convolution_bias
         known = rows.unique()
         if len(known) * bias.numel() > STORED_NUMBERS:
             known = known[:0]
@@ -121,7 +121,7 @@ class FrozenBody:
     def inputs(self, rows: Tensor) -> list[Tensor]:
         if len(self.known):
             own = torch.arange(rows.shape[1], device=rows.device)[:, None]
-            return list(self.store[torch.searchsorted(self.known, rows), own])
+            return list(self.store[torch.searchsorted(self.known, rows.contiguous()), own])
         table = self.projection.flatten(0, 1)
         steps = [pool(table, step.findings) for step in self.stacker.stack(rows)]
         shape = (*rows.shape[1:], -1)

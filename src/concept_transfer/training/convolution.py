@@ -20,6 +20,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from concept_transfer.models.cnn import project
+
 
 class Convolution(Protocol):
     """R convolutions whose parameters are rows of a flat tensor [R, size]."""
@@ -73,7 +75,7 @@ class GramConvolution:
             gram = diagonal[..., None]
         if gram.dim() == 2:
             gram = gram[None]
-        projection = (exact @ weights.double()).to(weights.dtype)
+        projection = project(exact, weights.double()).to(weights.dtype)
         return cls(vectors, weights, gram.to(weights.dtype).contiguous(), projection)
 
     def start(self) -> Tensor:
