@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -25,6 +26,10 @@ try:
         check_study(study, ROOT)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+# Sums of floats depend on the number of threads, so no library may choose it by itself.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = str(study.resources.threads)
 
 grid = Grid(study)
 RESULTS = f"results/{study.study}"

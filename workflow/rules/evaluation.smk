@@ -46,7 +46,8 @@ def metric_files():
 
 def design():
     """The study without what only the report or the machine needs."""
-    return fixed(study.model_dump(mode="json", exclude={"title", "notice", "resources"}))
+    apart = {"title": True, "notice": True, "resources": True, "evaluation": {"small_cells"}}
+    return fixed(study.model_dump(mode="json", exclude=apart))
 
 
 rule compare:

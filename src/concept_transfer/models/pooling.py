@@ -26,25 +26,30 @@ def pool(table: Tensor, findings: Findings) -> Tensor:
     return pooled
 
 
-def pool_with_winners(table: Tensor, findings: Findings, index: Tensor) -> tuple[Tensor, Tensor]:
-    """`pool`, and the place of each maximum in the flat table, int64 [encounters, filters].
+def pool_with_winners(tables: Tensor, findings: Findings) -> tuple[Tensor, Tensor]:
+    """`pool` over R stacked tables, and where in its own table each maximum stands.
 
-    index: int64 [rows, filters], the places 0, 1, ... of the table's own numbers.
+    tables: [R, rows, filters], laid one below the other; R * n encounters. Returns the maxima
+    [R, n, filters] and their places int64 [R, n, filters] among the rows * filters numbers of
+    the replicate's table.
 
     In float32 the place is carried in the 29 low bits that a float32 leaves unused in a float64:
     one vectorised maximum gives value and winner, exactly. Ties go to any of the tied rows; an
     empty encounter's winner is meaningless, and so is one whose values are not finite.
     """
-    if table.dtype != torch.float32 or table.numel() > INDEX_BITS:
-        return _searched_winners(table, findings)
-    packed = table.double()
-    packed.view(torch.int64).bitwise_or_(index)
-    winners = pool(packed, findings).view(torch.int64).bitwise_and_(INDEX_BITS)
-    winners.clamp_(max=table.numel() - 1)
-    pooled = table.view(-1).index_select(0, winners.view(-1)).view_as(winners)
+    replicates, rows, filters = tables.shape
+    if tables.dtype != torch.float32 or rows * filters > INDEX_BITS:
+        return _searched_winners(tables, findings)
+    packed = tables.double()
+    places = torch.arange(rows * filters, device=tables.device).view(rows, filters)
+    packed.view(torch.int64).bitwise_or_(places)
+    best = pool(packed.view(-1, filters), findings).view(torch.int64)
+    winners = best.bitwise_and_(INDEX_BITS).clamp_(max=rows * filters - 1).view(replicates, -1)
+    pooled = tables.view(replicates, -1).gather(1, winners)
+    shape = (replicates, -1, filters)
     if findings.empty is not None:
-        pooled.masked_fill_(findings.empty[:, None], NOTHING)
-    return pooled, winners
+        pooled.view(-1, filters).masked_fill_(findings.empty[:, None], NOTHING)
+    return pooled.view(shape), winners.view(shape)
 
 
 def _fused_pool(table: Tensor, findings: Findings) -> Tensor:
@@ -63,12 +68,16 @@ def _gathered_pool(table: Tensor, findings: Findings) -> Tensor:
     return torch.segment_reduce(gathered, "max", lengths=findings.lengths().long(), unsafe=True)
 
 
-def _searched_winners(table: Tensor, findings: Findings) -> tuple[Tensor, Tensor]:
+def _searched_winners(tables: Tensor, findings: Findings) -> tuple[Tensor, Tensor]:
     """For other types and sizes: the last of the tokens whose value is the maximum."""
+    replicates, rows, filters = tables.shape
+    table = tables.view(-1, filters)
     pooled = pool(table, findings)
     tokens = findings.tokens.long()
     owner = torch.arange(len(pooled), device=tokens.device).repeat_interleave(findings.lengths())
-    attained = torch.where(table[tokens] == pooled[owner], tokens[:, None], 0)
-    rows = torch.zeros_like(pooled, dtype=torch.int64)
-    rows.scatter_reduce_(0, owner[:, None].expand_as(attained), attained, "amax")
-    return pooled, rows * table.shape[1] + torch.arange(table.shape[1], device=tokens.device)
+    attained = torch.where(table[tokens] == pooled[owner], tokens[:, None] % rows, 0)
+    winners = torch.zeros_like(pooled, dtype=torch.int64)
+    winners.scatter_reduce_(0, owner[:, None].expand_as(attained), attained, "amax")
+    winners = winners * filters + torch.arange(filters, device=tokens.device)
+    shape = (replicates, -1, filters)
+    return pooled.view(shape), winners.view(shape)

@@ -49,7 +49,6 @@ class TrainedBody:
         self.stacker, self.convolution, self.bias = stacker, convolution, bias
         self.filters = bias.shape[1]
         self.size = convolution.size + self.filters
-        self._places = torch.empty(0, dtype=torch.int64)
 
     def start(self) -> Tensor:
         return torch.cat([self.convolution.start(), self.bias], 1)
@@ -58,10 +57,9 @@ class TrainedBody:
         return self.stacker.stack(rows)
 
     def features(self, parameters: Tensor, inputs: Stacked) -> Tensor:
-        table = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
-        flat = table.flatten(0, 1)
-        pooled, self._winners = pool_with_winners(flat, inputs.findings, self._index(flat))
-        self._at_table, self._touched = torch.zeros_like(table), inputs.touched
+        tables = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
+        pooled, self._winners = pool_with_winners(tables, inputs.findings)
+        self._at_tables, self._touched = torch.zeros_like(tables), inputs.touched
         return self._activate(pooled, parameters)
 
     def evaluate(self, parameters: Tensor, inputs: Stacked) -> Tensor:
@@ -70,8 +68,9 @@ class TrainedBody:
 
     def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
         torch.sum(at_pooled, 1, out=into[:, self.convolution.size :])
-        self._at_table.view(-1).scatter_add_(0, self._winners.view(-1), at_pooled.view(-1))
-        self.convolution.gradient(self._at_table, self._touched, into[:, : self.convolution.size])
+        at_tables, each = self._at_tables.flatten(1), len(into)
+        at_tables.scatter_add_(1, self._winners.view(each, -1), at_pooled.view(each, -1))
+        self.convolution.gradient(self._at_tables, self._touched, into[:, : self.convolution.size])
 
     def weights(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Convolution [R, width, filters] and bias [R, filters] of parameters [R, size]."""
@@ -80,11 +79,6 @@ class TrainedBody:
 
     def select(self, keep: Tensor) -> TrainedBody:
         return TrainedBody(self.stacker, self.convolution.select(keep), self.bias[keep])
-
-    def _index(self, table: Tensor) -> Tensor:
-        if self._places.numel() < table.numel():
-            self._places = torch.arange(table.numel(), device=table.device)
-        return self._places[: table.numel()].view_as(table)
 
     def _activate(self, pooled: Tensor, parameters: Tensor) -> Tensor:
         bias = parameters[:, None, self.convolution.size :]

@@ -20,6 +20,7 @@ from concept_transfer.study import Training
 from concept_transfer.training.batches import Batch, Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import convolution_for
+from concept_transfer.training.linear import linear_layer, margins
 from concept_transfer.training.optimizers import optimizer_for
 from concept_transfer.training.schedule import Schedule
 from concept_transfer.training.stacking import Stacker
@@ -70,7 +71,7 @@ def fit(
     while len(active):
         for _ in range(settings.iterations or trainer.batches.a_pass):
             trainer.step()
-        scores = judge.scores(trainer.body, trainer.body_parameters, *trainer.linear())
+        scores = judge.scores(trainer.body, trainer.parameters)
         scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
         better, going = schedule.after_epoch(active, scores)
         kept[active[better].to(kept.device)] = trainer.parameters[better.to(kept.device)]
@@ -93,10 +94,6 @@ class Trainer:
         self.gradient = torch.empty_like(self.parameters)
         self.steps = 0
 
-    @property
-    def body_parameters(self) -> Tensor:
-        return self.parameters[:, : self.body.size]
-
     def step(self) -> Tensor:
         """Take one step; returns the batch's margins [R, batch, 1] before it."""
         batch = self.batches.take(self.steps, self.body, self.parameters.dtype)
@@ -104,11 +101,6 @@ class Trainer:
         self.optimizer.step(self.parameters, self.gradient)
         self.steps += 1
         return margin
-
-    def linear(self) -> tuple[Tensor, Tensor]:
-        """Weight [R, filters, 1] and bias [R, 1, 1] of the margin, the positive class's logit."""
-        layer, bias = _linear(self.parameters, self.body.size)
-        return (layer[:, 1] - layer[:, 0])[..., None], (bias[:, 1:] - bias[:, :1])[..., None]
 
     def select(self, keep: Tensor) -> None:
         """Go on with some of the replicates."""
@@ -120,26 +112,51 @@ class Trainer:
     def _fill_gradient(self, batch: Batch) -> Tensor:
         """The gradient of the weighted mean cross-entropy of one batch; returns the margins."""
         size = self.body.size
-        features = self.body.features(self.body_parameters, batch.inputs)
+        layer, bias = linear_layer(self.parameters, size)
+        features = self.body.features(self.parameters[:, :size], batch.inputs)
         dropped = features if batch.scale is None else features * batch.scale
-        weight, bias = self.linear()
-        margin = torch.baddbmm(bias, dropped, weight)
-        at_margin = (margin.sigmoid() - batch.labels) * batch.shares
-        layer_gradient, bias_gradient = _linear(self.gradient, size)
-        torch.bmm(at_margin.mT, dropped, out=layer_gradient[:, 1:])
+        margin = margins(dropped, layer, bias)
+        at_margin = (margin.sigmoid() - batch.labels).mul_(batch.shares)
+        layer_gradient, bias_gradient = linear_layer(self.gradient, size)
+        torch.sum(at_margin * dropped, 1, out=layer_gradient[:, 1])
         torch.neg(layer_gradient[:, 1], out=layer_gradient[:, 0])
-        torch.sum(at_margin[..., 0], 1, out=bias_gradient[:, 1])
+        torch.sum(at_margin, 1, out=bias_gradient[:, 1:])
         torch.neg(bias_gradient[:, 1], out=bias_gradient[:, 0])
         if size:
-            at_features = at_margin * (weight.mT / (1 - self.dropout))
-            at_pooled = torch.ops.aten.threshold_backward(at_features, dropped, 0)
+            slope = (layer[:, 1:] - layer[:, :1]).mul_(1 / (1 - self.dropout))
+            at_pooled = torch.ops.aten.threshold_backward(at_margin * slope, dropped, 0)
+            self.body.gradient(at_pooled, self.gradient[:, :size])
+        return margin
+
+    def select(self, keep: Tensor) -> None:
+        """Go on with some of the replicates."""
+        self.parameters, self.body = self.parameters[keep], self.body.select(keep)
+        self.gradient = torch.empty_like(self.parameters)
+        self.batches.select(keep)
+        self.optimizer.select(keep)
+
+    def _fill_gradient(self, batch: Batch) -> Tensor:
+        """The gradient of the weighted mean cross-entropy of one batch; returns the margins."""
+        size = self.body.size
+        layer, bias = linear_layer(self.parameters, size)
+        features = self.body.features(self.parameters[:, :size], batch.inputs)
+        dropped = features if batch.scale is None else features * batch.scale
+        margin = margins(dropped, layer, bias)
+        at_margin = (margin.sigmoid() - batch.labels).mul_(batch.shares)
+        at_logits = torch.cat([-at_margin, at_margin], 2)
+        layer_gradient, bias_gradient = linear_layer(self.gradient, size)
+        torch.bmm(at_logits.mT, dropped, out=layer_gradient)
+        torch.sum(at_logits, 1, out=bias_gradient)
+        if size:
+            slope = (layer[:, 1:] - layer[:, :1]).mul_(1 / (1 - self.dropout))
+            at_pooled = torch.ops.aten.threshold_backward(at_margin * slope, dropped, 0)
             self.body.gradient(at_pooled, self.gradient[:, :size])
         return margin
 
 
 def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
     """Parameters [R, size] of all the replicates a body began with, as weights."""
-    layer, bias = _linear(parameters, body.size)
+    layer, bias = linear_layer(parameters, body.size)
     convolution, filter_bias = start.convolution, start.convolution_bias
     if isinstance(body, TrainedBody):
         convolution, filter_bias = body.weights(parameters[:, : body.size])
@@ -164,8 +181,3 @@ def body_for(
 
 def _distinct(rows: Tensor) -> Tensor:
     return (rows[:1] if rows.stride(0) == 0 else rows).flatten()
-
-
-def _linear(parameters: Tensor, body_size: int) -> tuple[Tensor, Tensor]:
-    """Views of the linear layer [R, 2, filters] and its bias [R, 2]."""
-    return parameters[:, body_size:-2].view(len(parameters), 2, -1), parameters[:, -2:]

@@ -11,6 +11,7 @@ from torch import Tensor
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.training.batches import keep_rows
 from concept_transfer.training.bodies import Body
+from concept_transfer.training.linear import linear_layer, margins
 
 ENCOUNTERS_AT_ONCE = 1 << 14
 ENCOUNTERS_KEPT_READY = 1 << 17
@@ -28,15 +29,16 @@ class Validation:
         """Drop all replicates but these."""
         self.rows, self._ready = keep_rows(self.rows, keep), []
 
-    def scores(self, body: Body, parameters: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def scores(self, body: Body, parameters: Tensor) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
-        parameters: the body's [R, size]; weight [R, filters, 1] and bias [R, 1, 1] turn features
-        into the margin, the logit of the positive class.
+        parameters: [R, size], the body's and then the linear layer's.
         """
         inputs = self._ready or self._inputs(body)
-        margins = [torch.baddbmm(bias, body.evaluate(parameters, each), weight) for each in inputs]
-        margin = torch.cat(margins, 1)[..., 0].double()
+        layer = linear_layer(parameters, body.size)
+        own = parameters[:, : body.size]
+        parts = [margins(body.evaluate(own, each), *layer) for each in inputs]
+        margin = torch.cat(parts, 1)[..., 0].double()
         label = self.dataset.labels[self.rows]
         losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
         if self.monitor == "log_loss":
