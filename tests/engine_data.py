@@ -57,7 +57,7 @@ def reference_batches(
     padding: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
     """The batches of one replicate as a loop over its rows would draw them."""
-    step = 0
+    step, mean_weight = 0, data.weights[rows].double().mean()
     for number in range(steps):
         for places in draws.order(key, number, len(rows), 0, len(rows))[0].split(
             settings.batch_size
@@ -71,7 +71,7 @@ def reference_batches(
             yield (
                 pad([encounters[row] for row in chosen.tolist()], padding),
                 data.labels[chosen].long(),
-                data.weights[chosen].double(),
+                data.weights[chosen].double() / (len(chosen) * mean_weight),
                 kept[0, 0].double() / (1 - settings.dropout) if settings.dropout else None,
             )
             step += 1

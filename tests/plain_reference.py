@@ -64,11 +64,11 @@ def train(
     optimizer: torch.optim.Optimizer,
     batches: Iterable[tuple[Tensor, Tensor, Tensor, Tensor | None]],
 ) -> list[float]:
-    """One step a batch (tokens, labels, loss weights, dropout); the loss before each step."""
+    """One step a batch (tokens, labels, loss shares, dropout); the loss before each step."""
     losses = []
-    for tokens, labels, weights, dropout in batches:
+    for tokens, labels, shares, dropout in batches:
         each = functional.cross_entropy(model(tokens, dropout), labels, reduction="none")
-        loss = (each * weights).sum() / weights.sum()
+        loss = (each * shares).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

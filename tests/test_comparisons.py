@@ -205,7 +205,7 @@ def test_type_one_error_of_the_comparison_table(
     contrasts = [Contrast("meaning", (cell,), (cells[0],)) for cell in cells[1:]]
     for number in range(studies):
         ids, labels, p = clustered_scores(
-            rng, 320 // cluster_size, cluster_size, 3, models=len(cells), replicate_sd=0.3
+            rng, 320 // cluster_size, cluster_size, 5, models=len(cells), replicate_sd=0.2
         )
         tested = [predictions(c, labels, scores) for c, scores in zip(cells, p, strict=True)]
         evaluate_cells(tested, encounter_ids(tested[0]), ids, evaluation, number).write(tmp_path)

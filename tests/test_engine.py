@@ -26,7 +26,8 @@ from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import TrainedBody
 from concept_transfer.training.convolution import DirectConvolution, GramConvolution
 from concept_transfer.training.draws import initial_weights
-from concept_transfer.training.engine import Trainer, body_for, fit, trained_weights
+from concept_transfer.training.engine import body_for, fit, trained_weights
+from concept_transfer.training.trainer import Trainer
 from concept_transfer.training.validation import auroc
 
 STEPS = 200

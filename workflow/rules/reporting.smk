@@ -89,7 +89,7 @@ rule write_page:
 
 def final_output():
     """The chosen study, complete: the page and all that lies beside it."""
-    return [*rules.write_page.output, *rules.write_tables.output]
+    return [*rules.check_sites.output, *rules.write_page.output, *rules.write_tables.output]
 
 
 rule tables:

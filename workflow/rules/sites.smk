@@ -58,6 +58,9 @@ rule split_site:
 
 
 rule check_sites:
+    # First of what can run: what it refuses, no training job needs to find out. Not an input of
+    # training, or another target size would train everything again.
+    priority: 100
     input:
         vocabulary=study.vocabulary,
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),

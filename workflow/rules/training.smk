@@ -83,7 +83,6 @@ rule train_source:
         vocabulary=study.vocabulary,
         site=lambda wildcards: site_data(wildcards.source),
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-        checked=ancient(rules.check_sites.output[0]),
     output:
         expand(
             f"{RESULTS}/sources/{{{{source}}}}/{{{{embedding}}}}/block{{{{block}}}}/{{file}}",
@@ -137,7 +136,6 @@ rule train_local:
         vocabulary=study.vocabulary,
         target=target_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-        checked=ancient(rules.check_sites.output[0]),
     output:
         sizes_of_family(),
     log:
@@ -168,7 +166,6 @@ use rule train_local as train_pooled with:
         target=target_site,
         source=source_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-        checked=ancient(rules.check_sites.output[0]),
     log:
         f"{RESULTS}/logs/train_pooled/{FAMILY}/block{{block}}.log",
     benchmark:
@@ -184,7 +181,6 @@ use rule train_local as tune_source with:
         vocabulary=study.vocabulary,
         target=target_site,
         bundle=bundle,
-        checked=ancient(rules.check_sites.output[0]),
     log:
         f"{RESULTS}/logs/tune_source/{FAMILY}/block{{block}}.log",
     benchmark:
@@ -200,7 +196,6 @@ rule fit_baseline:
         vocabulary=study.vocabulary,
         target=target_site,
         source=source_site,
-        checked=ancient(rules.check_sites.output[0]),
     output:
         sizes_of_family(),
     log:

@@ -46,5 +46,5 @@ with job(snakemake.log[0]):
         params.sizes,
         snakemake.output,
         [params.strategy, params.seed, params.replicates, params.code],
-        [path for path in inputs if path != inputs.checked],
+        inputs,
     )

@@ -12,7 +12,9 @@ from concept_transfer.models.dataset import Findings
 NOTHING = -3.0e38  # maximum over no findings: ReLU(NOTHING + bias) is 0
 INDEX_BITS = (1 << 29) - 1  # mantissa bits of a float64 that a float32 leaves at zero
 
-warnings.filterwarnings("ignore", message=".*Sparse CSR tensor support is in beta state")
+with warnings.catch_warnings():  # torch says once that these tensors are in beta
+    warnings.simplefilter("ignore")
+    torch.sparse_csr_tensor([0], torch.empty(0, dtype=torch.int64), torch.empty(0), (0, 1))
 
 
 def pool(table: Tensor, findings: Findings) -> Tensor:

@@ -20,8 +20,10 @@ NUMBERS_AT_ONCE = 1 << 19  # features of the steps made ready together: a few MB
 class Batch:
     """One step of R replicates.
 
-    inputs: what the body needs; labels: 0 or 1, [R, batch, 1]; shares: each encounter's share in
-    the mean loss, [R, batch, 1]; scale: dropout, 0 or 1 / (1 - rate), [R, batch, filters].
+    inputs: what the body needs; labels: 0 or 1, [R, batch, 1]; shares: each encounter's weight
+    in the loss, [R, batch, 1]; scale: dropout, 0 or 1 / (1 - rate), [R, batch, filters].
+    Shares are relative to the mean weight of all training encounters, not of the batch's, so a
+    batch of lightly weighted encounters moves little; equal weights make the plain mean.
     """
 
     inputs: Any
@@ -38,7 +40,7 @@ class Batches:
         self.dataset, self.rows, self.keys, self.settings = dataset, rows, keys, settings
         self.length = rows.shape[1]
         self.a_pass = -(-self.length // settings.batch_size)
-        self.class_weights = _class_weights(dataset, rows, settings)
+        self.class_weights, self.mean_weights = _weights(dataset, rows, settings)
         self._first, self._ready = 0, list[Batch]()
 
     def take(self, step: int, body: Body, dtype: torch.dtype) -> Batch:
@@ -49,7 +51,8 @@ class Batches:
 
     def select(self, keep: Tensor) -> None:
         """Drop all replicates but these."""
-        self.keys, self.class_weights = self.keys[keep], self.class_weights[keep]
+        self.keys = self.keys[keep]
+        self.class_weights, self.mean_weights = self.class_weights[keep], self.mean_weights[keep]
         self.rows = keep_rows(self.rows, keep)
         self._ready = []
 
@@ -66,7 +69,7 @@ class Batches:
         labels = self.dataset.labels[rows].to(dtype)[..., None]
         positive, negative = self.class_weights[:, None].unbind(2)
         weights = self.dataset.weights[rows] * torch.where(labels[..., 0] == 1, positive, negative)
-        shares = (weights / weights.sum(2, keepdim=True)).to(dtype)[..., None]
+        shares = (weights / (batch * self.mean_weights[:, None])).to(dtype)[..., None]
         scales: list[Tensor | None] = [None] * steps
         if settings.dropout:
             kept = draws.keep_masks(
@@ -82,13 +85,16 @@ def keep_rows(rows: Tensor, keep: Tensor) -> Tensor:
     return rows[: int(keep.sum())] if rows.stride(0) == 0 else rows[keep]
 
 
-def _class_weights(dataset: Dataset, rows: Tensor, settings: Training) -> Tensor:
-    """Weights of positive and negative labels, float64 [R, 2].
+def _weights(dataset: Dataset, rows: Tensor, settings: Training) -> tuple[Tensor, Tensor]:
+    """Weights of positive and negative labels [R, 2], and the mean weight of the rows [R].
 
-    balanced: inverse to the class's frequency among the replicate's rows.
+    balanced: inverse to the class's frequency among the replicate's rows. All float64.
     """
-    if settings.class_weight == "none":
-        return torch.ones(len(rows), 2, dtype=torch.float64, device=rows.device)
     own = rows[:1] if rows.stride(0) == 0 else rows
-    share = dataset.labels[own].double().mean(1).expand(len(rows))
-    return torch.stack([0.5 / share, 0.5 / (1 - share)], 1)
+    labels, weights = dataset.labels[own], dataset.weights[own]
+    classes = torch.ones(len(own), 2, dtype=torch.float64, device=rows.device)
+    if settings.class_weight == "balanced":
+        share = labels.double().mean(1)
+        classes = torch.stack([0.5 / share, 0.5 / (1 - share)], 1)
+    means = torch.where(labels == 1, weights * classes[:, :1], weights * classes[:, 1:]).mean(1)
+    return classes.expand(len(rows), -1), means.expand(len(rows))

@@ -18,9 +18,13 @@ ROWS_AT_ONCE = 1 << 14
 
 
 class Body(Protocol):
-    """Features of R replicates' encounters; what a batch needs is made ready before its step."""
+    """Features of R replicates' encounters; what a batch needs is made ready before its step.
+
+    Its trainable parameters are the first `size` numbers of each replicate's row.
+    """
 
     size: int
+    filters: int
 
     def start(self) -> Tensor:
         """Initial trainable parameters [R, size]."""
@@ -35,7 +39,7 @@ class Body(Protocol):
         """The same features without remembering anything."""
 
     def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
-        """Fill [R, size] from the gradient at the last `features`, zero where they are zero."""
+        """Fill the gradient of the parameters from that at the last `features` before ReLU."""
 
     def select(self, keep: Tensor) -> Body:
         """The same for some of the replicates."""
@@ -57,17 +61,17 @@ class TrainedBody:
         return self.stacker.stack(rows)
 
     def features(self, parameters: Tensor, inputs: Stacked) -> Tensor:
-        tables = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
+        tables = self._tables(parameters, inputs)
         pooled, self._winners = pool_with_winners(tables, inputs.findings)
         self._at_tables, self._touched = torch.zeros_like(tables), inputs.touched
         return self._activate(pooled, parameters)
 
     def evaluate(self, parameters: Tensor, inputs: Stacked) -> Tensor:
-        table = self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
-        return self._activate(pool(table.flatten(0, 1), inputs.findings), parameters)
+        tables = self._tables(parameters, inputs)
+        return self._activate(pool(tables.flatten(0, 1), inputs.findings), parameters)
 
     def gradient(self, at_pooled: Tensor, into: Tensor) -> None:
-        torch.sum(at_pooled, 1, out=into[:, self.convolution.size :])
+        torch.sum(at_pooled, 1, out=self._bias(into))
         at_tables, each = self._at_tables.flatten(1), len(into)
         at_tables.scatter_add_(1, self._winners.view(each, -1), at_pooled.view(each, -1))
         self.convolution.gradient(self._at_tables, self._touched, into[:, : self.convolution.size])
@@ -75,14 +79,20 @@ class TrainedBody:
     def weights(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Convolution [R, width, filters] and bias [R, filters] of parameters [R, size]."""
         convolution = self.convolution.weights(parameters[:, : self.convolution.size])
-        return convolution, parameters[:, self.convolution.size :]
+        return convolution, self._bias(parameters)
 
     def select(self, keep: Tensor) -> TrainedBody:
         return TrainedBody(self.stacker, self.convolution.select(keep), self.bias[keep])
 
+    def _tables(self, parameters: Tensor, inputs: Stacked) -> Tensor:
+        return self.convolution.table(parameters[:, : self.convolution.size], inputs.touched)
+
+    def _bias(self, parameters: Tensor) -> Tensor:
+        return parameters[:, self.convolution.size : self.size]
+
     def _activate(self, pooled: Tensor, parameters: Tensor) -> Tensor:
-        bias = parameters[:, None, self.convolution.size :]
-        return pooled.view(len(parameters), -1, self.filters).add_(bias).relu_()
+        pooled = pooled.view(len(parameters), -1, self.filters)
+        return pooled.add_(self._bias(parameters)[:, None]).relu_()
 
 
 class FrozenBody:
@@ -96,6 +106,7 @@ class FrozenBody:
         """projection: [R, tokens, filters]; store: [known encounters, R, filters] or none."""
         self.stacker, self.projection, self.bias = stacker, projection, bias
         self.known, self.store = known, store
+        self.filters = bias.shape[1]
 
     @classmethod
     def of(

@@ -90,11 +90,11 @@ class GramConvolution:
             gram = self.gram[own if len(self.gram) > 1 else 0, touched]
             decayed = self.projection[own, touched].mul_(scale)
             if gram.shape[2] == 1:
-                return decayed.addcmul_(gram, dual[own, touched])
+                return decayed.add_(gram * dual[own, touched])
             return decayed.baddbmm_(gram, dual)
         table = torch.mul(self.projection, scale, out=self._table)
         if self.gram.shape[2] == 1:
-            return table.addcmul_(self.gram, dual)
+            return table.add_(self.gram * dual)
         return table.baddbmm_(self.gram.expand(self.replicates, -1, -1), dual)
 
     def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:

@@ -1,13 +1,17 @@
-"""The linear layer behind the body, the last numbers of a replicate's flat parameters."""
+"""The linear layer behind the body, whose numbers follow the body's in the flat parameters."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from concept_transfer.training.bodies import Body
 
-def linear_layer(parameters: Tensor, body_size: int) -> tuple[Tensor, Tensor]:
+
+def linear_layer(parameters: Tensor, body: Body) -> tuple[Tensor, Tensor]:
     """Views of the layer [R, 2, filters] and its bias [R, 2] in parameters [R, size]."""
-    return parameters[:, body_size:-2].view(len(parameters), 2, -1), parameters[:, -2:]
+    end = body.size + 2 * body.filters
+    layer = parameters[:, body.size : end].view(len(parameters), 2, body.filters)
+    return layer, parameters[:, end : end + 2]
 
 
 def margins(features: Tensor, layer: Tensor, bias: Tensor) -> Tensor:
@@ -17,3 +21,8 @@ def margins(features: Tensor, layer: Tensor, bias: Tensor) -> Tensor:
     """
     slope = layer[:, 1:] - layer[:, :1]
     return (features * slope).sum(2, keepdim=True).add_((bias[:, 1:] - bias[:, :1])[..., None])
+
+
+def probability(margin: Tensor) -> Tensor:
+    """The logistic function, rounded from float64: vectorised float32 code rounds by position."""
+    return margin.double().sigmoid().to(margin.dtype)

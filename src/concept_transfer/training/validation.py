@@ -32,12 +32,11 @@ class Validation:
     def scores(self, body: Body, parameters: Tensor) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
-        parameters: [R, size], the body's and then the linear layer's.
+        parameters: [R, size], those of the trainer.
         """
         inputs = self._ready or self._inputs(body)
-        layer = linear_layer(parameters, body.size)
-        own = parameters[:, : body.size]
-        parts = [margins(body.evaluate(own, each), *layer) for each in inputs]
+        layer = linear_layer(parameters, body)
+        parts = [margins(body.evaluate(parameters, each), *layer) for each in inputs]
         margin = torch.cat(parts, 1)[..., 0].double()
         label = self.dataset.labels[self.rows]
         losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)

@@ -1,0 +1,313 @@
+"""Cells on tiny sites: who is trained on, who is predicted, and what each strategy means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from engine_data import keys, random_encounters
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from concept_transfer.errors import StudyError
+from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.dataset import dataset_of
+from concept_transfer.sites.site import Site
+from concept_transfer.sites.splits import split_table
+from concept_transfer.study import Training
+from concept_transfer.training import cells
+from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key
+from concept_transfer.training.cells import Block, apply_source, train_and_apply, train_source
+from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.engine import fit
+from concept_transfer.training.predictions import Predictions
+
+TOKENS, WIDTH = 10, 14
+VECTORS = torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(3))
+SETTINGS = Training.model_validate(
+    {"learning_rate": 0.05, "epochs": 4, "filters": 6, "fixed_epochs": 2, "patience": None}
+)
+BLOCK = Block(0, [0, 1, 2])
+
+
+def make_site(
+    name: str,
+    fold: NDArray[np.int16],
+    validation: NDArray[np.bool_],
+    seed: int = 0,
+    labels: NDArray[np.int8] | None = None,
+    cluster: list[str] | None = None,
+) -> Site:
+    """Encounters with token 0 are positive, but for some noise."""
+    encounters = random_encounters(len(fold), TOKENS, 6, seed)
+    rng = np.random.default_rng(seed)
+    if labels is None:
+        noise = rng.random(len(fold)) < 0.1
+        labels = np.array([(0 in held) != flip for held, flip in zip(encounters, noise)], np.int8)
+    ids = [f"{name}{i}" for i in range(len(fold))]
+    return Site(
+        name,
+        np.cumsum([0, *map(len, encounters)]),
+        np.array([token for held in encounters for token in held], np.int32),
+        labels,
+        split_table(ids, cluster or ids, labels, fold.astype(np.int16), validation),
+    )
+
+
+def target_site(name: str = "target", count: int = 120, seed: int = 0, **options: object) -> Site:
+    """A third tests (fold 0); a fifth of the rest validates."""
+    row = np.arange(count)
+    return make_site(name, np.where(row % 3 == 0, 0, -1), row % 5 == 0, seed, **options)
+
+
+def folded_site(folds: int = 3, clusters: int = 24) -> Site:
+    """Clusters of five encounters; each cluster tests in one fold and validates in others."""
+    owner = np.repeat(np.arange(clusters), 5)
+    return make_site(
+        "folded",
+        owner % folds,
+        (owner // folds) % 3 == 0,
+        cluster=[f"c{number}" for number in owner],
+    )
+
+
+def rows_of(predictions: Predictions, test: bool) -> dict[int, NDArray[np.int64]]:
+    """Replicate -> predicted rows of the partition, in order of writing."""
+    found: dict[int, list[NDArray[np.int64]]] = {}
+    for replicate, is_test, rows, _ in predictions._parts:
+        if is_test == test:
+            found.setdefault(replicate, []).append(rows)
+    return {replicate: np.concatenate(parts) for replicate, parts in found.items()}
+
+
+def probabilities(predictions: Predictions, test: bool = True) -> NDArray[np.float32]:
+    return np.concatenate([p for _, is_test, _, p in predictions._parts if is_test == test])
+
+
+def source_model(site: Site, block: Block = BLOCK) -> tuple[Weights, list[dict[str, object]]]:
+    return train_source(site, VECTORS, block, SETTINGS)
+
+
+@pytest.mark.parametrize("size", ["60", "all"])
+def test_every_encounter_is_predicted_once_by_a_model_that_never_saw_its_cluster(
+    size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = folded_site()
+    seen: list[set[str]] = []
+
+    def watched(dataset: object, vectors: Tensor, train: Tensor, held: Tensor, *rest: object):
+        used = torch.cat([train, held], 1).numpy()
+        seen.append({str(cluster) for cluster in np.unique(site.split.cluster[used])})
+        return fit(dataset, vectors, train, held, *rest)
+
+    monkeypatch.setattr(cells, "fit", watched)
+    predictions = train_and_apply(site, "local", size, VECTORS, BLOCK, SETTINGS)
+    for rows in rows_of(predictions, test=True).values():
+        assert sorted(rows.tolist()) == list(range(120))
+    for fold, clusters in zip(site.split.folds, seen, strict=True):
+        tested = set(map(str, site.split.cluster[site.split.fold == fold]))
+        assert clusters
+        assert not clusters & tested
+    records = [(record["replicate"], record["fold"]) for record in predictions.records]
+    assert sorted(records) == [(r, f) for r in range(3) for f in range(3)]
+
+
+def test_budgets_are_nested_and_split_a_fifth_off_for_validation() -> None:
+    site = target_site(count=600)
+    draws = {size: draw_budget(site, 0, size, BLOCK.keys) for size in ("50", "200", "all")}
+    assert draws["50"].train.shape == (3, 40)
+    assert draws["50"].validation.shape == (3, 10)
+    train, validation, _ = site.split.parts(0)
+    for i in range(3):
+        for part, pool in (("train", train), ("validation", validation)):
+            small, large, every = (set(getattr(draws[s], part)[i].tolist()) for s in draws)
+            assert small < large < every == set(pool.tolist())
+    assert set(draws["50"].train[0]) != set(draws["50"].train[1])
+    alone = draw_budget(site, 0, "50", BLOCK.keys[1:2])
+    assert np.array_equal(alone.train[0], draws["50"].train[1])
+
+
+def test_a_budget_beyond_the_pool_is_refused() -> None:
+    with pytest.raises(StudyError, match="target size 500 needs 400 training .* 'target' offers"):
+        draw_budget(target_site(), 0, "500", BLOCK.keys)
+
+
+def test_rows_that_all_replicates_share_are_stored_once() -> None:
+    budget = draw_budget(target_site(), 0, "all", BLOCK.keys)
+    assert budget.train.strides[0] == 0
+    assert budget.select([0, 2]).train.shape == (2, budget.train.shape[1])
+    assert positives(target_site(), budget.train).tolist() == [
+        int(target_site().labels[budget.train[0]].sum())
+    ] * 3
+
+
+def single_class_draws() -> tuple[Site, list[int]]:
+    """A site whose ten-encounter draws hold a positive for some replicates only."""
+    labels = np.zeros(120, np.int8)
+    labels[[1, 2, 4, 7, 8, 11, 13, 14, 16, 17]] = 1
+    site = target_site(labels=labels)
+    found = positives(site, draw_budget(site, 0, "10", BLOCK.keys).train)
+    return site, [int(count) for count in found]
+
+
+@pytest.mark.parametrize("seed_of_block", range(3))
+def test_a_draw_of_one_class_is_not_estimable(seed_of_block: int) -> None:
+    site, _ = single_class_draws()
+    block = Block(seed_of_block, [0, 1, 2, 3])
+    found = positives(site, draw_budget(site, 0, "10", block.keys).train)
+    predictions = train_and_apply(site, "local", "10", VECTORS, block, SETTINGS)
+    for record, count in zip(predictions.records, found, strict=True):
+        expected = "not estimable" if count in (0, 8) else "ok"
+        assert record["status"] == expected
+        assert record["positives"] == count
+    for replicate, _, _, probability in predictions._parts:
+        assert np.isnan(probability).all() == (found[replicate] in (0, 8))
+    assert 0 in positives(site, draw_budget(site, 0, "10", Block(0, list(range(40))).keys).train)
+
+
+def test_few_positives_train_a_fixed_number_of_epochs() -> None:
+    site, _ = single_class_draws()
+    predictions = train_and_apply(site, "local", "20", VECTORS, BLOCK, SETTINGS)
+    fixed = [record["epochs"] for record in predictions.records if record["status"] == "ok"]
+    assert fixed
+    assert set(fixed) == {SETTINGS.fixed_epochs}
+
+
+def test_replicates_do_not_depend_on_their_block() -> None:
+    site = target_site()
+    together = train_and_apply(site, "local", "50", VECTORS, BLOCK, SETTINGS)
+    alone = train_and_apply(site, "local", "50", VECTORS, Block(0, [2]), SETTINGS)
+    own = [part for part in together._parts if part[0] == 2]
+    for (_, _, rows, p), (_, _, other_rows, other_p) in zip(own, alone._parts, strict=True):
+        assert np.array_equal(rows, other_rows)
+        assert np.array_equal(p, other_p)
+
+
+def capture_fit(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    fits: list[object] = []
+
+    def watched(*arguments: object):
+        fits.append(fit(*arguments))
+        return fits[-1]
+
+    monkeypatch.setattr(cells, "fit", watched)
+    return fits
+
+
+def test_linear_tuning_leaves_the_convolution_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, records = source_model(target_site("source", seed=1))
+    fits = capture_fit(monkeypatch)
+    for kind in ("linear", "full"):
+        train_and_apply(
+            target_site(), kind, "50", VECTORS, BLOCK, SETTINGS, None, model, records
+        )
+    linear, full = (result.weights for result in fits)
+    assert torch.equal(linear.convolution, model.convolution)
+    assert torch.equal(linear.convolution_bias, model.convolution_bias)
+    assert not torch.equal(linear.linear, model.linear)
+    assert not torch.equal(full.convolution, model.convolution)
+    assert not torch.equal(full.linear, model.linear)
+
+
+def test_full_tuning_starts_from_the_source_model_and_local_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a vanishing learning rate both stay where they start."""
+    model, records = source_model(target_site("source", seed=1))
+    still = SETTINGS.model_copy(update={"learning_rate": 1e-12})
+    fits = capture_fit(monkeypatch)
+    site = target_site()
+    train_and_apply(site, "full", "50", VECTORS, BLOCK, still, None, model, records)
+    train_and_apply(site, "local", "50", VECTORS, BLOCK, still)
+    torch.testing.assert_close(fits[0].weights.convolution, model.convolution)
+    fresh = initial_weights(torch.tensor(BLOCK.keys), WIDTH, SETTINGS.filters)
+    torch.testing.assert_close(fits[1].weights.convolution, fresh.convolution)
+
+
+def test_direct_is_the_source_model_on_the_target() -> None:
+    model, records = source_model(target_site("source", seed=1))
+    site = target_site()
+    predictions = apply_source(site, model, records, VECTORS, BLOCK)
+    rows = torch.from_numpy(site.split.parts(0)[2])
+    expected = predict(model, VECTORS, dataset_of(site), rows).float().numpy()
+    assert np.array_equal(probabilities(predictions), expected.ravel())
+    assert [record["train"] for record in predictions.records] == [0, 0, 0]
+
+
+def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
+    """The source's labels are reversed, so that every bit of its weight shows."""
+    site, source = target_site(count=450), target_site("source", 900, seed=1)
+    reversed_ = Site("source", source.offsets, source.tokens, 1 - source.labels, source.split)
+    long = SETTINGS.model_copy(update={"epochs": 25, "dropout": 0.0})
+
+    def auroc(kind: str, weight: float) -> float:
+        own = train_and_apply(site, kind, "all", VECTORS, BLOCK, long, reversed_, None, None, weight)
+        labels = np.tile(site.labels[site.split.parts(0)[2]], 3)
+        return float(roc_auc_score(labels, probabilities(own)))
+
+    local = auroc("local", 1)
+    assert local > 0.8
+    assert auroc("pooled", 1e-6) == pytest.approx(local, abs=0.05)
+    assert auroc("pooled", 1.0) < 0.5
+
+
+def test_pooled_validates_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    site, source = target_site(), target_site("source", seed=1)
+    calls: list[tuple[Tensor, Tensor]] = []
+
+    def watched(dataset: object, vectors: Tensor, train: Tensor, held: Tensor, *rest: object):
+        calls.append((train, held))
+        return fit(dataset, vectors, train, held, *rest)
+
+    monkeypatch.setattr(cells, "fit", watched)
+    for size in ("50", "all"):
+        train_and_apply(site, "pooled", size, VECTORS, BLOCK, SETTINGS, source)
+    offered = source.split.source_parts()[0] + len(site.labels)
+    for train, held in calls:
+        assert int(held.max()) < len(site.labels)
+        for i in range(3):
+            assert set(offered.tolist()) <= set(train[i].tolist())
+
+
+def test_a_diverged_source_gives_no_predictions() -> None:
+    model, records = source_model(target_site("source", seed=1))
+    records[1]["status"] = "diverged"
+    site = target_site()
+    for predictions in (
+        apply_source(site, model, records, VECTORS, BLOCK),
+        train_and_apply(site, "full", "50", VECTORS, BLOCK, SETTINGS, None, model, records),
+    ):
+        assert [r["status"] for r in predictions.records] == ["ok", "diverged", "ok"]
+        for replicate, _, _, probability in predictions._parts:
+            assert np.isnan(probability).all() == (replicate == 1)
+
+
+def test_a_learning_rate_that_diverges_is_recorded_by_replicate() -> None:
+    wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
+    predictions = train_and_apply(target_site(), "local", "all", VECTORS * 1e6, BLOCK, wild)
+    assert [record["status"] for record in predictions.records] == ["diverged"] * 3
+    assert np.isnan(probabilities(predictions)).all()
+
+
+def test_a_source_of_one_class_is_an_error_that_names_it() -> None:
+    site = target_site("north", labels=np.zeros(120, np.int8))
+    with pytest.raises(StudyError, match="site 'north' has 0 positives among its 64 training"):
+        source_model(site)
+
+
+def test_controls_have_vectors_of_their_own() -> None:
+    """Replicate i trains and predicts on table i."""
+    own = torch.randn(3, TOKENS, WIDTH, generator=torch.Generator().manual_seed(5))
+    site = target_site()
+    together = train_and_apply(site, "local", "50", own, BLOCK, SETTINGS)
+    alone = train_and_apply(site, "local", "50", own[1], Block(0, [1]), SETTINGS)
+    expected = [p for replicate, _, _, p in together._parts if replicate == 1]
+    for (*_, found), other in zip(alone._parts, expected, strict=True):
+        assert np.array_equal(found, other)
+
+
+def test_replicate_keys_are_those_of_the_block() -> None:
+    assert BLOCK.keys == [replicate_key(0, i) for i in range(3)]
+    assert keys(0, 1, 2).tolist() == BLOCK.keys
+    assert isinstance(draw_budget(target_site(), 0, "50", BLOCK.keys), Budget)
