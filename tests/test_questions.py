@@ -12,7 +12,9 @@ from evaluation_data import a_study, evaluate_study
 from concept_transfer.evaluation.comparisons import compare_study
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.selection import choices_by_validation
+from concept_transfer.evaluation.sentences import say_semantic
 from concept_transfer.grid import Cell
+from concept_transfer.study import Study
 
 
 def answers_of(folder: Path, separation, **changes):
@@ -122,3 +124,33 @@ def test_few_positives_answer_nothing(tmp_path: Path) -> None:
     )
     for answer in answers.values():
         assert answer["answer"].startswith("The study cannot say")
+
+
+def test_the_opening_follows_the_shuffled_control_not_the_random_one() -> None:
+    """Beating random vectors alone is an effect of geometry, not of meaning."""
+    study = Study.model_validate(
+        {
+            "study": "x",
+            "vocabulary": "v.tsv",
+            "task": {"label": "flu"},
+            "sites": {
+                name: {"adapter": "simulated", "network": "n.yaml"} for name in ("north", "south")
+            },
+            "split": {"by": "share"},
+            "embeddings": {
+                "minilm": {"provider": "transformers", "model": "./m"},
+                "minilm_shuffled": {"provider": "shuffled", "of": "minilm"},
+                "random": {"provider": "random", "like": "minilm"},
+            },
+        }
+    )
+    effect = {"difference": 0.02, "lower": 0.01, "upper": 0.03, "comparisons": 2}
+    rows = [
+        {"family": "meaning", "a": "minilm", "b": "minilm_shuffled", "verdict": "no evidence"},
+        {"family": "meaning", "a": "minilm", "b": "random", "verdict": "better"},
+    ]
+    answer = say_semantic(study, [{**row, **effect} for row in rows])
+    assert answer.startswith("No embedding beats its own control")
+    rows[0]["verdict"] = "better"
+    answer = say_semantic(study, [{**row, **effect} for row in rows])
+    assert answer.startswith("Meaning helps, on average, for minilm.")

@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_transfer.evaluation.comparisons import comparison_rows
-from concept_transfer.evaluation.contrasts import study_contrasts
+from concept_transfer.evaluation.comparisons import compare_study
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.study import Study
@@ -16,9 +15,7 @@ from concept_transfer.workflow import job
 with job(snakemake.log[0]):
     study = Study.model_validate_json(snakemake.params.study)
     results = read_results(snakemake.params.folders)
-    validation = {cell: result.mean("validation") for cell, result in results.items()}
-    contrasts = study_contrasts(study, validation)
-    rows = comparison_rows(contrasts, results, study.evaluation)
+    contrasts, rows = compare_study(study, results)
     pq.write_table(pa.Table.from_pylist(rows), snakemake.output.comparisons)
     answers = answer_questions(study, contrasts, results)
     text = json.dumps(answers, indent=1)

@@ -40,7 +40,7 @@ def _finding(study: Study, row: Row, a: str | None = None, b: str | None = None)
 
 def say_semantic(study: Study, rows: list[Row]) -> str:
     """Meaning is what an embedding has over its shuffled (else random) control."""
-    sentences = []
+    sentences, helped = [], []
     own = [n for n in study.embeddings if parent_of(study, n) is None]
     for name in own:
         against = [r for r in rows if r["a"] == name and r["family"] == "meaning"]
@@ -55,6 +55,8 @@ def say_semantic(study: Study, rows: list[Row]) -> str:
                 "cannot be told apart."
             )
             continue
+        if decisive[0]["verdict"] == "better":
+            helped.append(name)
         text = _finding(study, decisive[0])
         if one_hot:
             text += f". Its whole gain over {one_hot[0]['b']} is {_amount(study, one_hot[0])}"
@@ -67,9 +69,7 @@ def say_semantic(study: Study, rows: list[Row]) -> str:
                     "without meaning"
                 )
         sentences.append(text + ".")
-    meaning = [r for r in rows if r["family"] == "meaning"]
-    helped = list(dict.fromkeys(r["a"] for r in meaning if r["verdict"] == "better"))
-    if not meaning:
+    if not any(r["family"] == "meaning" for r in rows):
         opening = "The study has no control, so it cannot tell."
     elif helped:
         opening = f"Meaning helps, on average, for {_listed(helped)}."
@@ -171,9 +171,14 @@ def say_rates(study: Study, rows: list[Row]) -> str:
 def say_choice(study: Study, rows: list[Row]) -> str:
     level = f"{100 * study.evaluation.confidence:g} %"
     sentences = []
-    for r in rows:
-        if r["flag"]:
-            continue
+    shown = [r for r in rows if not r["flag"]]
+    if len(shown) > 1:
+        costs = [r["regret"] for r in shown]
+        sentences.append(
+            f"Choosing by validation costs {_signed(min(costs))} to {_signed(max(costs))} AUROC "
+            f"against the best in hindsight, over {len(shown)} targets and target sizes."
+        )
+    for r in shown:
         sentences.append(
             f"On {r['target']} with {_labels(r['size'])}, validation most often chooses "
             f"{r['chosen']} ({r['chosen_by']} of {r['replicates']} replicates); its choices reach "

@@ -1,0 +1,153 @@
+"""The simple classifiers against plain scikit-learn on dense matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engine_data import random_encounters
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from test_cells import Site, target_site
+
+from concept_transfer.errors import StudyError
+from concept_transfer.models.baselines import (
+    INVERSE_PENALTIES,
+    MIN_SAMPLES_LEAF,
+    findings_matrix,
+    fit_baseline,
+)
+from concept_transfer.training.baseline_cells import baseline_cell
+
+TOKENS = 12
+
+
+def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """0/1 matrix, one loop at a time."""
+    matrix = np.zeros((len(rows), TOKENS))
+    for i, row in enumerate(rows):
+        for token in site.tokens[site.offsets[row] : site.offsets[row + 1]]:
+            matrix[i, token] += 1
+    return matrix
+
+
+def logistic(penalty: float) -> LogisticRegression:
+    return LogisticRegression(C=penalty, max_iter=1000)
+
+
+def boosting(trees: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        max_iter=trees, min_samples_leaf=MIN_SAMPLES_LEAF, early_stopping=False, random_state=0
+    )
+
+
+def test_the_findings_matrix() -> None:
+    site = target_site()
+    rows = np.array([5, 0, 5, 119])
+    found = findings_matrix(site.offsets, site.tokens, rows, TOKENS).toarray()
+    assert np.array_equal(found, dense(site, rows))
+
+
+def parts(site: Site) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    return site.split.parts(0)
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "gradient_boosting"])
+def test_local_equals_scikit_learn_with_the_best_validation_loss(classifier: str) -> None:
+    site = target_site(count=900)
+    train, held, test = parts(site)
+    x, y = dense(site, train), site.labels[train]
+    if classifier == "logistic":
+        models = [logistic(penalty).fit(x, y) for penalty in INVERSE_PENALTIES]
+    else:
+        models = [boosting(trees).fit(x, y) for trees in range(1, 101, 1)]
+    losses = [
+        log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models
+    ]
+    expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
+    predictions = baseline_cell(site, classifier, "all", TOKENS, 0, [0, 1])
+    for _, is_test, rows, probability in predictions._parts:
+        if is_test:
+            assert np.array_equal(rows, test)
+            np.testing.assert_allclose(probability, expected, rtol=1e-4, atol=1e-5)
+    assert [record["status"] for record in predictions.records] == ["ok", "ok"]
+
+
+def test_few_positives_leave_the_default_penalty() -> None:
+    labels = np.zeros(120, np.int8)
+    labels[[1, 2, 4, 7, 11]] = 1
+    site = target_site(labels=labels)
+    train, _, test = parts(site)
+    predictions = baseline_cell(site, "logistic", "all", TOKENS, 0, [0])
+    expected = logistic(0.1).fit(dense(site, train), labels[train])
+    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    np.testing.assert_allclose(
+        found, expected.predict_proba(dense(site, test))[:, 1], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_direct_trains_on_the_source_alone() -> None:
+    site, source = target_site(), target_site("source", 600, seed=1)
+    train, held = source.split.source_parts()
+    models = [
+        logistic(penalty).fit(dense(source, train), source.labels[train])
+        for penalty in INVERSE_PENALTIES
+    ]
+    losses = [
+        log_loss(source.labels[held], m.predict_proba(dense(source, held))[:, 1]) for m in models
+    ]
+    expected = models[int(np.argmin(losses))].predict_proba(dense(site, parts(site)[2]))[:, 1]
+    predictions = baseline_cell(site, "logistic", "0", TOKENS, 0, [0], source=source)
+    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
+    site, source = target_site(count=600), target_site("source", 600, seed=1)
+    train, held, test = parts(site)
+    offered = source.split.source_parts()[0]
+    x = np.concatenate([dense(site, train), dense(source, offered)])
+    y = np.concatenate([site.labels[train], source.labels[offered]])
+    weights = np.concatenate([np.ones(len(train)), np.full(len(offered), 0.25)])
+    if balanced:
+        weights *= np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    models = [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in INVERSE_PENALTIES]
+    losses = [
+        log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models
+    ]
+    expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
+    predictions = baseline_cell(
+        site, "logistic", "all", TOKENS, 0, [0], balanced, source, source_weight=0.25
+    )
+    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "gradient_boosting"])
+def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
+    labels = np.zeros(120, np.int8)
+    labels[[1, 2, 4, 7, 11]] = 1
+    site = target_site(labels=labels)
+    predictions = baseline_cell(site, classifier, "10", TOKENS, 0, list(range(6)))
+    statuses = [record["status"] for record in predictions.records]
+    assert {"not estimable", "ok"} == set(statuses)
+    for replicate, _, _, probability in predictions._parts:
+        assert np.isnan(probability).all() == (statuses[replicate] == "not estimable")
+
+
+def test_boosting_without_a_finding_that_splits_predicts_the_prevalence() -> None:
+    empty = findings_matrix(np.zeros(41, np.int64), np.zeros(0, np.int32), np.arange(40), TOKENS)
+    labels = (np.arange(40) % 4 == 0).astype(np.int8)
+    model = fit_baseline(
+        "gradient_boosting", empty, labels, np.ones(40), empty[:0], labels[:0], False
+    )
+    np.testing.assert_allclose(model.predict_proba(empty)[:, 1], 0.25, atol=1e-6)
+
+
+def test_an_unknown_classifier_is_named() -> None:
+    assert random_encounters(1, 2, 3, 0)
+    matrix = findings_matrix(np.array([0, 1]), np.array([0], np.int32), np.arange(1), 2)
+    with pytest.raises(StudyError, match="'forest'.*logistic"):
+        fit_baseline("forest", matrix, np.zeros(1, np.int8), np.ones(1), matrix, np.zeros(1), True)

@@ -1,0 +1,125 @@
+"""A bundle survives the journey to another institution, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.errors import StudyError
+from concept_transfer.models.bundle import Card, read_bundle, write_bundle
+from concept_transfer.models.cnn import Weights
+from concept_transfer.training.draws import initial_weights
+
+FILES = {
+    "weights.safetensors",
+    "card.json",
+    "vocabulary.tsv",
+    "embedding.safetensors",
+    "embedding.json",
+}
+
+
+def vocabulary(*names: str) -> Vocabulary:
+    count = len(names)
+    return Vocabulary(
+        tuple(f"C{i}" for i in range(count)),
+        names,
+        ("finding",) * count,
+        ("present",) * count,
+        names,
+    )
+
+
+VOCABULARY = vocabulary("fever", "cough", "chills")
+VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4) + 1
+TABLE = EmbeddingTable.create("bert", "precomputed", VECTORS, VOCABULARY)
+WEIGHTS = initial_weights(torch.tensor([1, 2]), 4, 5)
+CARD = Card(
+    study="demo",
+    source="north",
+    label="influenza",
+    seed=0,
+    replicates=[{"replicate": 0, "status": "ok"}, {"replicate": 1, "status": "diverged"}],
+    training={"epochs": 3},
+    embedding="bert",
+    vocabulary_digest=VOCABULARY.digest,
+    encounters=120,
+    version="0.1.0",
+)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundle"
+    write_bundle(folder, WEIGHTS, CARD, VOCABULARY, TABLE)
+    return folder
+
+
+def test_a_bundle_reads_back_as_it_was_written(bundle: Path) -> None:
+    weights, card, words, table = read_bundle(bundle, VOCABULARY, TABLE)
+    assert isinstance(weights, Weights)
+    for name, value in vars(WEIGHTS).items():
+        assert torch.equal(getattr(weights, name), value)
+    assert card == CARD
+    assert words.digest == VOCABULARY.digest
+    assert np.array_equal(table.vectors, VECTORS)
+
+
+def test_a_bundle_holds_five_files_and_only_tensors_of_weights(bundle: Path) -> None:
+    assert {path.name for path in bundle.iterdir()} == FILES
+    card = json.loads((bundle / "card.json").read_text())
+    assert set(card) == set(Card.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("missing", sorted(FILES))
+def test_a_missing_file_is_named(bundle: Path, missing: str) -> None:
+    (bundle / missing).unlink()
+    with pytest.raises(StudyError, match=missing.split(".")[0]):
+        read_bundle(bundle)
+
+
+def test_a_damaged_file_is_no_traceback(bundle: Path) -> None:
+    (bundle / "weights.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(StudyError, match="no complete model bundle"):
+        read_bundle(bundle)
+
+
+def test_an_unknown_format_is_refused(bundle: Path) -> None:
+    content = json.loads((bundle / "card.json").read_text())
+    (bundle / "card.json").write_text(json.dumps(content | {"format": 99}))
+    with pytest.raises(StudyError, match="format 99"):
+        read_bundle(bundle)
+
+
+def test_weights_that_do_not_fit_the_table_are_refused(tmp_path: Path) -> None:
+    wide = initial_weights(torch.tensor([1, 2]), 7, 5)
+    write_bundle(tmp_path / "bundle", wide, CARD, VOCABULARY, TABLE)
+    with pytest.raises(StudyError, match="width 7.*width 4"):
+        read_bundle(tmp_path / "bundle")
+
+
+def test_another_vocabulary_is_refused_by_both_digests(bundle: Path) -> None:
+    other = vocabulary("fever", "cough", "rash")
+    with pytest.raises(StudyError) as error:
+        read_bundle(bundle, other)
+    assert VOCABULARY.digest[:12] in str(error.value)
+    assert other.digest[:12] in str(error.value)
+
+
+def test_another_embedding_is_refused_by_both_names(bundle: Path) -> None:
+    other = EmbeddingTable.create("openai", "precomputed", VECTORS[:, ::-1], VOCABULARY)
+    with pytest.raises(StudyError, match="'bert' .*'openai'"):
+        read_bundle(bundle, VOCABULARY, other)
+
+
+def test_a_changed_vocabulary_file_is_noticed(bundle: Path, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", WEIGHTS, replace(CARD, vocabulary_digest="0" * 64), VOCABULARY, TABLE)
+    with pytest.raises(StudyError, match="changed after it was written"):
+        read_bundle(tmp_path / "b")
