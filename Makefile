@@ -10,6 +10,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	then echo "$$python"; break; fi; done)
 BIN := .venv/bin
 
+ifneq ($(words $(CURDIR)),1)
+$(error Snakemake cannot start Python from a folder with a space in its path; move $(CURDIR))
+endif
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test benchmark format clean
@@ -18,7 +22,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores all
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 benchmark: .venv/installed-dev
 	$(BIN)/python -m benchmarks

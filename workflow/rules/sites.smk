@@ -58,9 +58,6 @@ rule split_site:
 
 
 rule check_sites:
-    # First of what can run: what it refuses, no training job needs to find out. Not an input of
-    # training, or another target size would train everything again.
-    priority: 100
     input:
         vocabulary=study.vocabulary,
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
@@ -71,6 +68,9 @@ rule check_sites:
         f"{RESULTS}/logs/check_sites.log",
     benchmark:
         f"{RESULTS}/benchmarks/check_sites.tsv"
+    # First of what can run: what it refuses, no training job needs to find out. Not an input of
+    # training, or another target size would train everything again.
+    priority: 100
     params:
         sizes=study.target_sizes,
         targets=grid.targets,
@@ -88,6 +88,7 @@ rule download_nhamcs:
         f"{RESULTS}/benchmarks/download_nhamcs/{{file}}.tsv"
     wildcard_constraints:
         file=alternatives(nhamcs_downloads(study, ROOT)),
+    localrule: True  # compute nodes often have no network
     params:
         site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     script:
