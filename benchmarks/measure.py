@@ -55,6 +55,12 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def anonymous_memory_mb() -> float:
+    """Resident memory of this process now, without pages of mapped files."""
+    status = dict(line.split(":", 1) for line in _lines("/proc/self/status") if ":" in line)
+    return float(status.get("RssAnon", "nan").split()[0]) / 1024
+
+
 def in_child(module: str, *arguments: object) -> Any:
     """Run ``python -m benchmarks.<module> <arguments>`` and read the JSON it prints last."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]

@@ -44,7 +44,9 @@ def keys(*replicates: int) -> Tensor:
 
 
 def training(**settings: object) -> Training:
-    return Training.model_validate({"learning_rate": 0.05, "batch_size": 8, "filters": 5} | settings)
+    return Training.model_validate(
+        {"learning_rate": 0.05, "batch_size": 8, "filters": 5} | settings
+    )
 
 
 def reference_batches(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_data import random_encounters
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -62,9 +61,7 @@ def test_local_equals_scikit_learn_with_the_best_validation_loss(classifier: str
         models = [logistic(penalty).fit(x, y) for penalty in INVERSE_PENALTIES]
     else:
         models = [boosting(trees).fit(x, y) for trees in range(1, 101, 1)]
-    losses = [
-        log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models
-    ]
+    losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
     predictions = baseline_cell(site, classifier, "all", TOKENS, 0, [0, 1])
     for _, is_test, rows, probability in predictions._parts:
@@ -114,9 +111,7 @@ def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     if balanced:
         weights *= np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
     models = [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in INVERSE_PENALTIES]
-    losses = [
-        log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models
-    ]
+    losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
     predictions = baseline_cell(
         site, "logistic", "all", TOKENS, 0, [0], balanced, source, source_weight=0.25
@@ -147,7 +142,6 @@ def test_boosting_without_a_finding_that_splits_predicts_the_prevalence() -> Non
 
 
 def test_an_unknown_classifier_is_named() -> None:
-    assert random_encounters(1, 2, 3, 0)
     matrix = findings_matrix(np.array([0, 1]), np.array([0], np.int32), np.arange(1), 2)
-    with pytest.raises(StudyError, match="'forest'.*logistic"):
+    with pytest.raises(StudyError, match=r"'forest'.*logistic"):
         fit_baseline("forest", matrix, np.zeros(1, np.int8), np.ones(1), matrix, np.zeros(1), True)

@@ -44,7 +44,7 @@ def make_site(
     rng = np.random.default_rng(seed)
     if labels is None:
         noise = rng.random(len(fold)) < 0.1
-        labels = np.array([(0 in held) != flip for held, flip in zip(encounters, noise)], np.int8)
+        labels = (np.array([0 in held for held in encounters]) != noise).astype(np.int8)
     ids = [f"{name}{i}" for i in range(len(fold))]
     return Site(
         name,
@@ -129,7 +129,7 @@ def test_budgets_are_nested_and_split_a_fifth_off_for_validation() -> None:
 
 
 def test_a_budget_beyond_the_pool_is_refused() -> None:
-    with pytest.raises(StudyError, match="target size 500 needs 400 training .* 'target' offers"):
+    with pytest.raises(StudyError, match=r"target size 500 needs 400 training .* 'target' offers"):
         draw_budget(target_site(), 0, "500", BLOCK.keys)
 
 
@@ -137,9 +137,10 @@ def test_rows_that_all_replicates_share_are_stored_once() -> None:
     budget = draw_budget(target_site(), 0, "all", BLOCK.keys)
     assert budget.train.strides[0] == 0
     assert budget.select([0, 2]).train.shape == (2, budget.train.shape[1])
-    assert positives(target_site(), budget.train).tolist() == [
-        int(target_site().labels[budget.train[0]].sum())
-    ] * 3
+    assert (
+        positives(target_site(), budget.train).tolist()
+        == [int(target_site().labels[budget.train[0]].sum())] * 3
+    )
 
 
 def single_class_draws() -> tuple[Site, list[int]]:
@@ -199,9 +200,7 @@ def test_linear_tuning_leaves_the_convolution_as_it_was(monkeypatch: pytest.Monk
     model, records = source_model(target_site("source", seed=1))
     fits = capture_fit(monkeypatch)
     for kind in ("linear", "full"):
-        train_and_apply(
-            target_site(), kind, "50", VECTORS, BLOCK, SETTINGS, None, model, records
-        )
+        train_and_apply(target_site(), kind, "50", VECTORS, BLOCK, SETTINGS, None, model, records)
     linear, full = (result.weights for result in fits)
     assert torch.equal(linear.convolution, model.convolution)
     assert torch.equal(linear.convolution_bias, model.convolution_bias)
@@ -242,7 +241,9 @@ def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
     long = SETTINGS.model_copy(update={"epochs": 25, "dropout": 0.0})
 
     def auroc(kind: str, weight: float) -> float:
-        own = train_and_apply(site, kind, "all", VECTORS, BLOCK, long, reversed_, None, None, weight)
+        own = train_and_apply(
+            site, kind, "all", VECTORS, BLOCK, long, reversed_, None, None, weight
+        )
         labels = np.tile(site.labels[site.split.parts(0)[2]], 3)
         return float(roc_auc_score(labels, probabilities(own)))
 

@@ -223,18 +223,39 @@ def run(
     )
 
 
-@pytest.mark.parametrize("width", [30, 7])
+@pytest.mark.parametrize(("tokens", "longest"), [(12, 6), (400, 5)])
+@pytest.mark.parametrize("width", [500, 30, 7])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_replicate_does_not_depend_on_its_company(width: int, frozen: bool) -> None:
+def test_a_replicate_does_not_depend_on_its_company(
+    tokens: int, longest: int, width: int, frozen: bool
+) -> None:
     """Bit for bit, also after others stopped earlier."""
-    vectors = vectors_of(12, width, dtype=torch.float32)
-    chosen = training(epochs=12, patience=2)
-    together = run(ENCOUNTERS, vectors, chosen, list(range(10)), frozen=frozen)
-    alone = run(ENCOUNTERS, vectors, chosen, [7], frozen=frozen)
+    encounters = random_encounters(90, tokens, longest, seed=1)
+    vectors = vectors_of(tokens, width, dtype=torch.float32) * (3 / width**0.5)
+    chosen = training(epochs=20, patience=3, filters=20)
+    together = run(encounters, vectors, chosen, list(range(10)), frozen=frozen)
+    alone = run(encounters, vectors, chosen, [7], frozen=frozen)
     assert len(set(together.epochs)) > 1
     assert together.epochs[7] == alone.epochs[0]
     for name, value in vars(alone.weights).items():
         assert torch.equal(getattr(together.weights, name)[7:8], value)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_large_sites_train_as_small_ones_do(frozen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too large to keep is made again, in parts, and the result is the same."""
+    vectors = vectors_of(12, 30, dtype=torch.float32)
+    chosen = training(epochs=5, patience=2)
+    small = run(ENCOUNTERS, vectors, chosen, [0, 1], frozen=frozen)
+    monkeypatch.setattr("concept_transfer.training.bodies.STORED_NUMBERS", 0)
+    monkeypatch.setattr("concept_transfer.training.validation.ENCOUNTERS_KEPT_READY", 0)
+    monkeypatch.setattr("concept_transfer.training.validation.ENCOUNTERS_AT_ONCE", 8)
+    monkeypatch.setattr("concept_transfer.training.stacking.MATRIX_NUMBERS", 0)
+    monkeypatch.setattr("concept_transfer.training.batches.NUMBERS_AT_ONCE", 1)
+    large = run(ENCOUNTERS, vectors, chosen, [0, 1], frozen=frozen)
+    assert large.epochs == small.epochs
+    for name, value in vars(small.weights).items():
+        assert torch.equal(getattr(large.weights, name), value)
 
 
 def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from engine_data import dataset
@@ -84,7 +86,7 @@ def test_findings_of_any_rows(encounters: list[list[int]], data: st.DataObject) 
         torch.tensor(rows, dtype=torch.int64)
     )
     bounds = found.offsets.tolist()
-    held = [found.tokens[a:b].tolist() for a, b in zip(bounds, bounds[1:], strict=False)]
+    held = [found.tokens[a:b].tolist() for a, b in pairwise(bounds)]
     assert held == [encounters[row] for row in rows]
     empty = [not encounters[row] for row in rows]
     assert (found.empty.tolist() if found.empty is not None else [False] * len(rows)) == empty
@@ -92,9 +94,10 @@ def test_findings_of_any_rows(encounters: list[list[int]], data: st.DataObject) 
 
 @pytest.mark.parametrize("matrix", [True, False])
 @pytest.mark.parametrize("renumbered", [True, False])
+@pytest.mark.parametrize("compact", [True, False])
 @pytest.mark.parametrize("longest", [1, 6, 40])
 def test_stacked_batches_hold_each_encounter_s_tokens(
-    matrix: bool, renumbered: bool, longest: int, monkeypatch: pytest.MonkeyPatch
+    matrix: bool, renumbered: bool, compact: bool, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a matrix or as compressed rows, with all tokens or the touched ones alone."""
     generator = torch.Generator().manual_seed(longest)
@@ -106,11 +109,12 @@ def test_stacked_batches_hold_each_encounter_s_tokens(
     table_rows = torch.arange(19, -1, -1, dtype=torch.int32) if renumbered else None
     stacker = Stacker(data, table_rows, 20)
     rows = torch.randint(0, 30, (3, 2, 4), generator=generator)
-    for step, stacked in enumerate(stacker.stack(rows)):
+    for step, stacked in enumerate(stacker.stack(rows, compact)):
         size = 20 if stacked.touched is None else stacked.touched.shape[1]
         bounds = stacked.findings.offsets.tolist()
         for place, row in enumerate(rows[step].flatten().tolist()):
             tokens = stacked.findings.tokens[bounds[place] : bounds[place + 1]] - place // 4 * size
+            assert compact or stacked.touched is None
             if stacked.touched is not None:
                 tokens = stacked.touched[place // 4, tokens.long()]
             held = set(encounters[row])

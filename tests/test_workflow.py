@@ -185,3 +185,44 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
 def test_a_change_reruns_what_depends_on_it(finished: Study, change: str) -> None:
     keys, expected = changes(finished.config)[change]
     assert finished.changed(**keys).plan() == expected
+
+
+def test_another_target_size_keeps_the_cells_that_are_done(copied: Study) -> None:
+    family = (
+        copied.folder / "results" / "tiny" / "predictions" / "south" / "random" / "cnn" / "local"
+    )
+    before = {size: (family / size / "block0.parquet").read_bytes() for size in ("60", "all")}
+    wanted = family / "80" / "block0.parquet"
+    run = copied.changed(target_sizes=[60, 80, "all"]).run(
+        str(wanted.relative_to(copied.folder)), "--cores", "1"
+    )
+    assert run.code == 0, run.output
+    assert wanted.is_file()
+    for size, content in before.items():
+        assert (family / size / "block0.parquet").read_bytes() == content
+    log = (
+        copied.folder / "results/tiny/logs/train_local/south/random/cnn/local/block0.log"
+    ).read_text()
+    assert "target size 60: kept" in log
+    assert "target size 80: computed" in log
+    assert "target size all: kept" in log
+
+
+def test_a_changed_learning_rate_keeps_no_cell(copied: Study) -> None:
+    study = copied.changed(training={"epochs": 2, "fixed_epochs": 2, "learning_rate": 0.5})
+    target = "results/tiny/predictions/south/random/cnn/local/60/block0.parquet"
+    before = (copied.folder / target).read_bytes()
+    run = study.run(target, "--cores", "1")
+    assert run.code == 0, run.output
+    assert (copied.folder / target).read_bytes() != before
+
+
+def test_a_lost_file_is_made_again_and_equals_the_old_one(copied: Study) -> None:
+    target = (
+        copied.folder / "results/tiny/predictions/north-to-south/one_hot/cnn/full/60/block0.parquet"
+    )
+    before = pd.read_parquet(target)
+    target.unlink()
+    run = copied.run(str(target.relative_to(copied.folder)), "--cores", "1")
+    assert run.code == 0, run.output
+    pd.testing.assert_frame_equal(pd.read_parquet(target), before)

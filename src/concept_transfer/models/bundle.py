@@ -5,12 +5,12 @@ It holds weights, vocabulary and embedding table, and no patient-level datum; no
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -56,11 +56,18 @@ def read_bundle(
 ) -> tuple[Weights, Card, Vocabulary, EmbeddingTable]:
     """Read a bundle, refusing one that does not fit the receiver.
 
-    Raises StudyError where a file is missing or damaged, or where the bundle's vocabulary or
-    embedding differs from the one given, naming both digests.
+    Raises StudyError where a file is missing, damaged or of another format, where files do not
+    belong together, or where the bundle's vocabulary or embedding differs from the one given,
+    naming both digests.
     """
     try:
-        card = Card(**json.loads((folder / "card.json").read_text()))
+        content = json.loads((folder / "card.json").read_text())
+        if content.get("format") != FORMAT:
+            raise StudyError(
+                f"{folder}/card.json is of format {content.get('format')}; this version reads "
+                f"bundles of format {FORMAT}"
+            )
+        card = Card(**content)
         weights = Weights(**load_file(folder / "weights.safetensors"))
     except (OSError, json.JSONDecodeError, TypeError, SafetensorError) as error:
         raise StudyError(
@@ -74,24 +81,26 @@ def read_bundle(
             f"{folder}/vocabulary.tsv has digest {own.digest[:12]}, but card.json says "
             f"{card.vocabulary_digest[:12]}: the bundle was changed after it was written"
         )
+    if weights.convolution.shape[1] != own_table.card.width:
+        raise StudyError(
+            f"{folder}/weights.safetensors is for vectors of width {weights.convolution.shape[1]}, "
+            f"but {folder}/embedding.safetensors has width {own_table.card.width}: the files are "
+            "of different bundles"
+        )
     if vocabulary is not None and vocabulary.digest != own.digest:
         raise StudyError(
             f"{folder} was trained on vocabulary {own.digest[:12]}, but this study uses "
             f"{vocabulary.digest[:12]}: a model only fits encounters coded in its own vocabulary"
         )
-    if table is not None and not _same_vectors(table, own_table):
+    if table is not None and _digest(table) != _digest(own_table):
         raise StudyError(
-            f"{folder} was trained on embedding '{own_table.card.name}' "
-            f"({_fingerprint(own_table)}), but '{table.card.name}' here is "
-            f"{_fingerprint(table)}: use the table that came with the bundle"
+            f"{folder} was trained on embedding '{own_table.card.name}' with vectors "
+            f"{_digest(own_table)}, but '{table.card.name}' here has {_digest(table)}: use the "
+            "table that came with the bundle"
         )
     return weights, card, own, own_table
 
 
-def _same_vectors(a: EmbeddingTable, b: EmbeddingTable) -> bool:
-    return a.vectors.shape == b.vectors.shape and bool((a.vectors == b.vectors).all())
-
-
-def _fingerprint(table: EmbeddingTable) -> str:
-    tensor = torch.from_numpy(table.vectors)
-    return f"{tensor.shape[0]} x {tensor.shape[1]}, sum {float(tensor.double().sum()):.6g}"
+def _digest(table: EmbeddingTable) -> str:
+    """The head of the SHA-256 of a table's vectors."""
+    return hashlib.sha256(table.vectors.tobytes()).hexdigest()[:12]

@@ -67,9 +67,10 @@ def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -
     vectors: as in `project`.
     """
     projection = project(vectors, weights.convolution)
-    probabilities = []
-    for part in rows.split(max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())):
+    at_once = max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())
+    margin = torch.empty(len(weights), len(rows), dtype=torch.float64, device=projection.device)
+    for own, part in zip(margin.split(at_once, 1), rows.split(at_once), strict=True):
         pooled = features(projection, weights.convolution_bias, dataset, part).transpose(0, 1)
         logits = torch.baddbmm(weights.linear_bias[:, None], pooled, weights.linear)
-        probabilities.append((logits[..., 1] - logits[..., 0]).double().sigmoid())
-    return torch.cat(probabilities, 1)
+        own.copy_(logits[..., 1] - logits[..., 0])
+    return margin.sigmoid_()

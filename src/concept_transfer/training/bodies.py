@@ -58,7 +58,7 @@ class TrainedBody:
         return torch.cat([self.convolution.start(), self.bias], 1)
 
     def inputs(self, rows: Tensor) -> list[Stacked]:
-        return self.stacker.stack(rows)
+        return self.stacker.stack(rows, compact=True)
 
     def features(self, parameters: Tensor, inputs: Stacked) -> Tensor:
         tables = self._tables(parameters, inputs)
@@ -128,7 +128,7 @@ class FrozenBody:
             own = torch.arange(rows.shape[1], device=rows.device)[:, None]
             return list(self.store[torch.searchsorted(self.known, rows.contiguous()), own])
         table = self.projection.flatten(0, 1)
-        steps = [pool(table, step.findings) for step in self.stacker.stack(rows)]
+        steps = [pool(table, step.findings) for step in self.stacker.stack(rows, compact=False)]
         shape = (*rows.shape[1:], -1)
         return [pooled.view(shape).add_(self.bias[:, None]).relu_() for pooled in steps]
 

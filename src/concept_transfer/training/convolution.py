@@ -134,10 +134,11 @@ class DirectConvolution:
         return self.initial.flatten(1).clone()
 
     def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
-        return torch.bmm(self._rows(touched), self.weights(parameters))
+        self._projected = self._rows(touched)
+        return torch.bmm(self._projected, self.weights(parameters))
 
     def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:
-        torch.bmm(self._rows(touched).mT, at_table, out=self.weights(into))
+        torch.bmm(self._projected.mT, at_table, out=self.weights(into))
 
     def weights(self, parameters: Tensor) -> Tensor:
         return parameters.view(-1, self.width, self.filters)

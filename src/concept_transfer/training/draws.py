@@ -19,7 +19,7 @@ GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
-ROUNDS = 8  # of two half-steps each
+ROUNDS = 6  # of two half-steps each
 
 CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT = range(6)
 
@@ -69,25 +69,32 @@ def order(keys: Tensor, pass_number: int, length: int, first: int, last: int) ->
     """
     width = math.isqrt(length - 1) + 1
     height = -(-length // width)
-    counters = torch.arange(2 * ROUNDS, device=keys.device) + pass_number * 2 * ROUNDS
-    rounds = hashes(keys, ORDER, counters)
-
-    def permute(cells: Tensor, replicates: Tensor) -> Tensor:
-        left, right = cells // width, cells % width
-        for number in range(0, 2 * ROUNDS, 2):
-            left = (left + _shift(_mix(rounds[replicates, number] + right * GOLDEN), 1)) % height
-            right = (
-                right + _shift(_mix(rounds[replicates, number + 1] + left * GOLDEN), 1)
-            ) % width
-        return left * width + right
-
+    counters = torch.arange(2 * ROUNDS * 2, device=keys.device) + pass_number * 2 * ROUNDS * 2
+    functions = hashes(keys, ORDER, counters).view(len(keys), 2 * ROUNDS, 2)
     replicates = torch.arange(len(keys), device=keys.device)[:, None]
     places = torch.arange(first, last, device=keys.device).expand(len(keys), -1)
-    places = permute(places, replicates)
+    places = _permute(places, functions[replicates], width, height)
     while bool((outside := places >= length).any()):
         owners = replicates.expand_as(places)[outside]
-        places[outside] = permute(places[outside], owners)
+        places[outside] = _permute(places[outside], functions[owners], width, height)
     return places
+
+
+def _permute(cells: Tensor, functions: Tensor, width: int, height: int) -> Tensor:
+    """Permute the cells 0..width*height-1: a row moves by a hash of its column, and so on.
+
+    functions: [..., 2 * ROUNDS, 2], a multiplier and a shift each: multiply-shift hashing
+    (Dietzfelbinger 1996, doi:10.1007/3-540-60922-9_46).
+    """
+    row = cells // width
+    column = cells - row * width
+    for number in range(2 * ROUNDS):
+        multiplier, shift = functions[..., number, 0], functions[..., number, 1]
+        hashed = _shift(column * multiplier + shift, 33)
+        row = row + (hashed * height >> 31)
+        row = row - height * (row >= height)
+        row, column, height, width = column, row, width, height
+    return row * width + column
 
 
 def keep_masks(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from concept_transfer.models.dataset import Dataset, Findings
 
-MATRIX_NUMBERS = 1 << 24
+MATRIX_NUMBERS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,15 @@ class Stacker:
         """tokens: number of rows of a token table; table_rows: int32 [vocabulary], the row of
         each token, or None where a token is its own row."""
         self.dataset, self.table_rows, self.tokens = dataset, table_rows, tokens
+        self.mean_findings = len(dataset.tokens) / len(dataset)
         self.matrix, self.empty = self._matrix()
 
-    def stack(self, rows: Tensor) -> list[Stacked]:
-        """The findings of encounters int64 [steps, R, batch], one entry a step."""
+    def stack(self, rows: Tensor, compact: bool) -> list[Stacked]:
+        """The findings of encounters int64 [steps, R, batch], one entry a step.
+
+        compact: leave tokens out of the tables where a batch cannot touch them all. That
+        depends on nothing but the batch's size, lest a replicate's rounding depend on others.
+        """
         steps, replicates, batch = rows.shape
         first = torch.arange(replicates, device=rows.device, dtype=torch.int32) * self.tokens
         if self.matrix is not None:
@@ -53,7 +58,9 @@ class Stacker:
                 owners.repeat_interleave(findings.lengths(), output_size=len(findings.tokens))
             )
             parts = findings.split(replicates * batch)
-        return [self._compact(part, replicates) for part in parts]
+        if compact and batch * self.mean_findings < self.tokens:
+            return [self._compact(part, replicates) for part in parts]
+        return [Stacked(part, None) for part in parts]
 
     def _matrix(self) -> tuple[Tensor | None, Tensor | None]:
         """Table rows of all encounters, int32 [n, most findings], and which hold none.
@@ -82,16 +89,11 @@ class Stacker:
         return Findings(findings.offsets, self.table_rows[findings.tokens], findings.empty)
 
     def _compact(self, findings: Findings, replicates: int) -> Stacked:
-        """Tables of the touched tokens alone, where a batch holds too few to touch them all."""
-        if len(findings.tokens) >= replicates * self.tokens:
-            return Stacked(findings, None)
         device = findings.tokens.device
         present = torch.zeros(replicates, self.tokens, dtype=torch.bool, device=device)
         present.view(-1)[findings.tokens] = True
         place = present.cumsum(1, dtype=torch.int32) - 1
         rows = max(1, int(place[:, -1].max()) + 1)
-        if 2 * rows > self.tokens:
-            return Stacked(findings, None)
         touched = torch.zeros(replicates, rows, dtype=torch.int64, device=device)
         owner, token = present.nonzero(as_tuple=True)
         touched[owner, place[owner, token].long()] = token

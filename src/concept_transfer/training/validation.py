@@ -34,10 +34,11 @@ class Validation:
 
         parameters: [R, size], those of the trainer.
         """
-        inputs = self._ready or self._inputs(body)
         layer = linear_layer(parameters, body)
-        parts = [margins(body.evaluate(parameters, each), *layer) for each in inputs]
-        margin = torch.cat(parts, 1)[..., 0].double()
+        margin = torch.empty(self.rows.shape, dtype=torch.float64, device=parameters.device)
+        ready = self._ready or self._inputs(body)
+        for part, inputs in zip(self._parts(margin), ready, strict=True):
+            part.copy_(margins(body.evaluate(parameters, inputs), *layer)[..., 0])
         label = self.dataset.labels[self.rows]
         losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
         if self.monitor == "log_loss":
@@ -45,9 +46,11 @@ class Validation:
         area = auroc(margin, label)
         return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
 
+    def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
+        return rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1)
+
     def _inputs(self, body: Body) -> Iterable[Any]:
-        parts = self.rows.split(max(1, ENCOUNTERS_AT_ONCE // len(self.rows)), 1)
-        inputs = (body.inputs(part[None])[0] for part in parts)
+        inputs = (body.inputs(part[None])[0] for part in self._parts(self.rows))
         if self.rows.numel() > ENCOUNTERS_KEPT_READY:
             return inputs
         self._ready = list(inputs)

@@ -1,0 +1,63 @@
+"""What a training job spends before its first step: ``python -m benchmarks.startup``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from benchmarks.measure import ROOT, table
+
+LOADS = {
+    "Python": "pass",
+    "numpy": "import numpy",
+    "pyarrow.parquet": "import pyarrow.parquet",
+    "pydantic": "import pydantic",
+    "torch": "import torch",
+    "a training job": (
+        "import concept_transfer.training.cells, concept_transfer.training.jobs, "
+        "concept_transfer.models.bundle"
+    ),
+    "a baseline job": (
+        "import concept_transfer.training.baseline_cells, concept_transfer.training.jobs"
+    ),
+}
+HEAVY = ("pandas", "sklearn", "transformers", "matplotlib", "snakemake", "sympy", "networkx")
+
+
+def processor_seconds(code: str) -> float:
+    """Least processor time of five fresh interpreters that run the code."""
+    best = float("inf")
+    for _ in range(5):
+        before = os.times()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+        after = os.times()
+        spent = after.children_user + after.children_system
+        best = min(best, spent - before.children_user - before.children_system)
+    return best
+
+
+def heavy_imports(code: str) -> list[str]:
+    """Which of the heavy libraries the code loads."""
+    show = f"{code}; import sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", show], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def report() -> str:
+    """The section of docs/performance.md."""
+    rows = [
+        (name, processor_seconds(code), ", ".join(heavy_imports(code)) or "none")
+        for name, code in LOADS.items()
+    ]
+    return (
+        "## Start-up\n\nProcessor time of a fresh interpreter that imports what is named, and "
+        f"which of {', '.join(HEAVY)} come along.\n\n"
+        + table(("imports", "seconds", "heavy libraries"), rows)
+    )
+
+
+if __name__ == "__main__":
+    begun = time.perf_counter()
+    print(report())
