@@ -164,7 +164,7 @@ def _label_columns(
             va="bottom",
             weight="bold",
             size=HEADING,
-            linespacing=1,
+            linespacing=1.2,
         )
     if several_sizes:
         for pair, left in lefts.items():
