@@ -1,9 +1,9 @@
-"""Random numbers that depend on a replicate's number and nothing else.
+"""Random numbers that depend on the study's seed and a replicate's number alone.
 
 Every draw is a hash of (replicate key, purpose, counter): no generator carries a state, so
-replicate 7 alone gets the same subsets, initial weights, batches and dropout as replicate 7
-among ten, on every device. The hash is the SplitMix64 finaliser (Steele, Lea, Flood 2014,
-doi:10.1145/2660193.2660195), evaluated on whole tensors.
+replicate 7 alone gets the same initial weights, batches and dropout as replicate 7 among ten, on
+every device (`budget.py` draws its target encounters likewise). The hash is the SplitMix64
+finaliser (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195), evaluated on whole tensors.
 """
 
 from __future__ import annotations

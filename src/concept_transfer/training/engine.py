@@ -56,7 +56,7 @@ def fit(
     frozen: train the linear layer alone (its features are then computed once).
 
     A replicate whose validation loss or weights stop being finite is stopped and returned as
-    diverged, with the last weights it validated.
+    diverged, with the weights of its best validated epoch (the start, if there is none).
     """
     used = torch.cat([_distinct(train), _distinct(validation)])
     body = body_for(dataset, vectors, used, start, settings.optimizer, frozen)
