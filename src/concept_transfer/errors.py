@@ -1,5 +1,7 @@
 """The one exception whose message is written for the person who runs a study."""
 
+from collections.abc import Iterable
+
 
 class StudyError(Exception):
     """Something in the user's config, data or files is wrong.
@@ -9,6 +11,6 @@ class StudyError(Exception):
     """
 
 
-def choices(names: object) -> str:
+def choices(names: Iterable[object]) -> str:
     """The accepted names, sorted and comma-separated, for use in an error message."""
-    return ", ".join(sorted(str(name) for name in names))  # type: ignore[attr-defined]
+    return ", ".join(sorted(str(name) for name in names))

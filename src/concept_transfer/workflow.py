@@ -132,6 +132,6 @@ def job(log: str) -> Iterator[None]:
         except StudyError as error:
             print(f"Error: {error}", file=file)
             sys.exit(1)
-        except Exception:
+        except Exception:  # the last resort of a job: whatever went wrong belongs in its log
             traceback.print_exc(file=file)
             sys.exit(1)
