@@ -11,8 +11,12 @@ from pathlib import Path
 
 from benchmarks.measure import ROOT, table
 
+COLUMNS = ("rule", "jobs", "seconds", "processor seconds", "peak, MB")
 
-def by_rule(folder: Path) -> list[tuple[str, int, float, float, float]]:
+Row = tuple[str, int, float, float, float | str]
+
+
+def by_rule(folder: Path) -> list[Row]:
     """(rule, jobs, seconds, processor seconds, largest memory in MB) of a study's benchmarks."""
     jobs: dict[str, list[dict[str, str]]] = defaultdict(list)
     for path in sorted(folder.rglob("*.tsv")):
@@ -33,6 +37,12 @@ def by_rule(folder: Path) -> list[tuple[str, int, float, float, float]]:
     return sorted(rows, key=lambda row: -row[2])
 
 
+def total(rows: list[Row]) -> Row:
+    """The sums over all rules."""
+    jobs, seconds, processor = (sum(row[i] for row in rows) for i in (1, 2, 3))
+    return ("**all**", jobs, seconds, processor, "")
+
+
 def _number(text: str) -> float:
     """Snakemake writes NA or - for jobs too short to sample."""
     try:
@@ -48,11 +58,9 @@ def report() -> str:
         "from start to end of a job, summed over a rule's jobs (jobs run side by side on several "
         "cores), and processor seconds, which leave out waiting for other programs."
     ]
-    columns = ("rule", "jobs", "seconds", "processor seconds", "peak, MB")
     for folder in sorted(ROOT.glob("results/*/benchmarks")):
         rows = by_rule(folder)
-        total = ("**all**", *(sum(row[i] for row in rows) for i in (1, 2, 3)), "")
-        parts.append(f"### {folder.parent.name}\n\n" + table(columns, [*rows, total]))
+        parts.append(f"### {folder.parent.name}\n\n" + table(COLUMNS, [*rows, total(rows)]))
     if len(parts) == 1:
         parts.append("No study has been run here yet.")
     return "\n\n".join(parts)

@@ -234,6 +234,19 @@ def test_direct_is_the_source_model_on_the_target() -> None:
     assert [record["train"] for record in predictions.records] == [0, 0, 0]
 
 
+def test_local_on_all_labels_is_the_source_model_of_the_site_itself() -> None:
+    site = target_site()
+    model, records = source_model(site)
+    arguments = (site, "local", "all", VECTORS, BLOCK, SETTINGS)
+    trained = train_and_apply(*arguments)
+    reused = train_and_apply(*arguments, None, model, records)
+    assert np.array_equal(probabilities(reused), probabilities(trained))
+    assert reused.records == trained.records
+    smaller = (site, "local", "50", VECTORS, BLOCK, SETTINGS)
+    again = train_and_apply(*smaller, None, model, records)
+    assert np.array_equal(probabilities(again), probabilities(train_and_apply(*smaller)))
+
+
 def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
     """The source's labels are reversed, so that every bit of its weight shows."""
     site, source = target_site(count=450), target_site("source", 900, seed=1)

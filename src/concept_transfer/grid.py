@@ -130,3 +130,18 @@ class Grid:
         if chosen.epochs is not None:
             settings["epochs"] = settings["fixed_epochs"] = chosen.epochs
         return settings
+
+    def is_own_source(self, target: str, strategy: str) -> bool:
+        """Whether `local` at target size "all" is the model the target trains as a source.
+
+        It is where one fold tests and the settings are equal: the encounters, the initial weights
+        and the batches are then the same.
+        """
+        transfers = any(s.kind in ("direct", *TUNED) for s in self.study.strategies.values())
+        return (
+            transfers
+            and self.study.strategies[strategy].kind == "local"
+            and target in self.sources
+            and self.study.split.by != "folds"
+            and self.training(strategy) == self.training()
+        )

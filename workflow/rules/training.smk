@@ -53,6 +53,14 @@ def bundle(wildcards):
     return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
 
 
+def own_bundle(wildcards):
+    """The target's source model where `local` on all labels is the same model."""
+    if not grid.is_own_source(wildcards.pair, wildcards.strategy) or "all" not in grid.sizes:
+        return []
+    folder = f"{RESULTS}/sources/{wildcards.pair}/{wildcards.embedding}/block{wildcards.block}"
+    return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
+
+
 def replicates(wildcards):
     return grid.blocks[int(wildcards.block)]
 
@@ -136,6 +144,7 @@ rule train_local:
         vocabulary=study.vocabulary,
         target=target_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        own=own_bundle,
     output:
         sizes_of_family(),
     log:

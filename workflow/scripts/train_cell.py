@@ -18,7 +18,8 @@ with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
     vocabulary = Vocabulary.read(inputs.vocabulary)
     model, records = None, None
-    if bundle := inputs.get("bundle"):
+    own = inputs.get("own", [])
+    if bundle := inputs.get("bundle", own):
         model, card, _, table = read_bundle(Path(bundle[0]).parent, vocabulary)
         records = card.replicates
     else:
@@ -46,5 +47,5 @@ with job(snakemake.log[0]):
         params.sizes,
         snakemake.output,
         [params.strategy, params.seed, params.replicates, params.code],
-        inputs,
+        [file for file in inputs if file not in own],
     )

@@ -131,7 +131,7 @@ def _read_block(path: Path) -> tuple[pa.Table, Cell, list[dict[str, Any]]]:
     for key in (b"cell", b"replicates"):
         if key not in metadata:
             raise StudyError(f"{path} lacks the metadata key '{key.decode()}' (JSON).")
-    table = pq.read_table(path, columns=list(COLUMNS)).cast(SCHEMA)
+    table = pq.ParquetFile(path).read(list(COLUMNS)).cast(SCHEMA)
     records = json.loads(metadata[b"replicates"])
     for record in records:
         if record.get("status") not in STATUSES:

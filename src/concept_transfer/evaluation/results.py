@@ -85,10 +85,10 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
                 "evaluation first)."
             )
     estimates: dict[Cell, dict[str, dict[str, Any]]] = {}
-    for row in pq.read_table(folder / "estimates.parquet").to_pylist():
+    for row in pq.ParquetFile(folder / "estimates.parquet").read().to_pylist():
         estimates.setdefault(_cell_of(row), {})[row["metric"]] = row
     values: dict[Cell, dict[tuple[str, str], dict[int, float]]] = {}
-    for row in pq.read_table(folder / "replicates.parquet").to_pylist():
+    for row in pq.ParquetFile(folder / "replicates.parquet").read().to_pylist():
         named = values.setdefault(_cell_of(row), {})
         key = (row["partition"], row["metric"])
         named.setdefault(key, {})[row["replicate"]] = row["value"]

@@ -130,7 +130,7 @@ class Encounters:
         """Read and check what `write` wrote; offsets and tokens stay memory-mapped."""
         folder = Path(folder)
         offsets, tokens, labels = read_arrays(folder)
-        table = pq.read_table(folder / "encounters.parquet").replace_schema_metadata(None)
+        table = pq.ParquetFile(folder / "encounters.parquet").read().replace_schema_metadata(None)
         encounters = cls(table.cast(SCHEMA), offsets, tokens)
         encounters.validate(str(folder))
         if not np.array_equal(labels, encounters.labels):

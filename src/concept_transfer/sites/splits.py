@@ -101,7 +101,7 @@ class Split:
     def read(cls, path: Path | str) -> Split:
         """Read what `write` wrote. Raises StudyError naming the file."""
         try:
-            table = pq.read_table(path).replace_schema_metadata(None)
+            table = pq.ParquetFile(path).read().replace_schema_metadata(None)
         except (FileNotFoundError, pa.ArrowInvalid) as error:
             raise StudyError(
                 f"{path} is no readable split ({type(error).__name__}); delete it and let the "

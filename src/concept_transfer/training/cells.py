@@ -80,13 +80,23 @@ def train_source(
 
 
 def apply_source(
-    target: Site, model: Weights, records: list[dict[str, Any]], vectors: Tensor, block: Block
+    target: Site,
+    model: Weights,
+    records: list[dict[str, Any]],
+    vectors: Tensor,
+    block: Block,
+    is_own: bool = False,
 ) -> Predictions:
-    """Strategy `direct`: the source model, unchanged, on the target's encounters."""
+    """A source model, unchanged, on the target's encounters.
+
+    From another site that is strategy `direct`, which uses no target label. The target's own
+    (is_own) is strategy `local` with all target labels, where one fold tests.
+    """
     predictions = Predictions(target)
     dataset = dataset_of(target)
     every = torch.arange(len(dataset))
     probability = predict(model, vectors, dataset, every).numpy()
+    counts = ("train", "validation", "positives")
     for fold in target.split.folds:
         _, validation, test = target.split.parts(fold)
         for i, replicate in enumerate(block.replicates):
@@ -94,8 +104,9 @@ def apply_source(
             own = probability[i] if status == "ok" else np.full(len(dataset), np.nan)
             predictions.add(replicate, False, validation, own[validation])
             predictions.add(replicate, True, test, own[test])
+            used = [records[i][name] if is_own else 0 for name in counts]
             predictions.records.append(
-                record(replicate, fold, status, records[i]["epochs"], 0, 0, 0)
+                record(replicate, fold, status, records[i]["epochs"], *used)
             )
     return predictions
 
@@ -115,9 +126,15 @@ def train_and_apply(
 ) -> Predictions:
     """Every strategy that trains: fit on each fold's budget, predict its test rows.
 
+    model: what `linear` and `full` start from; for `local` the target's own source model, which
+    serves as its fit on "all" labels.
     A replicate whose draw holds one class only is recorded as not estimable; one whose training
     (or source model) diverged as diverged. Neither has probabilities.
     """
+    if kind == "local" and model is not None:
+        if size == "all":
+            return apply_source(target, model, source_records or [], vectors, block, is_own=True)
+        model = None
     predictions = Predictions(target)
     broken = {r["replicate"] for r in source_records or [] if r["status"] == "diverged"}
     for fold in target.split.folds:
