@@ -64,7 +64,7 @@ def test_local_equals_scikit_learn_with_the_best_validation_loss(classifier: str
     losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
     predictions = baseline_cell(site, classifier, "all", TOKENS, 0, [0, 1])
-    for _, is_test, rows, probability in predictions._parts:
+    for _, _, is_test, rows, probability in predictions._parts:
         if is_test:
             assert np.array_equal(rows, test)
             np.testing.assert_allclose(probability, expected, rtol=1e-4, atol=1e-5)
@@ -78,10 +78,22 @@ def test_few_positives_leave_the_default_penalty() -> None:
     train, _, test = parts(site)
     predictions = baseline_cell(site, "logistic", "all", TOKENS, 0, [0])
     expected = logistic(0.1).fit(dense(site, train), labels[train])
-    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(
         found, expected.predict_proba(dense(site, test))[:, 1], rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_source_with_few_positives_leaves_the_default_penalty_too() -> None:
+    labels = np.zeros(120, np.int8)
+    labels[[1, 2, 4, 7, 11]] = 1
+    site, source = target_site(), target_site("source", labels=labels)
+    predictions = baseline_cell(site, "logistic", "0", TOKENS, 0, [0], source=source)
+    train, _ = source.split.source_parts()
+    expected = logistic(0.1).fit(dense(source, train), labels[train])
+    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
+    truth = expected.predict_proba(dense(site, parts(site)[2]))[:, 1]
+    np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-5)
 
 
 def test_direct_trains_on_the_source_alone() -> None:
@@ -96,7 +108,7 @@ def test_direct_trains_on_the_source_alone() -> None:
     ]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, parts(site)[2]))[:, 1]
     predictions = baseline_cell(site, "logistic", "0", TOKENS, 0, [0], source=source)
-    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -116,7 +128,7 @@ def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     predictions = baseline_cell(
         site, "logistic", "all", TOKENS, 0, [0], balanced, source, source_weight=0.25
     )
-    found = next(p for _, is_test, _, p in predictions._parts if is_test)
+    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -128,7 +140,7 @@ def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
     predictions = baseline_cell(site, classifier, "10", TOKENS, 0, list(range(6)))
     statuses = [record["status"] for record in predictions.records]
     assert {"not estimable", "ok"} == set(statuses)
-    for replicate, _, _, probability in predictions._parts:
+    for replicate, _, _, _, probability in predictions._parts:
         assert np.isnan(probability).all() == (statuses[replicate] == "not estimable")
 
 

@@ -16,12 +16,14 @@ from concept_transfer.models.dataset import dataset_of
 from concept_transfer.sites.site import Site
 from concept_transfer.sites.splits import split_table
 from concept_transfer.study import Training
-from concept_transfer.training import cells
+from concept_transfer.training import block
 from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key
-from concept_transfer.training.cells import Block, apply_source, train_and_apply, train_source
+from concept_transfer.training.block import Block
+from concept_transfer.training.cells import train_and_apply
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
 from concept_transfer.training.predictions import Predictions
+from concept_transfer.training.source_models import apply_source, train_source
 
 TOKENS, WIDTH = 10, 14
 VECTORS = torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(3))
@@ -75,14 +77,14 @@ def folded_site(folds: int = 3, clusters: int = 24) -> Site:
 def rows_of(predictions: Predictions, test: bool) -> dict[int, NDArray[np.int64]]:
     """Replicate -> predicted rows of the partition, in order of writing."""
     found: dict[int, list[NDArray[np.int64]]] = {}
-    for replicate, is_test, rows, _ in predictions._parts:
+    for replicate, _, is_test, rows, _ in predictions._parts:
         if is_test == test:
             found.setdefault(replicate, []).append(rows)
     return {replicate: np.concatenate(parts) for replicate, parts in found.items()}
 
 
 def probabilities(predictions: Predictions, test: bool = True) -> NDArray[np.float32]:
-    return np.concatenate([p for _, is_test, _, p in predictions._parts if is_test == test])
+    return np.concatenate([p for _, _, is_test, _, p in predictions._parts if is_test == test])
 
 
 def source_model(site: Site, block: Block = BLOCK) -> tuple[Weights, list[dict[str, object]]]:
@@ -101,7 +103,7 @@ def test_every_encounter_is_predicted_once_by_a_model_that_never_saw_its_cluster
         seen.append({str(cluster) for cluster in np.unique(site.split.cluster[used])})
         return fit(dataset, vectors, train, held, *rest)
 
-    monkeypatch.setattr(cells, "fit", watched)
+    monkeypatch.setattr(block, "fit", watched)
     predictions = train_and_apply(site, "local", size, VECTORS, BLOCK, SETTINGS)
     for rows in rows_of(predictions, test=True).values():
         assert sorted(rows.tolist()) == list(range(120))
@@ -162,9 +164,20 @@ def test_a_draw_of_one_class_is_not_estimable(seed_of_block: int) -> None:
         expected = "not estimable" if count in (0, 8) else "ok"
         assert record["status"] == expected
         assert record["positives"] == count
-    for replicate, _, _, probability in predictions._parts:
+    for replicate, _, _, _, probability in predictions._parts:
         assert np.isnan(probability).all() == (found[replicate] in (0, 8))
     assert 0 in positives(site, draw_budget(site, 0, "10", Block(0, list(range(40))).keys).train)
+
+
+def test_pooled_needs_both_classes_at_one_of_the_sites() -> None:
+    negative = target_site(labels=np.zeros(120, np.int8))
+    for source, status in (
+        (target_site("source", seed=1), "ok"),
+        (target_site("source", labels=np.zeros(120, np.int8)), "not estimable"),
+    ):
+        balanced = SETTINGS.model_copy(update={"class_weight": "balanced"})
+        found = train_and_apply(negative, "pooled", "all", VECTORS, BLOCK, balanced, source)
+        assert {record["status"] for record in found.records} == {status}
 
 
 def test_few_positives_train_a_fixed_number_of_epochs() -> None:
@@ -180,7 +193,7 @@ def test_replicates_do_not_depend_on_their_block() -> None:
     together = train_and_apply(site, "local", "50", VECTORS, BLOCK, SETTINGS)
     alone = train_and_apply(site, "local", "50", VECTORS, Block(0, [2]), SETTINGS)
     own = [part for part in together._parts if part[0] == 2]
-    for (_, _, rows, p), (_, _, other_rows, other_p) in zip(own, alone._parts, strict=True):
+    for (*_, rows, p), (*_, other_rows, other_p) in zip(own, alone._parts, strict=True):
         assert np.array_equal(rows, other_rows)
         assert np.array_equal(p, other_p)
 
@@ -192,7 +205,7 @@ def capture_fit(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         fits.append(fit(*arguments))
         return fits[-1]
 
-    monkeypatch.setattr(cells, "fit", watched)
+    monkeypatch.setattr(block, "fit", watched)
     return fits
 
 
@@ -274,7 +287,7 @@ def test_pooled_validates_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -
         calls.append((train, held))
         return fit(dataset, vectors, train, held, *rest)
 
-    monkeypatch.setattr(cells, "fit", watched)
+    monkeypatch.setattr(block, "fit", watched)
     for size in ("50", "all"):
         train_and_apply(site, "pooled", size, VECTORS, BLOCK, SETTINGS, source)
     offered = source.split.source_parts()[0] + len(site.labels)
@@ -293,7 +306,7 @@ def test_a_diverged_source_gives_no_predictions() -> None:
         train_and_apply(site, "full", "50", VECTORS, BLOCK, SETTINGS, None, model, records),
     ):
         assert [r["status"] for r in predictions.records] == ["ok", "diverged", "ok"]
-        for replicate, _, _, probability in predictions._parts:
+        for replicate, _, _, _, probability in predictions._parts:
             assert np.isnan(probability).all() == (replicate == 1)
 
 
@@ -316,7 +329,7 @@ def test_controls_have_vectors_of_their_own() -> None:
     site = target_site()
     together = train_and_apply(site, "local", "50", own, BLOCK, SETTINGS)
     alone = train_and_apply(site, "local", "50", own[1], Block(0, [1]), SETTINGS)
-    expected = [p for replicate, _, _, p in together._parts if replicate == 1]
+    expected = [p for replicate, _, _, _, p in together._parts if replicate == 1]
     for (*_, found), other in zip(alone._parts, expected, strict=True):
         assert np.array_equal(found, other)
 

@@ -6,8 +6,9 @@ import torch
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.models.bundle import read_bundle
-from concept_transfer.training.cells import Block, apply_source
+from concept_transfer.training.block import Block
 from concept_transfer.training.jobs import predict_sizes, read_site_files
+from concept_transfer.training.source_models import apply_source
 from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):

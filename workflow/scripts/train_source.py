@@ -10,7 +10,8 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.models.bundle import Card, write_bundle
 from concept_transfer.sites.site import Site
 from concept_transfer.study import Training
-from concept_transfer.training.cells import Block, train_source
+from concept_transfer.training.block import Block
+from concept_transfer.training.source_models import train_source
 from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):

@@ -19,6 +19,7 @@ from concept_transfer.grid import NO_EMBEDDING, Cell
 SCHEMA = pa.schema(
     {
         "replicate": pa.int16(),
+        "fold": pa.int16(),
         "partition": pa.string(),
         "encounter": pa.string(),
         "label": pa.int8(),

@@ -65,10 +65,13 @@ def baseline_cell(
             else:
                 assert source is not None
                 parts, shown, counts = borrowed, pool, (0, 0, 0)
-                checked, choose = Part(source, source_validation), True
+                checked = Part(source, source_validation)
+                used = source.labels[np.concatenate([source_train, source_validation])]
+                choose = int(used.sum()) >= MIN_POSITIVES
             model = trainer.fit(parts, checked, choose and len(checked.rows) > 0)
             for is_test, rows in ((False, shown), (True, test)):
-                predictions.add(replicate, is_test, rows, trainer.predict(model, target, rows))
+                probability = trainer.predict(model, target, rows)
+                predictions.add(replicate, fold, is_test, rows, probability)
             status = "not estimable" if model is None else "ok"
             predictions.records.append(record(replicate, fold, status, 0, *counts))
     return predictions

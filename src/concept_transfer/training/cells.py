@@ -1,22 +1,18 @@
-"""Runs a source model, or one cell's block of replicates, from sites to predictions."""
+"""Runs one cell's block of replicates, from sites to predictions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.errors import StudyError
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import dataset_of
 from concept_transfer.sites.site import Site
 from concept_transfer.study import Training
+from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.budget import (
     MIN_POSITIVES,
     Budget,
@@ -24,91 +20,14 @@ from concept_transfer.training.budget import (
     draw_budget,
     is_shared,
     positives,
-    replicate_key,
-    share,
 )
-from concept_transfer.training.draws import initial_weights
-from concept_transfer.training.engine import Fit, fit
+from concept_transfer.training.engine import Fit
 from concept_transfer.training.predictions import Predictions, record
-from concept_transfer.training.strategies import STRATEGIES, Plan
+from concept_transfer.training.source_models import apply_source
+from concept_transfer.training.strategies import STRATEGIES
 
 
-@dataclass(frozen=True)
-class Block:
-    """The replicates of one job and what chance gives them."""
-
-    seed: int
-    replicates: list[int]
-
-    @property
-    def keys(self) -> list[int]:
-        return [replicate_key(self.seed, replicate) for replicate in self.replicates]
-
-    def vectors(self, table: EmbeddingTable, vocabulary: Vocabulary) -> Tensor:
-        """[tokens, width], or [R, tokens, width] for controls, which every replicate redraws."""
-        if table.card.control is None:
-            return torch.from_numpy(table.vectors)
-        drawn = [table.vectors_for(r, self.seed, vocabulary) for r in self.replicates]
-        return torch.from_numpy(np.stack(drawn))
-
-
-def train_source(
-    site: Site, vectors: Tensor, block: Block, settings: Training, device: str = "cpu"
-) -> tuple[Weights, list[dict[str, Any]]]:
-    """Fit the models a source site hands on, and one record a replicate.
-
-    Raises StudyError where the site's training encounters hold one class only.
-    """
-    train, validation = (share(rows, len(block.replicates)) for rows in site.split.source_parts())
-    found = int(positives(site, train)[0])
-    if found in (0, train.shape[1]):
-        raise StudyError(
-            f"site '{site.name}' has {found} positives among its {train.shape[1]} training "
-            "encounters; a source model needs both classes"
-        )
-    plan = STRATEGIES["local"](site, Budget(train, validation), None, None, 1.0)
-    enough = positives(site, train) + positives(site, validation) >= MIN_POSITIVES
-    result = _fit(plan, vectors, block.keys, settings, enough, device)
-    sizes = (train.shape[1], validation.shape[1], found)
-    records = [
-        record(replicate, -1, "diverged" if diverged else "ok", epochs, *sizes)
-        for replicate, diverged, epochs in zip(
-            block.replicates, result.diverged, result.epochs, strict=True
-        )
-    ]
-    return result.weights, records
-
-
-def apply_source(
-    target: Site,
-    model: Weights,
-    records: list[dict[str, Any]],
-    vectors: Tensor,
-    block: Block,
-    is_own: bool = False,
-) -> Predictions:
-    """A source model, unchanged, on the target's encounters.
-
-    From another site that is strategy `direct`, which uses no target label. The target's own
-    (is_own) is strategy `local` with all target labels, where one fold tests.
-    """
-    predictions = Predictions(target)
-    dataset = dataset_of(target)
-    every = torch.arange(len(dataset))
-    probability = predict(model, vectors, dataset, every).numpy()
-    counts = ("train", "validation", "positives")
-    for fold in target.split.folds:
-        _, validation, test = target.split.parts(fold)
-        for i, replicate in enumerate(block.replicates):
-            status = records[i]["status"]
-            own = probability[i] if status == "ok" else np.full(len(dataset), np.nan)
-            predictions.add(replicate, False, validation, own[validation])
-            predictions.add(replicate, True, test, own[test])
-            used = [records[i][name] if is_own else 0 for name in counts]
-            predictions.records.append(
-                record(replicate, fold, status, records[i]["epochs"], *used)
-            )
-    return predictions
+NO_LABELS = np.empty(0, np.int64)
 
 
 def train_and_apply(
@@ -128,7 +47,7 @@ def train_and_apply(
 
     model: what `linear` and `full` start from; for `local` the target's own source model, which
     serves as its fit on "all" labels.
-    A replicate whose draw holds one class only is recorded as not estimable; one whose training
+    A replicate whose training labels are of one class is recorded as not estimable; one whose training
     (or source model) diverged as diverged. Neither has probabilities.
     """
     if kind == "local" and model is not None:
@@ -140,11 +59,12 @@ def train_and_apply(
     for fold in target.split.folds:
         budget = draw_budget(target, fold, size, block.keys)
         found = positives(target, budget.train)
+        pooled = source.labels[source.split.source_parts()[0]] if source is not None else NO_LABELS
         status = [
             "diverged"
             if model is not None and replicate in broken
             else "not estimable"
-            if kind != "pooled" and int(count) in (0, budget.train.shape[1])
+            if count + pooled.sum() in (0, budget.train.shape[1] + len(pooled))
             else "ok"
             for replicate, count in zip(block.replicates, found, strict=True)
         ]
@@ -157,7 +77,7 @@ def train_and_apply(
             plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
             enough = found[usable] + positives(target, chosen.validation) >= MIN_POSITIVES
             keys = [block.keys[i] for i in usable]
-            result = _fit(plan, own_vectors, keys, settings, enough, device)
+            result = fit_plan(plan, own_vectors, keys, settings, enough, device)
             for i, diverged in zip(usable, result.diverged, strict=True):
                 status[i] = "diverged" if diverged else "ok"
         _collect(predictions, target, fold, block, budget, found, status, usable, result, vectors)
@@ -188,32 +108,8 @@ def _collect(
     for i, replicate in enumerate(block.replicates):
         own = probability[i] if status[i] == "ok" else np.full(len(rows), np.nan)
         places = np.searchsorted(pool, validation[i])
-        predictions.add(replicate, False, validation[i], own[places])
-        predictions.add(replicate, True, test, own[len(pool) :])
+        predictions.add(replicate, fold, False, validation[i], own[places])
+        predictions.add(replicate, fold, True, test, own[len(pool) :])
         epochs = result.epochs[usable.index(i)] if result and i in usable else 0
         sizes = (budget.train.shape[1], validation.shape[1], int(found[i]))
         predictions.records.append(record(replicate, fold, status[i], epochs, *sizes))
-
-
-def _fit(
-    plan: Plan,
-    vectors: Tensor,
-    keys: list[int],
-    settings: Training,
-    enough: NDArray[np.bool_],
-    device: str,
-) -> Fit:
-    own_keys = torch.tensor(keys, device=device)
-    start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
-    result = fit(
-        plan.dataset.to(device),
-        vectors.to(device),
-        plan.train.to(device),
-        plan.validation.to(device),
-        own_keys,
-        start.to(device),
-        settings,
-        [bool(e) and plan.validation.shape[1] > 0 for e in enough],
-        plan.frozen,
-    )
-    return Fit(result.weights.to("cpu"), result.epochs, result.diverged)

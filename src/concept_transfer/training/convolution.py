@@ -46,7 +46,7 @@ class Convolution(Protocol):
 
 
 def convolution_for(vectors: Tensor, weights: Tensor, optimizer: str) -> Convolution:
-    """The cheaper exact form: Gram for SGD where the vocabulary is smaller than the width.
+    """The cheaper exact form: Gram for SGD where the vocabulary does not exceed the width.
 
     vectors: [tokens, width] or [R, tokens, width]; weights: [R, width, filters].
     """

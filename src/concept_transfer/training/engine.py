@@ -1,7 +1,7 @@
 """Fits many replicates of the concept CNN at once, each exactly as a plain model would be.
 
 A step projects the tokens, takes each encounter's maximum, and does two small products
-(`trainer.py`); `convolution.py` says why no step depends on the embedding's width.
+(`trainer.py`); `convolution.py` says when a step does not depend on the embedding's width.
 """
 
 from __future__ import annotations

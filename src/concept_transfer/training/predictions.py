@@ -18,40 +18,46 @@ from concept_transfer.sites.site import Site
 
 @dataclass
 class Predictions:
-    """Collects rows (replicate, partition, encounter, probability) and a record a replicate."""
+    """Collects rows (replicate, fold, partition, encounter, probability) and records."""
 
     site: Site
     records: list[dict[str, Any]] = field(default_factory=list)
-    _parts: list[tuple[int, bool, NDArray[np.int64], NDArray[np.float32]]] = field(
+    _parts: list[tuple[int, int, bool, NDArray[np.int64], NDArray[np.float32]]] = field(
         default_factory=list
     )
 
     def add(
-        self, replicate: int, test: bool, rows: NDArray[np.int64], probability: NDArray[np.float64]
+        self,
+        replicate: int,
+        fold: int,
+        test: bool,
+        rows: NDArray[np.int64],
+        probability: NDArray[np.float64],
     ) -> None:
-        """Probabilities of the site's rows; NaN where the replicate gives none."""
-        self._parts.append((replicate, test, rows, probability.astype(np.float32)))
+        """Probabilities of the site's rows by a fold's model; NaN where the replicate gives none."""
+        self._parts.append((replicate, fold, test, rows, probability.astype(np.float32)))
 
     def write(self, path: Path, cell: Cell, made_from: str) -> None:
         """Write the Parquet file described in docs/contracts.md, atomically.
 
         made_from: digest of everything the predictions depend on, see `is_current`.
         """
-        sizes = [len(rows) for _, _, rows, _ in self._parts]
-        rows = np.concatenate([rows for _, _, rows, _ in self._parts])
-        replicate = np.repeat([r for r, *_ in self._parts], sizes).astype(np.int16)
-        test = np.repeat([t for _, t, *_ in self._parts], sizes).astype(np.int8)
+        replicates, folds, tests, parts, probabilities = zip(*self._parts, strict=True)
+        sizes = [len(part) for part in parts]
+        rows = np.concatenate(parts)
+        test = np.repeat(tests, sizes).astype(np.int8)
         names = pa.array(["validation", "test"])
         encounters = pa.DictionaryArray.from_arrays(
             pa.array(rows.astype(np.int32)), pa.array(self.site.split.encounter)
         )
         table = pa.table(
             {
-                "replicate": replicate,
+                "replicate": np.repeat(replicates, sizes).astype(np.int16),
+                "fold": np.repeat(folds, sizes).astype(np.int16),
                 "partition": pa.DictionaryArray.from_arrays(pa.array(test), names),
                 "encounter": encounters,
                 "label": self.site.labels[rows],
-                "probability": np.concatenate([p for *_, p in self._parts]),
+                "probability": np.concatenate(probabilities),
             }
         )
         metadata = {

@@ -32,7 +32,8 @@ class Validation:
     def scores(self, body: Body, parameters: Tensor) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
-        parameters: [R, size], those of the trainer.
+        Mean log loss without class weights, or minus the AUROC (log loss where validation holds
+        one class). parameters: [R, size], those of the trainer.
         """
         layer = linear_layer(parameters, body)
         margin = torch.empty(self.rows.shape, dtype=torch.float64, device=parameters.device)

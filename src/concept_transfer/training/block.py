@@ -1,0 +1,61 @@
+"""The replicates that one job trains side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.study import Training
+from concept_transfer.training.budget import replicate_key
+from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.engine import Fit, fit
+from concept_transfer.training.strategies import Plan
+
+
+@dataclass(frozen=True)
+class Block:
+    """The replicates of one job and what chance gives them."""
+
+    seed: int
+    replicates: list[int]
+
+    @property
+    def keys(self) -> list[int]:
+        return [replicate_key(self.seed, replicate) for replicate in self.replicates]
+
+    def vectors(self, table: EmbeddingTable, vocabulary: Vocabulary) -> Tensor:
+        """[tokens, width], or [R, tokens, width] for controls, which every replicate redraws."""
+        if table.card.control is None:
+            return torch.from_numpy(table.vectors)
+        drawn = [table.vectors_for(r, self.seed, vocabulary) for r in self.replicates]
+        return torch.from_numpy(np.stack(drawn))
+
+
+def fit_plan(
+    plan: Plan,
+    vectors: Tensor,
+    keys: list[int],
+    settings: Training,
+    enough: NDArray[np.bool_],
+    device: str,
+) -> Fit:
+    own_keys = torch.tensor(keys, device=device)
+    start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
+    result = fit(
+        plan.dataset.to(device),
+        vectors.to(device),
+        plan.train.to(device),
+        plan.validation.to(device),
+        own_keys,
+        start.to(device),
+        settings,
+        [bool(e) and plan.validation.shape[1] > 0 for e in enough],
+        plan.frozen,
+    )
+    return Fit(result.weights.to("cpu"), result.epochs, result.diverged)
