@@ -1,6 +1,6 @@
 """Does the engine trade accuracy for speed? The gao2024 study beside the plain model.
 
-``python -m benchmarks.accuracy [replicates]`` needs a finished ``results/gao2024`` (see the README).
+``python -m benchmarks.accuracy [replicates]`` needs a finished ``results/gao2024``.
 The plain model shares nothing with the engine but the data: torch's own initial weights, batches
 in a DataLoader's order, torch's dropout; every epoch's weights are kept if their validation AUROC
 is the best so far, as the paper's protocol says.
@@ -92,8 +92,8 @@ def engine_auroc(embedding: str, origin: str) -> np.ndarray:
     """The study's AUROC on the same encounters, one a replicate."""
     frame = pd.read_parquet(STUDY / "metrics" / "target" / embedding / "replicates.parquet")
     source = "" if origin == "target" else origin
-    chosen = frame.query("partition == 'test' and metric == 'auroc' and source == @source")
-    return chosen.loc[chosen["strategy"] == CELLS[origin], "value"].to_numpy()
+    wanted = {"partition": "test", "metric": "auroc", "source": source, "strategy": CELLS[origin]}
+    return frame.loc[(frame[list(wanted)] == list(wanted.values())).all(axis=1), "value"].to_numpy()
 
 
 def report(replicates: int) -> str:

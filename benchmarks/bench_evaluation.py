@@ -51,7 +51,7 @@ def main(encounters: int = 10_000, prevalence: float = 0.1) -> float:
     rng = np.random.default_rng(0)
     labels = (rng.random(encounters) < prevalence).astype(np.int8)
     ids = np.array([f"e{i:08d}" for i in range(encounters)])
-    held = Sample(pa.array(ids[:1000]), labels[:1000], np.empty(0))
+    held = Sample(pa.array(ids[:1000]), labels[:1000], np.empty(0), np.zeros(1000, np.int16))
     seconds = {"evaluate": 0.0, "write": 0.0}
     with tempfile.TemporaryDirectory() as folder:
         folders = []
@@ -62,11 +62,18 @@ def main(encounters: int = 10_000, prevalence: float = 0.1) -> float:
                     noise = rng.normal(size=(REPLICATES, encounters))
                     p = (1 / (1 + np.exp(3 - 1.5 * labels - noise))).astype(np.float32)
                     validation = tuple(
-                        Sample(held.encounters, held.labels, row[:1000]) for row in p
+                        Sample(held.encounters, held.labels, row[:1000], held.fold) for row in p
                     )
                     cells.append(
                         CellPredictions(
-                            cell, pa.array(ids), labels, p, np.arange(REPLICATES), validation, ()
+                            cell,
+                            pa.array(ids),
+                            labels,
+                            np.zeros(encounters, np.int16),
+                            p,
+                            np.arange(REPLICATES),
+                            validation,
+                            (),
                         )
                     )
                 start = time.perf_counter()

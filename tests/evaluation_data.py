@@ -48,7 +48,11 @@ def predictions(
         labels=labels.astype(np.int8),
         probability=probability.astype(np.float32),
         replicates=np.arange(count),
-        validation=tuple(Sample(names, held[0].astype(np.int8), p) for p in held[1]),
+        fold=np.zeros(len(labels), np.int16),
+        validation=tuple(
+            Sample(names, held[0].astype(np.int8), p, np.zeros(len(names), np.int16))
+            for p in held[1]
+        ),
         records=(),
     )
 
@@ -63,11 +67,12 @@ def write_block(
     rows: list[tuple[int, str, str, int, float]],
     failed: dict[int, str] | None = None,
 ) -> Path:
-    """Rows are (replicate, partition, encounter, label, probability)."""
+    """Rows are (replicate, partition, encounter, label, probability), all of fold 0."""
     columns = list(zip(*rows, strict=True))
     table = pa.table(
         {
             "replicate": pa.array(columns[0], pa.int16()),
+            "fold": pa.array([0] * len(rows), pa.int16()),
             "partition": pa.array(columns[1], pa.string()),
             "encounter": pa.array(columns[2], pa.string()),
             "label": pa.array(columns[3], pa.int8()),

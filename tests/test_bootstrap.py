@@ -16,37 +16,49 @@ from concept_transfer.evaluation.intervals import variance_of
 from concept_transfer.evaluation.metrics import METRICS, condense
 from concept_transfer.study import Evaluation
 
+ONE_FOLD = np.zeros(1000, np.int16)
 AUROC, AUPRC, BRIER = (METRICS.index(name) for name in ("auroc", "auprc", "brier"))
 
 
 def test_draws_depend_on_seed_target_and_clusters_only() -> None:
     ids = np.array(["b", "a", "c", "a"])
-    first = resample(ids, np.arange(3), 50, 1, "south")
-    again = resample(ids[::-1], np.arange(3), 50, 1, "south")
+    first = resample(ids, ONE_FOLD[: len(ids)], np.arange(3), 50, 1, "south")
+    again = resample(ids[::-1], ONE_FOLD[:4], np.arange(3), 50, 1, "south")
     assert first.digest == again.digest
     np.testing.assert_array_equal(first.clusters, again.clusters)
     np.testing.assert_array_equal(first.unit[::-1], again.unit)
     for other in (
-        resample(ids, np.arange(3), 50, 2, "south"),
-        resample(ids, np.arange(3), 50, 1, "north"),
+        resample(ids, ONE_FOLD[: len(ids)], np.arange(3), 50, 2, "south"),
+        resample(ids, ONE_FOLD[: len(ids)], np.arange(3), 50, 1, "north"),
     ):
         assert other.digest != first.digest
         assert (other.clusters != first.clusters).any()
 
 
 def test_a_draw_takes_one_unit_fewer_than_there_are() -> None:
-    sample = resample(np.arange(30).astype(str), np.arange(10), 200, 1, "south")
+    sample = resample(np.arange(30).astype(str), ONE_FOLD[:30], np.arange(10), 200, 1, "south")
     assert (sample.clusters.sum(axis=0) == 29).all()
     assert (sample.replicates.sum(axis=0) == 9).all()
     assert sample.clusters.mean(axis=1) == pytest.approx(np.full(30, 29 / 30), abs=0.35)
-    alone = resample(np.arange(30).astype(str), np.array([4]), 200, 1, "south")
+    alone = resample(np.arange(30).astype(str), ONE_FOLD[:30], np.array([4]), 200, 1, "south")
     assert (alone.replicates == 1).all()
+
+
+def test_parts_are_random_halves_or_the_folds() -> None:
+    ids = np.repeat([f"p{i:02d}" for i in range(30)], 2)
+    halves = resample(ids, ONE_FOLD[:60], np.arange(2), 20, 1, "south").parts
+    assert halves.shape == (30, 100)
+    assert (halves.sum(axis=0) == 15).all()
+    assert (halves[:, ::2] != halves[:, 1::2]).all()
+    fold = np.repeat(np.arange(30) % 3, 2)
+    folds = resample(ids, fold, np.arange(2), 20, 1, "south").parts
+    np.testing.assert_array_equal(folds, (np.arange(30) % 3)[:, None] == np.arange(3))
 
 
 def test_a_draw_equals_scikit_learn_on_the_repeated_encounters() -> None:
     rng = np.random.default_rng(2)
     ids, labels, p = clustered_scores(rng, 40, 4, 3)
-    sample = resample(ids, np.arange(3), 20, 1, "south")
+    sample = resample(ids, ONE_FOLD[: len(ids)], np.arange(3), 20, 1, "south")
     condensed = [condense(labels, row, sample.unit, 40) for row in p[0]]
     drawn = draw_cell(condensed, np.arange(3), sample, 0.1)
     for draw in range(20):
@@ -146,7 +158,9 @@ def test_variance_counts_the_interaction_of_encounters_and_replicates_once() -> 
         labels = (rng.random(200) < 0.2).astype(np.int8)
         shared, own = rng.normal(size=200), rng.normal(size=(4, 200))
         scores = 1.5 * labels + np.sqrt(0.3) * shared + np.sqrt(0.7) * own
-        sample = resample(np.arange(200).astype(str), np.arange(4), 150, study, "south")
+        sample = resample(
+            np.arange(200).astype(str), ONE_FOLD[:200], np.arange(4), 150, study, "south"
+        )
         condensed = [condense(labels, norm.cdf(row), sample.unit, 200) for row in scores]
         drawn = draw_cell(condensed, np.arange(4), sample, 0.1)
         spread = variance_of(drawn.observed[0], drawn.sampling[0], drawn.crossed[0], 200)

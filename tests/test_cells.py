@@ -17,8 +17,8 @@ from concept_transfer.sites.site import Site
 from concept_transfer.sites.splits import split_table
 from concept_transfer.study import Training
 from concept_transfer.training import block
-from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key
 from concept_transfer.training.block import Block
+from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key
 from concept_transfer.training.cells import train_and_apply
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit

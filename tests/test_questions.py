@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +100,7 @@ def test_regret_is_what_a_misleading_validation_costs(tmp_path: Path) -> None:
 
     study, results, _ = answers_of(tmp_path, separation)
     for cell, result in results.items():
-        for value in result.values[("validation", "auroc")]:
-            result.values[("validation", "auroc")][value] = float(cell.embedding == "one_hot")
+        result.seen[:] = float(cell.embedding == "one_hot")
     row = choices_by_validation(study, results, study.evaluation)[0]
     best = max(r.estimate() for r in results.values())
     worst = np.mean([r.estimate() for c, r in results.items() if c.embedding == "one_hot"])
@@ -154,3 +154,22 @@ def test_the_opening_follows_the_shuffled_control_not_the_random_one() -> None:
     rows[0]["verdict"] = "better"
     answer = say_semantic(study, [{**row, **effect} for row in rows])
     assert answer.startswith("Meaning helps, on average, for minilm.")
+
+
+def test_with_folds_each_fold_chooses_by_its_own_validation(tmp_path: Path) -> None:
+    """Fold 0's validation prefers one-hot, which is the best; fold 1's a rival that loses 0.1."""
+    study, results, _ = answers_of(tmp_path, lambda cell: 1.5)
+    tested = {"one_hot": (0.9, 0.9), "minilm": (0.7, 0.8)}
+    seen = {"one_hot": (0.9, 0.6), "minilm": (0.7, 0.7)}
+    folded = {}
+    for cell, result in results.items():
+        first, second = tested.get(cell.embedding, (0.5, 0.5))
+        count = len(result.numbers)
+        folded[cell] = replace(
+            result,
+            parts=np.array([[(first, second), (second, first)]] * count),
+            seen=np.array([seen.get(cell.embedding, (0.5, 0.5))] * count),
+        )
+    for row in choices_by_validation(study, folded, study.evaluation):
+        assert row["choices"] == 2 * count
+        assert row["regret"] == pytest.approx(0.05, abs=1e-12)

@@ -93,7 +93,7 @@ def test_files_that_are_no_predictions_of_the_cell(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"absent\.parquet does not exist"):
         read_predictions([tmp_path / "absent.parquet"])
     pq.write_table(pa.table({"replicate": [1]}), tmp_path / "2.parquet")
-    with pytest.raises(StudyError, match="lacks the column 'partition'"):
+    with pytest.raises(StudyError, match="lacks the column 'fold'"):
         read_predictions([tmp_path / "2.parquet"])
     pq.write_table(pq.read_table(first).replace_schema_metadata(None), tmp_path / "3.parquet")
     with pytest.raises(StudyError, match="lacks the metadata key 'cell'"):

@@ -25,14 +25,15 @@ class Resample:
 
     ``unit`` [n]: index of each test encounter's cluster among the sorted ids; ``clusters`` uint8
     [units, draws] and ``replicates`` uint8 [replicates, draws]: how often a draw takes each;
-    ``halves`` bool [units, halvings]: random halves of the clusters, for cross-fitting;
+    ``parts`` bool [units, parts]: clusters on which a choice made without them is judged, each
+    fold once, or where one fold tests random halves and their complements;
     ``numbers``: the replicate numbers; ``digest`` names all of it.
     """
 
     unit: np.ndarray
     clusters: np.ndarray
     replicates: np.ndarray
-    halves: np.ndarray
+    parts: np.ndarray
     numbers: np.ndarray
     digest: str
 
@@ -43,10 +44,17 @@ class Resample:
 
 
 def resample(
-    clusters: np.ndarray, numbers: np.ndarray, draws: int, seed: int, target: str
+    clusters: np.ndarray,
+    fold: np.ndarray,
+    numbers: np.ndarray,
+    draws: int,
+    seed: int,
+    target: str,
 ) -> Resample:
-    """Draw clusters [n] of the test encounters and replicate numbers [replicates]."""
-    ids, unit = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    """Draw clusters [n] of the test encounters in folds [n], and replicate numbers."""
+    ids, first, unit = np.unique(
+        np.asarray(clusters, dtype=str), return_index=True, return_inverse=True
+    )
     identity = hashlib.sha256(
         "\0".join([str(seed), target, str(draws), *map(str, numbers), *ids.tolist()]).encode()
     ).hexdigest()
@@ -55,17 +63,24 @@ def resample(
     def stream(purpose: int) -> np.random.Generator:
         return np.random.default_rng([seed, site, purpose])
 
-    halving = stream(2)
     return Resample(
         unit=unit,
         clusters=_counts(len(ids), draws, stream(0)),
         replicates=_counts(len(numbers), draws, stream(1)),
-        halves=np.stack(
-            [halving.permutation(len(ids)) < len(ids) / 2 for _ in range(HALVINGS)], axis=1
-        ),
+        parts=_parts(fold[first], stream(2)),
         numbers=np.asarray(numbers),
         digest=identity,
     )
+
+
+def _parts(fold: np.ndarray, stream: np.random.Generator) -> np.ndarray:
+    """bool [units, parts] for units of the given folds [units]."""
+    folds = np.unique(fold)
+    if len(folds) > 1:
+        return fold[:, None] == folds
+    units = len(fold)
+    halves = [stream.permutation(units) < units / 2 for _ in range(HALVINGS)]
+    return np.stack([part for half in halves for part in (half, ~half)], axis=1)
 
 
 def _counts(units: int, draws: int, stream: np.random.Generator) -> np.ndarray:
@@ -84,13 +99,13 @@ class CellDraws:
 
     ``observed`` [metrics, replicates] on the observed sample; ``crossed`` [metrics, draws] with
     clusters and replicates resampled; ``sampling`` [metrics, draws] with clusters only;
-    ``halves`` [replicates, halvings, 2]: AUROC on either half of the clusters.
+    ``parts`` [replicates, parts, 2]: AUROC on each part of the clusters, and on all others.
     """
 
     observed: np.ndarray
     crossed: np.ndarray
     sampling: np.ndarray
-    halves: np.ndarray
+    parts: np.ndarray
 
 
 def draw_cell(
@@ -120,11 +135,11 @@ def draw_cell(
         crossed[:, block] = np.where(share > 0, values * share, 0).sum(axis=0)
         crossed[:, block][:, np.isnan(share).any(axis=(0, 1))] = np.nan
     ones = np.ones((len(sample.clusters), 1))
-    halves = np.concatenate([sample.halves, ~sample.halves], axis=1).astype(np.float64)
-    auroc = np.stack([weighted_metrics(c, halves, alert_rate)[0] for c in condensed])
+    parts = np.concatenate([sample.parts, ~sample.parts], axis=1).astype(np.float64)
+    auroc = np.stack([weighted_metrics(c, parts, alert_rate)[0] for c in condensed])
     return CellDraws(
         observed=np.stack([weighted_metrics(c, ones, alert_rate)[:, 0] for c in condensed], axis=1),
         crossed=crossed,
         sampling=sampling,
-        halves=auroc.reshape(len(condensed), 2, -1).swapaxes(1, 2),
+        parts=auroc.reshape(len(condensed), 2, -1).swapaxes(1, 2),
     )

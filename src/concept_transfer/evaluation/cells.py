@@ -32,27 +32,35 @@ STATUSES = ("ok", "not estimable", "diverged")
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled predictions of one replicate: three arrays of equal length."""
+    """Labelled predictions of one replicate, and the fold whose model each is of: arrays [m]."""
 
     encounters: pa.Array
     labels: np.ndarray
     probability: np.ndarray
+    fold: np.ndarray
+
+    def of_fold(self, fold: int) -> Sample:
+        """The predictions of one fold's model."""
+        own = self.fold == fold
+        names = self.encounters.filter(pa.array(own))
+        return Sample(names, self.labels[own], self.probability[own], self.fold[own])
 
 
 @dataclass(frozen=True)
 class CellPredictions:
     """A cell's predictions on the target: the same test encounters for every replicate.
 
-    ``encounters`` [n] (sorted strings), ``labels`` int8 [n], ``probability`` float32
-    [replicates, n] (NaN where a replicate was not estimable or diverged), ``replicates`` int
-    [replicates] (their numbers, ascending), ``validation``: one sample a replicate, because each
-    replicate draws its own labelled subset (with folds, the folds' samples one after another),
-    ``records``: what training said of each replicate and fold.
+    ``encounters`` [n] (sorted strings), ``labels`` int8 [n], ``fold`` int16 [n] (in which each
+    tests), ``probability`` float32 [replicates, n] (NaN where a replicate was not estimable or
+    diverged), ``replicates`` int [replicates] (their numbers, ascending), ``validation``: one
+    sample a replicate, because each replicate draws its own labelled subset, ``records``: what
+    training said of each replicate and fold.
     """
 
     cell: Cell
     encounters: pa.Array
     labels: np.ndarray
+    fold: np.ndarray
     probability: np.ndarray
     replicates: np.ndarray
     validation: tuple[Sample, ...]
@@ -99,7 +107,7 @@ def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
     replicates = np.unique(table["replicate"].to_numpy())
     where = f"The predictions of {cell_name(cell)}"
     test = table.filter(pc.equal(table["partition"], "test"))
-    encounters, labels, probability = _test_matrix(test, replicates, where)
+    encounters, labels, fold, probability = _test_matrix(test, replicates, where)
     _check_missing(probability, replicates, records, where)
     validation = table.filter(
         pc.and_(pc.equal(table["partition"], "validation"), pc.is_finite(table["probability"]))
@@ -108,6 +116,7 @@ def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
         cell=cell,
         encounters=encounters,
         labels=labels,
+        fold=fold,
         probability=probability,
         replicates=replicates,
         validation=tuple(
@@ -145,8 +154,8 @@ def _read_block(path: Path) -> tuple[pa.Table, Cell, list[dict[str, Any]]]:
 
 def _test_matrix(
     test: pa.Table, replicates: np.ndarray, where: str
-) -> tuple[pa.Array, np.ndarray, np.ndarray]:
-    """Encounters [n], labels [n] and probability [replicates, n] of the test rows."""
+) -> tuple[pa.Array, np.ndarray, np.ndarray, np.ndarray]:
+    """Encounters [n], labels [n], fold [n] and probability [replicates, n] of the test rows."""
     encounters = pc.unique(test["encounter"])
     encounters = encounters.take(pc.array_sort_indices(encounters))
     row = np.searchsorted(replicates, test["replicate"].to_numpy())
@@ -167,11 +176,13 @@ def _test_matrix(
         raise StudyError(
             f"{where} hold a label that differs between replicates or is neither 0 nor 1."
         )
+    fold = np.empty(shape[1], np.int16)
+    fold[column] = test["fold"].to_numpy()
     probability = np.empty(shape, np.float32)
     probability[row, column] = test["probability"].to_numpy()
     if (probability < 0).any() or (probability > 1).any():
         raise StudyError(f"{where} hold a probability outside 0 to 1.")
-    return encounters, labels[0], probability
+    return encounters, labels[0], fold, probability
 
 
 def _check_missing(
@@ -195,4 +206,5 @@ def _sample(table: pa.Table) -> Sample:
         encounters=table["encounter"].combine_chunks(),
         labels=table["label"].to_numpy().astype(np.int8),
         probability=table["probability"].to_numpy().astype(np.float32),
+        fold=table["fold"].to_numpy(),
     )

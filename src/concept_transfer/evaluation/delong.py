@@ -36,6 +36,13 @@ def _share_below(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (left + right) / (2 * len(others))
 
 
+def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve, ties counted half; NaN where a class is missing."""
+    if labels.size == 0 or labels.min() == labels.max():
+        return float("nan")
+    return float(placements(labels, scores)[labels == 1].mean())
+
+
 def variance(labels: np.ndarray, placement: np.ndarray) -> float:
     """Sampling variance of an AUROC, or of a linear combination of AUROCs, from its placements.
 

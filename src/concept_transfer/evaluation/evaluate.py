@@ -22,7 +22,7 @@ from concept_transfer.evaluation.calibration import (
     sigmoid,
 )
 from concept_transfer.evaluation.cells import CellPredictions, Sample, cell_name
-from concept_transfer.evaluation.delong import placements, variance
+from concept_transfer.evaluation.delong import auroc, placements, variance
 from concept_transfer.evaluation.intervals import plain_interval, share_interval, variance_of
 from concept_transfer.evaluation.metrics import (
     CALIBRATION,
@@ -108,7 +108,8 @@ def evaluate_cells(
     """
     clusters = _clusters_of(cells, encounter, cluster)
     numbers = np.unique(np.concatenate([cell.replicates for cell in cells]))
-    sample = resample(clusters, numbers, settings.draws, seed, cells[0].cell.target)
+    first = cells[0]
+    sample = resample(clusters, first.fold, numbers, settings.draws, seed, first.cell.target)
     replicate_rows: list[dict[str, Any]] = []
     estimate_rows: list[dict[str, Any]] = []
     draws: list[CellDraws] = []
@@ -123,11 +124,12 @@ def evaluate_cells(
         "metrics": np.array(METRICS),
         "draws": np.stack([d.crossed for d in draws]).astype(np.float32),
         "sampling_draws": np.stack([d.sampling for d in draws]).astype(np.float32),
-        "halves": np.stack(
-            [_all_replicates(d.halves, c, numbers) for d, c in zip(draws, cells, strict=True)]
+        "parts": np.stack(
+            [_all_replicates(d.parts, c, numbers) for d, c in zip(draws, cells, strict=True)]
         ),
+        "seen": np.stack([_all_replicates(_seen(c), c, numbers) for c in cells]),
         "replicates": numbers,
-        "labels": cells[0].labels,
+        "labels": first.labels,
         "resample": np.array(sample.digest),
     }
     if sample.independent:
@@ -147,7 +149,7 @@ def _clusters_of(
     first = cells[0]
     for cell in cells[1:]:
         same = cell.cell.target == first.cell.target and cell.encounters.equals(first.encounters)
-        if not same or (cell.labels != first.labels).any():
+        if not same or (cell.labels != first.labels).any() or (cell.fold != first.fold).any():
             raise StudyError(
                 f"{cell_name(cell.cell)} and {cell_name(first.cell)} were not tested on the same "
                 "encounters; cells that are evaluated together share target and test set."
@@ -165,18 +167,28 @@ def _draws(cell: CellPredictions, sample: Resample, alert_rate: float) -> CellDr
     kept = cell.probability[cell.estimable]
     if len(kept) == 0:
         nothing = np.full((len(METRICS), sample.clusters.shape[1]), np.nan)
-        halves = np.empty((0, sample.halves.shape[1], 2))
-        return CellDraws(np.empty((len(METRICS), 0)), nothing, nothing, halves)
+        parts = np.empty((0, sample.parts.shape[1], 2))
+        return CellDraws(np.empty((len(METRICS), 0)), nothing, nothing, parts)
     rows = np.searchsorted(sample.numbers, cell.replicates[cell.estimable])
     condensed = [condense(cell.labels, p, sample.unit, len(sample.clusters)) for p in kept]
     return draw_cell(condensed, rows, sample, alert_rate)
 
 
-def _all_replicates(halves: np.ndarray, cell: CellPredictions, numbers: np.ndarray) -> np.ndarray:
-    """[replicates, halvings, 2] in the order of ``numbers``; NaN where not estimable."""
-    result = np.full((len(numbers), *halves.shape[1:]), np.nan)
-    result[np.searchsorted(numbers, cell.replicates[cell.estimable])] = halves
+def _all_replicates(values: np.ndarray, cell: CellPredictions, numbers: np.ndarray) -> np.ndarray:
+    """Values [estimable replicates, ...] in the order of ``numbers``; NaN for the others."""
+    result = np.full((len(numbers), *values.shape[1:]), np.nan)
+    result[np.searchsorted(numbers, cell.replicates[cell.estimable])] = values
     return result
+
+
+def _seen(cell: CellPredictions) -> np.ndarray:
+    """AUROC on each fold's validation data [estimable replicates, folds]."""
+    folds = np.unique(cell.fold)
+    samples = [cell.validation[index] for index in np.flatnonzero(cell.estimable)]
+    parts = [[sample.of_fold(fold) for fold in folds] for sample in samples]
+    return np.array(
+        [[auroc(part.labels, part.probability) for part in row] for row in parts], dtype=np.float64
+    ).reshape(len(samples), len(folds))
 
 
 def _mean_placements(cell: CellPredictions) -> np.ndarray:
@@ -198,7 +210,7 @@ def _replicate_rows(
         test = dict(zip(METRICS, draws.observed[:, column].tolist(), strict=True))
         parts = brier_decomposition(cell.labels, probability)
         test |= dict(zip(DECOMPOSITION, parts, strict=True))
-        test |= _recalibrated(cell.labels, probability, validation)
+        test |= _recalibrated(cell, probability, validation)
         values = {"test": test}
         if len(validation.labels):
             values["validation"] = metrics(validation.labels, validation.probability, alert_rate)
@@ -211,16 +223,23 @@ def _replicate_rows(
 
 
 def _recalibrated(
-    labels: np.ndarray, probability: np.ndarray, validation: Sample
+    cell: CellPredictions, probability: np.ndarray, validation: Sample
 ) -> dict[str, float]:
-    """Calibration on the test set after intercept and slope were fitted on validation data."""
-    positives = int(validation.labels.sum())
-    if min(positives, len(validation.labels) - positives) < RECALIBRATION_POSITIVES:
-        return {}
-    intercept, slope = recalibration(validation.labels, logit(validation.probability))
-    if np.isnan(slope):
-        return {}
-    values = metrics(labels, sigmoid(intercept + slope * logit(probability)))
+    """Calibration on the test set after intercept and slope were fitted on validation data.
+
+    With folds each is recalibrated by itself; none where a fold has too little to fit on.
+    """
+    adjusted = np.empty(len(probability))
+    for fold in np.unique(cell.fold):
+        own, tested = validation.of_fold(fold), cell.fold == fold
+        positives = int(own.labels.sum())
+        if min(positives, len(own.labels) - positives) < RECALIBRATION_POSITIVES:
+            return {}
+        intercept, slope = recalibration(own.labels, logit(own.probability))
+        if np.isnan(slope):
+            return {}
+        adjusted[tested] = sigmoid(intercept + slope * logit(probability[tested]))
+    values = metrics(cell.labels, adjusted)
     return {f"recalibrated_{name}": values[name] for name in CALIBRATION}
 
 

@@ -23,9 +23,10 @@ class CellResult:
 
     ``estimates``: metric -> its row of ``estimates.parquet``; ``draws`` and
     ``sampling_draws``: metric -> float [draws], of clusters and replicates, and of clusters only;
-    ``values``: (partition, metric) -> {replicate: value}; ``halves`` [replicates, halvings, 2]:
-    AUROC on random halves of the test clusters, for the replicates ``numbers``; ``labels`` int8
-    [n] and ``placements`` [n] (None where clusters hold several encounters) of the test
+    ``values``: (partition, metric) -> {replicate: value}; ``parts`` [replicates, parts, 2]:
+    AUROC on parts of the test clusters and on all others, and ``seen`` [replicates, parts or 1]
+    the validation AUROC known before each, for the replicates ``numbers``; ``labels`` int8 [n]
+    and ``placements`` [n] (None where clusters hold several encounters) of the test
     encounters.
     """
 
@@ -34,7 +35,8 @@ class CellResult:
     draws: dict[str, np.ndarray]
     sampling_draws: dict[str, np.ndarray]
     values: dict[tuple[str, str], dict[int, float]]
-    halves: np.ndarray
+    parts: np.ndarray
+    seen: np.ndarray
     numbers: np.ndarray
     labels: np.ndarray
     placements: np.ndarray | None
@@ -106,7 +108,8 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
                 draws=dict(zip(metrics, loaded["draws"][index], strict=True)),
                 sampling_draws=dict(zip(metrics, loaded["sampling_draws"][index], strict=True)),
                 values=values.get(cell, {}),
-                halves=loaded["halves"][index],
+                parts=loaded["parts"][index],
+                seen=loaded["seen"][index],
                 numbers=loaded["replicates"],
                 labels=loaded["labels"],
                 placements=None if placements is None else placements[index],

@@ -22,10 +22,11 @@ def choices_by_validation(
     """One row a target and target size: the choice, and its regret in AUROC.
 
     Candidates are all cells of that target and size, and the source models as they are, without
-    the controls. Every replicate chooses by the validation AUROC that it would have seen itself;
-    ``chosen`` is the most frequent choice. Regret is cross-fitted: the best cell in hindsight is
-    picked on one random half of the test clusters and compared with the choices on the other
-    half, because the best on the same data is optimistic. Its interval holds the picks fixed.
+    the controls. Every replicate chooses by the validation AUROC that it would have seen itself,
+    with folds once a fold, because a fold's test encounters validate other folds; ``chosen`` is
+    the most frequent of these ``choices``. Regret is cross-fitted: a choice is compared on some
+    test clusters (its fold, or a random half) with the cell that is the best on all others,
+    because the best on the same data is optimistic. Its interval holds the picks fixed.
     """
     rows = []
     for target in dict.fromkeys(cell.target for cell in results):
@@ -45,29 +46,31 @@ def choices_by_validation(
 
 def _choice(candidates: Sequence[CellResult], settings: Evaluation) -> dict[str, Any] | None:
     """None where no replicate has validation data of both classes."""
-    seen = _by_replicate(candidates, "validation")
-    tested = _by_replicate(candidates, "test")
+    seen = np.stack([c.seen for c in candidates])
+    tested = _tested(candidates)
     seen[np.isnan(tested)] = np.nan
     able = ~np.isnan(seen).all(axis=0)
     if not able.any():
         return None
-    seen, tested = seen[:, able], tested[:, able]
-    picks = np.nanargmax(seen, axis=0)
-    regrets, best_share = _regrets(np.stack([c.halves[able] for c in candidates]), picks)
+    picks = np.argmax(np.nan_to_num(seen, nan=-1.0), axis=0)
+    picked = picks[able]
+    regrets, best_share = _regrets(np.stack([c.parts for c in candidates]), picks, able)
     regret = float(np.mean(regrets))
-    weights = best_share - np.bincount(picks, minlength=len(candidates)) / len(picks)
+    weights = best_share - np.bincount(picked, minlength=len(candidates)) / len(picked)
     lower, upper = plain_interval(
-        regret, _variance(candidates, weights, tested, regrets), settings.confidence
+        regret,
+        _variance(candidates, weights, tested[:, able.any(axis=1)], regrets),
+        settings.confidence,
     )
     hindsight = candidates[int(np.nanargmax([c.estimate() for c in candidates]))]
-    (favourite, times), *_ = Counter(picks.tolist()).most_common(1)
+    (favourite, times), *_ = Counter(picked.tolist()).most_common(1)
     return {
         "candidates": len(candidates),
         "chosen": model_name(candidates[favourite].cell),
         "chosen_by": times,
-        "replicates": int(able.sum()),
+        "choices": len(picked),
         "undecided": int((~able).sum()),
-        "auroc_of_choices": float(np.mean(tested[picks, np.arange(len(picks))])),
+        "auroc_of_choices": float(np.mean(tested[picked, np.nonzero(able)[0]])),
         "best_in_hindsight": model_name(hindsight.cell),
         "auroc_in_hindsight": hindsight.estimate(),
         "regret": regret,
@@ -77,19 +80,23 @@ def _choice(candidates: Sequence[CellResult], settings: Evaluation) -> dict[str,
     }
 
 
-def _regrets(halves: np.ndarray, picks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each replicate's regret, averaged over halvings, and how often each cell is the best.
+def _regrets(
+    parts: np.ndarray, picks: np.ndarray, able: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Regret of every replicate that can choose, averaged over parts, and how often each cell is
+    the best.
 
-    ``halves`` [cells, replicates, halvings, 2], ``picks`` [replicates]: the cells chosen.
+    ``parts`` [cells, replicates, parts, 2]; ``picks``, the cells chosen, and ``able``, whether
+    there was a choice, [replicates, parts or 1].
     """
-    means = np.nan_to_num(halves, nan=0.0).mean(axis=1)  # a failed replicate cannot be the best
+    means = np.nan_to_num(parts[..., 1], nan=0.0).mean(axis=1)  # a failed replicate loses
     best = np.argmax(means, axis=0)
-    other = halves[..., ::-1]
-    halving, half = np.indices(best.shape)
-    of_best = other[best, :, halving, half]
-    of_picks = other[picks, np.arange(len(picks))].transpose(1, 2, 0)
-    share = np.bincount(best.ravel(), minlength=len(halves)) / best.size
-    return np.nanmean(of_best - of_picks, axis=(0, 1)), share
+    replicate, part = np.indices(parts.shape[1:3])
+    inside = parts[..., 0]
+    lost = inside[best[part], replicate, part] - inside[picks, replicate, part]
+    lost = np.where(able, lost, np.nan)[able.any(axis=1)]
+    share = np.bincount(best, minlength=len(parts)) / len(best)
+    return np.nanmean(lost, axis=1), share
 
 
 def _variance(
@@ -114,12 +121,12 @@ def _variance(
     return replace(variance, replicates=spread)
 
 
-def _by_replicate(candidates: Sequence[CellResult], partition: str) -> np.ndarray:
-    """AUROC [cells, replicates], NaN where it is not defined."""
+def _tested(candidates: Sequence[CellResult]) -> np.ndarray:
+    """Test AUROC [cells, replicates], NaN where it is not defined."""
     nothing = float("nan")
     return np.array(
         [
-            [c.values.get((partition, "auroc"), {}).get(int(n), nothing) for n in c.numbers]
+            [c.values.get(("test", "auroc"), {}).get(int(n), nothing) for n in c.numbers]
             for c in candidates
         ]
     )

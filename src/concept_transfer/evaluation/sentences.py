@@ -181,7 +181,7 @@ def say_choice(study: Study, rows: list[Row]) -> str:
     for r in shown:
         sentences.append(
             f"On {r['target']} with {_labels(r['size'])}, validation most often chooses "
-            f"{r['chosen']} ({r['chosen_by']} of {r['replicates']} replicates); its choices reach "
+            f"{r['chosen']} ({r['chosen_by']} of {r['choices']} choices); its choices reach "
             f"AUROC {r['auroc_of_choices']:.3f}, a regret of {_signed(r['regret'])} ({level} "
             f"interval {_signed(r['lower'])} to {_signed(r['upper'])}) against the best in "
             f"hindsight."

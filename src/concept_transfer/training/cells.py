@@ -26,7 +26,6 @@ from concept_transfer.training.predictions import Predictions, record
 from concept_transfer.training.source_models import apply_source
 from concept_transfer.training.strategies import STRATEGIES
 
-
 NO_LABELS = np.empty(0, np.int64)
 
 
@@ -47,8 +46,8 @@ def train_and_apply(
 
     model: what `linear` and `full` start from; for `local` the target's own source model, which
     serves as its fit on "all" labels.
-    A replicate whose training labels are of one class is recorded as not estimable; one whose training
-    (or source model) diverged as diverged. Neither has probabilities.
+    A replicate whose training labels are of one class is recorded as not estimable; one whose
+    training (or source model) diverged as diverged. Neither has probabilities.
     """
     if kind == "local" and model is not None:
         if size == "all":

@@ -34,7 +34,7 @@ class Predictions:
         rows: NDArray[np.int64],
         probability: NDArray[np.float64],
     ) -> None:
-        """Probabilities of the site's rows by a fold's model; NaN where the replicate gives none."""
+        """Probabilities of the site's rows by a fold's model; NaN where there are none."""
         self._parts.append((replicate, fold, test, rows, probability.astype(np.float32)))
 
     def write(self, path: Path, cell: Cell, made_from: str) -> None:

@@ -72,7 +72,5 @@ def apply_source(
             predictions.add(replicate, fold, False, validation, own[validation])
             predictions.add(replicate, fold, True, test, own[test])
             used = [records[i][name] if is_own else 0 for name in counts]
-            predictions.records.append(
-                record(replicate, fold, status, records[i]["epochs"], *used)
-            )
+            predictions.records.append(record(replicate, fold, status, records[i]["epochs"], *used))
     return predictions
