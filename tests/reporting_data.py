@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from concept_transfer.evaluation.subgroups import DIFFERENCE
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.study import Study, load_study
@@ -149,6 +150,37 @@ def _contrasts(study: Study, cell: Cell, local: str) -> Iterator[tuple[str, Cell
             yield "target data only", alone, cell.strategy, local
 
 
+def subgroups(frame: pd.DataFrame) -> pd.DataFrame:
+    """Two age groups and two years of every cell; few of 2020 have the outcome."""
+    cells = frame.loc[frame["metric"] == "auroc", list(Cell.__dataclass_fields__)]
+    rows = []
+    for cell in cells.to_dict("records"):
+        for variable, group, positives in (
+            ("age group", "adult", 150),
+            ("age group", "child", 90),
+            ("period", "2019", 235),
+            ("period", "2020", 5),
+        ):
+            size = {"encounters": 1200, "positives": positives}
+            flag = "few positives" if positives < 20 else ""
+            for metric, value in (("auroc", 0.8), ("brier", 0.1), (DIFFERENCE, -0.02)):
+                bounds = {"estimate": value, "lower": value - 0.03, "upper": value + 0.03}
+                named = {"variable": variable, "group": group, "metric": metric}
+                rows.append({**cell, **named, **bounds, **size, "flag": flag})
+    return pd.DataFrame(rows)
+
+
+def calibration(frame: pd.DataFrame) -> pd.DataFrame:
+    """Curves of twenty bins for every cell; predictions are a fifth too high."""
+    cells = frame.loc[frame["metric"] == "auroc", list(Cell.__dataclass_fields__)]
+    risks = np.linspace(0.01, 0.6, 20) ** 1.5
+    return pd.DataFrame(
+        {**cell, "bin": i, "encounters": 120, "predicted": risk, "positives": 100 * risk}
+        for cell in cells.to_dict("records")
+        for i, risk in enumerate(risks)
+    )
+
+
 def answers(simple_wins: bool = False) -> list[dict[str, Any]]:
     """Answers of the shape that the evaluation gives."""
     row = {"family": "simple baselines", "a": "network", "b": "logistic", "comparisons": 6}
@@ -195,6 +227,8 @@ def evidence(study: Study, simple_wins: bool = False, **changes: Any) -> Evidenc
         "comparisons": comparisons(study, frame),
         "answers": answers(simple_wins),
         "reports": reports(study),
+        "subgroups": subgroups(frame),
+        "calibration": calibration(frame),
         "ceilings": dict.fromkeys(study.sites, 0.97),
     }
     return Evidence(study, **{**given, **changes})

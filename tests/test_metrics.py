@@ -18,10 +18,11 @@ from sklearn.metrics import (
 from concept_transfer.evaluation.calibration import (
     SMALLEST,
     brier_decomposition,
-    calibration_curve,
+    calibration_bins,
     calibration_in_the_large,
     logit,
     recalibration,
+    wilson_interval,
 )
 from concept_transfer.evaluation.metrics import (
     METRICS,
@@ -180,17 +181,24 @@ def test_brier_decomposition_adds_up_and_knows_perfect_calibration() -> None:
     assert brier_decomposition(outcome, shares)[0] == pytest.approx(0, abs=1e-12)
 
 
-def test_calibration_curve_counts_every_encounter_once() -> None:
+def test_calibration_bins_count_every_encounter_once_a_replicate() -> None:
     labels, p = logistic_sample(1000, 0.0, 1.0)
-    points = calibration_curve(labels, p)
-    assert sum(point.encounters for point in points) == 1000
-    assert sum(point.positives for point in points) == labels.sum()
-    assert all(point.lower <= point.observed <= point.upper for point in points)
+    bins = calibration_bins(labels, np.stack([p, 1 - p]), 10)
+    assert [found.encounters for found in bins] == [100] * 10
+    order = np.argsort(p)
+    lowest, highest = order[:100], order[-100:]
+    expected = (labels[lowest].sum() + labels[highest].sum()) / 2
+    assert bins[0].positives == pytest.approx(expected)
+    assert bins[0].predicted == pytest.approx((p[lowest].mean() + 1 - p[highest].mean()) / 2)
+    assert sum(found.positives for found in bins) == pytest.approx(labels.sum())
+    assert sum(found.encounters for found in calibration_bins(labels[:7], p[None, :7])) == 7
+
+
+def test_wilson_interval_equals_statsmodels() -> None:
     from statsmodels.stats.proportion import proportion_confint
 
-    first = points[0]
-    expected = proportion_confint(first.positives, first.encounters, method="wilson")
-    assert (first.lower, first.upper) == pytest.approx(expected)
+    expected = proportion_confint(7, 90, alpha=0.1, method="wilson")
+    assert wilson_interval(7, 90, 0.9) == pytest.approx(expected)
 
 
 def test_no_skill_is_what_a_constant_prediction_reaches() -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from evaluation_data import a_study, evaluate_study
 
+from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.evaluation.effects import holm
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.selection import choices_by_validation
 from concept_transfer.evaluation.sentences import say_semantic
@@ -173,3 +175,69 @@ def test_with_folds_each_fold_chooses_by_its_own_validation(tmp_path: Path) -> N
     for row in choices_by_validation(study, folded, study.evaluation):
         assert row["choices"] == 2 * count
         assert row["regret"] == pytest.approx(0.05, abs=1e-12)
+
+
+def a_claim(text: str, *tests: tuple[str, str, str]) -> dict:
+    """Tests are (under, better, than); a side is ``embedding strategy``."""
+
+    def side(words: str) -> dict[str, str]:
+        return dict(zip(("embedding", "strategy"), words.split(), strict=True))
+
+    return {
+        "text": text,
+        "tests": [{"under": u, "better": side(a), "than": side(b)} for u, a, b in tests],
+    }
+
+
+def test_claims_survive_in_whole_in_part_or_not(tmp_path: Path) -> None:
+    def separation(cell: Cell) -> float:
+        return 1.5 + 0.6 * (cell.embedding == "minilm") - 0.6 * (cell.strategy == "full")
+
+    claims = [
+        a_claim("Meaning wins.", ("directly", "minilm direct", "one_hot direct")),
+        a_claim(
+            "Tuning wins",
+            ("over direct", "minilm full", "minilm direct"),
+            ("over one-hot", "minilm full", "one_hot full"),
+        ),
+        a_claim("One-hot wins", ("alone", "one_hot local", "minilm local")),
+    ]
+    study, results, answers = answers_of(tmp_path, separation, claims=claims)
+    answer = answers["claims"]["answer"]
+    assert answer.startswith(
+        "Stated claims that survive under all conditions tested: 1 of 3; under some: 1; under "
+        "none: 1. "
+        "Survives: “Meaning wins” (directly, minilm direct beats one_hot direct: +0."
+    )
+    assert "Holds only over one-hot: “Tuning wins” (over direct, minilm full loses to" in answer
+    assert "Does not survive: “One-hot wins” (alone, one_hot local loses to minilm local" in answer
+    rows = answers["claims"]["rows"]
+    sizes = len(study.target_sizes)
+    assert [row["comparisons"] for row in rows] == [
+        len(study.ordered_pairs()),
+        len(study.ordered_pairs()) * sizes,
+        len(study.ordered_pairs()) * sizes,
+        len({target for _, target in study.ordered_pairs()}) * sizes,
+    ]
+    p = [row["p"] for row in rows]
+    assert [row["p_holm"] for row in rows] == pytest.approx(holm(p).tolist())
+    pairs = [c for c in results if c.embedding == "minilm" and c.strategy == "direct"]
+    differences = [
+        results[c].estimate() - results[replace(c, embedding="one_hot")].estimate() for c in pairs
+    ]
+    assert rows[0]["difference"] == pytest.approx(np.mean(differences))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"better": {"embedding": "mini", "strategy": "direct"}}, "the embedding 'mini'; defined"),
+        ({"than": {"embedding": "minilm", "strategy": "tune"}}, "the strategy 'tune'; defined are"),
+        ({"source": "east"}, "the source 'east'; defined are"),
+    ],
+)
+def test_a_claim_about_something_undefined_is_refused(changes: dict, message: str) -> None:
+    claim = a_claim("Meaning wins", ("directly", "minilm direct", "one_hot direct"))
+    claim["tests"][0] |= changes
+    with pytest.raises(StudyError, match=message):
+        a_study(claims=[claim])

@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from reporting_data import a_study, comparisons, estimates, evidence
 
 from concept_transfer.reporting.cells import arrange, rows_of
+from concept_transfer.reporting.figures.calibration import curve_points
 from concept_transfer.reporting.figures.canvas import Drawing, strategy_looks, write_drawing
 from concept_transfer.reporting.figures.forest import forest
 from concept_transfer.reporting.figures.heatmap import BLUES, _is_light, heat_map
@@ -45,6 +46,7 @@ def test_the_study_has_every_kind_of_figure(drawings) -> None:
         "comparisons_target-data-only_all",
         "calibration-slope",
         "calibration-intercept",
+        "calibration-curve_north_county-to-south_county",
     } <= drawings.keys()
 
 
@@ -60,6 +62,43 @@ def test_heat_map_prints_the_numbers_of_its_data(drawings) -> None:
         & cells["source"].isin(["", PAIR[0]])
     ]
     np.testing.assert_allclose(sorted(own["estimate"]), sorted(drawing.data["auroc"]))
+
+
+def bins_of(encounters: int, positives: list[float]) -> pd.DataFrame:
+    risks = np.linspace(0.05, 0.5, len(positives))
+    return pd.DataFrame(
+        {
+            "bin": range(len(positives)),
+            "encounters": encounters,
+            "predicted": risks,
+            "positives": positives,
+        }
+    )
+
+
+def test_calibration_points_join_bins_until_no_small_count_shows() -> None:
+    points = curve_points(bins_of(50, [1, 2, 9, 20, 42, 44]), 11, 0.95)
+    assert points["observed"].tolist() == pytest.approx([12 / 150, 20 / 50, 86 / 100])
+    assert points["predicted"].iloc[0] == pytest.approx(np.mean([0.05, 0.14, 0.23]))
+    assert (points["lower"] < points["observed"]).all()
+    assert (points["observed"] < points["upper"]).all()
+    assert curve_points(bins_of(50, [1, 2, 3]), 11, 0.95).empty
+    tenths = curve_points(bins_of(50, [25.0] * 20), 11, 0.95)
+    assert len(tenths) == 10
+
+
+def test_a_calibration_curve_shows_the_points_of_its_data(drawings) -> None:
+    drawing = drawings["calibration-curve_north_county-to-south_county"]
+    data = drawing.data
+    assert set(data["size"]) == {"0", "all"}
+    assert (data["observed"] < data["predicted"]).all()
+    titles = [axis.get_title(loc="left") for axis in drawing.figure.axes]
+    assert titles == list(data["row"].drop_duplicates())
+    first = data[data["row"] == titles[0]]
+    drawn = [line.get_ydata() for line in drawing.figure.axes[0].lines[1:]]
+    for strategy, found in zip(first["strategy"].drop_duplicates(), drawn, strict=True):
+        expected = first.loc[first["strategy"] == strategy, "observed"]
+        np.testing.assert_allclose(found, expected)
 
 
 def test_heat_map_separates_controls_and_simple_models_in_config_order(drawings) -> None:

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting_data import a_study, estimates, evidence
+from reporting_data import a_study, estimates, evidence, subgroups
 
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.calibration_tables import calibration_table, subgroup_table
 from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.formats import (
@@ -223,10 +224,12 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
     (tmp_path / "north_county" / "report.json").write_text('{"encounters": 3}')
     read = read_evidence(
         STUDY,
-        [tmp_path / "a.parquet", tmp_path / "b.parquet"],
-        tmp_path / "comparisons.parquet",
-        tmp_path / "answers.json",
-        reports=[tmp_path / "north_county" / "report.json"],
+        {
+            "estimates": [tmp_path / "a.parquet", tmp_path / "b.parquet"],
+            "comparisons": [tmp_path / "comparisons.parquet"],
+            "answers": [tmp_path / "answers.json"],
+            "reports": [tmp_path / "north_county" / "report.json"],
+        },
     )
     pd.testing.assert_frame_equal(read.estimates, given_evidence.estimates)
     assert read.reports == {"north_county": {"encounters": 3}}
@@ -236,7 +239,7 @@ def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:
     path = tmp_path / "estimates.parquet"
     estimates(STUDY).drop(columns="replicate_sd").to_parquet(path)
     with pytest.raises(StudyError, match=r"estimates\.parquet lacks the column 'replicate_sd'"):
-        read_evidence(STUDY, [path], path, path)
+        read_evidence(STUDY, {"estimates": [path], "comparisons": [path], "answers": [path]})
 
 
 def test_embeddings_are_grouped_by_what_they_are_made_of() -> None:
@@ -257,3 +260,30 @@ def test_embeddings_are_grouped_by_what_they_are_made_of() -> None:
         **dict.fromkeys(("minilm", "short", "mixed"), "pretrained"),
         "none": "simple model",
     }
+
+
+def test_small_groups_give_nothing_away() -> None:
+    frame = estimates(STUDY)
+    table = subgroup_table(subgroups(frame), STUDY)
+    few = table.raw[table.raw["group"] == "2020"]
+    assert set(few["positives"]) == {"<11"}
+    assert few[["auroc", "brier", "observed_minus_predicted_lower"]].isna().all(axis=None)
+    assert set(table.raw.loc[table.raw["group"] == "2019", "positives"]) == {235}
+    assert not set(table.raw["embedding"]) & {"one_hot", "random", "minilm_shuffled"}
+    assert "age group: adult" in set(table.shown["Group"])
+    assert "5" not in set(table.shown["Positives"])
+
+
+def test_the_calibration_table_holds_the_means_of_its_metrics() -> None:
+    frame = estimates(STUDY)
+    extra = frame[frame["metric"] == "brier"].assign(
+        metric="brier_miscalibration", estimate=0.031, lower=np.nan, upper=np.nan
+    )
+    table = calibration_table(pd.concat([frame, extra]), STUDY)
+    assert set(table.shown["Miscalibration"]) == {"0.031"}
+    assert "recalibrated_brier" not in table.raw
+    cell = table.raw.iloc[3]
+    keys = ["source", "target", "embedding", "classifier", "strategy", "size"]
+    own = frame[(frame[keys] == cell[keys]).all(axis=1)].set_index("metric")["estimate"]
+    for metric in ("brier", "log_loss", "calibration_slope"):
+        assert cell[metric] == own[metric]

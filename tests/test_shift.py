@@ -30,7 +30,7 @@ from concept_transfer.analysis.findings import (
     finding_shift,
     recorded_outcomes,
 )
-from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
+from concept_transfer.analysis.loss import DISTANCES, rank_correlations, shift_against_loss
 from concept_transfer.analysis.shift import site_shift
 from concept_transfer.analysis.two_sample import classifier_auroc, clustered_auroc
 from concept_transfer.evaluation.delong import placements, variance
@@ -505,3 +505,34 @@ def test_the_published_counties_are_as_far_apart_as_they_say(shared_data, reposi
     assert abs(alike - 0.5) < 3 * error < 0.04
     apart, _ = classifier_auroc(sites[1], sites[2], (rows[1], rows[2]), len(vocabulary), 1)
     assert apart > 0.82
+
+
+def losses_of(rng: np.random.Generator, sites: int, related: bool) -> pd.DataFrame:
+    """Losses between all sites with effects of source and target; equal to the distance or not."""
+    pairs = [(a, b) for a in range(sites) for b in range(sites) if a != b]
+
+    def drawn() -> np.ndarray:
+        source, target, own = rng.normal(size=sites), rng.normal(size=sites), rng.normal(size=999)
+        return np.array([source[a] + target[b] + own[i] for i, (a, b) in enumerate(pairs)])
+
+    loss = drawn()
+    names = pd.DataFrame([(f"s{a}", f"s{b}") for a, b in pairs], columns=["source", "target"])
+    distances = dict.fromkeys(DISTANCES, loss if related else drawn())
+    return names.assign(embedding="e", classifier="cnn", loss=loss, mmd2=np.nan, **distances)
+
+
+def test_a_correlation_is_tested_by_permuting_the_sites():
+    rng = np.random.default_rng(4)
+    for sites, smallest in ((4, 1 / 24), (5, 1 / 120)):
+        found = rank_correlations(losses_of(rng, sites, related=True))
+        assert found["spearman"].tolist() == pytest.approx([1.0] * len(found))
+        assert found["p"].tolist() == pytest.approx([smallest] * len(found))
+    part = losses_of(rng, 4, related=True).iloc[:-1]
+    assert rank_correlations(part)["p"].isna().all()
+
+
+def test_unrelated_distances_are_significant_as_often_as_stated():
+    """Site effects in both would deceive a test that took directions for independent."""
+    rng = np.random.default_rng(5)
+    p = [rank_correlations(losses_of(rng, 5, related=False))["p"].iloc[0] for _ in range(300)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.05 + 2.5 * (0.05 * 0.95 / 300) ** 0.5

@@ -539,6 +539,31 @@ class Evaluation(Section):
     )
 
 
+class ClaimSide(Section):
+    """One side of a claim: the concept CNN with an embedding and a strategy."""
+
+    embedding: Name = Field(description="Name of an embedding of the study.")
+    strategy: Name = Field(description="Name of a strategy of the study.")
+
+
+class ClaimTest(Section):
+    """Two sides and the conditions under which they are compared."""
+
+    under: str = Field(description="The conditions in words, as in 'with vectors of equal length'.")
+    better: ClaimSide = Field(description="What should be better if the claim is right.")
+    than: ClaimSide = Field(description="What it should be better than.")
+    source: Name | None = Field(default=None, description="Only transfer from this site.")
+
+
+class Claim(Section):
+    """A statement, of a paper or of your own, that the report holds against the results."""
+
+    text: str = Field(description="The claim as the report quotes it.")
+    tests: list[ClaimTest] = Field(
+        min_length=1, description="It survives if every one of these comparisons bears it out."
+    )
+
+
 class Resources(Section):
     """Where embedding and training jobs run."""
 
@@ -610,6 +635,9 @@ class Study(Section):
     evaluation: Evaluation = Field(
         default=Evaluation(), description="Intervals, and what is too small to show."
     )
+    claims: list[Claim] = Field(
+        default=[], description="Statements that the report confirms or refutes, best written first"
+    )
     resources: Resources = Field(default=Resources(), description="Where jobs run.")
 
     @model_validator(mode="after")
@@ -626,7 +654,25 @@ class Study(Section):
                     raise ValueError(f"pairs: source and target are both '{source}'")
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
+        self._check_claims()
         return self
+
+    def _check_claims(self) -> None:
+        sources = {source for source, _ in self.ordered_pairs()}
+        for claim in self.claims:
+            for test in claim.tests:
+                for kind, name, defined in (
+                    ("embedding", test.better.embedding, self.embeddings),
+                    ("embedding", test.than.embedding, self.embeddings),
+                    ("strategy", test.better.strategy, self.strategies),
+                    ("strategy", test.than.strategy, self.strategies),
+                    ("source", test.source or next(iter(sources)), sources),
+                ):
+                    if name not in defined:
+                        raise ValueError(
+                            f"claims: '{claim.text}' names the {kind} '{name}'; defined are "
+                            f"{choices(defined)}"
+                        )
 
     def ordered_pairs(self) -> list[tuple[str, str]]:
         """All [source, target] pairs of the study."""

@@ -1,6 +1,7 @@
 # Predictions -> metrics with intervals -> paired comparisons and the answers drawn from them.
 
 METRIC_FILES = ["estimates.parquet", "replicates.parquet", "draws.npz"]
+METRIC_FILES += ["subgroups.parquet", "calibration.parquet"]
 
 
 def evaluation_settings(*keys):
@@ -16,6 +17,10 @@ rule evaluate:
     input:
         predictions=lambda wildcards: prediction_files(evaluated_cells(wildcards)),
         split=f"{RESULTS}/splits/{{target}}.parquet",
+        encounters=lambda wildcards: site_outputs(
+            wildcards.target, ["encounters.parquet", *TRAINING_FILES]
+        ),
+        vocabulary=study.vocabulary,
     output:
         expand(f"{RESULTS}/metrics/{{{{target}}}}/{{{{embedding}}}}/{{file}}", file=METRIC_FILES),
     log:
@@ -26,7 +31,7 @@ rule evaluate:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
         blocks=len(grid.blocks),
-        code=code_digest("evaluation"),
+        code=code_digest("evaluation", "sites/subgroups.py"),
     script:
         "../scripts/evaluate.py"
 

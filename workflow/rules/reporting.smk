@@ -5,8 +5,10 @@ def evidence():
     """What tables, figures and page are made from."""
     return {
         "estimates": [f"{folder}/estimates.parquet" for folder in metric_folders()],
-        "comparisons": rules.compare.output.comparisons,
-        "answers": rules.compare.output.answers,
+        "subgroups": [f"{folder}/subgroups.parquet" for folder in metric_folders()],
+        "calibration": [f"{folder}/calibration.parquet" for folder in metric_folders()],
+        "comparisons": [rules.compare.output.comparisons],
+        "answers": [rules.compare.output.answers],
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
         "ceilings": rules.ceiling.output,

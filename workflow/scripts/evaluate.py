@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.cells import read_predictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.splits import Split
+from concept_transfer.sites.subgroups import subgroups_of
 from concept_transfer.study import Evaluation
 from concept_transfer.workflow import job
 
@@ -14,5 +17,7 @@ with job(snakemake.log[0]):
     cells = [read_predictions(files[i : i + blocks]) for i in range(0, len(files), blocks)]
     split = Split.read(snakemake.input.split)
     settings = Evaluation.model_validate_json(params.evaluation)
-    result = evaluate_cells(cells, split.encounter, split.cluster, settings, params.seed)
+    encounters = Encounters.read(Path(snakemake.input.encounters[0]).parent)
+    groups = subgroups_of(encounters, Vocabulary.read(snakemake.input.vocabulary))
+    result = evaluate_cells(cells, split.encounter, split.cluster, settings, params.seed, groups)
     result.write(Path(snakemake.output[0]).parent)

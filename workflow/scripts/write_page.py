@@ -11,16 +11,7 @@ from concept_transfer.workflow import job
 with job(snakemake.log[0]):
     inputs = snakemake.input
     study = Study.model_validate_json(snakemake.params.study)
-    evidence = read_evidence(
-        study,
-        inputs.estimates,
-        inputs.comparisons,
-        inputs.answers,
-        inputs.reports,
-        inputs.cards,
-        inputs.ceilings[0],
-        Path(inputs.analysis[0]).parent,
-    )
+    evidence = read_evidence(study, inputs)
     data = {"vocabulary": Path(inputs.vocabulary)}
     data |= {f"site {Path(path).parent.name}": Path(path) for path in inputs.encounters}
     data |= {f"embedding {Path(path).stem}": Path(path) for path in inputs.embeddings}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 FAMILY = "target data only"
@@ -17,6 +20,7 @@ DISTANCES = (
     "kl_target_source_sum",
     "classifier_auroc",
 )
+PERMUTATIONS = 2000  # at most; all of them up to six sites
 FEWEST_PAIRS = 4  # fewer can be ranked in too few ways to say anything
 
 
@@ -62,9 +66,11 @@ def shift_against_loss(
 def rank_correlations(loss: pd.DataFrame) -> pd.DataFrame:
     """Spearman correlation of loss with each distance over the directions of a study.
 
-    One row a model and measure: embedding, classifier, measure, pairs, spearman. Directions share
-    sites, so this describes the study and carries no interval. Empty where fewer than
-    `FEWEST_PAIRS` directions were estimated.
+    One row a model and measure: embedding, classifier, measure, pairs, spearman, p. Directions
+    share sites, so the test permutes sites, not directions (the quadratic assignment procedure,
+    Krackhardt 1988, Social Networks 10): p is the share of permutations with a correlation at
+    least as strong, two-sided, missing unless all directions between the sites were estimated.
+    Empty where fewer than `FEWEST_PAIRS` directions were.
     """
     rows = []
     for model, own in loss.dropna(subset=["loss"]).groupby(MODEL, sort=False):
@@ -72,5 +78,29 @@ def rank_correlations(loss: pd.DataFrame) -> pd.DataFrame:
             known = own.dropna(subset=[measure])
             if len(known) >= FEWEST_PAIRS and known[measure].nunique() > 1:
                 rho = known["loss"].rank().corr(known[measure].rank())
-                rows.append([*model, measure, len(known), rho])
-    return pd.DataFrame(rows, columns=[*MODEL, "measure", "pairs", "spearman"])
+                rows.append([*model, measure, len(known), rho, _permutation_p(known, measure)])
+    return pd.DataFrame(rows, columns=[*MODEL, "measure", "pairs", "spearman", "p"])
+
+
+def _permutation_p(known: pd.DataFrame, measure: str) -> float:
+    sites = sorted({*known["source"], *known["target"]})
+    if len(known) != len(sites) * (len(sites) - 1):
+        return float("nan")
+    ranks = known.assign(loss=known["loss"].rank(), distance=known[measure].rank())
+    lost, distance = (
+        ranks.pivot(index="source", columns="target", values=name).loc[sites, sites].to_numpy()
+        for name in ("loss", "distance")
+    )
+    between = ~np.eye(len(sites), dtype=bool)
+
+    def correlation(order: Sequence[int]) -> float:
+        return float(np.corrcoef(lost[np.ix_(order, order)][between], distance[between])[0, 1])
+
+    observed = abs(correlation(range(len(sites))))
+    if math.factorial(len(sites)) <= PERMUTATIONS:
+        orders = [list(order) for order in itertools.permutations(range(len(sites)))]
+    else:
+        rng = np.random.default_rng(0)
+        orders = [list(range(len(sites)))]
+        orders += [rng.permutation(len(sites)).tolist() for _ in range(PERMUTATIONS)]
+    return float(np.mean([abs(correlation(order)) >= observed - 1e-12 for order in orders]))

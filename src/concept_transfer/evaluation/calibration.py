@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -86,39 +87,39 @@ def brier_decomposition(labels: np.ndarray, probability: np.ndarray) -> tuple[fl
     return brier - best, uncertainty - best, uncertainty
 
 
-class CurvePoint(NamedTuple):
-    """One bin of a calibration curve; the interval is Wilson's for the observed share."""
+class Bin(NamedTuple):
+    """One bin of a calibration curve; ``predicted`` and ``positives`` are means over replicates."""
 
-    predicted: float
-    observed: float
-    lower: float
-    upper: float
     encounters: int
-    positives: int
+    predicted: float
+    positives: float
 
 
-def calibration_curve(
-    labels: np.ndarray, probability: np.ndarray, bins: int = 10, confidence: float = 0.95
-) -> list[CurvePoint]:
-    """Mean prediction and observed share of positives in bins of equally many encounters.
+def calibration_bins(labels: np.ndarray, probability: np.ndarray, bins: int = 20) -> list[Bin]:
+    """Encounters by rank of their prediction, in bins of (almost) equal size.
 
-    ``labels`` [n], ``probability`` [n]; equal predictions stay in one bin, so ties may leave
-    fewer bins. The interval treats encounters as independent.
+    ``labels`` [n], ``probability`` [replicates, n]; every replicate ranks for itself.
     """
+    order = np.argsort(probability, axis=1, kind="stable")
+    ranked = np.take_along_axis(probability.astype(np.float64), order, 1)
+    edges = np.linspace(0, len(labels), min(bins, len(labels)) + 1).astype(int)
+    return [
+        Bin(
+            int(stop - start),
+            float(ranked[:, start:stop].mean()),
+            float(labels[order[:, start:stop]].sum(axis=1).mean()),
+        )
+        for start, stop in pairwise(edges)
+    ]
+
+
+def wilson_interval(positives: float, encounters: int, confidence: float) -> tuple[float, float]:
+    """Wilson's (1927) interval of a share; encounters count as independent."""
     from scipy.stats import norm
 
     z = float(norm.ppf(0.5 + confidence / 2))
-    edges = np.quantile(probability, np.arange(1, bins) / bins)
-    bin_of = np.searchsorted(np.unique(edges), probability, side="left")
-    points = []
-    for number in np.unique(bin_of):
-        members = bin_of == number
-        n, k = int(members.sum()), int(labels[members].sum())
-        centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * np.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
-        points.append(
-            CurvePoint(
-                float(probability[members].mean()), k / n, centre - half, centre + half, n, k
-            )
-        )
-    return points
+    share, scale = positives / encounters, 1 + z * z / encounters
+    centre = (share + z * z / (2 * encounters)) / scale
+    spread = share * (1 - share) / encounters + z * z / (4 * encounters**2)
+    half = z / scale * float(np.sqrt(spread))
+    return centre - half, centre + half

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from concept_transfer.evaluation.claims import claim_rows
 from concept_transfer.evaluation.comparisons import verdict
 from concept_transfer.evaluation.contrasts import Contrast
 from concept_transfer.evaluation.effects import holm, paired_effect
@@ -19,6 +20,7 @@ from concept_transfer.evaluation.sentences import (
     UNDERPOWERED,
     Row,
     say_choice,
+    say_claims,
     say_rates,
     say_semantic,
     say_simple,
@@ -75,6 +77,16 @@ def answer_questions(
         rows = mean_effects([c for c in asked if c in powered], results, settings, columns)
         answer = sentences(study, rows) if rows else UNDERPOWERED
         answers.append({"name": name, "question": question, "answer": answer, "rows": rows})
+    claims = claim_rows(study, results)
+    if claims:
+        answers.append(
+            {
+                "name": "claims",
+                "question": "Which of the stated claims survive?",
+                "answer": say_claims(study, claims),
+                "rows": claims,
+            }
+        )
     choices = choices_by_validation(study, results, settings)
     if choices:
         answers.append(

@@ -168,6 +168,32 @@ def say_rates(study: Study, rows: list[Row]) -> str:
     return " ".join([opening, *(f"{_finding(study, r)} (at {r['at']})." for r in largest)])
 
 
+def say_claims(study: Study, rows: list[Row]) -> str:
+    """How many claims survive; then each, with the effects that decide."""
+    details, whole, part = [], 0, 0
+    claims = dict.fromkeys(r["claim"] for r in rows)
+    for claim in claims:
+        tests = [r for r in rows if r["claim"] == claim]
+        borne_out = [r["under"] for r in tests if r["verdict"] == "better"]
+        effects = "; ".join(
+            f"{r['under']}, {_finding(study, r)}"
+            if r["comparisons"]
+            else f"{r['under']}, too few test positives"
+            for r in tests
+        )
+        words = "Does not survive"
+        if len(borne_out) == len(tests):
+            whole, words = whole + 1, "Survives"
+        elif borne_out:
+            part, words = part + 1, f"Holds only {_listed(borne_out)}"
+        details.append(f"{words}: “{claim.rstrip('.')}” ({effects}).")
+    opening = (
+        f"Stated claims that survive under all conditions tested: {whole} of {len(claims)}; under "
+        f"some: {part}; under none: {len(claims) - whole - part}."
+    )
+    return " ".join([opening, *details])
+
+
 def say_choice(study: Study, rows: list[Row]) -> str:
     level = f"{100 * study.evaluation.confidence:g} %"
     sentences = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,12 @@ ESTIMATES = (
     *("metric", "estimate", "lower", "upper", "replicate_sd", "no_skill"),
     *("encounters", "positives", "replicates", "not_estimable", "flag"),
 )
+SUBGROUPS = (
+    *CELL,
+    *("variable", "group", "metric", "estimate", "lower", "upper"),
+    *("encounters", "positives", "flag"),
+)
+CALIBRATION = (*CELL, "bin", "encounters", "predicted", "positives")
 COMPARISONS = (
     *CELL,
     *("family", "question", "metric", "a", "b"),
@@ -34,7 +40,8 @@ class Evidence:
     ``estimates`` and ``comparisons`` are the tidy tables of docs/contracts.md, all targets
     together; ``answers`` the study's named questions with their answers; ``reports`` and
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
-    Bayes-optimal AUROC where it can be computed; ``analysis`` holds site shift and geometry.
+    Bayes-optimal AUROC where it can be computed; ``analysis`` holds site shift and geometry;
+    ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves).
     """
 
     study: Study
@@ -45,38 +52,44 @@ class Evidence:
     cards: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
     analysis: Analysis | None = None
+    subgroups: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SUBGROUPS)))
+    calibration: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(CALIBRATION))
+    )
 
 
-def read_evidence(
-    study: Study,
-    estimates: Iterable[str | Path],
-    comparisons: str | Path,
-    answers: str | Path,
-    reports: Iterable[str | Path] = (),
-    cards: Iterable[str | Path] = (),
-    ceilings: str | Path | None = None,
-    analysis: str | Path | None = None,
-) -> Evidence:
-    """Read the results from their files.
+def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Evidence:
+    """Read the results from their files, which come by name.
 
-    ``estimates``: ``metrics/<target>/<embedding>/estimates.parquet``; ``reports``:
-    ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``ceilings``: JSON
-    object, target -> AUROC; ``analysis``: the folder of site shift and embedding geometry.
-    Raises StudyError where a table lacks a column or has no row.
+    ``estimates``, ``subgroups``, ``calibration``: tables of ``metrics/<target>/<embedding>/``;
+    ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
+    ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
+    files of site shift and embedding geometry, in one folder. All but ``estimates``,
+    ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table lacks a column
+    or has no row.
     """
-    tables = [_read_table(Path(path), ESTIMATES) for path in estimates]
-    if not any(len(table) for table in tables):
+    estimates = _read_tables(files["estimates"], ESTIMATES)
+    if estimates.empty:
         raise StudyError("The study has no estimates to report; evaluate its cells first.")
+    named = {name: files.get(name, ()) for name in ("reports", "cards", "ceilings", "analysis")}
     return Evidence(
         study,
-        pd.concat(tables, ignore_index=True),
-        _read_table(Path(comparisons), COMPARISONS),
-        _read_json(Path(answers)),
-        {Path(path).parent.name: _read_json(Path(path)) for path in reports},
-        {Path(path).stem: _read_json(Path(path)) for path in cards},
-        {} if ceilings is None else _read_json(Path(ceilings)),
-        None if analysis is None else read_analysis(analysis),
+        estimates,
+        _read_tables(files["comparisons"], COMPARISONS),
+        _read_json(Path(files["answers"][0])),
+        {Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
+        {Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
+        _read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
+        read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
+        _read_tables(files.get("subgroups", ()), SUBGROUPS),
+        _read_tables(files.get("calibration", ()), CALIBRATION),
     )
+
+
+def _read_tables(paths: Sequence[str | Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    tables = [_read_table(Path(path), columns) for path in paths]
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from concept_transfer.reporting.cells import (
     size_rank,
 )
 from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.figures.calibration import calibration_curve
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
 from concept_transfer.reporting.figures.dots import metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
@@ -58,6 +59,10 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
                 drawing = forest(auroc, study, family, size, group, stem, _place(group, name))
                 if drawing is not None:
                     yield drawing
+    for pair in pairs:
+        curves = calibration_curve(evidence.calibration, study, ends[0], *pair)
+        if curves is not None:
+            yield curves
     for metric in CALIBRATION:
         if (estimates["metric"] == metric).any():
             for group, name in _groups(study, pairs):

@@ -35,6 +35,7 @@ SECTIONS = {
     "learning curves": ("How many labels the target needs", 2),
     "comparisons": ("Paired comparisons", 2),
     "calibration": ("Calibration", 1),
+    "subgroups": ("Groups of patients", 0),
     "site shift": ("How different the sites are", 2),
     "geometry": ("What the embeddings know", 2),
     "answers": ("Numbers behind the answers", 0),

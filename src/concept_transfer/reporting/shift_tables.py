@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from concept_transfer.reporting.cells import direction_label, level, row_label
-from concept_transfer.reporting.formats import Table, intervals, number
+from concept_transfer.reporting.formats import Table, intervals, number, p_value
 from concept_transfer.study import Study
 
 BOUNDS = ["estimate", "lower", "upper"]
@@ -172,6 +172,7 @@ def correlation_table(correlations: pd.DataFrame) -> Table:
             "Spearman correlation with AUROC lost": correlations["spearman"].map(
                 lambda value: number(value, 2)
             ),
+            "p (sites permuted)": correlations["p"].map(p_value),
         }
     )
     return Table(
@@ -179,8 +180,9 @@ def correlation_table(correlations: pd.DataFrame) -> Table:
         "site shift",
         "Does distance foretell loss?",
         "Rank correlation over the directions of the study; 1: the farther, the more is lost. "
-        "Directions share sites and are few, so these numbers describe this study and carry no "
-        "interval.",
+        "Directions share sites, so the test permutes the sites (two-sided; the smallest p that "
+        "three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for the "
+        "number of rows. Empty where not all directions between the sites were studied.",
         correlations,
         shown,
     )

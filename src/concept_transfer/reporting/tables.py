@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.reporting.calibration_tables import calibration_table, subgroup_table
 from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     arrange,
@@ -37,6 +38,12 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
     """Every table that the evidence allows, in the order of the report."""
     study = evidence.study
     yield cell_table(evidence.estimates, study)
+    for table in (
+        calibration_table(evidence.estimates, study),
+        subgroup_table(evidence.subgroups, study),
+    ):
+        if table is not None:
+            yield table
     if not evidence.comparisons.empty:
         yield comparison_table(evidence.comparisons, study)
     if evidence.reports:

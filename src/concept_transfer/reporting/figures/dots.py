@@ -96,6 +96,7 @@ def draw_dots(
         left,
         top=0.55 + LEGEND_LINE * lines_of_legend,
         gap=(0.35, 0.95),
+        right=0.2,
     )
     limits = _limits(cells, [place for line in lines.values() for place in line.values()])
     for index, ((source, target), axis) in enumerate(zip(pairs, axes, strict=True)):

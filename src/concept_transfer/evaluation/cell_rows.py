@@ -1,0 +1,193 @@
+"""The rows that one evaluated cell adds to the tables of ``metrics/<target>/<embedding>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from concept_transfer.evaluation.bootstrap import CellDraws, Resample
+from concept_transfer.evaluation.calibration import (
+    brier_decomposition,
+    calibration_bins,
+    logit,
+    recalibration,
+    sigmoid,
+)
+from concept_transfer.evaluation.cells import CellPredictions, Sample
+from concept_transfer.evaluation.delong import variance
+from concept_transfer.evaluation.intervals import plain_interval, share_interval, variance_of
+from concept_transfer.evaluation.metrics import (
+    CALIBRATION,
+    DECOMPOSITION,
+    METRICS,
+    metrics,
+    no_skill,
+)
+from concept_transfer.study import Evaluation
+
+CELL_COLUMNS = ("source", "target", "embedding", "classifier", "strategy", "size")
+REPLICATE_COLUMNS = (
+    *((name, pa.string()) for name in CELL_COLUMNS),
+    ("replicate", pa.int32()),
+    ("partition", pa.string()),
+    ("metric", pa.string()),
+    ("value", pa.float64()),
+)
+ESTIMATE_COLUMNS = (
+    *((name, pa.string()) for name in CELL_COLUMNS),
+    ("metric", pa.string()),
+    *(
+        (name, pa.float64())
+        for name in (
+            "estimate",
+            "lower",
+            "upper",
+            "sampling_se",
+            "replicate_sd",
+            "no_skill",
+        )
+    ),
+    *(
+        (name, pa.int64())
+        for name in (
+            "encounters",
+            "clusters",
+            "positives",
+            "replicates",
+            "not_estimable",
+            "undefined_draws",
+        )
+    ),
+    ("method", pa.string()),
+    ("flag", pa.string()),
+)
+CALIBRATION_COLUMNS = (
+    *((name, pa.string()) for name in CELL_COLUMNS),
+    ("bin", pa.int16()),
+    ("encounters", pa.int64()),
+    ("predicted", pa.float64()),
+    ("positives", pa.float64()),
+)
+RECALIBRATION_POSITIVES = 10  # of either class; fewer cannot carry an intercept and a slope
+SHARES = {"auroc", "auprc", "sensitivity_at_90", "sensitivity_at_95", "ppv_at_alert_rate", "brier"}
+NAN = float("nan")
+
+
+def replicate_rows(
+    cell: CellPredictions, draws: CellDraws, alert_rate: float
+) -> list[dict[str, Any]]:
+    """Test metrics, the same after recalibration on validation data, and validation metrics."""
+    names = cell.cell.as_dict()
+    rows = []
+    for column, index in enumerate(np.flatnonzero(cell.estimable)):
+        number, probability = int(cell.replicates[index]), cell.probability[index]
+        validation = cell.validation[index]
+        test = dict(zip(METRICS, draws.observed[:, column].tolist(), strict=True))
+        parts = brier_decomposition(cell.labels, probability)
+        test |= dict(zip(DECOMPOSITION, parts, strict=True))
+        test |= _recalibrated(cell, probability, validation)
+        values = {"test": test}
+        if len(validation.labels):
+            values["validation"] = metrics(validation.labels, validation.probability, alert_rate)
+        rows += [
+            {**names, "replicate": number, "partition": part, "metric": name, "value": value}
+            for part, named in values.items()
+            for name, value in named.items()
+        ]
+    return rows
+
+
+def _recalibrated(
+    cell: CellPredictions, probability: np.ndarray, validation: Sample
+) -> dict[str, float]:
+    """Calibration on the test set after intercept and slope were fitted on validation data.
+
+    With folds each is recalibrated by itself; none where a fold has too little to fit on.
+    """
+    adjusted = np.empty(len(probability))
+    for fold in np.unique(cell.fold):
+        own, tested = validation.of_fold(fold), cell.fold == fold
+        positives = int(own.labels.sum())
+        if min(positives, len(own.labels) - positives) < RECALIBRATION_POSITIVES:
+            return {}
+        intercept, slope = recalibration(own.labels, logit(own.probability))
+        if np.isnan(slope):
+            return {}
+        adjusted[tested] = sigmoid(intercept + slope * logit(probability[tested]))
+    values = metrics(cell.labels, adjusted)
+    return {f"recalibrated_{name}": values[name] for name in CALIBRATION}
+
+
+def estimate_rows(
+    cell: CellPredictions,
+    draws: CellDraws,
+    sample: Resample,
+    placement: np.ndarray,
+    settings: Evaluation,
+    values: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Every metric with its intervals; of what only `replicate_rows` (``values``) has, the mean
+    and the spread of the replicates that have it."""
+    positives, kept = int(cell.labels.sum()), int(cell.estimable.sum())
+    shared = {
+        **cell.cell.as_dict(),
+        "encounters": len(cell.labels),
+        "clusters": len(sample.clusters),
+        "positives": positives,
+        "replicates": kept,
+        "not_estimable": len(cell.replicates) - kept,
+        "flag": "few positives" if positives < settings.min_positives else "",
+    }
+    chance = no_skill(positives / len(cell.labels))
+    rows = []
+    for index, metric in enumerate(METRICS):
+        by_replicate = draws.observed[index]
+        estimate = float(by_replicate.mean()) if kept else NAN
+        delong = None
+        if metric == "auroc" and sample.independent:
+            delong = variance(cell.labels, placement)
+        spread = variance_of(
+            by_replicate, draws.sampling[index], draws.crossed[index], len(sample.clusters), delong
+        )
+        interval = share_interval if metric in SHARES else plain_interval
+        lower, upper = interval(estimate, spread, settings.confidence)
+        rows.append(
+            {
+                **shared,
+                "metric": metric,
+                "estimate": estimate,
+                "lower": lower,
+                "upper": upper,
+                "sampling_se": spread.sampling**0.5,
+                "replicate_sd": by_replicate.std(ddof=1) if kept > 1 else NAN,
+                "no_skill": chance.get(metric, NAN),
+                "undefined_draws": int(np.isnan(draws.crossed[index]).sum()),
+                "method": spread.method,
+            }
+        )
+    further: dict[str, list[float]] = {}
+    for row in values:
+        if row["partition"] == "test" and row["metric"] not in METRICS:
+            further.setdefault(row["metric"], []).append(row["value"])
+    rows += [
+        {
+            **shared,
+            "metric": metric,
+            "replicates": len(found),
+            "estimate": float(np.mean(found)),
+            "replicate_sd": float(np.std(found, ddof=1)) if len(found) > 1 else NAN,
+        }
+        for metric, found in further.items()
+    ]
+    return rows
+
+
+def calibration_rows(cell: CellPredictions) -> Iterator[dict[str, Any]]:
+    """The bins of the cell's calibration curve, the least predicted risks first."""
+    kept = cell.probability[cell.estimable]
+    if len(kept):
+        for number, found in enumerate(calibration_bins(cell.labels, kept)):
+            yield {**cell.cell.as_dict(), "bin": number, **found._asdict()}

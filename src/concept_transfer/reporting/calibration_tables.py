@@ -1,0 +1,106 @@
+"""Tables on calibration, before and after recalibration, and on subgroups."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from concept_transfer.reporting.cells import arrange, group_of, row_label
+from concept_transfer.reporting.formats import Table, intervals, number
+from concept_transfer.reporting.suppression import suppress
+from concept_transfer.study import Study
+
+KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]
+PARTS = {
+    "brier": "Brier",
+    "brier_miscalibration": "Miscalibration",
+    "brier_discrimination": "Discrimination",
+    "brier_uncertainty": "Uncertainty",
+    "log_loss": "Log loss",
+    "calibration_intercept": "Intercept",
+    "calibration_slope": "Slope",
+    "recalibrated_brier": "Brier after recalibration",
+    "recalibrated_calibration_intercept": "Intercept after",
+    "recalibrated_calibration_slope": "Slope after",
+}
+GROUP_METRICS = ("auroc", "brier", "observed_minus_predicted")
+
+
+def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
+    """Brier score in parts, calibration, and what recalibration on target data changes."""
+    tidy = arrange(estimates[estimates["metric"].isin(PARTS)], study)
+    if tidy.empty:
+        return None
+    wide = tidy[KEYS].drop_duplicates(ignore_index=True)
+    for metric in PARTS:
+        own = tidy.loc[tidy["metric"] == metric, [*KEYS, "estimate"]]
+        wide = wide.merge(own.rename(columns={"estimate": metric}), on=KEYS, how="left")
+    present = [metric for metric in PARTS if wide[metric].notna().any()]
+    raw = wide[[*KEYS, *present]]
+    shown = _names(raw) | {PARTS[metric]: raw[metric].map(number) for metric in present}
+    return Table(
+        "calibration",
+        "calibration",
+        "Calibration of all models",
+        "Means over replicates. Brier = miscalibration − discrimination + uncertainty (isotonic "
+        "decomposition). A calibrated model has intercept 0 and slope 1. *After*: once intercept "
+        "and slope were fitted on the validation labels that the model could use; empty where "
+        "these hold fewer than 10 of either class.",
+        raw,
+        pd.DataFrame(shown),
+    )
+
+
+def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
+    """Performance by group for every model that is no control."""
+    keep = [group_of(study, name) != "control" for name in subgroups["embedding"]]
+    tidy = subgroups[keep]
+    if tidy.empty:
+        return None
+    keys = [*KEYS, "variable", "group"]
+    tidy = arrange(tidy.rename(columns={"group": "of"}), study).drop(columns="group")
+    tidy = tidy.rename(columns={"of": "group"})
+    wide = tidy[[*keys, "encounters", "positives", "flag"]].drop_duplicates(ignore_index=True)
+    for metric in GROUP_METRICS:
+        names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
+        own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
+        wide = wide.merge(own, on=keys, how="left")
+    bounds = {metric: [metric, f"{metric}_lower", f"{metric}_upper"] for metric in GROUP_METRICS}
+    raw = suppress(
+        wide,
+        "positives",
+        study.evaluation.small_cells,
+        of="encounters",
+        revealing=tuple(name for names in bounds.values() for name in names),
+    )
+    interval = f"[{100 * study.evaluation.confidence:g}% CI]"
+    shown = {
+        **_names(raw),
+        "Group": raw["variable"] + ": " + raw["group"],
+        f"AUROC {interval}": intervals(raw, bounds["auroc"]),
+        f"Brier {interval}": intervals(raw, bounds["brier"]),
+        f"Observed − predicted {interval}": intervals(raw, bounds["observed_minus_predicted"]),
+        "Positives": raw["positives"].map(number),
+        "Note": raw["flag"],
+    }
+    return Table(
+        "subgroups",
+        "subgroups",
+        "Performance by group",
+        "Test encounters by age, sex and calendar year, as far as the data record them; controls "
+        "are left out. Observed − predicted is the share with the outcome minus the mean predicted "
+        "risk: above 0, risks are too low for the group. Groups were not compared with each other, "
+        "and many rows are shown: single differences may be chance.",
+        raw,
+        pd.DataFrame(shown),
+    )
+
+
+def _names(raw: pd.DataFrame) -> dict[str, pd.Series | list[str]]:
+    """The columns that say which model a row is about."""
+    return {
+        "Target": raw["target"],
+        "Source": raw["source"].replace("", "–"),
+        "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
+        "Strategy": raw["strategy"],
+        "Labels": raw["size"],
+    }

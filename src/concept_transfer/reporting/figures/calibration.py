@@ -1,0 +1,146 @@
+"""Calibration curves: how often the outcome came where the models predicted a risk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from concept_transfer.evaluation.calibration import wilson_interval
+from concept_transfer.reporting.cells import (
+    arrange,
+    direction_label,
+    in_direction,
+    level,
+    rows_of,
+    size_label,
+)
+from concept_transfer.reporting.figures.canvas import (
+    MUTED,
+    RULE,
+    Caption,
+    Drawing,
+    Look,
+    legend_above,
+    legend_columns,
+    panels,
+    strategy_looks,
+    styled,
+    text_width,
+)
+from concept_transfer.study import Study
+
+MAX_COLUMNS = 4
+LEGEND_LINE = 0.2
+POINTS = 10
+CELL = ["source", "target", "embedding", "classifier", "strategy", "size"]
+
+
+def curve_points(bins: pd.DataFrame, threshold: int, confidence: float) -> pd.DataFrame:
+    """The points of one cell's curve.
+
+    Neighbouring bins are joined until a point stands for a tenth of the encounters and for at
+    least ``threshold`` of them with and without the outcome, so that no point gives a small count
+    away. Columns: predicted, observed, lower, upper.
+    """
+    numbers = bins.sort_values("bin")[["encounters", "positives", "predicted"]].to_numpy(float)
+    weighted = numbers * [[1, 1, 0]] + numbers[:, :1] * numbers[:, 2:] * [[0, 0, 1]]
+    least = numbers[:, 0].sum() / POINTS
+    groups: list[NDArray[np.float64]] = []
+    waiting = np.zeros(3)
+    for row in weighted:
+        waiting = waiting + row
+        count, positives, _ = waiting
+        if count >= least and min(positives, count - positives) >= max(threshold, 1):
+            groups.append(waiting)
+            waiting = np.zeros(3)
+    if groups:
+        groups[-1] = groups[-1] + waiting
+    points = [
+        (risk / count, positives / count, *wilson_interval(positives, int(count), confidence))
+        for count, positives, risk in groups
+    ]
+    return pd.DataFrame(points, columns=["predicted", "observed", "lower", "upper"])
+
+
+@styled
+def calibration_curve(
+    bins: pd.DataFrame, study: Study, size: str, source: str, target: str
+) -> Drawing | None:
+    """Observed against predicted risk for one direction, a panel an embedding or simple model.
+
+    ``bins``: the study's ``calibration.parquet`` files. None where no cell has enough cases.
+    """
+    chosen = in_direction(bins[bins["size"].isin(["0", size])], source, target)
+    settings = study.evaluation
+    curves = [
+        curve_points(own, settings.small_cells, settings.confidence).merge(
+            own[CELL].head(1).reset_index(drop=True), how="cross"
+        )
+        for _, own in chosen.groupby(CELL, sort=False)
+    ]
+    filled = [curve for curve in curves if len(curve)]
+    if not filled:
+        return None
+    cells = arrange(pd.concat(filled, ignore_index=True), study)
+    rows = rows_of(cells)
+    used = set(cells["strategy"])
+    looks = {name: look for name, look in strategy_looks(study).items() if name in used}
+    columns = min(len(rows), MAX_COLUMNS)
+    side = min(2.6, 7.6 / columns)
+    title = direction_label(source, target)
+    indent = 0.4 + text_width([title], 11)
+    across = legend_columns(list(looks), 0.6 + columns * (side + 0.25) - indent)
+    top = 0.45 + LEGEND_LINE * -(-len(looks) // across)
+    figure, axes = panels(len(rows), columns, (side, side), left=0.6, top=top, gap=(0.25, 0.62))
+    most = 1.05 * float(cells[["predicted", "observed"]].to_numpy().max())
+    for index, ((row, _), axis) in enumerate(zip(rows, axes, strict=True)):
+        _panel(axis, cells[cells["row"] == row], looks)
+        font = min(10, 10 * side / text_width([row], 11))
+        axis.set_title(row, fontsize=max(font, 6.5), pad=4)
+        axis.set(xlim=(0, most), ylim=(0, most))
+        axis.locator_params(nbins=5)
+        if index % columns:
+            axis.tick_params(axis="y", labelleft=False)
+        else:
+            axis.set_ylabel("observed share")
+        if index >= len(rows) - columns:
+            axis.set_xlabel("predicted risk")
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        for name, look in looks.items()
+    ]
+    width, height = figure.get_size_inches()
+    figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
+    legend_above(figure, handles, indent, columns=across)
+    shown = ["row", "group", "strategy", "size", "predicted", "observed", "lower", "upper"]
+    return Drawing(_caption(study, size, source, target), figure, cells[shown])
+
+
+def _panel(axis: Axes, cells: pd.DataFrame, looks: dict[str, Look]) -> None:
+    axis.grid(True, color=RULE, lw=0.6)
+    axis.set_axisbelow(True)
+    axis.axline((0, 0), slope=1, color=MUTED, lw=0.8)
+    for strategy, look in looks.items():
+        own = cells[cells["strategy"] == strategy].sort_values("predicted")
+        x = own["predicted"]
+        axis.fill_between(x, own["lower"], own["upper"], color=look.colour, alpha=0.1, lw=0)
+        axis.plot(x, own["observed"], color=look.colour, marker=look.marker, ms=3.5, lw=1.3)
+
+
+def _caption(study: Study, size: str, source: str, target: str) -> Caption:
+    where = direction_label(source, target)
+    return Caption(
+        f"calibration-curve_{source}-to-{target}",
+        "calibration",
+        f"Calibration curves, {where}, {size_label(size)}",
+        "Test encounters by rank of their predicted risk, in tenths (wider where a tenth holds too "
+        "few patients with or without the outcome to be shown): how often the outcome came, means "
+        "over replicates. On the diagonal predictions can be read as risks; below it they are too "
+        f"high, above it too low. Bands are {level(study)} intervals that take encounters as "
+        "independent.",
+        f"Calibration curves for {where}: observed share of {study.task.label} against predicted "
+        "risk, with the diagonal of perfect calibration.",
+    )
