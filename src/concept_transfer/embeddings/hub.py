@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from concept_transfer.embeddings.dense_layers import dense_folders
 from concept_transfer.errors import StudyError
 from concept_transfer.study import TransformersEmbedding
 
@@ -24,13 +25,13 @@ def download(name: str, config: TransformersEmbedding) -> Path:
         RevisionNotFoundError,
     )
 
-    def fetch(patterns: list[str]) -> Path:
+    def fetch(patterns: list[str], ignored: str = "*/*") -> Path:
         return Path(
             snapshot_download(
                 config.model,
                 revision=config.revision,
                 allow_patterns=patterns,
-                ignore_patterns=["*/*"],
+                ignore_patterns=[ignored],
             )
         )
 
@@ -39,6 +40,9 @@ def download(name: str, config: TransformersEmbedding) -> Path:
         folder = fetch([*_SMALL_FILES, "*.safetensors"])
         if config.pickled_weights and not any(folder.glob("*.safetensors")):
             folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
+        dense = [part.name for part in dense_folders(where, folder)]
+        if dense:
+            fetch([f"{part}/*" for part in dense], ignored="*.bin")
         return folder
     except GatedRepoError:
         raise StudyError(

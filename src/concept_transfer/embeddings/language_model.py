@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from concept_transfer.embeddings.dense_layers import load_dense
 from concept_transfer.errors import StudyError
 
 Pooling = Literal["cls", "mean", "last"]
@@ -46,7 +47,8 @@ class LanguageModel:
         self._truncate = truncate
         self._tokenizer = _load_tokenizer(where, folder)
         self._model = _load_model(where, folder, getattr(torch, dtype), pickled_weights)
-        self._device = _moved_to(where, self._model, device)
+        self._dense = load_dense(where, folder)
+        self._device = _moved_to(where, torch.nn.ModuleList([self._model, self._dense]), device)
         self._longest = _longest_input(self._model.config, self._tokenizer)
 
     def encode(
@@ -103,7 +105,8 @@ class LanguageModel:
         try:
             with torch.inference_mode():
                 hidden = self._model(input_ids=ids.to(self._device)).last_hidden_state
-                return pool(hidden.float(), self._pooling).cpu().numpy()
+                pooled: torch.Tensor = self._dense(pool(hidden.float(), self._pooling))
+                return pooled.cpu().numpy()
         except torch.OutOfMemoryError:
             if len(ids) == 1:
                 raise

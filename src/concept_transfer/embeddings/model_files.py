@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from concept_transfer.embeddings.cache import file_digest
+from concept_transfer.embeddings.dense_layers import dense_weights
 from concept_transfer.errors import StudyError
 from concept_transfer.study import TransformersEmbedding, resolve
 
@@ -47,7 +48,9 @@ def is_on_hub(config: TransformersEmbedding, root: Path) -> bool:
 def check(name: str, config: TransformersEmbedding, root: Path) -> None:
     """Refuse a package, folder or weights that are not there; the hub is not asked."""
     if not is_on_hub(config, root):
-        _weights(name, _local_folder(name, config, root), config.pickled_weights)
+        folder = _local_folder(name, config, root)
+        _weights(name, folder, config.pickled_weights)
+        dense_weights(f"embeddings.{name}", folder)
 
 
 def locate(name: str, config: TransformersEmbedding, root: Path) -> ModelFolder:
@@ -73,7 +76,8 @@ def locate(name: str, config: TransformersEmbedding, root: Path) -> ModelFolder:
             f"{revision}, not the official {official}; reinstall the package"
         )
     small = sorted(file for suffix in _SMALL for file in folder.glob(suffix) if file.is_file())
-    return ModelFolder(folder, revision, _joint_digest([*weights, *small]))
+    dense = dense_weights(f"embeddings.{name}", folder)
+    return ModelFolder(folder, revision, _joint_digest([*weights, *small, *dense]))
 
 
 def _package(model: str) -> str | None:
