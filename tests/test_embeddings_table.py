@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embedding_data import findings, rows
+from embedding_data import findings, rows, vocabulary_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler, normalize
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.providers import embed
+from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.embeddings.scaling import describe_scale, row_norms, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
@@ -104,6 +104,12 @@ def test_the_training_path_needs_neither_torch_nor_pandas():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_one_hot_vectors_that_fit_no_memory_are_refused():
+    many = vocabulary_of([f"finding {i}" for i in range(40_000)])
+    with pytest.raises(StudyError, match=r"embeddings\.o: .*40,000 tokens.* 6 GB; up to 32,768"):
+        check_embedding("o", OneHotEmbedding(provider="one_hot"), many, Path())
 
 
 def test_one_hot_is_the_identity():

@@ -49,6 +49,8 @@ def check_embedding(
         token_texts(name, config, vocabulary, root)
     if isinstance(config, PrecomputedEmbedding):
         precomputed.check(name, config, vocabulary, root, _all_or(allowed, vocabulary))
+    elif isinstance(config, OneHotEmbedding):
+        one_hot.check(name, vocabulary)
     elif isinstance(config, TransformersEmbedding):
         model_files.check(name, config, root)
     elif isinstance(config, OpenAIEmbedding):
