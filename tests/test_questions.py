@@ -201,23 +201,25 @@ def test_claims_survive_in_whole_in_part_or_not(tmp_path: Path) -> None:
             ("over one-hot", "minilm full", "one_hot full"),
         ),
         a_claim("One-hot wins", ("alone", "one_hot local", "minilm local")),
+        a_claim("One-hot is better than itself", ("alone", "one_hot local", "one_hot local")),
     ]
     study, results, answers = answers_of(tmp_path, separation, claims=claims)
     answer = answers["claims"]["answer"]
     assert answer.startswith(
-        "Stated claims that survive under all conditions tested: 1 of 3; under some: 1; under "
-        "none: 1. "
+        "Stated claims that survive under all conditions tested: 1 of 4; under some: 1; under "
+        "none: 2. "
         "Survives: “Meaning wins” (directly, minilm direct beats one_hot direct: +0."
     )
     assert "Holds only over one-hot: “Tuning wins” (over direct, minilm full loses to" in answer
     assert "Does not survive: “One-hot wins” (alone, one_hot local loses to minilm local" in answer
+    assert "Is not shown: “One-hot is better than itself” (alone, one_hot local shows no" in answer
     rows = answers["claims"]["rows"]
     sizes = len(study.target_sizes)
     assert [row["comparisons"] for row in rows] == [
         len(study.ordered_pairs()),
         len(study.ordered_pairs()) * sizes,
         len(study.ordered_pairs()) * sizes,
-        len({target for _, target in study.ordered_pairs()}) * sizes,
+        *[len({target for _, target in study.ordered_pairs()}) * sizes] * 2,
     ]
     p = [row["p"] for row in rows]
     assert [row["p_holm"] for row in rows] == pytest.approx(holm(p).tolist())

@@ -181,7 +181,8 @@ def say_claims(study: Study, rows: list[Row]) -> str:
             else f"{r['under']}, too few test positives"
             for r in tests
         )
-        words = "Does not survive"
+        refuted = any(r["verdict"] == "worse" for r in tests)
+        words = "Does not survive" if refuted else "Is not shown"
         if len(borne_out) == len(tests):
             whole, words = whole + 1, "Survives"
         elif borne_out:
