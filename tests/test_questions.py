@@ -207,12 +207,12 @@ def test_claims_survive_in_whole_in_part_or_not(tmp_path: Path) -> None:
     answer = answers["claims"]["answer"]
     assert answer.startswith(
         "Stated claims that survive under all conditions tested: 1 of 4; under some: 1; under "
-        "none: 2. "
-        "Survives: “Meaning wins” (directly, minilm direct beats one_hot direct: +0."
+        "none: 2. Survives: “Meaning wins”. Holds only over one-hot: “Tuning wins”. "
+        "Does not survive: “One-hot wins”. Is not shown: “One-hot is better than itself”. "
     )
-    assert "Holds only over one-hot: “Tuning wins” (over direct, minilm full loses to" in answer
-    assert "Does not survive: “One-hot wins” (alone, one_hot local loses to minilm local" in answer
-    assert "Is not shown: “One-hot is better than itself” (alone, one_hot local shows no" in answer
+    assert "“Meaning wins”: directly, minilm direct beats one_hot direct: +0." in answer
+    assert "“Tuning wins”: over direct, minilm full loses to minilm direct: −0." in answer
+    assert "“One-hot wins”: alone, one_hot local loses to minilm local: −0." in answer
     rows = answers["claims"]["rows"]
     sizes = len(study.target_sizes)
     assert [row["comparisons"] for row in rows] == [

@@ -169,8 +169,9 @@ def say_rates(study: Study, rows: list[Row]) -> str:
 
 
 def say_claims(study: Study, rows: list[Row]) -> str:
-    """How many claims survive; then each, with the effects that decide."""
-    details, whole, part = [], 0, 0
+    """How many claims survive, the verdict on each, and the effects that decide."""
+    verdicts, details = [], []
+    whole, part = 0, 0
     claims = dict.fromkeys(r["claim"] for r in rows)
     for claim in claims:
         tests = [r for r in rows if r["claim"] == claim]
@@ -187,12 +188,14 @@ def say_claims(study: Study, rows: list[Row]) -> str:
             whole, words = whole + 1, "Survives"
         elif borne_out:
             part, words = part + 1, f"Holds only {_listed(borne_out)}"
-        details.append(f"{words}: “{claim.rstrip('.')}” ({effects}).")
+        told = f"“{claim.rstrip('.')}”"
+        verdicts.append(f"{words}: {told}.")
+        details.append(f"{told}: {effects}.")
     opening = (
         f"Stated claims that survive under all conditions tested: {whole} of {len(claims)}; under "
         f"some: {part}; under none: {len(claims) - whole - part}."
     )
-    return " ".join([opening, *details])
+    return " ".join([opening, *verdicts, "The effects behind this.", *details])
 
 
 def say_choice(study: Study, rows: list[Row]) -> str:

@@ -42,7 +42,7 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "calibration",
         "Calibration of all models",
         "Means over replicates. Brier = miscalibration − discrimination + uncertainty (isotonic "
-        "decomposition). A calibrated model has intercept 0 and slope 1. *After*: once intercept "
+        "decomposition). A calibrated model has intercept 0 and slope 1. After: once intercept "
         "and slope were fitted on the validation labels that the model could use; empty where "
         "these hold fewer than 10 of either class.",
         raw,

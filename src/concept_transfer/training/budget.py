@@ -47,7 +47,7 @@ def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
     """
     train, validation, _ = site.split.parts(fold)
     if size == "all":
-        return Budget(share(train, len(keys)), share(validation, len(keys)))
+        return Budget(same_for_all(train, len(keys)), same_for_all(validation, len(keys)))
     n, m = draw_sizes(int(size))
     if n > len(train) or m > len(validation):
         raise StudyError(
@@ -71,25 +71,25 @@ def subset_order(key: int, site: str, pool: Rows) -> Rows:
     return pool[np.argsort(_mix(start + pool.astype(np.uint64)), kind="stable")]
 
 
-def share(rows: Rows, replicates: int) -> Rows:
+def same_for_all(rows: Rows, replicates: int) -> Rows:
     """The same rows for all replicates, [R, n], stored once."""
     return np.broadcast_to(rows, (replicates, len(rows)))
 
 
-def is_shared(rows: Rows) -> bool:
+def are_same(rows: Rows) -> bool:
     """Whether [R, n] rows are stored once for all replicates."""
     return rows.strides[0] == 0
 
 
 def positives(site: Site, rows: Rows) -> Rows:
     """Number of positive labels in each replicate's rows, [R]."""
-    if is_shared(rows):
+    if are_same(rows):
         return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
     return site.labels[rows].sum(axis=1, dtype=np.int64)
 
 
 def _select(rows: Rows, replicates: list[int]) -> Rows:
-    return share(rows[0], len(replicates)) if is_shared(rows) else rows[replicates]
+    return same_for_all(rows[0], len(replicates)) if are_same(rows) else rows[replicates]
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -17,8 +17,8 @@ from concept_transfer.training.budget import (
     MIN_POSITIVES,
     Budget,
     Rows,
+    are_same,
     draw_budget,
-    is_shared,
     positives,
 )
 from concept_transfer.training.engine import Fit
@@ -97,8 +97,8 @@ def _collect(
 ) -> None:
     test = target.split.parts(fold)[2]
     validation = budget.validation
-    pool = validation[0] if is_shared(validation) else np.unique(validation)
-    rows = np.concatenate([pool, test])
+    held = validation[0] if are_same(validation) else np.unique(validation)
+    rows = np.concatenate([held, test])
     probability = np.full((len(block.replicates), len(rows)), np.nan)
     if result is not None:
         own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
@@ -106,9 +106,9 @@ def _collect(
         probability[usable] = fitted.numpy()
     for i, replicate in enumerate(block.replicates):
         own = probability[i] if status[i] == "ok" else np.full(len(rows), np.nan)
-        places = np.searchsorted(pool, validation[i])
+        places = np.searchsorted(held, validation[i])
         predictions.add(replicate, fold, False, validation[i], own[places])
-        predictions.add(replicate, fold, True, test, own[len(pool) :])
+        predictions.add(replicate, fold, True, test, own[len(held) :])
         epochs = result.epochs[usable.index(i)] if result and i in usable else 0
         sizes = (budget.train.shape[1], validation.shape[1], int(found[i]))
         predictions.records.append(record(replicate, fold, status[i], epochs, *sizes))

@@ -14,7 +14,7 @@ from concept_transfer.models.dataset import dataset_of
 from concept_transfer.sites.site import Site
 from concept_transfer.study import Training
 from concept_transfer.training.block import Block, fit_plan
-from concept_transfer.training.budget import MIN_POSITIVES, Budget, positives, share
+from concept_transfer.training.budget import MIN_POSITIVES, Budget, positives, same_for_all
 from concept_transfer.training.predictions import Predictions, record
 from concept_transfer.training.strategies import STRATEGIES
 
@@ -26,7 +26,9 @@ def train_source(
 
     Raises StudyError where the site's training encounters hold one class only.
     """
-    train, validation = (share(rows, len(block.replicates)) for rows in site.split.source_parts())
+    train, validation = (
+        same_for_all(rows, len(block.replicates)) for rows in site.split.source_parts()
+    )
     found = int(positives(site, train)[0])
     if found in (0, train.shape[1]):
         raise StudyError(

@@ -14,7 +14,7 @@ from torch import Tensor
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
 from concept_transfer.sites.site import Site
-from concept_transfer.training.budget import Budget, Rows, is_shared
+from concept_transfer.training.budget import Budget, Rows, are_same
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def pooled(
     assert source is not None
     train, validation = _tensors(budget)
     extra = torch.from_numpy(source.split.source_parts()[0]) + len(target.labels)
-    if is_shared(budget.train):
+    if are_same(budget.train):
         train = torch.cat([train[0], extra]).expand(len(train), -1)
     else:
         train = torch.cat([train, extra.expand(len(train), -1)], 1)
@@ -72,7 +72,7 @@ def _tensors(budget: Budget) -> tuple[Tensor, Tensor]:
 
 
 def _tensor(rows: Rows) -> Tensor:
-    if is_shared(rows):
+    if are_same(rows):
         return torch.from_numpy(rows[0].copy()).expand(len(rows), -1)
     return torch.from_numpy(rows)
 
