@@ -81,6 +81,7 @@ def estimates(study: Study, seed: int = 0, simple_gain: float = 0.0) -> pd.DataF
                     "positives": positives,
                     "replicates": study.replicates,
                     "not_estimable": 0,
+                    "diverged": 0,
                     "flag": flag,
                 }
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from evaluation_data import a_cell, clustered_scores, encounter_ids, predictions, true_auroc
@@ -102,6 +104,10 @@ def test_failed_replicates_are_counted_and_left_out_of_the_mean() -> None:
     assert row["estimate"] == pytest.approx(np.mean(kept), abs=1e-6)
     assert row["replicate_sd"] == pytest.approx(np.std(kept, ddof=1), abs=1e-6)
     assert set(found.replicates["replicate"].to_pylist()) == {0, 1, 3}
+    wild = replace(whole, records=({"replicate": 2, "fold": 0, "status": "diverged"},))
+    told = evaluate_cells([wild], encounter_ids(whole), ids, Evaluation(draws=100), 1)
+    row = told.estimates.to_pylist()[0]
+    assert (row["replicates"], row["not_estimable"], row["diverged"]) == (3, 0, 1)
     nothing = predictions(a_cell(), labels, np.full((4, 120), np.nan))
     empty = evaluate_cells([nothing], encounter_ids(whole), ids, Evaluation(draws=100), 1)
     row = empty.estimates.to_pylist()[0]

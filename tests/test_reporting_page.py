@@ -219,10 +219,10 @@ def test_limitations_follow_from_the_study() -> None:
     first, second = limitations(evidence(STUDY))[:2]
     assert first == STUDY.notice
     assert second.startswith("Encounters were simulated")
-    few = estimates(STUDY).assign(flag="few positives", not_estimable=2)
+    few = estimates(STUDY).assign(flag="few positives", not_estimable=2, diverged=1)
     text = " ".join(limitations(evidence(STUDY, estimates=few)))
     assert "north_county and south_county" in text
-    assert "316 replicates could not be estimated" in text
+    assert "In 316 replicates a draw held one class only, and in 158 training diverged" in text
 
 
 def test_numbers_sort_by_value_and_words_stay_words() -> None:

@@ -62,11 +62,11 @@ def test_rows_follow_the_config_and_not_the_order_of_the_files() -> None:
 
 
 def test_not_estimable_cells_say_so() -> None:
-    tidy = estimates(STUDY).assign(not_estimable=3)
+    tidy = estimates(STUDY).assign(not_estimable=3, diverged=1)
     tidy.loc[:, ["estimate", "lower", "upper"]] = np.nan
     shown = cell_table(tidy, STUDY).shown
     assert set(shown["AUROC [95% CI]"]) == {"not estimable"}
-    assert shown["Note"].iloc[0] == "3 replicates not estimable"
+    assert shown["Note"].iloc[0] == "3 replicates not estimable; 1 replicate diverged"
 
 
 @pytest.mark.parametrize("positives", [0, 5, 10, 2395])

@@ -58,6 +58,7 @@ ESTIMATE_COLUMNS = (
             "positives",
             "replicates",
             "not_estimable",
+            "diverged",
             "undefined_draws",
         )
     ),
@@ -132,13 +133,16 @@ def estimate_rows(
     """Every metric with its intervals; of what only `replicate_rows` (``values``) has, the mean
     and the spread of the replicates that have it."""
     positives, kept = int(cell.labels.sum()), int(cell.estimable.sum())
+    numbers = {r["replicate"] for r in cell.records if r["status"] == "diverged"}
+    diverged = int(np.isin(cell.replicates[~cell.estimable], list(numbers)).sum())
     shared = {
         **cell.cell.as_dict(),
         "encounters": len(cell.labels),
         "clusters": len(sample.clusters),
         "positives": positives,
         "replicates": kept,
-        "not_estimable": len(cell.replicates) - kept,
+        "not_estimable": len(cell.replicates) - kept - diverged,
+        "diverged": diverged,
         "flag": "few positives" if positives < settings.min_positives else "",
     }
     chance = no_skill(positives / len(cell.labels))

@@ -67,8 +67,8 @@ def evaluate_cells(
 
     ``encounter`` and ``cluster`` [m] are columns of the target's split and ``groups`` [m] the
     encounters' subgroups by variable; every test encounter must be among them. Replicates that
-    failed are counted in ``not_estimable`` and left out of the mean. Raises StudyError if targets
-    or test encounters differ between the cells.
+    failed are counted (``not_estimable``, ``diverged``) and left out of the mean. Raises
+    StudyError if targets or test encounters differ between the cells.
     """
     place = _places(cells, encounter)
     clusters = cluster[place]

@@ -18,7 +18,7 @@ CELL = ("source", "target", "embedding", "classifier", "strategy", "size")
 ESTIMATES = (
     *CELL,
     *("metric", "estimate", "lower", "upper", "replicate_sd", "no_skill"),
-    *("encounters", "positives", "replicates", "not_estimable", "flag"),
+    *("encounters", "positives", "replicates", "not_estimable", "diverged", "flag"),
 )
 SUBGROUPS = (
     *CELL,

@@ -28,12 +28,12 @@ def limitations(evidence: Evidence) -> list[str]:
             f"(fewer than {study.evaluation.min_positives}); these cells are marked and left out "
             "of the findings."
         )
-    failed = int(auroc["not_estimable"].sum())
-    if failed:
+    failed, diverged = int(auroc["not_estimable"].sum()), int(auroc["diverged"].sum())
+    if failed or diverged:
         found.append(
-            f"{failed:,} replicates could not be estimated (a draw with one class only, or "
-            "training that diverged) and are not part of any mean; the table of all models counts "
-            "them by cell."
+            f"In {failed:,} replicates a draw held one class only, and in {diverged:,} training "
+            "diverged; they are not part of any mean, and the table of all models counts them by "
+            "cell."
         )
     if study.replicates < FEW_REPLICATES:
         found.append(

@@ -29,6 +29,7 @@ from concept_transfer.reporting.formats import (
 )
 from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.suppression import suppress
+from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
@@ -64,7 +65,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
 def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
     """The study in one table: a row a cell, in the order of the config."""
     keys = ["target", "source", "embedding", "classifier", "strategy", "size"]
-    shared = ["encounters", "positives", "replicates", "not_estimable", "flag"]
+    shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
     tidy = arrange(estimates, study)
     wide = tidy.loc[tidy["metric"] == "auroc", [*keys, "replicate_sd", *shared]]
     for metric in ("auroc", "auprc", "brier"):
@@ -81,7 +82,14 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
         revealing=("auprc_no_skill",),
     )
     level = f"{100 * study.evaluation.confidence:g}% CI"
-    failed = raw["not_estimable"].map(lambda n: f"{n} replicates {NOT_ESTIMABLE}" if n else "")
+    failed = [
+        "; ".join(
+            f"{count(n, 'replicate')} {words}"
+            for n, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
+            if n
+        )
+        for numbers in raw[["not_estimable", "diverged"]].to_numpy(int)
+    ]
     shown = pd.DataFrame(
         {
             "Target": raw["target"],
