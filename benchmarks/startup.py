@@ -15,6 +15,7 @@ LOADS = {
     "pyarrow.parquet": "import pyarrow.parquet",
     "pydantic": "import pydantic",
     "torch": "import torch",
+    "torch, exempt at exit": "import torch, gc; gc.freeze()",
     "a training job": (
         "import concept_transfer.training.cells, concept_transfer.training.jobs, "
         "concept_transfer.models.bundle"
@@ -52,9 +53,16 @@ def report() -> str:
         for name, code in LOADS.items()
     ]
     return (
-        "## Start-up\n\nProcessor time of a fresh interpreter that imports what is named, and "
-        f"which of {', '.join(HEAVY)} come along.\n\n"
+        "## Start-up\n\nProcessor time of a fresh interpreter that imports what is named, from "
+        f"start to exit, and which of {', '.join(HEAVY)} come along.\n\n"
         + table(("imports", "seconds", "heavy libraries"), rows)
+        + "\n\nWhat follows from it: jobs exempt what they have imported from garbage collection, "
+        "which spares its half second at exit (`concept_transfer.workflow.job`); the target sizes "
+        "of a strategy and the replicates of a block share one job, because each alone is a "
+        "fraction of a second of work, and the job keeps the files of the sizes that are current; "
+        "embeddings, directions and strategies stay jobs of their own, because they are what a "
+        "config changes and what a cluster spreads; a site's source model serves as `local` on "
+        "all its labels."
     )
 
 
