@@ -97,7 +97,7 @@ def engine_auroc(embedding: str, origin: str) -> np.ndarray:
 
 
 def report(replicates: int) -> str:
-    """A table: mean (SD over replicates) of both, and their difference in standard errors."""
+    """The text of docs/accuracy.md."""
     cells = [(embedding, origin) for origin in CELLS for embedding in TABLES]
     rows = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -113,10 +113,18 @@ def report(replicates: int) -> str:
             difference = f"{engine.mean() - plain.mean():+.4f} +- {error:.4f}"
             rows.append((origin, CELLS[origin], embedding, *shown, difference))
     columns = ("trained on", "strategy", "embedding", "plain (SD)", "engine (SD)", "difference")
-    return table(columns, rows)
+    return (
+        "# Accuracy of the engine\n\n"
+        "Written by `python -m benchmarks.accuracy`. AUROC on the target of `config/gao2024.yaml`: "
+        f"{replicates} runs of the plain model (`nn.Conv1d`, `torch.optim.SGD`, torch's own random "
+        "numbers, the paper's protocol) beside the study's replicates, mean (standard deviation) "
+        "and difference with its standard error.\n\n" + table(columns, rows) + "\n"
+    )
 
 
 if __name__ == "__main__":
     if not Path(STUDY / "metrics").is_dir():
         sys.exit(f"{STUDY} holds no finished study; run config/gao2024.yaml first")
-    print(report(int(sys.argv[1]) if sys.argv[1:] else 5))
+    written = report(int(sys.argv[1]) if sys.argv[1:] else 5)
+    (ROOT / "docs" / "accuracy.md").write_text(written, encoding="utf-8")
+    print(written)

@@ -89,7 +89,8 @@ def save_tiny_model(kind: str, folder: Path, safe: bool = True) -> Path:
 def save_with_dense(folder: Path, tiny_folder: Path) -> Path:
     """A model of sentence-transformers with two dense layers behind its pooling."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules as models
 
     torch.manual_seed(3)
     transformer = models.Transformer(str(tiny_folder))

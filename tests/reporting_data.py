@@ -143,7 +143,12 @@ def _contrasts(study: Study, cell: Cell, local: str) -> Iterator[tuple[str, Cell
         for name in study.classifiers:
             if name != "cnn":
                 simple = replace(cell, embedding="none", classifier=name)
-                yield "simple baselines", simple, "minilm cnn", f"none {name}"
+                if study.strategies[cell.strategy].kind in ("linear", "full"):
+                    simple = replace(simple, strategy="pooled")
+                    a = f"minilm cnn {cell.strategy}"
+                    yield "simple baselines", simple, a, f"none {name} pooled"
+                else:
+                    yield "simple baselines", simple, "minilm cnn", f"none {name}"
     kind = study.strategies[cell.strategy].kind
     if kind != "local":
         for size in map(str, study.target_sizes) if kind == "direct" else [cell.size]:

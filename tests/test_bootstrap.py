@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from evaluation_data import a_cell, clustered_scores, encounter_ids, predictions, true_auroc
 from scipy.stats import norm
@@ -12,6 +13,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import draw_cell, resample
+from concept_transfer.evaluation.cells import Sample
 from concept_transfer.evaluation.delong import placements, variance
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.intervals import variance_of
@@ -173,3 +175,37 @@ def test_variance_counts_the_interaction_of_encounters_and_replicates_once() -> 
         estimates.append(drawn.observed[0].mean())
         totals.append(spread.total)
     assert np.mean(totals) == pytest.approx(np.var(estimates, ddof=1), rel=0.25)
+
+
+def test_a_source_model_is_judged_on_the_labels_that_a_size_offers() -> None:
+    """Its own file holds all validation rows; the draw of 200 held two of each class."""
+    rng = np.random.default_rng(7)
+    labels = (rng.random(40) < 0.4).astype(np.int8)
+    held = (rng.random(60) < 0.5).astype(np.int8)
+    scores, source_scores = rng.random((2, 60)), rng.random((2, 60))
+    direct = predictions(
+        a_cell(strategy="direct", size="0"), labels, rng.random((2, 40)), (held, source_scores)
+    )
+    tuned = predictions(a_cell(), labels, rng.random((2, 40)), (held, scores))
+    drawn = [np.r_[np.flatnonzero(held == 0)[:2], np.flatnonzero(held)[:2]], np.arange(1)]
+    part = [
+        Sample(s.encounters.take(pa.array(rows)), s.labels[rows], s.probability[rows], s.fold[rows])
+        for s, rows in zip(tuned.validation, drawn, strict=True)
+    ]
+    tuned = replace(tuned, validation=tuple(part))
+    ids = encounter_ids(direct)
+    found = evaluate_cells([direct, tuned], ids, ids, Evaluation(draws=100), 1).draws
+    assert found["sizes"].tolist() == ["200"]
+    rows = drawn[0]
+    assert found["seen"][0, 0, 0, 0] == pytest.approx(
+        roc_auc_score(held[rows], direct.validation[0].probability[rows])
+    )
+    assert found["seen"][1, 0, 0, 0] == pytest.approx(
+        roc_auc_score(held[rows], tuned.validation[0].probability)
+    )
+    assert np.isnan(found["seen"][:, 1]).all()
+    alone = evaluate_cells([direct], ids, ids, Evaluation(draws=100), 1).draws
+    assert alone["sizes"].tolist() == ["all"]
+    assert alone["seen"][0, 1, 0, 0] == pytest.approx(
+        roc_auc_score(held, direct.validation[1].probability)
+    )

@@ -81,6 +81,11 @@ def test_families_hold_the_comparisons_their_names_say() -> None:
         ("minilm_15 local 50", "-", "logistic local 50"),
         ("minilm_15 local all", "-", "logistic local all"),
         ("minilm_15 direct 0", "-", "logistic direct 0"),
+        *(
+            (f"minilm_15 {strategy} {size}", "-", f"logistic local {size}")
+            for strategy in ("full", "full_slow")
+            for size in ("50", "all")
+        ),
     }
     scale = pairs("scale")
     assert ("minilm_15 full 50", "-", "minilm full 50") in scale
@@ -160,6 +165,53 @@ def test_a_mean_effect_knows_the_covariance_of_its_contrasts(compared) -> None:
     twice = paired_effect([contrast, contrast], results, study.evaluation)
     assert twice.standard_error == pytest.approx(once.standard_error, rel=1e-6)
     assert twice.difference == pytest.approx(once.difference)
+
+
+def test_targets_have_encounters_of_their_own_and_replicates_in_common(compared) -> None:
+    """The mean over a target and its copy: half the sampling variance, all of the replicates'."""
+    study, results, contrasts, _ = compared
+    contrast = next(c for c in contrasts if c.family == "meaning")
+    rng = np.random.default_rng(6)
+    spread = {number: rng.normal(0, 0.02) for number in range(study.replicates)}
+
+    def elsewhere(cell: Cell) -> Cell:
+        return replace(cell, target="east")
+
+    both = dict(results)
+    for cell in contrast.cells:
+        values = dict(results[cell].values)
+        if cell in contrast.plus:
+            areas = values["test", "auroc"]
+            values["test", "auroc"] = {n: v + spread[n] for n, v in areas.items()}
+        both[cell] = replace(results[cell], values=values)
+        both[elsewhere(cell)] = replace(both[cell], cell=elsewhere(cell))
+    copy = replace(
+        contrast,
+        plus=tuple(map(elsewhere, contrast.plus)),
+        minus=tuple(map(elsewhere, contrast.minus)),
+    )
+    one = paired_effect([contrast], both, study.evaluation)
+    mean = paired_effect([contrast, copy], both, study.evaluation)
+    values = [both[c.cells[i]].values["test", "auroc"] for c in (contrast,) for i in (0, 1)]
+    differences = [values[0][n] - values[1][n] for n in sorted(values[0])]
+    replicates = np.var(differences, ddof=1) / len(differences)
+    assert mean.difference == pytest.approx(one.difference)
+    assert mean.standard_error**2 > replicates
+    sampling = one.standard_error**2 - replicates
+    assert mean.standard_error**2 == pytest.approx(replicates + sampling / 2, rel=0.02)
+
+
+def test_replicates_that_one_side_lacks_leave_the_difference(compared) -> None:
+    study, results, contrasts, _ = compared
+    contrast = next(c for c in contrasts if c.family == "meaning")
+    cell = contrast.plus[0]
+    values = {("test", "auroc"): dict(results[cell].values["test", "auroc"])}
+    values["test", "auroc"].pop(0)
+    less = {**results, cell: replace(results[cell], values=values)}
+    found = paired_effect([contrast], less, study.evaluation).difference
+    other = results[contrast.minus[0]].values["test", "auroc"]
+    own = values["test", "auroc"]
+    assert found == pytest.approx(np.mean([own[n] - other[n] for n in own]))
 
 
 def test_a_cell_differs_from_itself_by_nothing(compared) -> None:

@@ -194,6 +194,14 @@ def test_calibration_bins_count_every_encounter_once_a_replicate() -> None:
     assert sum(found.encounters for found in calibration_bins(labels[:7], p[None, :7])) == 7
 
 
+def test_ties_share_their_labels_whatever_their_order() -> None:
+    labels = np.array([1, 1, 0, 0, 0, 0, 1, 0])
+    tied = np.array([0.5] * 4 + [0.9] * 4)
+    for order in (np.arange(8), np.array([2, 0, 3, 1, 7, 6, 5, 4])):
+        bins = calibration_bins(labels[order], tied[None, order], 4)
+        assert [found.positives for found in bins] == pytest.approx([1.0, 1.0, 0.5, 0.5])
+
+
 def test_wilson_interval_equals_statsmodels() -> None:
     from statsmodels.stats.proportion import proportion_confint
 

@@ -170,7 +170,7 @@ def test_with_folds_each_fold_chooses_by_its_own_validation(tmp_path: Path) -> N
         folded[cell] = replace(
             result,
             parts=np.array([[(first, second), (second, first)]] * count),
-            seen=np.array([seen.get(cell.embedding, (0.5, 0.5))] * count),
+            seen=np.array([[seen.get(cell.embedding, (0.5, 0.5))] * len(result.sizes)] * count),
         )
     for row in choices_by_validation(study, folded, study.evaluation):
         assert row["choices"] == 2 * count

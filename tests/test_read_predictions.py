@@ -51,7 +51,7 @@ def test_failed_replicates_are_kept_as_not_a_number(tmp_path: Path) -> None:
     )
     cell = read_predictions([path])
     assert cell.estimable.tolist() == [True, False]
-    assert len(cell.validation[1].labels) == 0
+    assert np.isnan(cell.validation[1].probability).all()
 
 
 def test_dictionary_columns_are_read_as_text(tmp_path: Path) -> None:

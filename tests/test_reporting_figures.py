@@ -11,6 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from reporting_data import a_study, comparisons, estimates, evidence
 
+from concept_transfer.evaluation.calibration import calibration_bins
 from concept_transfer.reporting.cells import arrange, rows_of
 from concept_transfer.reporting.figures.calibration import curve_points
 from concept_transfer.reporting.figures.canvas import Drawing, strategy_looks, write_drawing
@@ -85,6 +86,10 @@ def test_calibration_points_join_bins_until_no_small_count_shows() -> None:
     assert curve_points(bins_of(50, [1, 2, 3]), 11, 0.95).empty
     tenths = curve_points(bins_of(50, [25.0] * 20), 11, 0.95)
     assert len(tenths) == 10
+    labels = np.arange(1237) % 2
+    found = calibration_bins(labels, np.linspace(0, 1, 1237)[None])
+    uneven = pd.DataFrame(found).assign(bin=range(20))
+    assert len(curve_points(uneven, 11, 0.95)) == 10
 
 
 def test_a_calibration_curve_shows_the_points_of_its_data(drawings) -> None:

@@ -26,8 +26,8 @@ from concept_transfer.reporting.formats import (
 )
 from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.report import write_tables
-from concept_transfer.reporting.suppression import suppress, suppress_parts
-from concept_transfer.reporting.tables import cell_table, site_table
+from concept_transfer.reporting.suppression import suppress, suppress_groups, suppress_parts
+from concept_transfer.reporting.tables import cell_table, side_label, site_table
 
 STUDY = a_study()
 
@@ -265,13 +265,34 @@ def test_embeddings_are_grouped_by_what_they_are_made_of() -> None:
 def test_small_groups_give_nothing_away() -> None:
     frame = estimates(STUDY)
     table = subgroup_table(subgroups(frame), STUDY)
-    few = table.raw[table.raw["group"] == "2020"]
+    numbers = ["auroc", "brier", "observed_minus_predicted_lower"]
+    few, rest = (table.raw[table.raw["group"] == year] for year in ("2020", "2019"))
     assert set(few["positives"]) == {"<11"}
-    assert few[["auroc", "brier", "observed_minus_predicted_lower"]].isna().all(axis=None)
-    assert set(table.raw.loc[table.raw["group"] == "2019", "positives"]) == {235}
-    assert not set(table.raw["embedding"]) & {"one_hot", "random", "minilm_shuffled"}
+    assert set(rest["positives"]) == {"suppressed"}, "the total less 2019 would be 2020"
+    assert set(few["encounters"]) == set(rest["encounters"]) == {"suppressed"}
+    assert few[numbers].isna().all(axis=None)
+    assert rest[numbers].isna().all(axis=None)
+    adults = table.raw[table.raw["group"] == "adult"]
+    assert set(adults["positives"]) == {150}
+    assert adults[numbers].notna().all(axis=None)
+    assert not set(table.raw["embedding"]) & {"random", "minilm_shuffled"}
     assert "age group: adult" in set(table.shown["Group"])
-    assert "5" not in set(table.shown["Positives"])
+    assert not {"5", "235"} & set(table.shown["Positives"])
+
+
+def test_a_group_of_few_encounters_is_hidden_with_a_second_one() -> None:
+    frame = pd.DataFrame(
+        {
+            "whole": ["a"] * 3 + ["b"] * 2,
+            "encounters": [500, 6, 90, 400, 300],
+            "positives": [120, 3, 30, 60, 50],
+            "auroc": 0.8,
+        }
+    )
+    shown = suppress_groups(frame, ["whole"], 11, ("auroc",))
+    assert shown["encounters"].tolist() == [500, "<11", "suppressed", 400, 300]
+    assert shown["positives"].tolist() == [120, "<11", "suppressed", 60, 50]
+    assert shown["auroc"].isna().tolist() == [False, True, True, False, False]
 
 
 def test_the_calibration_table_holds_the_means_of_its_metrics() -> None:
@@ -287,3 +308,10 @@ def test_the_calibration_table_holds_the_means_of_its_metrics() -> None:
     own = frame[(frame[keys] == cell[keys]).all(axis=1)].set_index("metric")["estimate"]
     for metric in ("brier", "log_loss", "calibration_slope"):
         assert cell[metric] == own[metric]
+
+
+def test_sides_of_a_comparison_are_named_in_words() -> None:
+    assert side_label("none logistic") == "logistic regression"
+    assert side_label("none logistic pooled") == "logistic regression, pooled"
+    assert side_label("minilm cnn full") == "minilm, concept CNN, full"
+    assert side_label("minilm full + one_hot direct") == "minilm full + one_hot direct"

@@ -556,7 +556,7 @@ class ClaimTest(Section):
 
 
 class Claim(Section):
-    """A statement, of a paper or of your own, that the report holds against the results."""
+    """A statement, of a paper or of your own, that the report puts to the test."""
 
     text: str = Field(description="The claim as the report quotes it.")
     tests: list[ClaimTest] = Field(
@@ -636,7 +636,8 @@ class Study(Section):
         default=Evaluation(), description="Intervals, and what is too small to show."
     )
     claims: list[Claim] = Field(
-        default=[], description="Statements that the report confirms or refutes, best written first"
+        default=[],
+        description="Statements that the report puts to the test; write them before the results.",
     )
     resources: Resources = Field(default=Resources(), description="Where jobs run.")
 
@@ -659,6 +660,8 @@ class Study(Section):
 
     def _check_claims(self) -> None:
         sources = {source for source, _ in self.ordered_pairs()}
+        if self.claims and "cnn" not in self.classifiers:
+            raise ValueError("claims are about the concept CNN; add 'cnn' to 'classifiers'")
         for claim in self.claims:
             for test in claim.tests:
                 for kind, name, defined in (
@@ -666,9 +669,9 @@ class Study(Section):
                     ("embedding", test.than.embedding, self.embeddings),
                     ("strategy", test.better.strategy, self.strategies),
                     ("strategy", test.than.strategy, self.strategies),
-                    ("source", test.source or next(iter(sources)), sources),
+                    ("source", test.source, sources),
                 ):
-                    if name not in defined:
+                    if name is not None and name not in defined:
                         raise ValueError(
                             f"claims: '{claim.text}' names the {kind} '{name}'; defined are "
                             f"{choices(defined)}"

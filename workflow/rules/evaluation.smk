@@ -31,7 +31,13 @@ rule evaluate:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
         blocks=len(grid.blocks),
-        code=code_digest("evaluation", "sites/subgroups.py"),
+        code=code_digest(
+            "evaluation",
+            "sites/encounters.py",
+            "sites/splits.py",
+            "sites/subgroups.py",
+            "concepts/vocabulary.py",
+        ),
     script:
         "../scripts/evaluate.py"
 

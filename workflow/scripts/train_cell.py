@@ -48,5 +48,6 @@ with job(snakemake.log[0]):
         params.sizes,
         snakemake.output,
         [params.strategy, params.seed, params.replicates, params.code],
+        # the target's own source model is a short cut to the same predictions
         [file for file in inputs if file not in own],
     )

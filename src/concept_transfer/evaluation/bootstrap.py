@@ -25,8 +25,9 @@ class Resample:
 
     ``unit`` [n]: index of each test encounter's cluster among the sorted ids; ``clusters`` uint8
     [units, draws] and ``replicates`` uint8 [replicates, draws]: how often a draw takes each;
-    ``parts`` bool [units, parts]: clusters on which a choice made without them is judged, each
-    fold once, or where one fold tests random halves and their complements;
+    ``parts`` bool [units, parts]: held-out sets for the regret, each fold, or with one fold random
+    halves and their complements: models are judged on the part, their best rival is found on the
+    rest;
     ``numbers``: the replicate numbers; ``digest`` names all of it.
     """
 

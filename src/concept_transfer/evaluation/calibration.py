@@ -99,18 +99,28 @@ def calibration_bins(labels: np.ndarray, probability: np.ndarray, bins: int = 20
     """Encounters by rank of their prediction, in bins of (almost) equal size.
 
     ``labels`` [n], ``probability`` [replicates, n]; every replicate ranks for itself.
+    Encounters with the same prediction count with their mean label, in whatever bin they fall.
     """
     order = np.argsort(probability, axis=1, kind="stable")
     ranked = np.take_along_axis(probability.astype(np.float64), order, 1)
+    positives = np.take_along_axis(
+        np.stack([_tied_means(labels, p) for p in probability]), order, 1
+    )
     edges = np.linspace(0, len(labels), min(bins, len(labels)) + 1).astype(int)
     return [
         Bin(
             int(stop - start),
             float(ranked[:, start:stop].mean()),
-            float(labels[order[:, start:stop]].sum(axis=1).mean()),
+            float(positives[:, start:stop].sum(axis=1).mean()),
         )
         for start, stop in pairwise(edges)
     ]
+
+
+def _tied_means(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Every encounter's label [n], averaged over those with the same prediction."""
+    _, group, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    return (np.bincount(group, weights=labels) / counts)[group]
 
 
 def wilson_interval(positives: float, encounters: int, confidence: float) -> tuple[float, float]:

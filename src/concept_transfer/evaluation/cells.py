@@ -41,7 +41,13 @@ class Sample:
 
     def of_fold(self, fold: int) -> Sample:
         """The predictions of one fold's model."""
-        own = self.fold == fold
+        return self._where(self.fold == fold)
+
+    def among(self, encounters: pa.Array) -> Sample:
+        """The predictions of these encounters."""
+        return self._where(pc.is_in(self.encounters, value_set=encounters).to_numpy(False))
+
+    def _where(self, own: np.ndarray) -> Sample:
         names = self.encounters.filter(pa.array(own))
         return Sample(names, self.labels[own], self.probability[own], self.fold[own])
 
@@ -109,9 +115,7 @@ def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
     test = table.filter(pc.equal(table["partition"], "test"))
     encounters, labels, fold, probability = _test_matrix(test, replicates, where)
     _check_missing(probability, replicates, records, where)
-    validation = table.filter(
-        pc.and_(pc.equal(table["partition"], "validation"), pc.is_finite(table["probability"]))
-    )
+    validation = table.filter(pc.equal(table["partition"], "validation"))
     return CellPredictions(
         cell=cell,
         encounters=encounters,

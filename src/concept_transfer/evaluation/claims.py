@@ -5,49 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import verdict
+from concept_transfer.evaluation.comparisons import decide
 from concept_transfer.evaluation.contrasts import Contrast
-from concept_transfer.evaluation.effects import holm, paired_effect
+from concept_transfer.evaluation.effects import paired_effect
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
 from concept_transfer.study import ClaimSide, ClaimTest, Study
 
 FAMILY = "claims"
+NUMBERS = ("difference", "lower", "upper", "p", "p_equivalence")
 
 
 def claim_rows(study: Study, results: Results) -> list[dict[str, Any]]:
     """One row a claim and condition, in the order of the config.
 
     The mean AUROC difference between the side that the claim calls better and the other, over all
-    directions and target sizes, with ``p_holm`` among all rows and the ``verdict`` on the first.
-    Cells with few test positives stay out; where none is left the verdict is ``underpowered``.
+    directions and target sizes (``planned``; ``comparisons`` of them could be made), with
+    ``p_holm`` among all rows and the ``verdict`` on the first side. Cells with few test positives
+    stay out: where nothing is left the verdict is ``underpowered``, or ``not estimable`` if no
+    model could be fitted.
     """
     rows: list[dict[str, Any]] = []
     for claim in study.claims:
         for test in claim.tests:
-            contrasts = [
-                contrast
-                for contrast in _contrasts(study, test)
-                if all(cell in results and results[cell].headline for cell in contrast.cells)
-            ]
-            row: dict[str, Any] = {
-                "claim": claim.text,
-                "under": test.under,
-                "a": _side(test.better),
-                "b": _side(test.than),
-                "comparisons": len(contrasts),
-            }
-            names = ("difference", "lower", "upper", "p", "p_equivalence")
-            if contrasts:
-                effect = paired_effect(contrasts, results, study.evaluation)
-                rows.append({**row, **{name: getattr(effect, name) for name in names}})
-            else:
-                rows.append({**row, **dict.fromkeys(names, float("nan"))})
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = float(p)
-        tested = verdict(row, 1 - study.evaluation.confidence)
-        row["verdict"] = tested if row["comparisons"] else "underpowered"
+            planned = list(_contrasts(study, test))
+            fitted = [c for c in planned if all(_is_known(results, cell) for cell in c.cells)]
+            made = [c for c in fitted if all(results[cell].headline for cell in c.cells)]
+            effect = paired_effect(made, results, study.evaluation) if made else None
+            rows.append(
+                {
+                    "claim": claim.text,
+                    "under": test.under,
+                    "a": _side(test.better),
+                    "b": _side(test.than),
+                    "planned": len(planned),
+                    "comparisons": len(made),
+                    **{name: getattr(effect, name, float("nan")) for name in NUMBERS},
+                    "verdict": "underpowered" if fitted else "not estimable",
+                }
+            )
+    decide([row for row in rows if row["comparisons"]], study.evaluation)
     return rows
+
+
+def _is_known(results: Results, cell: Cell) -> bool:
+    return cell in results and results[cell].estimate() == results[cell].estimate()
 
 
 def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,19 +62,25 @@ def comparison_rows(
             for row in rows
             if row["family"] == family and row["metric"] == TESTED and not row["verdict"]
         ]
-        for row, p in zip(headline, holm([row["p"] for row in headline]), strict=True):
-            row["p_holm"] = float(p)
-            row["verdict"] = verdict(row, 1 - settings.confidence)
+        decide(headline, settings)
     return rows
 
 
-def verdict(row: dict[str, Any], alpha: float) -> str:
-    """What a tested row says of its side ``a`` at the level ``alpha``."""
-    if np.isnan(row["p_holm"]):
-        return "not estimable"
-    if row["p_holm"] < alpha:
-        return "better" if row["difference"] > 0 else "worse"
-    return "equivalent" if row["p_equivalence"] < alpha else "no evidence"
+def decide(rows: Sequence[dict[str, Any]], settings: Evaluation) -> None:
+    """Give the rows of one family ``p_holm`` and a ``verdict`` on their side ``a``.
+
+    Holm's correction serves the tests of difference and, apart, those of equivalence.
+    """
+    alpha = 1 - settings.confidence
+    same = holm([row["p_equivalence"] for row in rows])
+    for row, p, p_same in zip(rows, holm([row["p"] for row in rows]), same, strict=True):
+        row["p_holm"] = float(p)
+        if np.isnan(p):
+            row["verdict"] = "not estimable"
+        elif p < alpha:
+            row["verdict"] = "better" if row["difference"] > 0 else "worse"
+        else:
+            row["verdict"] = "equivalent" if p_same < alpha else "no evidence"
 
 
 def _names(contrast: Contrast) -> dict[str, str]:

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
-from concept_transfer.grid import NO_EMBEDDING, Cell
+from concept_transfer.grid import NO_EMBEDDING, TUNED, Cell
 from concept_transfer.study import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding, Study
 
 FAMILIES = {
     "meaning": "Does an embedding beat its own control, in which meaning is destroyed?",
-    "against one-hot": "Does an embedding beat one-hot findings of the same scale?",
+    "against one-hot": "Does an embedding beat one-hot findings (of the same scale setting, where "
+    "the study has them)?",
     "width and scale": "Does a control without meaning beat one-hot findings?",
     "tuning": "Does using target labels beat the source model as it is?",
     "target data only": "Does transfer beat a model trained on the same target labels alone?",
-    "simple baselines": "Does the network, with the embedding that validation prefers, beat a "
-    "simple model?",
+    "simple baselines": "Does the network, with the embedding that validation prefers (with every "
+    "embedding under cross-fitting), beat a simple model on the same labels? Tuned networks meet "
+    "the simple model on both sites' data.",
     "scale": "What does another scale of the same vectors do?",
     "learning rate": "What does a higher learning rate of the same strategy do?",
     "scale x learning rate": "Does the effect of the learning rate depend on the scale?",
@@ -110,15 +112,23 @@ def _of_baselines(
     study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
     baselines = [name for name in study.classifiers if name != "cnn"]
+    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
+    with_source = [name for name, kind in kinds.items() if kind == "pooled"]
+    alone = [name for name, kind in kinds.items() if kind == "local"]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:
         if cell.classifier == "cnn":
             rivals.setdefault(replace(cell, embedding=""), []).append(cell)
     for group in rivals.values():
         known = [cell for cell in group if validation[cell] == validation[cell]]
-        chosen = [max(known, key=lambda cell: validation[cell])] if known else group
+        chooses = known and study.split.by != "folds"
+        chosen = [max(known, key=lambda cell: validation[cell])] if chooses else group
         for cell, name in product(chosen, baselines):
             simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
+            if kinds[cell.strategy] in TUNED and with_source:
+                simple = replace(simple, strategy=with_source[0])
+            elif kinds[cell.strategy] in TUNED and alone:
+                simple = replace(simple, strategy=alone[0], source="")
             yield Contrast("simple baselines", (cell,), (simple,))
 
 

@@ -6,17 +6,7 @@ Signal Processing Letters 21.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-
-
-class DeLongTest(NamedTuple):
-    """Difference of two AUROCs on the same encounters, its standard error, two-sided p."""
-
-    difference: float
-    standard_error: float
-    p: float
 
 
 def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -53,14 +43,3 @@ def variance(labels: np.ndarray, placement: np.ndarray) -> float:
     if min(map(len, parts)) < 2:
         return float("nan")
     return float(sum(np.var(part, ddof=1) / len(part) for part in parts))
-
-
-def delong_test(labels: np.ndarray, a: np.ndarray, b: np.ndarray) -> DeLongTest:
-    """Compare the AUROC of scores ``a`` with that of ``b``, all [n]."""
-    from scipy.stats import norm
-
-    difference = placements(labels, a) - placements(labels, b)
-    effect = float(difference[labels == 1].mean())
-    error = float(np.sqrt(variance(labels, difference)))
-    p = float(2 * norm.sf(abs(effect) / error)) if error > 0 else 1.0
-    return DeLongTest(effect, error, p)

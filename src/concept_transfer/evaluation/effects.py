@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,19 +44,22 @@ class Effect:
 def paired_effect(
     contrasts: Sequence[Contrast], results: Results, settings: Evaluation, metric: str = TESTED
 ) -> Effect:
-    """The mean of one or several contrasts.
+    """The mean of one or several contrasts, over the replicates that all their cells have.
 
-    Contrasts of one target share test encounters and replicates, and their covariance counts;
-    different targets are taken as independent.
+    Contrasts of one target share test encounters, and their covariance counts; different targets
+    have independent encounters. Replicates are shared by all targets: one draw of initial weights
+    and of control vectors serves them all.
     """
     targets: dict[str, list[Contrast]] = {}
     for contrast in contrasts:
         targets.setdefault(contrast.cells[0].target, []).append(contrast)
     sums = [_sum(group, results, metric) for group in targets.values()]
-    variances = [variance for _, variance in sums]
-    difference = sum(value for value, _ in sums) / len(contrasts)
-    error = float(np.sqrt(sum(v.total for v in variances))) / len(contrasts)
-    freedom = degrees_of_freedom(variances)
+    samples = [variance for _, variance in sums]
+    whole = _together([values for values, _ in sums], samples)
+    count = len(contrasts)
+    difference = sum(_mean(values.values()) for values, _ in sums) / count
+    error = whole.total**0.5 / count
+    freedom = degrees_of_freedom(whole, samples)
     half = reach(error, freedom, settings.confidence)
     margin = settings.margin if metric == TESTED else None
     return Effect(
@@ -68,12 +71,14 @@ def paired_effect(
         p_equivalence=(
             float("nan") if margin is None else tail(margin - abs(difference), error, freedom)
         ),
-        test=variances[0].method,
+        test=whole.method,
     )
 
 
-def _sum(contrasts: Sequence[Contrast], results: Results, metric: str) -> tuple[float, Variance]:
-    """The sum of contrasts of one target, and its variance."""
+def _sum(
+    contrasts: Sequence[Contrast], results: Results, metric: str
+) -> tuple[dict[int, float], Variance]:
+    """The sum of contrasts of one target, by replicate, and the variance of its mean."""
     cells = [results[cell] for contrast in contrasts for cell in contrast.cells]
     signs = np.array([s for c in contrasts for s in [1.0] * len(c.plus) + [-1.0] * len(c.minus)])
 
@@ -82,18 +87,42 @@ def _sum(contrasts: Sequence[Contrast], results: Results, metric: str) -> tuple[
 
     values = [cell.values.get(("test", metric), {}) for cell in cells]
     shared = sorted(set.intersection(*(set(v) for v in values)))
+    by_replicate = signed([[v[n] for n in shared] for v in values])
     delong = None
     placements = [cell.placements for cell in cells if cell.placements is not None]
     if metric == TESTED and len(placements) == len(cells):
         delong = delong_variance(cells[0].labels, signed(placements))
     variance = variance_of(
-        by_replicate=signed([[v[n] for n in shared] for v in values]),
+        by_replicate=by_replicate,
         sampling_draws=signed([cell.sampling_draws[metric] for cell in cells]),
         crossed_draws=signed([cell.draws[metric] for cell in cells]),
         clusters=int(cells[0].estimates[metric]["clusters"]),
         delong=delong,
     )
-    return float(signed([cell.estimate(metric) for cell in cells])), variance
+    return dict(zip(shared, by_replicate.tolist(), strict=True)), variance
+
+
+def _together(values: Sequence[dict[int, float]], samples: Sequence[Variance]) -> Variance:
+    """The variance of a sum over targets, whose replicates are the same and whose clusters not."""
+    common = sorted(set.intersection(*(set(v) for v in values)))
+    repeats = len(common) if len(common) > 1 else min(s.repeats for s in samples)
+    replicates = sum(s.replicates for s in samples)
+    if len(common) > 1:
+        total = np.sum([[v[n] for n in common] for v in values], axis=0)
+        replicates = float(np.var(total, ddof=1)) / repeats
+    return Variance(
+        sampling=sum(s.sampling for s in samples),
+        replicates=replicates,
+        interaction=sum(s.interaction for s in samples),
+        clusters=min(s.clusters for s in samples),
+        repeats=repeats,
+        method=samples[0].method,
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return float(np.mean(known)) if known else float("nan")
 
 
 def holm(p: Sequence[float]) -> np.ndarray:

@@ -86,6 +86,8 @@ def evaluate_cells(
         estimate_rows(cell, drawn, sample, placement, settings, rows)
         for cell, drawn, placement, rows in zip(cells, draws, cell_placements, values, strict=True)
     ]
+    sizes = list(dict.fromkeys(cell.cell.size for cell in cells if cell.cell.size != "0"))
+    sizes = sizes or ["all"]
     arrays = {
         "cells": np.array([json.dumps(cell.cell.as_dict()) for cell in cells]),
         "metrics": np.array(METRICS),
@@ -94,7 +96,8 @@ def evaluate_cells(
         "parts": np.stack(
             [_all_replicates(d.parts, c, numbers) for d, c in zip(draws, cells, strict=True)]
         ),
-        "seen": np.stack([_all_replicates(_seen(c), c, numbers) for c in cells]),
+        "sizes": np.array(sizes),
+        "seen": np.stack([_all_replicates(_seen(c, cells, sizes), c, numbers) for c in cells]),
         "replicates": numbers,
         "labels": first.labels,
         "resample": np.array(sample.digest),
@@ -154,14 +157,28 @@ def _all_replicates(values: np.ndarray, cell: CellPredictions, numbers: np.ndarr
     return result
 
 
-def _seen(cell: CellPredictions) -> np.ndarray:
-    """AUROC on each fold's validation data [estimable replicates, folds]."""
+def _seen(
+    cell: CellPredictions, cells: Sequence[CellPredictions], sizes: Sequence[str]
+) -> np.ndarray:
+    """AUROC on the validation labels of each target size [estimable replicates, sizes, folds].
+
+    A cell has those of its own size. A source model used none: it is judged on the labels that
+    the other cells of a size could use (their draws are the same), or on all if there is none.
+    """
     folds = np.unique(cell.fold)
-    samples = [cell.validation[index] for index in np.flatnonzero(cell.estimable)]
-    parts = [[sample.of_fold(fold) for fold in folds] for sample in samples]
-    return np.array(
-        [[auroc(part.labels, part.probability) for part in row] for row in parts], dtype=np.float64
-    ).reshape(len(samples), len(folds))
+    kept = np.flatnonzero(cell.estimable)
+    seen = np.full((len(kept), len(sizes), len(folds)), np.nan)
+    for place, size in enumerate(sizes):
+        if cell.cell.size not in ("0", size):
+            continue
+        drawn = next((other for other in cells if other.cell.size == size), cell)
+        for row, index in enumerate(kept):
+            same = np.searchsorted(drawn.replicates, cell.replicates[index])
+            for column, fold in enumerate(folds):
+                allowed = drawn.validation[same].of_fold(fold).encounters
+                part = cell.validation[index].of_fold(fold).among(allowed)
+                seen[row, place, column] = auroc(part.labels, part.probability)
+    return seen
 
 
 def _mean_placements(cell: CellPredictions) -> np.ndarray:

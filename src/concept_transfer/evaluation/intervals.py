@@ -73,18 +73,18 @@ def _variance(draws: np.ndarray) -> float:
     return float(np.var(defined, ddof=1)) if len(defined) > 1 else float("nan")
 
 
-def degrees_of_freedom(parts: Sequence[Variance]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of independent variances.
+def degrees_of_freedom(whole: Variance, samples: Sequence[Variance] = ()) -> float:
+    """Satterthwaite's degrees of freedom.
 
+    ``samples``: the independent targets whose sampling variances ``whole`` adds up, if several.
     Replicates count one degree less than usual, because the approximation is liberal where a few
     of them dominate. Simulated type-I errors are at most 5 % from five replicates on; with three
     whose spread exceeds the sampling error, a Holm-corrected family still errs in 7 to 8 %.
     """
-    pieces = [(p.sampling, p.clusters - 1) for p in parts]
-    pieces += [(p.replicates, p.repeats - 2) for p in parts]
+    pieces = [(sample.sampling, sample.clusters - 1) for sample in samples or [whole]]
+    pieces.append((whole.replicates, whole.repeats - 2))
     squares = sum(v * v / max(freedom, 1) for v, freedom in pieces)
-    whole = sum(p.total for p in parts)
-    return KNOWN if squares == 0 else min(whole * whole / squares, KNOWN)
+    return KNOWN if squares == 0 else min(whole.total**2 / squares, KNOWN)
 
 
 def reach(error: float, freedom: float, confidence: float) -> float:
@@ -104,11 +104,14 @@ def tail(distance: float, error: float, freedom: float) -> float:
 
 
 def share_interval(estimate: float, variance: Variance, confidence: float) -> tuple[float, float]:
-    """Interval of a quantity between 0 and 1, symmetric in its log odds, so inside 0 to 1."""
+    """Interval of a quantity between 0 and 1, symmetric in its log odds, so inside 0 to 1.
+
+    NaN at 0 and at 1, where the data show no spread to estimate.
+    """
     slope = estimate * (1 - estimate)
     if not slope > 0:
-        return estimate, estimate
-    half = reach(variance.total**0.5 / slope, degrees_of_freedom([variance]), confidence)
+        return float("nan"), float("nan")
+    half = reach(variance.total**0.5 / slope, degrees_of_freedom(variance), confidence)
     odds = estimate / (1 - estimate)
     lower, upper = odds * np.exp(-half), odds * np.exp(half)
     return float(lower / (1 + lower)), float(upper / (1 + upper))
@@ -116,5 +119,5 @@ def share_interval(estimate: float, variance: Variance, confidence: float) -> tu
 
 def plain_interval(estimate: float, variance: Variance, confidence: float) -> tuple[float, float]:
     """Interval that is symmetric about the estimate."""
-    half = reach(variance.total**0.5, degrees_of_freedom([variance]), confidence)
+    half = reach(variance.total**0.5, degrees_of_freedom(variance), confidence)
     return estimate - half, estimate + half

@@ -26,7 +26,6 @@ RANKING = ("auroc", "auprc", "sensitivity_at_90", "sensitivity_at_95", "ppv_at_a
 CALIBRATION = ("brier", "log_loss", "calibration_intercept", "calibration_slope")
 METRICS = (*RANKING, *CALIBRATION)
 DECOMPOSITION = ("brier_miscalibration", "brier_discrimination", "brier_uncertainty")
-HIGHER_IS_BETTER = {"auroc": True, "auprc": True, "brier": False, "log_loss": False}
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,7 @@ def metrics(
     return dict(zip(names, (*values[:, 0].tolist(), *parts), strict=True))
 
 
-def no_skill(prevalence: float, alert_rate: float = 0.1) -> dict[str, float]:
+def no_skill(prevalence: float) -> dict[str, float]:
     """What a prediction without information reaches: the prevalence for everybody."""
     entropy = -sum(q * np.log(q) for q in (prevalence, 1 - prevalence) if q > 0)
     return {

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from concept_transfer.evaluation.claims import claim_rows
-from concept_transfer.evaluation.comparisons import verdict
+from concept_transfer.evaluation.comparisons import decide
 from concept_transfer.evaluation.contrasts import Contrast
-from concept_transfer.evaluation.effects import holm, paired_effect
+from concept_transfer.evaluation.effects import paired_effect
 from concept_transfer.evaluation.results import Results
 from concept_transfer.evaluation.selection import choices_by_validation
 from concept_transfer.evaluation.sentences import (
@@ -60,7 +60,7 @@ def answer_questions(
             "simple",
             "Does a simple model win?",
             ("simple baselines",),
-            lambda c: {"a": "network", "b": c.minus[0].classifier, "strategy": c.plus[0].strategy},
+            _simple_columns,
             say_simple,
         ),
         (
@@ -125,14 +125,18 @@ def mean_effects(
                 "p_equivalence": effect.p_equivalence,
             }
         )
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = float(p)
-        row["verdict"] = verdict(row, 1 - settings.confidence)
+    decide(rows, settings)
     return rows
 
 
 def _size(contrast: Contrast) -> str:
     return next((cell.size for cell in contrast.cells if cell.size != "0"), "0")
+
+
+def _simple_columns(contrast: Contrast) -> dict[str, str]:
+    network, simple = contrast.plus[0], contrast.minus[0]
+    names = {"a": "network", "b": simple.classifier, "strategy": network.strategy}
+    return names | {"rival": simple.strategy}
 
 
 def _rates_columns(contrast: Contrast) -> dict[str, str]:

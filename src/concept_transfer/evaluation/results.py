@@ -24,11 +24,11 @@ class CellResult:
 
     ``estimates``: metric -> its row of ``estimates.parquet``; ``draws`` and
     ``sampling_draws``: metric -> float [draws], of clusters and replicates, and of clusters only;
-    ``values``: (partition, metric) -> {replicate: value}; ``parts`` [replicates, parts, 2]:
-    AUROC on parts of the test clusters and on all others, and ``seen`` [replicates, parts or 1]
-    the validation AUROC known before each, for the replicates ``numbers``; ``labels`` int8 [n]
-    and ``placements`` [n] (None where clusters hold several encounters) of the test
-    encounters.
+    ``values``: (partition, metric) -> {replicate: value}. For the replicates ``numbers``:
+    ``parts`` [replicates, parts, 2], AUROC on parts of the test clusters and on all others, and
+    ``seen`` [replicates, sizes, folds], AUROC on the validation labels of the target ``sizes``.
+    ``labels`` int8 [n] and ``placements`` [n] (None where clusters hold several encounters) of
+    the test encounters.
     """
 
     cell: Cell
@@ -38,6 +38,7 @@ class CellResult:
     values: dict[tuple[str, str], dict[int, float]]
     parts: np.ndarray
     seen: np.ndarray
+    sizes: tuple[str, ...]
     numbers: np.ndarray
     labels: np.ndarray
     placements: np.ndarray | None
@@ -84,8 +85,8 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
     for name in FILES:
         if not (folder / name).is_file():
             raise StudyError(
-                f"{folder} lacks {name}; a metrics folder holds {', '.join(FILES)} (run the "
-                "evaluation first)."
+                f"{folder} lacks {name}; comparisons need {', '.join(FILES)} (run the evaluation "
+                "first)."
             )
     estimates: dict[Cell, dict[str, dict[str, Any]]] = {}
     for row in pq.ParquetFile(folder / "estimates.parquet").read().to_pylist():
@@ -111,6 +112,7 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
                 values=values.get(cell, {}),
                 parts=loaded["parts"][index],
                 seen=loaded["seen"][index],
+                sizes=tuple(loaded["sizes"].tolist()),
                 numbers=loaded["replicates"],
                 labels=loaded["labels"],
                 placements=None if placements is None else placements[index],

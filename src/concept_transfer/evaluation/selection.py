@@ -22,8 +22,9 @@ def choices_by_validation(
     """One row a target and target size: the choice, and its regret in AUROC.
 
     Candidates are all cells of that target and size, and the source models as they are, without
-    the controls. Every replicate chooses by the validation AUROC that it would have seen itself,
-    with folds once a fold, because a fold's test encounters validate other folds; ``chosen`` is
+    the controls. Every replicate chooses by the AUROC on the validation labels that it may use at
+    that size, with folds once a fold, because a fold's test encounters validate other folds;
+    without both classes among these labels it is ``undecided``; ``chosen`` is
     the most frequent of these ``choices``. Regret is cross-fitted: a choice is compared on some
     test clusters (its fold, or a random half) with the cell that is the best on all others,
     because the best on the same data is optimistic. Its interval holds the picks fixed.
@@ -38,15 +39,17 @@ def choices_by_validation(
                 and cell.size in (size, "0")
                 and parent_of(study, cell.embedding) is None
             ]
-            row = _choice(candidates, settings) if candidates else None
+            row = _choice(candidates, size, settings) if candidates else None
             if row:
                 rows.append({"target": target, "size": size, **row})
     return rows
 
 
-def _choice(candidates: Sequence[CellResult], settings: Evaluation) -> dict[str, Any] | None:
+def _choice(
+    candidates: Sequence[CellResult], size: str, settings: Evaluation
+) -> dict[str, Any] | None:
     """None where no replicate has validation data of both classes."""
-    seen = np.stack([c.seen for c in candidates])
+    seen = np.stack([_seen(candidate, size) for candidate in candidates])
     tested = _tested(candidates)
     seen[np.isnan(tested)] = np.nan
     able = ~np.isnan(seen).all(axis=0)
@@ -78,6 +81,13 @@ def _choice(candidates: Sequence[CellResult], settings: Evaluation) -> dict[str,
         "upper": upper,
         "flag": hindsight.estimates["auroc"]["flag"],
     }
+
+
+def _seen(candidate: CellResult, size: str) -> np.ndarray:
+    """AUROC on the validation labels of a size [replicates, folds]; NaN where there is none."""
+    if size in candidate.sizes:
+        return candidate.seen[:, candidate.sizes.index(size)]
+    return np.full(candidate.seen[:, 0].shape, np.nan)
 
 
 def _regrets(

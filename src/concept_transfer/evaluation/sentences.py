@@ -9,6 +9,7 @@ from concept_transfer.study import Study
 
 Row = dict[str, Any]
 UNDERPOWERED = "The study cannot say: no such comparison rests on enough positive test encounters."
+UNTESTED = {"underpowered": "too few test positives", "not estimable": "no model to compare"}
 VERDICT_WORDS = {
     "better": "beats",
     "worse": "loses to",
@@ -148,10 +149,15 @@ def say_simple(study: Study, rows: list[Row]) -> str:
     else:
         opening = "Neither wins: no evidence that the network differs from a simple model."
     details = [
-        f"Strategy {r['strategy']}: {_finding(study, r, 'the network', _plain(r['b']))}."
-        for r in rows
+        f"Strategy {r['strategy']}: {_finding(study, r, 'the network', _simple(r))}." for r in rows
     ]
     return " ".join([opening, *details])
+
+
+def _simple(row: Row) -> str:
+    """The simple model, and its strategy where that is another than the network's."""
+    other = f" ({row['rival']})" if row["rival"] != row["strategy"] else ""
+    return _plain(row["b"]) + other
 
 
 def _plain(classifier: str) -> str:
@@ -179,7 +185,7 @@ def say_claims(study: Study, rows: list[Row]) -> str:
         effects = "; ".join(
             f"{r['under']}, {_finding(study, r)}"
             if r["comparisons"]
-            else f"{r['under']}, too few test positives"
+            else f"{r['under']}, {UNTESTED[r['verdict']]}"
             for r in tests
         )
         refuted = any(r["verdict"] == "worse" for r in tests)
@@ -206,15 +212,16 @@ def say_choice(study: Study, rows: list[Row]) -> str:
         costs = [r["regret"] for r in shown]
         sentences.append(
             f"Choosing by validation costs {_signed(min(costs))} to {_signed(max(costs))} AUROC "
-            f"against the best in hindsight, over {len(shown)} targets and target sizes."
+            f"against what is best on other test patients, over {len(shown)} targets and target "
+            "sizes."
         )
     for r in shown:
         sentences.append(
             f"On {r['target']} with {_labels(r['size'])}, validation most often chooses "
             f"{r['chosen']} ({r['chosen_by']} of {r['choices']} choices); its choices reach "
             f"AUROC {r['auroc_of_choices']:.3f}, a regret of {_signed(r['regret'])} ({level} "
-            f"interval {_signed(r['lower'])} to {_signed(r['upper'])}) against the best in "
-            f"hindsight."
+            f"interval {_signed(r['lower'])} to {_signed(r['upper'])}) against what is best on "
+            f"other test patients."
         )
     return " ".join(sentences) or UNDERPOWERED
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from concept_transfer.evaluation.intervals import (
 )
 from concept_transfer.study import Evaluation
 
-METHOD = "clustered linearization"
 DIFFERENCE = "observed_minus_predicted"
 COLUMNS = (
     ("variable", pa.string()),
@@ -57,8 +56,9 @@ def subgroup_rows(
                 "positives": positives,
                 "flag": "few positives" if positives < settings.min_positives else "",
             }
-            for metric, by_replicate, influence in _metrics(labels, kept[:, own]):
-                variance = _variance(by_replicate, influence, clusters[own])
+            found = _metrics(labels, kept[:, own], clusters[own])
+            for metric, by_replicate, sampling, units in found:
+                variance = _variance(by_replicate, sampling, units)
                 interval = plain_interval if metric == DIFFERENCE else share_interval
                 estimate = float(by_replicate.mean()) if len(by_replicate) else float("nan")
                 lower, upper = interval(estimate, variance, settings.confidence)
@@ -72,31 +72,50 @@ def subgroup_rows(
 
 
 def _metrics(
-    labels: np.ndarray, probability: np.ndarray
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """(metric, its value [replicates], each encounter's influence on their mean [n])."""
+    labels: np.ndarray, probability: np.ndarray, clusters: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, float, int]]:
+    """(metric, its value [replicates], sampling variance of their mean, clusters behind that)."""
+    _, unit = np.unique(clusters, return_inverse=True)
+    everyone = np.ones(len(labels), dtype=bool)
     if 0 < labels.sum() < len(labels) and len(probability):
         of_replicate = np.stack([placements(labels, p) for p in probability])
         area = of_replicate[:, labels == 1].mean(axis=1)
-        placement = of_replicate.mean(axis=0)
-        size = np.where(labels == 1, (labels == 1).sum(), (labels == 0).sum())
-        yield "auroc", area, (placement - area.mean()) / size
+        classes = [labels == 1, labels == 0]
+        variance, units = _clustered(of_replicate.mean(axis=0), unit, classes)
+        yield "auroc", area, variance, units
     errors = labels - probability
     for metric, each in (("brier", errors**2), (DIFFERENCE, errors)):
         mean = each.mean(axis=0) if len(each) else np.full(len(labels), np.nan)
-        yield metric, each.mean(axis=1), (mean - mean.mean()) / len(labels)
+        yield metric, each.mean(axis=1), *_clustered(mean, unit, [everyone])
 
 
-def _variance(by_replicate: np.ndarray, influence: np.ndarray, clusters: np.ndarray) -> Variance:
+def _clustered(
+    values: np.ndarray, unit: np.ndarray, classes: Sequence[np.ndarray]
+) -> tuple[float, int]:
+    """Variance of the sum of the classes' means of ``values`` [n], and the fewest clusters in one.
+
+    Each class's deviations are scaled for its own number of clusters m by m / (m - 1), then
+    summed by cluster; NaN where a class lies in one cluster.
+    """
+    influence = np.zeros(len(values))
+    fewest = len(values)
+    for members in classes:
+        units = len(np.unique(unit[members]))
+        scale = (units / (units - 1)) ** 0.5 if units > 1 else float("nan")
+        own = values[members]
+        influence[members] = scale * (own - own.mean()) / len(own)
+        fewest = min(fewest, units)
+    return float((np.bincount(unit, weights=influence) ** 2).sum()), fewest
+
+
+def _variance(by_replicate: np.ndarray, sampling: float, clusters: int) -> Variance:
     """The interaction of clusters and replicates counts twice, which is cautious."""
-    _, unit = np.unique(clusters, return_inverse=True)
-    sums = np.bincount(unit, weights=influence)
-    units, repeats = len(sums), len(by_replicate)
+    repeats = len(by_replicate)
     return Variance(
-        sampling=float((sums**2).sum() * units / (units - 1)) if units > 1 else float("nan"),
+        sampling=sampling,
         replicates=float(np.var(by_replicate, ddof=1) / repeats) if repeats > 1 else 0.0,
         interaction=0.0,
-        clusters=units,
+        clusters=clusters,
         repeats=repeats,
-        method=METHOD,
+        method="",
     )

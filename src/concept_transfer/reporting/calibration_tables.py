@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import arrange, group_of, row_label
+from concept_transfer.evaluation.contrasts import parent_of
+from concept_transfer.reporting.cells import arrange, row_label
 from concept_transfer.reporting.formats import Table, intervals, number
-from concept_transfer.reporting.suppression import suppress
+from concept_transfer.reporting.suppression import suppress_groups
 from concept_transfer.study import Study
 
 KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]
@@ -43,16 +44,16 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "Calibration of all models",
         "Means over replicates. Brier = miscalibration − discrimination + uncertainty (isotonic "
         "decomposition). A calibrated model has intercept 0 and slope 1. After: once intercept "
-        "and slope were fitted on the validation labels that the model could use; empty where "
-        "these hold fewer than 10 of either class.",
+        "and slope were fitted on the target's validation labels (all of them for direct, else "
+        "those of the size); empty where these hold fewer than 10 of either class.",
         raw,
         pd.DataFrame(shown),
     )
 
 
 def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
-    """Performance by group for every model that is no control."""
-    keep = [group_of(study, name) != "control" for name in subgroups["embedding"]]
+    """Performance by group, without the shuffled and random controls."""
+    keep = [parent_of(study, name) is None for name in subgroups["embedding"]]
     tidy = subgroups[keep]
     if tidy.empty:
         return None
@@ -65,12 +66,11 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
         wide = wide.merge(own, on=keys, how="left")
     bounds = {metric: [metric, f"{metric}_lower", f"{metric}_upper"] for metric in GROUP_METRICS}
-    raw = suppress(
+    raw = suppress_groups(
         wide,
-        "positives",
+        [*KEYS, "variable"],
         study.evaluation.small_cells,
-        of="encounters",
-        revealing=tuple(name for names in bounds.values() for name in names),
+        tuple(name for names in bounds.values() for name in names),
     )
     interval = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = {
@@ -79,6 +79,7 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         f"AUROC {interval}": intervals(raw, bounds["auroc"]),
         f"Brier {interval}": intervals(raw, bounds["brier"]),
         f"Observed − predicted {interval}": intervals(raw, bounds["observed_minus_predicted"]),
+        "Encounters": raw["encounters"].map(number),
         "Positives": raw["positives"].map(number),
         "Note": raw["flag"],
     }
@@ -86,10 +87,10 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         "subgroups",
         "subgroups",
         "Performance by group",
-        "Test encounters by age, sex and calendar year, as far as the data record them; controls "
-        "are left out. Observed − predicted is the share with the outcome minus the mean predicted "
-        "risk: above 0, risks are too low for the group. Groups were not compared with each other, "
-        "and many rows are shown: single differences may be chance.",
+        "Test encounters by age, sex and calendar year, as far as the data record them; shuffled "
+        "and random controls are left out. Observed − predicted is the share with the outcome "
+        "minus the mean predicted risk: above 0, risks are too low for the group. Groups were not "
+        "compared with each other, and many rows are shown: single differences may be chance.",
         raw,
         pd.DataFrame(shown),
     )

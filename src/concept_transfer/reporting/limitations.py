@@ -35,7 +35,17 @@ def limitations(evidence: Evidence) -> list[str]:
             "diverged; they are not part of any mean, and the table of all models counts them by "
             "cell."
         )
-    if study.replicates < FEW_REPLICATES:
+    if study.split.by == "folds":
+        found.append(
+            "Under cross-fitting the predictions of several models are ranked together: where "
+            "folds differ in calibration, AUROC is somewhat lower than that of any one model."
+        )
+    if study.replicates == 1:
+        found.append(
+            "With one replicate no interval contains the spread between training runs; differences "
+            "may be theirs."
+        )
+    elif study.replicates < FEW_REPLICATES:
         found.append(
             f"With {study.replicates} replicates the spread between training runs is known only "
             "roughly."

@@ -92,15 +92,21 @@ def _split(study: Study) -> str:
     )
     return (
         f"{how}{rest} A cluster (the patient, or the unit that the data's adapter names) was never "
-        "divided between training, validation and test. Test data were used once, for evaluation."
+        "divided between training, validation and test. "
+        + (
+            "The predictions of all folds' models were evaluated together; validation data chose "
+            "within each fold."
+            if split.by == "folds"
+            else "Test data were used once, for evaluation."
+        )
     )
 
 
 def _evaluation(study: Study) -> str:
     settings = study.evaluation
     equivalence = (
-        f" Models were called equivalent where two one-sided tests placed the difference within "
-        f"{settings.margin:g}."
+        f" Models were called equivalent where two one-sided tests, adjusted likewise, placed the "
+        f"difference within {settings.margin:g}."
         if settings.margin is not None
         else ""
     )

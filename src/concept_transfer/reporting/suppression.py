@@ -53,3 +53,36 @@ def suppress_parts(parts: list[int], threshold: int) -> list[int | str]:
     if len(parts) - len(large) == 1 and large:
         shown[min(large, key=lambda index: parts[index])] = COMPLEMENT
     return shown
+
+
+def suppress_groups(
+    frame: pd.DataFrame, by: list[str], threshold: int, revealing: tuple[str, ...]
+) -> pd.DataFrame:
+    """Groups that divide published totals, with what would give small counts away hidden.
+
+    Rows that agree in the columns ``by`` are the groups of one whole, which is published elsewhere;
+    columns ``encounters`` and ``positives``. Where a group has few encounters, few positives or few
+    others, its counts and the columns ``revealing`` are hidden, and so are those of a second group,
+    because one alone could be computed from the total.
+    """
+    shown = frame.copy()
+    shown[["encounters", "positives"]] = frame[["encounters", "positives"]].astype(object)
+    for _, own in frame.groupby(by, sort=False):
+        counts = {
+            "encounters": own["encounters"],
+            "positives": own["positives"],
+            "others": own["encounters"] - own["positives"],
+        }
+        parts = {
+            name: suppress_parts([int(n) for n in values], threshold)
+            for name, values in counts.items()
+        }
+        for place, index in enumerate(own.index):
+            texts = {name: values[place] for name, values in parts.items()}
+            if not any(isinstance(text, str) for text in texts.values()):
+                continue
+            for name in ("encounters", "positives"):
+                small = counts[name].loc[index] < threshold
+                shown.loc[index, name] = hidden(threshold) if small else COMPLEMENT
+            shown.loc[index, list(revealing)] = float("nan")
+    return shown

@@ -168,10 +168,10 @@ def _shared(comparison: dict[str, Any]) -> str:
 
 def side_label(label: str) -> str:
     """One side of a comparison in words: ``none logistic`` is logistic regression."""
-    embedding, _, classifier = label.partition(" ")
+    embedding, *rest = label.split(" ")
     if embedding == "none":
-        return CLASSIFIER_LABELS.get(classifier, classifier)
-    return f"{embedding}, concept CNN" if classifier == "cnn" else label
+        return ", ".join([CLASSIFIER_LABELS.get(rest[0], rest[0]), *rest[1:]])
+    return ", ".join([embedding, "concept CNN", *rest[1:]]) if rest[:1] == ["cnn"] else label
 
 
 def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:

@@ -45,6 +45,11 @@ def fit_plan(
     enough: NDArray[np.bool_],
     device: str,
 ) -> Fit:
+    """Carry out a strategy's plan for the replicates with the given keys [R].
+
+    vectors: [tokens, width] or [R, tokens, width]. enough: bool [R], whether there are enough
+    positives for early stopping; the others train `fixed_epochs`.
+    """
     own_keys = torch.tensor(keys, device=device)
     start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
     result = fit(

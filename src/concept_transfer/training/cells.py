@@ -59,14 +59,14 @@ def train_and_apply(
         budget = draw_budget(target, fold, size, block.keys)
         found = positives(target, budget.train)
         pooled = source.labels[source.split.source_parts()[0]] if source is not None else NO_LABELS
-        status = [
-            "diverged"
-            if model is not None and replicate in broken
-            else "not estimable"
-            if count + pooled.sum() in (0, budget.train.shape[1] + len(pooled))
-            else "ok"
-            for replicate, count in zip(block.replicates, found, strict=True)
-        ]
+        total = budget.train.shape[1] + len(pooled)
+        one_class = np.isin(found + pooled.sum(), (0, total))
+        status = ["not estimable" if alone else "ok" for alone in one_class]
+        if model is not None:
+            status = [
+                "diverged" if replicate in broken else state
+                for replicate, state in zip(block.replicates, status, strict=True)
+            ]
         usable = [i for i, state in enumerate(status) if state == "ok"]
         result: Fit | None = None
         if usable:

@@ -47,7 +47,7 @@ def curve_points(bins: pd.DataFrame, threshold: int, confidence: float) -> pd.Da
     """
     numbers = bins.sort_values("bin")[["encounters", "positives", "predicted"]].to_numpy(float)
     weighted = numbers * [[1, 1, 0]] + numbers[:, :1] * numbers[:, 2:] * [[0, 0, 1]]
-    least = numbers[:, 0].sum() / POINTS
+    least = numbers[:, 0].sum() // POINTS
     groups: list[NDArray[np.float64]] = []
     waiting = np.zeros(3)
     for row in weighted:

@@ -81,6 +81,9 @@ def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
         return f"{_side(a)} − {_side(b)}", comparison["strategy"]
     if a in study.strategies:
         return row_label(comparison["embedding"], comparison["classifier"]), a
+    if " + " not in a:
+        (*model, strategy), (*simple, _) = a.split(" "), b.split(" ")
+        return f"{_side(' '.join(model))} − {_side(' '.join(simple))}", strategy
     first, second = (side.split(" ") for side in a.split(" + "))
     return f"{first[0]} − {second[0]}", first[-1]
 
