@@ -24,6 +24,7 @@ LOADS = {
         "import concept_transfer.training.baseline_cells, concept_transfer.training.jobs"
     ),
 }
+RESOLUTION = 0.01  # seconds, of the system's clock
 HEAVY = ("pandas", "sklearn", "transformers", "matplotlib", "snakemake", "sympy", "networkx")
 
 
@@ -49,7 +50,7 @@ def heavy_imports(code: str) -> list[str]:
 def report() -> str:
     """The section of docs/performance.md."""
     rows = [
-        (name, processor_seconds(code), ", ".join(heavy_imports(code)) or "none")
+        (name, max(processor_seconds(code), RESOLUTION), ", ".join(heavy_imports(code)) or "none")
         for name, code in LOADS.items()
     ]
     return (
@@ -57,8 +58,8 @@ def report() -> str:
         f"start to exit, and which of {', '.join(HEAVY)} come along.\n\n"
         + table(("imports", "seconds", "heavy libraries"), rows)
         + "\n\nWhat follows from it: jobs exempt what they have imported from garbage collection, "
-        "which spares its half second at exit (`concept_transfer.workflow.job`); the target sizes "
-        "of a strategy and the replicates of a block share one job, because each alone is a "
+        "which spares them part of a second at exit (`concept_transfer.workflow.job`); the target "
+        "sizes of a strategy and the replicates of a block share one job, because each alone is a "
         "fraction of a second of work, and the job keeps the files of the sizes that are current; "
         "embeddings, directions and strategies stay jobs of their own, because they are what a "
         "config changes and what a cluster spreads; a site's source model serves as `local` on "

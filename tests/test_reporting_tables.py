@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from reporting_data import a_study, estimates, evidence, subgroups
 
 from concept_transfer.errors import StudyError
-from concept_transfer.reporting.calibration_tables import calibration_table, subgroup_table
+from concept_transfer.reporting.calibration_tables import (
+    calibration_table,
+    subgroup_table,
+    usefulness_table,
+)
 from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.formats import (
@@ -300,7 +304,7 @@ def test_the_calibration_table_holds_the_means_of_its_metrics() -> None:
     extra = frame[frame["metric"] == "brier"].assign(
         metric="brier_miscalibration", estimate=0.031, lower=np.nan, upper=np.nan
     )
-    table = calibration_table(pd.concat([frame, extra]), STUDY)
+    table = calibration_table(pd.concat([frame, extra], ignore_index=True), STUDY)
     assert set(table.shown["Miscalibration"]) == {"0.031"}
     assert "recalibrated_brier" not in table.raw
     cell = table.raw.iloc[3]
@@ -315,3 +319,24 @@ def test_sides_of_a_comparison_are_named_in_words() -> None:
     assert side_label("none logistic pooled") == "logistic regression, pooled"
     assert side_label("minilm cnn full") == "minilm, concept CNN, full"
     assert side_label("minilm full + one_hot direct") == "minilm full + one_hot direct"
+
+
+def test_the_usefulness_table_shows_sensitivity_and_ppv_with_intervals() -> None:
+    frame = estimates(STUDY)
+    assert usefulness_table(frame, STUDY) is None
+    base = frame[frame["metric"] == "auroc"]
+    found = usefulness_table(
+        pd.concat(
+            [
+                base.assign(metric=metric, estimate=value, lower=value - 0.1, upper=value + 0.1)
+                for metric, value in (("sensitivity_at_90", 0.5), ("ppv_at_alert_rate", 0.3))
+            ],
+            ignore_index=True,
+        ),
+        STUDY,
+    )
+    assert len(found.raw) == len(base)
+    first = found.shown.iloc[0]
+    assert first["Sensitivity at 90 % specificity [95% CI]"] == "0.500 [0.400, 0.600]"
+    assert first["PPV of alerts [95% CI]"] == "0.300 [0.200, 0.400]"
+    assert first["Sensitivity at 95 % specificity [95% CI]"] == "not estimable"

@@ -124,8 +124,8 @@ def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:
 def job(log: str) -> Iterator[None]:
     """Send a job's output to its log; a StudyError ends the job as one paragraph there.
 
-    What the script has imported is exempt from garbage collection, at exit too: that takes half
-    a second off a job that has imported torch.
+    What the script has imported is exempt from garbage collection, at exit too: that spares a job
+    that has imported torch some hundred milliseconds.
     """
     gc.freeze()
     with (

@@ -1,4 +1,4 @@
-"""Tables on calibration, before and after recalibration, and on subgroups."""
+"""Tables on usefulness, on calibration before and after recalibration, and on subgroups."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ PARTS = {
     "recalibrated_brier": "Brier after recalibration",
     "recalibrated_calibration_intercept": "Intercept after",
     "recalibrated_calibration_slope": "Slope after",
+}
+USEFUL = {
+    "sensitivity_at_90": "Sensitivity at 90 % specificity",
+    "sensitivity_at_95": "Sensitivity at 95 % specificity",
+    "ppv_at_alert_rate": "PPV of alerts",
 }
 GROUP_METRICS = ("auroc", "brier", "observed_minus_predicted")
 
@@ -47,6 +52,32 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "and slope were fitted on the target's validation labels (all of them for direct, else "
         "those of the size); empty where these hold fewer than 10 of either class.",
         raw,
+        pd.DataFrame(shown),
+    )
+
+
+def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
+    """Sensitivity at fixed specificity and PPV at the alert rate, with intervals."""
+    tidy = arrange(estimates[estimates["metric"].isin(USEFUL)], study)
+    if tidy.empty:
+        return None
+    wide = tidy[KEYS].drop_duplicates(ignore_index=True)
+    shown = _names(wide)
+    level = f"[{100 * study.evaluation.confidence:g}% CI]"
+    for metric, words in USEFUL.items():
+        columns = [metric, f"{metric}_lower", f"{metric}_upper"]
+        own = tidy.loc[tidy["metric"] == metric, [*KEYS, "estimate", "lower", "upper"]]
+        names = dict(zip(("estimate", "lower", "upper"), columns, strict=True))
+        wide = wide.merge(own.rename(columns=names), on=KEYS, how="left")
+        shown[f"{words} {level}"] = intervals(wide, columns)
+    return Table(
+        "usefulness",
+        "intervals",
+        "What the models would find",
+        "Sensitivity where 90 or 95 % of those without the outcome raise no alert, and the share "
+        f"of alerts that are right (PPV) when the {study.evaluation.alert_rate:.0%} of encounters "
+        "with the highest risks raise one.",
+        wide,
         pd.DataFrame(shown),
     )
 

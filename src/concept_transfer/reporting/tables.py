@@ -7,7 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from concept_transfer.reporting.calibration_tables import calibration_table, subgroup_table
+from concept_transfer.reporting.calibration_tables import (
+    calibration_table,
+    subgroup_table,
+    usefulness_table,
+)
 from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     arrange,
@@ -40,6 +44,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
     study = evidence.study
     yield cell_table(evidence.estimates, study)
     for table in (
+        usefulness_table(evidence.estimates, study),
         calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
     ):
