@@ -331,3 +331,12 @@ def test_inline_svg_rounds_coordinates_and_never_text() -> None:
     )
     inline = inline_svg(svg, "name", "words")
     assert '<text x="1.23">0.12345</text><path d="M 1.00 -2.72"/>' in inline
+
+
+@pytest.mark.parametrize(("split", "name"), [("share", "chosen network"), ("folds", "minilm")])
+def test_networks_beside_simple_models_are_named_where_none_was_chosen(split, name) -> None:
+    study = a_study(split={"by": split})
+    table = comparisons(study, estimates(study))
+    drawing = forest(table, study, "simple baselines", "all", [PAIR], "stem")
+    labels = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
+    assert f"{name} − logistic regression" in labels

@@ -19,21 +19,17 @@ from concept_transfer.reporting.cells import (
 )
 from concept_transfer.reporting.figures.canvas import (
     MUTED,
+    ROW_COLUMNS,
     RULE,
     Caption,
     Drawing,
     Look,
-    legend_above,
-    legend_columns,
-    panels,
+    row_panels,
     strategy_looks,
     styled,
-    text_width,
 )
 from concept_transfer.study import Study
 
-MAX_COLUMNS = 4
-LEGEND_LINE = 0.2
 POINTS = 10
 CELL = ["source", "target", "embedding", "classifier", "strategy", "size"]
 
@@ -88,33 +84,22 @@ def calibration_curve(
     rows = rows_of(cells)
     used = set(cells["strategy"])
     looks = {name: look for name, look in strategy_looks(study).items() if name in used}
-    columns = min(len(rows), MAX_COLUMNS)
+    columns = min(len(rows), ROW_COLUMNS)
     side = min(2.6, 7.6 / columns)
+    names = [row for row, _ in rows]
     title = direction_label(source, target)
-    indent = 0.4 + text_width([title], 11)
-    across = legend_columns(list(looks), 0.6 + columns * (side + 0.25) - indent)
-    top = 0.45 + LEGEND_LINE * -(-len(looks) // across)
-    figure, axes = panels(len(rows), columns, (side, side), left=0.6, top=top, gap=(0.25, 0.62))
-    most = 1.05 * float(cells[["predicted", "observed"]].to_numpy().max())
-    for index, ((row, _), axis) in enumerate(zip(rows, axes, strict=True)):
-        _panel(axis, cells[cells["row"] == row], looks)
-        font = min(10, 10 * side / text_width([row], 11))
-        axis.set_title(row, fontsize=max(font, 6.5), pad=4)
-        axis.set(xlim=(0, most), ylim=(0, most))
-        axis.locator_params(nbins=5)
-        if index % columns:
-            axis.tick_params(axis="y", labelleft=False)
-        else:
-            axis.set_ylabel("observed share")
-        if index >= len(rows) - columns:
-            axis.set_xlabel("predicted risk")
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
         for name, look in looks.items()
     ]
-    width, height = figure.get_size_inches()
-    figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
-    legend_above(figure, handles, indent, columns=across)
+    figure, axes = row_panels(names, (side, side), title, handles, "predicted risk")
+    most = 1.05 * float(cells[["predicted", "observed"]].to_numpy().max())
+    for index, (row, axis) in enumerate(zip(names, axes, strict=True)):
+        _panel(axis, cells[cells["row"] == row], looks)
+        axis.set(xlim=(0, most), ylim=(0, most))
+        axis.locator_params(nbins=5)
+        if index % columns == 0:
+            axis.set_ylabel("observed share")
     shown = ["row", "group", "strategy", "size", "predicted", "observed", "lower", "upper"]
     return Drawing(_caption(study, size, source, target), figure, cells[shown])
 

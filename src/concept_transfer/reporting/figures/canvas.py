@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 
 from concept_transfer.study import Study
 
+ROW_COLUMNS = 4
+LEGEND_LINE = 0.2  # inches
 INK = "#222222"
 MUTED = "#5f6368"
 RULE = "#d9dce1"
@@ -161,6 +163,31 @@ def panels(
         x = left + column * (panel[0] + gap[0])
         y = bottom + (rows - 1 - row) * (panel[1] + gap[1])
         axes.append(figure.add_axes((x / width, y / height, panel[0] / width, panel[1] / height)))
+    return figure, axes
+
+
+def row_panels(
+    rows: Sequence[str], panel: tuple[float, float], title: str, handles: list[Any], last: str
+) -> tuple[Figure, list[Axes]]:
+    """A panel under the name of each row, below a bold title with the legend beside it.
+
+    ``panel``: width and height in inches; ``last``: label of the lowest panels' x axes.
+    """
+    columns = min(len(rows), ROW_COLUMNS)
+    names = [handle.get_label() for handle in handles]
+    indent = 0.4 + text_width([title], 11)
+    across = legend_columns(names, 0.6 + columns * (panel[0] + 0.25) - indent)
+    top = 0.45 + LEGEND_LINE * -(-len(names) // across)
+    figure, axes = panels(len(rows), columns, panel, left=0.6, top=top, gap=(0.25, 0.62))
+    for index, (row, axis) in enumerate(zip(rows, axes, strict=True)):
+        size = min(10, 10 * panel[0] / text_width([row], 11))
+        axis.set_title(row, fontsize=max(size, 6.5), pad=4)
+        axis.tick_params(axis="y", labelleft=index % columns == 0)
+        if index >= len(rows) - columns:
+            axis.set_xlabel(last)
+    width, height = figure.get_size_inches()
+    figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
+    legend_above(figure, handles, indent, columns=across)
     return figure, axes
 
 

@@ -12,6 +12,7 @@ from concept_transfer.reporting.cells import arrange, direction_label, in_direct
 from concept_transfer.reporting.figures.canvas import (
     BAND,
     INK,
+    LEGEND_LINE,
     MUTED,
     Caption,
     Drawing,
@@ -27,7 +28,6 @@ from concept_transfer.reporting.figures.canvas import (
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105
-LEGEND_LINE = 0.2
 MAX_COLUMNS = 4
 NARROW = 2.6
 

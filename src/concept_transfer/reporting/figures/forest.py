@@ -78,23 +78,24 @@ def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
     """The row's label, and the strategy whose colour it takes."""
     a, b = comparison["a"], comparison["b"]
     if comparison["strategy"]:
-        return f"{_side(a)} − {_side(b)}", comparison["strategy"]
+        return f"{_side(a, study)} − {_side(b, study)}", comparison["strategy"]
     if a in study.strategies:
         return row_label(comparison["embedding"], comparison["classifier"]), a
     if " + " not in a:
         (*model, strategy), (*simple, _) = a.split(" "), b.split(" ")
-        return f"{_side(' '.join(model))} − {_side(' '.join(simple))}", strategy
+        sides = [_side(" ".join(words), study) for words in (model, simple)]
+        return " − ".join(sides), strategy
     first, second = (side.split(" ") for side in a.split(" + "))
     return f"{first[0]} − {second[0]}", first[-1]
 
 
-def _side(label: str) -> str:
+def _side(label: str, study: Study) -> str:
     embedding, _, classifier = label.partition(" ")
     if not classifier:
         return embedding
     if embedding == "none":
         return CLASSIFIER_LABELS.get(classifier, classifier)
-    return "chosen network"
+    return embedding if study.split.by == "folds" else "chosen network"  # see FAMILIES
 
 
 def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:

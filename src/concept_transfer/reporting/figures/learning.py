@@ -17,22 +17,18 @@ from concept_transfer.reporting.cells import (
 )
 from concept_transfer.reporting.figures.canvas import (
     MUTED,
+    ROW_COLUMNS,
     RULE,
     Caption,
     Drawing,
     Look,
     extent,
-    legend_above,
-    legend_columns,
-    panels,
+    row_panels,
     strategy_looks,
     styled,
-    text_width,
 )
 from concept_transfer.study import Study
 
-MAX_COLUMNS = 4
-LEGEND_LINE = 0.2
 LEVEL = (0, (5, 2))
 
 
@@ -48,40 +44,29 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     sizes = sorted(set(cells["size"]) - {"0"}, key=size_rank)
     used = set(cells["strategy"])
     looks = {name: look for name, look in strategy_looks(study).items() if name in used}
-    columns = min(len(rows), MAX_COLUMNS)
+    columns = min(len(rows), ROW_COLUMNS)
     panel = (min(4.2, 7.9 / columns), 1.65)
+    names = [row for row, _ in rows]
     title = direction_label(source, target)
-    indent = 0.4 + text_width([title], 11)
-    across = legend_columns(list(looks), 0.6 + columns * (panel[0] + 0.25) - indent)
-    top = 0.45 + LEGEND_LINE * -(-len(looks) // across)
-    figure, axes = panels(len(rows), columns, panel, left=0.6, top=top, gap=(0.25, 0.62))
-    low, high = extent(cells)
-    room = 0.03 * (high - low) or 0.01
-    limits = (low - room, high + room)
-    for index, ((row, _), axis) in enumerate(zip(rows, axes, strict=True)):
-        _panel(axis, cells[cells["row"] == row], sizes, looks)
-        size = min(10, 10 * panel[0] / text_width([row], 11))
-        axis.set_title(row, fontsize=max(size, 6.5), pad=4)
-        axis.set(ylim=limits, xlim=(-0.25, len(sizes) - 0.75))
-        axis.set_xticks(range(len(sizes)), sizes)
-        axis.yaxis.grid(True, color=RULE, lw=0.6)
-        axis.set_axisbelow(True)
-        axis.locator_params(axis="y", nbins=5)
-        if index % columns:
-            axis.tick_params(axis="y", labelleft=False)
-        else:
-            axis.set_ylabel("AUROC")
-        if index >= len(rows) - columns:
-            axis.set_xlabel("labels of the target")
     handles = [
         Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
         if study.strategies[name].kind == "direct"
         else Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
         for name, look in looks.items()
     ]
-    width, height = figure.get_size_inches()
-    figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
-    legend_above(figure, handles, indent, columns=across)
+    figure, axes = row_panels(names, panel, title, handles, "labels of the target")
+    low, high = extent(cells)
+    room = 0.03 * (high - low) or 0.01
+    limits = (low - room, high + room)
+    for index, (row, axis) in enumerate(zip(names, axes, strict=True)):
+        _panel(axis, cells[cells["row"] == row], sizes, looks)
+        axis.set(ylim=limits, xlim=(-0.25, len(sizes) - 0.75))
+        axis.set_xticks(range(len(sizes)), sizes)
+        axis.yaxis.grid(True, color=RULE, lw=0.6)
+        axis.set_axisbelow(True)
+        axis.locator_params(axis="y", nbins=5)
+        if index % columns == 0:
+            axis.set_ylabel("AUROC")
     data = cells[["row", "group", "strategy", "size", "estimate", "lower", "upper", "flag"]]
     return Drawing(_caption(cells, study, source, target, sizes), figure, data)
 
