@@ -340,3 +340,9 @@ def test_the_usefulness_table_shows_sensitivity_and_ppv_with_intervals() -> None
     assert first["Sensitivity at 90 % specificity [95% CI]"] == "0.500 [0.400, 0.600]"
     assert first["PPV of alerts [95% CI]"] == "0.300 [0.200, 0.400]"
     assert first["Sensitivity at 95 % specificity [95% CI]"] == "not estimable"
+
+
+def test_long_texts_wrap_in_latex() -> None:
+    frame = pd.DataFrame({"claim": ["word " * 20], "b": ["short"]})
+    text = latex(Table("t", "data", "Title", "Caption", frame, frame))
+    assert r"\begin{tabular}{p{4cm}l}" in text

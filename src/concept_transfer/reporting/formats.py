@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 NOT_ESTIMABLE = "not estimable"
-LONG = 35
+LONG = 35  # rows
+WIDEST = 40  # characters that LaTeX sets on one line
 LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -89,7 +90,8 @@ def latex(table: Table) -> str:
     head = [_latex_row(list(table.shown.columns)), r"\midrule"]
     body = [_latex_row(row) for row in table.rows()]
     caption = rf"\caption{{{_escape(table.caption, LATEX)}}}\label{{tab:{table.stem}}}"
-    columns = "l" * table.shown.shape[1]
+    longest = [max(map(len, texts), default=0) for texts in zip(*table.rows(), strict=True)]
+    columns = "".join("p{4cm}" if length > WIDEST else "l" for length in longest)
     if len(body) > LONG:
         lines = [
             rf"\begin{{longtable}}{{{columns}}}",

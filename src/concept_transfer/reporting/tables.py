@@ -22,10 +22,10 @@ from concept_transfer.reporting.cells import (
     row_label,
 )
 from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.findings import shorten
 from concept_transfer.reporting.formats import (
     NOT_ESTIMABLE,
     Table,
-    bind_percent,
     interval,
     intervals,
     number,
@@ -61,7 +61,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
                 f"answer_{answer['name']}",
                 "answers",
                 answer["question"],
-                bind_percent(answer["answer"]),
+                shorten(answer["answer"])[0],
                 pd.DataFrame(answer["rows"]),
                 study,
             )
