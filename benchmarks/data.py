@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.data import random_dataset, random_vectors, trainer_for
 from benchmarks.measure import cpu_ms, in_child, peak_memory_mb, table
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from tests.plain_reference import PlainCNN, train
 
 WIDTHS = (180, 768, 3072)

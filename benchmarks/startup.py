@@ -58,7 +58,7 @@ def report() -> str:
         f"start to exit, and which of {', '.join(HEAVY)} come along.\n\n"
         + table(("imports", "seconds", "heavy libraries"), rows)
         + "\n\nWhat follows from it: jobs exempt what they have imported from garbage collection, "
-        "which spares them part of a second at exit (`concept_transfer.workflow.job`); the target "
+        "which spares them part of a second at exit (`concept_transfer.job`); the target "
         "sizes of a strategy and the replicates of a block share one job, because each alone is a "
         "fraction of a second of work, and the job keeps the files of the sizes that are current; "
         "embeddings, directions and strategies stay jobs of their own, because they are what a "

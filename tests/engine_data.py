@@ -11,7 +11,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training import draws
 from concept_transfer.training.budget import replicate_key
 

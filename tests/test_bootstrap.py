@@ -18,7 +18,7 @@ from concept_transfer.evaluation.delong import placements, variance
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.intervals import variance_of
 from concept_transfer.evaluation.metrics import METRICS, condense
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 ONE_FOLD = np.zeros(1000, np.int16)
 AUROC, AUPRC, BRIER = (METRICS.index(name) for name in ("auroc", "auprc", "brier"))

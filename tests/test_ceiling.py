@@ -10,12 +10,12 @@ from sklearn.metrics import roc_auc_score
 from concept_transfer.analysis.ceiling import site_ceiling, take
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import SimulatedSite, Split, Task
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
 from concept_transfer.sites.simulated import read_simulated
 from concept_transfer.sites.splitting import make_split
-from concept_transfer.study import SimulatedSite, Split, Task
 
 TASK = Task(label="influenza", exclude_categories=["lab result", "lab order", "impression"])
 

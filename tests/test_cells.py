@@ -13,9 +13,9 @@ from torch import Tensor
 from concept_transfer.errors import StudyError
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import dataset_of
+from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.sites.splits import split_table
-from concept_transfer.study import Training
 from concept_transfer.training import block
 from concept_transfer.training.block import Block
 from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key

@@ -26,7 +26,7 @@ from concept_transfer.evaluation.effects import holm, paired_effect
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 
 @settings(max_examples=30, deadline=None)

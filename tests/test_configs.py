@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator
 
 from concept_transfer import schema
 from concept_transfer.errors import StudyError
-from concept_transfer.study import Section, Study, load_study
+from concept_transfer.settings.section import Section
+from concept_transfer.study import Study, load_study
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 STUDIES = sorted(CONFIG.glob("*.yaml"))

@@ -11,7 +11,7 @@ from concept_transfer.embeddings.derived import negated_by_direction, principal_
 from concept_transfer.embeddings.providers import embed
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.study import (
+from concept_transfer.settings.embeddings import (
     AverageEmbedding,
     ConcatenatedEmbedding,
     NegationEmbedding,

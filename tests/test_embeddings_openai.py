@@ -15,7 +15,7 @@ from concept_transfer.embeddings.openai_provider import vectors_of
 from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.embeddings.texts import TokenTexts
 from concept_transfer.errors import StudyError
-from concept_transfer.study import OpenAIEmbedding, TransformersEmbedding
+from concept_transfer.settings.embeddings import OpenAIEmbedding, TransformersEmbedding
 
 VOCABULARY = vocabulary_of([f"finding of kind {i}" for i in range(10)])
 

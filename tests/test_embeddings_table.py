@@ -17,7 +17,7 @@ from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.embeddings.scaling import describe_scale, row_norms, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.study import (
+from concept_transfer.settings.embeddings import (
     Norm,
     OneHotEmbedding,
     RandomEmbedding,

@@ -9,7 +9,8 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings import catalogue
 from concept_transfer.embeddings.texts import token_texts
 from concept_transfer.errors import StudyError
-from concept_transfer.study import Embedding, TransformersEmbedding, load_study
+from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
+from concept_transfer.study import load_study
 
 VOCABULARY = findings(2)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.encounters import Encounters, encounter_table, read_arrays
 from concept_transfer.sites.tokens import allowed_tokens, concatenate_rows, token_rows
-from concept_transfer.study import Task
 
 TOKENS = [
     ("C1", "finding", "present"),

@@ -15,11 +15,11 @@ from sklearn.metrics import roc_auc_score
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import bayes_auroc, posterior, sample
 from concept_transfer.sites.tokens import token_rows
-from concept_transfer.study import Task
 
 BASE = {
     "diseases": ["flu", "cold", "croup"],
@@ -284,8 +284,8 @@ def test_shipped_networks_are_written_in_the_words_of_the_vocabulary(repository,
 
 @pytest.mark.parametrize("name", ["north", "south"])
 def test_shipped_posteriors_are_calibrated(repository, name):
+    from concept_transfer.settings.sites import SimulatedSite
     from concept_transfer.sites.simulated import read_simulated
-    from concept_transfer.study import SimulatedSite
 
     vocabulary = Vocabulary.read(repository / "resources/concepts/influenza.tsv")
     path = f"resources/networks/{name}.yaml"

@@ -14,11 +14,11 @@ import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import NhamcsSite, Task
 from concept_transfer.sites.adapters import check_site, read_site
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.nhamcs import fetch_year
-from concept_transfer.study import NhamcsSite, Task
 
 TASK = Task(label="influenza")
 VISITS = pd.DataFrame(

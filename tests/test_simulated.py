@@ -12,11 +12,12 @@ from sklearn.metrics import roc_auc_score
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import bayes_auroc
 from concept_transfer.sites.simulated import check_simulated, read_simulated
-from concept_transfer.study import SimulatedSite, Task, load_study
+from concept_transfer.study import load_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VOCABULARY = Vocabulary.read(REPOSITORY / "resources/concepts/influenza.tsv")

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import Split as SplitConfig
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.profile import site_profile
 from concept_transfer.sites.splits import (
@@ -24,7 +25,6 @@ from concept_transfer.sites.splits import (
     split_table,
 )
 from concept_transfer.sites.splitting import make_split
-from concept_transfer.study import Split as SplitConfig
 
 START = datetime.date(2020, 1, 1)
 

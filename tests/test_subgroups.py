@@ -12,9 +12,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import variance
 from concept_transfer.evaluation.subgroups import subgroup_rows
+from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.subgroups import subgroups_of
-from concept_transfer.study import Evaluation
 
 SETTINGS = Evaluation(draws=100)
 

@@ -11,9 +11,9 @@ import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import TabularSite, Task
 from concept_transfer.sites.adapters import check_site, read_site
 from concept_transfer.sites.encounters import Encounters
-from concept_transfer.study import TabularSite, Task
 
 TOKENS = [
     ("C1", "present"),

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from concept_transfer.study import Study
+if TYPE_CHECKING:
+    from concept_transfer.study import Study
 
 BASELINES = ("logistic", "gradient_boosting")
 TUNED = ("linear", "full")

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from concept_transfer.study import STRATEGIES, Section, Study, Training
+from concept_transfer.settings.section import Section
+from concept_transfer.settings.training import STRATEGIES, Training
+from concept_transfer.study import Study
 
 BEGIN = "<!-- reference: written by python -m concept_transfer.schema -->"
 END = "<!-- end of reference -->"

@@ -1,13 +1,10 @@
-"""What the Snakemake files need of the library: checks before any job, file lists, job logs."""
+"""What the Snakemake files need of the library: checks before any job, file lists."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
-import sys
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +12,9 @@ import yaml
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.study import (
-    Embedding,
-    NhamcsSite,
-    SimulatedSite,
-    Site,
-    Study,
-    TabularSite,
-    resolve,
-)
+from concept_transfer.settings.embeddings import Embedding
+from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
+from concept_transfer.study import Study, resolve
 
 PACKAGE = Path(__file__).parent
 
@@ -41,15 +32,6 @@ def code_digest(*parts: str) -> str:
             digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
             digest.update(file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
-
-
-def made_from(parameters: Sequence[object], files: Iterable[str]) -> str:
-    """SHA-256 of a job's parameters and of the contents of its input files."""
-    digest = hashlib.sha256(repr(tuple(parameters)).encode())
-    for path in files:
-        with Path(path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def check_study(study: Study, root: Path) -> None:
@@ -118,26 +100,3 @@ def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:
     wording = getattr(embedding, "wording", None)
     names += [getattr(wording, key, None) for key in ("synonyms", "definitions")]
     return [name for name in names if name]
-
-
-@contextlib.contextmanager
-def job(log: str) -> Iterator[None]:
-    """Send a job's output to its log; a StudyError ends the job as one paragraph there.
-
-    What the script has imported is exempt from garbage collection, at exit too: that spares a job
-    that has imported torch some hundred milliseconds.
-    """
-    gc.freeze()
-    with (
-        Path(log).open("w", encoding="utf-8", buffering=1) as file,
-        contextlib.redirect_stdout(file),
-        contextlib.redirect_stderr(file),
-    ):
-        try:
-            yield
-        except StudyError as error:
-            print(f"Error: {error}", file=file)
-            sys.exit(1)
-        except Exception:  # the last resort of a job: whatever went wrong belongs in its log
-            traceback.print_exc(file=file)
-            sys.exit(1)

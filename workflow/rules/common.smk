@@ -8,7 +8,8 @@ from snakemake.settings.types import ExecMode
 
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
-from concept_transfer.study import load_study, parents_of
+from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
     code_digest,

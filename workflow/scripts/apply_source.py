@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.job import job
 from concept_transfer.models.bundle import read_bundle
 from concept_transfer.training.block import Block
 from concept_transfer.training.jobs import predict_sizes, read_site_files
 from concept_transfer.training.source_models import apply_source
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)

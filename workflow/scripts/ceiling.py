@@ -5,10 +5,10 @@ from pathlib import Path
 
 from concept_transfer.analysis.ceiling import site_ceiling
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.job import job
+from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.splits import Split
-from concept_transfer.study import SimulatedSite, Task
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.job import job
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.profile import site_profile
 from concept_transfer.sites.splits import Split, check_target_sizes
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from concept_transfer.evaluation.comparisons import compare_study
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
+from concept_transfer.job import job
 from concept_transfer.study import Study
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     study = Study.model_validate_json(snakemake.params.study)

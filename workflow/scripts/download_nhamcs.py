@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from concept_transfer.job import job
+from concept_transfer.settings.sites import NhamcsSite
 from concept_transfer.sites.nhamcs import fetch_year
-from concept_transfer.study import NhamcsSite
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     site = NhamcsSite.model_validate_json(snakemake.params.site)

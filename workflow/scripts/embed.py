@@ -8,9 +8,10 @@ from pydantic import TypeAdapter
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.providers import embed
 from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.job import job
+from concept_transfer.settings.embeddings import Embedding
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.tokens import allowed_tokens
-from concept_transfer.study import Embedding, Task
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     vocabulary = Vocabulary.read(snakemake.input.vocabulary)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.workflow import job
+from concept_transfer.job import job
 
 with job(snakemake.log[0]):
     seed, output = snakemake.params.seed, snakemake.output

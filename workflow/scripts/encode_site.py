@@ -6,9 +6,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.job import job
+from concept_transfer.settings.sites import Site, Task
 from concept_transfer.sites.adapters import read_site
-from concept_transfer.study import Site, Task
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     vocabulary = Vocabulary.read(snakemake.input.vocabulary)

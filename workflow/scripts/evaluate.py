@@ -5,11 +5,11 @@ from pathlib import Path
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.cells import read_predictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.job import job
+from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.splits import Split
 from concept_transfer.sites.subgroups import subgroups_of
-from concept_transfer.study import Evaluation
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -3,9 +3,9 @@
 import json
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.job import job
 from concept_transfer.training.baseline_cells import baseline_cell
 from concept_transfer.training.jobs import predict_sizes, read_site_files
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     inputs, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params

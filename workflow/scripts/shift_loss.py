@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
-from concept_transfer.workflow import job
+from concept_transfer.job import job
 
 with job(snakemake.log[0]):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params

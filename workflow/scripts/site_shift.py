@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from concept_transfer.analysis.shift import site_shift
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.job import job
 from concept_transfer.sites.site import Site
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     inputs, output = snakemake.input, snakemake.output

@@ -7,12 +7,12 @@ import torch
 from concept_transfer import __version__
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.job import job
 from concept_transfer.models.bundle import Card, write_bundle
+from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.study import Training
 from concept_transfer.training.block import Block
 from concept_transfer.training.source_models import train_source
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)

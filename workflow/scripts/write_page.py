@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from concept_transfer.job import job
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.provenance import provenance
 from concept_transfer.reporting.report import write_page
 from concept_transfer.study import Study
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     inputs = snakemake.input

@@ -1,9 +1,9 @@
 """Write every table of the study as CSV, Markdown and LaTeX."""
 
+from concept_transfer.job import job
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.study import Study
-from concept_transfer.workflow import job
 
 with job(snakemake.log[0]):
     study = Study.model_validate_json(snakemake.params.study)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import bayes_auroc
 from concept_transfer.sites.splits import Split
-from concept_transfer.study import SimulatedSite, Task, resolve
+from concept_transfer.study import resolve
 
 
 def site_ceiling(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.study import RandomEmbedding, ShuffledEmbedding
+from concept_transfer.settings.embeddings import RandomEmbedding, ShuffledEmbedding
 
 
 def embed(

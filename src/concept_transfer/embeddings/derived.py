@@ -12,7 +12,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.scaling import describe_scale, known_rows, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable, digest_of_texts
 from concept_transfer.errors import StudyError
-from concept_transfer.study import (
+from concept_transfer.settings.embeddings import (
     AverageEmbedding,
     ConcatenatedEmbedding,
     NegationEmbedding,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from concept_transfer.embeddings.dense_layers import dense_folders
 from concept_transfer.errors import StudyError
-from concept_transfer.study import TransformersEmbedding
+from concept_transfer.settings.embeddings import TransformersEmbedding
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]
 

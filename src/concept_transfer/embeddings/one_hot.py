@@ -8,7 +8,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.scaling import describe_scale, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.study import OneHotEmbedding
+from concept_transfer.settings.embeddings import OneHotEmbedding
 
 MOST_TOKENS = 1 << 15  # the table has as many columns as rows: 4 GB
 

@@ -22,7 +22,7 @@ from openai import (
 )
 
 from concept_transfer.errors import StudyError
-from concept_transfer.study import OpenAIEmbedding
+from concept_transfer.settings.embeddings import OpenAIEmbedding
 
 OFFICIAL = "https://api.openai.com/v1"
 _NO_KEY = "no-key"

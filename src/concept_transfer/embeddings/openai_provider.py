@@ -21,7 +21,7 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import progress, text_table
 from concept_transfer.embeddings.texts import TokenTexts, token_texts
 from concept_transfer.errors import StudyError
-from concept_transfer.study import OpenAIEmbedding
+from concept_transfer.settings.embeddings import OpenAIEmbedding
 
 OFFLINE = "CONCEPT_TRANSFER_OFFLINE"
 

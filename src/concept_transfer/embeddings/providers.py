@@ -20,7 +20,7 @@ from concept_transfer.embeddings import (
 )
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.texts import token_texts
-from concept_transfer.study import (
+from concept_transfer.settings.embeddings import (
     Embedding,
     OneHotEmbedding,
     OpenAIEmbedding,

@@ -15,7 +15,7 @@ from concept_transfer.embeddings import catalogue
 from concept_transfer.embeddings.scaling import describe_scale, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.texts import TokenTexts
-from concept_transfer.study import OpenAIEmbedding, TransformersEmbedding
+from concept_transfer.settings.embeddings import OpenAIEmbedding, TransformersEmbedding
 
 
 def text_table(

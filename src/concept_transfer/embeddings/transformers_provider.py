@@ -17,7 +17,7 @@ from concept_transfer.embeddings.model_files import ModelFolder
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import progress, text_table
 from concept_transfer.embeddings.texts import token_texts
-from concept_transfer.study import TransformersEmbedding
+from concept_transfer.settings.embeddings import TransformersEmbedding
 
 _TEXTS_A_PART = 4096
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -26,7 +26,7 @@ from concept_transfer.evaluation.metrics import (
     metrics,
     no_skill,
 )
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 CELL_COLUMNS = ("source", "target", "embedding", "classifier", "strategy", "size")
 REPLICATE_COLUMNS = (

@@ -10,7 +10,8 @@ from concept_transfer.evaluation.contrasts import Contrast
 from concept_transfer.evaluation.effects import paired_effect
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
-from concept_transfer.study import ClaimSide, ClaimTest, Study
+from concept_transfer.settings.evaluation import ClaimSide, ClaimTest
+from concept_transfer.study import Study
 
 FAMILY = "claims"
 NUMBERS = ("difference", "lower", "upper", "p", "p_equivalence")

@@ -11,7 +11,8 @@ from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_cont
 from concept_transfer.evaluation.effects import TESTED, holm, paired_effect
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
-from concept_transfer.study import Evaluation, Study
+from concept_transfer.settings.evaluation import Evaluation
+from concept_transfer.study import Study
 
 DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")

@@ -8,7 +8,8 @@ from itertools import combinations, product
 from typing import Any
 
 from concept_transfer.grid import NO_EMBEDDING, TUNED, Cell
-from concept_transfer.study import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding, Study
+from concept_transfer.settings.embeddings import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding
+from concept_transfer.study import Study
 
 FAMILIES = {
     "meaning": "Does an embedding beat its own control, in which meaning is destroyed?",

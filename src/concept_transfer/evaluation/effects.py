@@ -18,7 +18,7 @@ from concept_transfer.evaluation.intervals import (
     variance_of,
 )
 from concept_transfer.evaluation.results import Results
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 TESTED = "auroc"
 

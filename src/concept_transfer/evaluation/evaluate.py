@@ -31,7 +31,7 @@ from concept_transfer.evaluation.metrics import METRICS, condense
 from concept_transfer.evaluation.subgroups import COLUMNS as GROUP_COLUMNS
 from concept_transfer.evaluation.subgroups import subgroup_rows
 from concept_transfer.grid import Cell
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 SUBGROUP_COLUMNS = (*((name, pa.string()) for name in CELL_COLUMNS), *GROUP_COLUMNS)
 

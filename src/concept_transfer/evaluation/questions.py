@@ -26,7 +26,8 @@ from concept_transfer.evaluation.sentences import (
     say_simple,
     say_tuning,
 )
-from concept_transfer.study import Evaluation, Study
+from concept_transfer.settings.evaluation import Evaluation
+from concept_transfer.study import Study
 
 
 def answer_questions(

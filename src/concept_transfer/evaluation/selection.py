@@ -13,7 +13,8 @@ from concept_transfer.evaluation.cells import model_name
 from concept_transfer.evaluation.contrasts import parent_of
 from concept_transfer.evaluation.intervals import Variance, plain_interval, variance_of
 from concept_transfer.evaluation.results import CellResult, Results
-from concept_transfer.study import Evaluation, Study
+from concept_transfer.settings.evaluation import Evaluation
+from concept_transfer.study import Study
 
 
 def choices_by_validation(

@@ -15,7 +15,7 @@ from concept_transfer.evaluation.intervals import (
     plain_interval,
     share_interval,
 )
-from concept_transfer.study import Evaluation
+from concept_transfer.settings.evaluation import Evaluation
 
 DIFFERENCE = "observed_minus_predicted"
 COLUMNS = (

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.evaluation.contrasts import FAMILIES
-from concept_transfer.study import Study, parents_of
+from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.study import Study
 
 GROUPS = ("pretrained", "control", "simple model")
 CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")

@@ -7,17 +7,17 @@ from typing import Any
 
 from concept_transfer.reporting.cells import CLASSIFIER_LABELS
 from concept_transfer.reporting.words import count, listing
-from concept_transfer.study import (
+from concept_transfer.settings.embeddings import (
     Norm,
     OneHotEmbedding,
     PrecomputedEmbedding,
     RandomEmbedding,
     ShuffledEmbedding,
     Standardized,
-    Strategy,
-    Study,
     TransformersEmbedding,
 )
+from concept_transfer.settings.training import Strategy
+from concept_transfer.study import Study
 
 
 def embeddings(study: Study, cards: Mapping[str, Mapping[str, Any]]) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.settings.sites import Site, Task
 from concept_transfer.sites.encounters import Encounters
-from concept_transfer.study import Site, Task
 
 ADAPTERS = ("simulated", "tabular", "nhamcs")
 

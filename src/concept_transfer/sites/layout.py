@@ -8,10 +8,11 @@ from pathlib import Path
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.sites import TabularSite
 from concept_transfer.sites.encounters import PARTITIONS
 from concept_transfer.sites.files import header
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
-from concept_transfer.study import TabularSite, resolve
+from concept_transfer.study import resolve
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.tokens import allowed_tokens
-from concept_transfer.study import Task
 
 Array = NDArray[np.float64]
 _SMALLEST = 1e-300

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.study import TabularSite
+from concept_transfer.settings.sites import TabularSite
 
 NOT_RECORDED = "not recorded"
 

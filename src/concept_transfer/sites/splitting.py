@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import Split as SplitConfig
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.splits import NEVER_TESTED, UNUSED, Split, split_table
-from concept_transfer.study import Split as SplitConfig
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import TabularSite, Task
 from concept_transfer.sites.encounters import (
     PARTITIONS,
     Encounters,
@@ -25,7 +26,6 @@ from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
 from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
-from concept_transfer.study import TabularSite, Task
 
 _BLOCK = 100_000
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.study import Task
+from concept_transfer.settings.sites import Task
 
 Rows = tuple[NDArray[np.int64], NDArray[np.int32]]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training import draws
 from concept_transfer.training.bodies import Body
 

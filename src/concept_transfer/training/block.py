@@ -11,7 +11,7 @@ from torch import Tensor
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, fit

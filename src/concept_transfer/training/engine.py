@@ -14,7 +14,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import convolution_for

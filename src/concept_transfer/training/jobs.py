@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from concept_transfer.grid import Cell, split_pair
+from concept_transfer.job import made_from
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import Predictions, is_current
-from concept_transfer.workflow import made_from
 
 
 def read_site_files(files: Sequence[str]) -> Site | None:

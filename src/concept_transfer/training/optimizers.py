@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 
 
 class Optimizer(Protocol):

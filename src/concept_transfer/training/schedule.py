@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 
 
 class Schedule:

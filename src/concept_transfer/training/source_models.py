@@ -11,8 +11,8 @@ from torch import Tensor
 from concept_transfer.errors import StudyError
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import dataset_of
+from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.study import Training
 from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.budget import MIN_POSITIVES, Budget, positives, same_for_all
 from concept_transfer.training.predictions import Predictions, record

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
-from concept_transfer.study import Training
+from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batch, Batches
 from concept_transfer.training.bodies import Body
 from concept_transfer.training.linear import linear_layer, margins, probability

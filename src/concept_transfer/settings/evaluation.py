@@ -1,0 +1,53 @@
+"""Evaluation settings and claims as the config states them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from concept_transfer.settings.section import Name, Section
+
+
+class Evaluation(Section):
+    """Intervals, and what is too small to show."""
+
+    draws: int = Field(default=1000, ge=100, description="Bootstrap draws of clusters.")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    min_positives: int = Field(
+        default=20, ge=1, description="Cells with fewer test positives stay out of headlines."
+    )
+    alert_rate: float = Field(
+        default=0.1, gt=0, lt=1, description="Share of encounters alerted, for the PPV."
+    )
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        description="AUROC difference that counts as equivalent; null asks for differences only.",
+    )
+    small_cells: int = Field(
+        default=11, ge=0, description="Counts of patients below this are suppressed in the report."
+    )
+
+
+class ClaimSide(Section):
+    """One side of a claim: the concept CNN with an embedding and a strategy."""
+
+    embedding: Name = Field(description="Name of an embedding of the study.")
+    strategy: Name = Field(description="Name of a strategy of the study.")
+
+
+class ClaimTest(Section):
+    """Two sides and the conditions under which they are compared."""
+
+    under: str = Field(description="The conditions in words, as in 'with vectors of equal length'.")
+    better: ClaimSide = Field(description="What should be better if the claim is right.")
+    than: ClaimSide = Field(description="What it should be better than.")
+    source: Name | None = Field(default=None, description="Only transfer from this site.")
+
+
+class Claim(Section):
+    """A statement, of a paper or of your own, that the report puts to the test."""
+
+    text: str = Field(description="The claim as the report quotes it.")
+    tests: list[ClaimTest] = Field(
+        min_length=1, description="It survives if every one of these comparisons bears it out."
+    )
