@@ -282,6 +282,8 @@ def test_small_groups_give_nothing_away() -> None:
     assert not set(table.raw["embedding"]) & {"random", "minilm_shuffled"}
     assert "age group: adult" in set(table.shown["Group"])
     assert not {"5", "235"} & set(table.shown["Positives"])
+    hidden = table.shown[table.shown["Group"].str.startswith("period")]
+    assert set(hidden["AUROC [95% CI]"]) == {"suppressed"}, "estimated, but not shown"
 
 
 def test_a_group_of_few_encounters_is_hidden_with_a_second_one() -> None:

@@ -8,7 +8,7 @@ have no embedding and cannot be tuned.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,9 @@ class Cell:
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
+
+
+CELL_COLUMNS = tuple(field.name for field in fields(Cell))
 
 
 def split_pair(pair: str) -> tuple[str, str]:

@@ -26,9 +26,9 @@ from concept_transfer.evaluation.metrics import (
     metrics,
     no_skill,
 )
+from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.settings.evaluation import Evaluation
 
-CELL_COLUMNS = ("source", "target", "embedding", "classifier", "strategy", "size")
 REPLICATE_COLUMNS = (
     *((name, pa.string()) for name in CELL_COLUMNS),
     ("replicate", pa.int32()),

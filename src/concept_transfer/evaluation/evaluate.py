@@ -18,7 +18,6 @@ from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample, draw_cell, resample
 from concept_transfer.evaluation.cell_rows import (
     CALIBRATION_COLUMNS,
-    CELL_COLUMNS,
     ESTIMATE_COLUMNS,
     REPLICATE_COLUMNS,
     calibration_rows,
@@ -30,7 +29,7 @@ from concept_transfer.evaluation.delong import auroc, placements
 from concept_transfer.evaluation.metrics import METRICS, condense
 from concept_transfer.evaluation.subgroups import COLUMNS as GROUP_COLUMNS
 from concept_transfer.evaluation.subgroups import subgroup_rows
-from concept_transfer.grid import Cell
+from concept_transfer.grid import CELL_COLUMNS, Cell
 from concept_transfer.settings.evaluation import Evaluation
 
 SUBGROUP_COLUMNS = (*((name, pa.string()) for name in CELL_COLUMNS), *GROUP_COLUMNS)

@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.cell_rows import CELL_COLUMNS
 from concept_transfer.evaluation.evaluate import read_cell
-from concept_transfer.grid import Cell
+from concept_transfer.grid import CELL_COLUMNS, Cell
 
 FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from concept_transfer.evaluation.contrasts import parent_of
-from concept_transfer.reporting.cells import arrange, row_label
+from concept_transfer.reporting.cells import KEYS, arrange, bounds_of, row_label, widened
 from concept_transfer.reporting.formats import Table, intervals, number
-from concept_transfer.reporting.suppression import suppress_groups
+from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 
-KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]
 PARTS = {
     "brier": "Brier",
     "brier_miscalibration": "Miscalibration",
@@ -36,10 +35,7 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     tidy = arrange(estimates[estimates["metric"].isin(PARTS)], study)
     if tidy.empty:
         return None
-    wide = tidy[KEYS].drop_duplicates(ignore_index=True)
-    for metric in PARTS:
-        own = tidy.loc[tidy["metric"] == metric, [*KEYS, "estimate"]]
-        wide = wide.merge(own.rename(columns={"estimate": metric}), on=KEYS, how="left")
+    wide = widened(tidy, KEYS, PARTS)
     present = [metric for metric in PARTS if wide[metric].notna().any()]
     raw = wide[[*KEYS, *present]]
     shown = _names(raw) | {PARTS[metric]: raw[metric].map(number) for metric in present}
@@ -61,15 +57,11 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     tidy = arrange(estimates[estimates["metric"].isin(USEFUL)], study)
     if tidy.empty:
         return None
-    wide = tidy[KEYS].drop_duplicates(ignore_index=True)
-    shown = _names(wide)
+    wide = widened(tidy, KEYS, USEFUL)
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
-    for metric, words in USEFUL.items():
-        columns = [metric, f"{metric}_lower", f"{metric}_upper"]
-        own = tidy.loc[tidy["metric"] == metric, [*KEYS, "estimate", "lower", "upper"]]
-        names = dict(zip(("estimate", "lower", "upper"), columns, strict=True))
-        wide = wide.merge(own.rename(columns=names), on=KEYS, how="left")
-        shown[f"{words} {level}"] = intervals(wide, columns)
+    shown = _names(wide) | {
+        f"{words} {level}": intervals(wide, bounds_of(metric)) for metric, words in USEFUL.items()
+    }
     return Table(
         "usefulness",
         "intervals",
@@ -88,28 +80,27 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
     tidy = subgroups[keep]
     if tidy.empty:
         return None
-    keys = [*KEYS, "variable", "group"]
-    tidy = arrange(tidy.rename(columns={"group": "of"}), study).drop(columns="group")
-    tidy = tidy.rename(columns={"of": "group"})
-    wide = tidy[[*keys, "encounters", "positives", "flag"]].drop_duplicates(ignore_index=True)
-    for metric in GROUP_METRICS:
-        names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
-        own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
-        wide = wide.merge(own, on=keys, how="left")
-    bounds = {metric: [metric, f"{metric}_lower", f"{metric}_upper"] for metric in GROUP_METRICS}
+    keys = [*KEYS, "variable", "of", "encounters", "positives", "flag"]
+    tidy = arrange(tidy.rename(columns={"group": "of"}), study)
+    wide = widened(tidy, keys, GROUP_METRICS).rename(columns={"of": "group"})
     raw = suppress_groups(
         wide,
         [*KEYS, "variable"],
         study.evaluation.small_cells,
-        tuple(name for names in bounds.values() for name in names),
+        tuple(name for metric in GROUP_METRICS for name in bounds_of(metric)),
     )
+    hidden = raw["positives"].map(lambda value: isinstance(value, str))
+
+    def estimates(metric: str) -> pd.Series:
+        return pd.Series(intervals(raw, bounds_of(metric)), raw.index).mask(hidden, COMPLEMENT)
+
     interval = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = {
         **_names(raw),
         "Group": raw["variable"] + ": " + raw["group"],
-        f"AUROC {interval}": intervals(raw, bounds["auroc"]),
-        f"Brier {interval}": intervals(raw, bounds["brier"]),
-        f"Observed − predicted {interval}": intervals(raw, bounds["observed_minus_predicted"]),
+        f"AUROC {interval}": estimates("auroc"),
+        f"Brier {interval}": estimates("brier"),
+        f"Observed − predicted {interval}": estimates("observed_minus_predicted"),
         "Encounters": raw["encounters"].map(number),
         "Positives": raw["positives"].map(number),
         "Note": raw["flag"],

@@ -7,6 +7,7 @@ simple models on the findings themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from concept_transfer.evaluation.contrasts import FAMILIES
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import Study
 
+KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]  # of a cell
 GROUPS = ("pretrained", "control", "simple model")
 CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")
 CLASSIFIER_LABELS = {
@@ -112,6 +114,25 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     )
     keys = pd.DataFrame(ranks, index=arranged.index)
     return arranged.loc[keys.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
+
+
+def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.DataFrame:
+    """One row a combination of ``keys``, in the order of the frame.
+
+    Every metric becomes the columns ``<metric>``, ``<metric>_lower`` and ``<metric>_upper``,
+    missing where a combination lacks it.
+    """
+    wide = tidy[keys].drop_duplicates(ignore_index=True)
+    for metric in metrics:
+        names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
+        own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
+        wide = wide.merge(own, on=keys, how="left")
+    return wide
+
+
+def bounds_of(metric: str) -> tuple[str, str, str]:
+    """The columns that `widened` gives a metric."""
+    return metric, f"{metric}_lower", f"{metric}_upper"
 
 
 def highest(cells: pd.DataFrame) -> dict[str, Any]:

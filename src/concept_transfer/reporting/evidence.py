@@ -11,23 +11,23 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.errors import StudyError
+from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.reporting.analysis import Analysis, read_analysis
 from concept_transfer.study import Study
 
-CELL = ("source", "target", "embedding", "classifier", "strategy", "size")
 ESTIMATES = (
-    *CELL,
+    *CELL_COLUMNS,
     *("metric", "estimate", "lower", "upper", "replicate_sd", "no_skill"),
     *("encounters", "positives", "replicates", "not_estimable", "diverged", "flag"),
 )
 SUBGROUPS = (
-    *CELL,
+    *CELL_COLUMNS,
     *("variable", "group", "metric", "estimate", "lower", "upper"),
     *("encounters", "positives", "flag"),
 )
-CALIBRATION = (*CELL, "bin", "encounters", "predicted", "positives")
+CALIBRATION = (*CELL_COLUMNS, "bin", "encounters", "predicted", "positives")
 COMPARISONS = (
-    *CELL,
+    *CELL_COLUMNS,
     *("family", "question", "metric", "a", "b"),
     *("difference", "lower", "upper", "p", "p_holm", "verdict"),
 )
@@ -103,7 +103,7 @@ def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
             f"{path} lacks the column '{missing[0]}'; the report needs the columns "
             f"{', '.join(columns)}."
         )
-    text = [name for name in (*CELL, "flag") if name in frame.columns]
+    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame.columns]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
 
 

@@ -14,12 +14,14 @@ from concept_transfer.reporting.calibration_tables import (
 )
 from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
+    KEYS,
     arrange,
     direction_label,
     family_order,
     group_of,
     records,
     row_label,
+    widened,
 )
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import shorten
@@ -69,16 +71,13 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
 
 def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
     """The study in one table: a row a cell, in the order of the config."""
-    keys = ["target", "source", "embedding", "classifier", "strategy", "size"]
     shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
     tidy = arrange(estimates, study)
-    wide = tidy.loc[tidy["metric"] == "auroc", [*keys, "replicate_sd", *shared]]
-    for metric in ("auroc", "auprc", "brier"):
-        names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
-        if metric == "auprc":
-            names["no_skill"] = "auprc_no_skill"
-        part = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
-        wide = wide.merge(part, on=keys, how="left")
+    wide = tidy.loc[tidy["metric"] == "auroc", [*KEYS, "replicate_sd", *shared]]
+    wide = wide.merge(widened(tidy, KEYS, ("auroc", "auprc", "brier")), on=KEYS, how="left")
+    chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
+    chance = chance.rename(columns={"no_skill": "auprc_no_skill"})
+    wide = wide.merge(chance, on=KEYS, how="left")
     raw = suppress(
         wide.rename(columns={"replicate_sd": "auroc_replicate_sd"}),
         "positives",

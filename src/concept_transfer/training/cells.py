@@ -51,6 +51,7 @@ def train_and_apply(
     """
     if kind == "local" and model is not None:
         if size == "all":
+            assert len(target.split.folds) == 1, "its source model has seen every other fold"
             return apply_source(target, model, source_records or [], vectors, block, is_own=True)
         model = None
     predictions = Predictions(target)

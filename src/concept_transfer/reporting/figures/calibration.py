@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.evaluation.calibration import wilson_interval
 from concept_transfer.reporting.cells import (
+    KEYS,
     arrange,
     direction_label,
     in_direction,
@@ -31,7 +32,6 @@ from concept_transfer.reporting.figures.canvas import (
 from concept_transfer.study import Study
 
 POINTS = 10
-CELL = ["source", "target", "embedding", "classifier", "strategy", "size"]
 
 
 def curve_points(bins: pd.DataFrame, threshold: int, confidence: float) -> pd.DataFrame:
@@ -73,9 +73,9 @@ def calibration_curve(
     settings = study.evaluation
     curves = [
         curve_points(own, settings.small_cells, settings.confidence).merge(
-            own[CELL].head(1).reset_index(drop=True), how="cross"
+            own[KEYS].head(1).reset_index(drop=True), how="cross"
         )
-        for _, own in chosen.groupby(CELL, sort=False)
+        for _, own in chosen.groupby(KEYS, sort=False)
     ]
     filled = [curve for curve in curves if len(curve)]
     if not filled:
