@@ -212,6 +212,6 @@ def test_wilson_interval_equals_statsmodels() -> None:
 def test_no_skill_is_what_a_constant_prediction_reaches() -> None:
     labels = np.repeat([0, 1], [70, 30])
     reached = metrics(labels, np.full(100, 0.3))
-    level = no_skill(0.3)
+    level = no_skill(labels)
     for name in ("auroc", "auprc", "brier", "log_loss", "ppv_at_alert_rate"):
         assert reached[name] == pytest.approx(level[name]), name

@@ -111,7 +111,10 @@ def test_a_group_of_one_class_has_no_auroc() -> None:
         "brier",
         "observed_minus_predicted",
     }
-    assert {row["flag"] for row in found} == {"few positives"}
+    assert {(row["group"], row["flag"]) for row in found} == {
+        ("x", "few positives"),
+        ("y", "few negatives"),
+    }
 
 
 def test_a_cell_without_a_usable_replicate_has_no_estimate() -> None:

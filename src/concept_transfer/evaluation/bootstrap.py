@@ -125,7 +125,7 @@ def draw_cell(
     crossed = np.empty((len(METRICS), draws))
     sampling = np.empty((len(METRICS), draws))
     precision = np.float32 if len(sample.unit) < 1 << 24 else np.float64  # counts stay exact
-    widest = max(c.ranked.positives.shape[0] for c in condensed)
+    widest = max(fold.positives.shape[0] for c in condensed for fold in c.ranked)
     step = max(16, BLOCK // max(widest, len(sample.clusters)))
     for start in range(0, draws, step):
         block = slice(start, min(start + step, draws))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,6 +32,32 @@ def recalibration(labels: np.ndarray, log_odds: np.ndarray) -> tuple[float, floa
     design = np.stack([np.ones_like(log_odds), log_odds])
     intercept, slope = _newton(design, labels, np.zeros_like(log_odds))
     return float(intercept), float(slope)
+
+
+def common_slope(
+    labels: np.ndarray, log_odds: np.ndarray, folds: Sequence[np.ndarray]
+) -> tuple[np.ndarray, float]:
+    """Recalibration of several models at once: one slope, and an intercept a model.
+
+    ``folds`` holds the places of each model's encounters among labels and log odds [n]. Returns
+    every encounter's intercept [n] and the slope, NaN where no finite fit exists. A model whose
+    encounters are of one class has an infinite intercept and no say in the slope.
+    """
+    intercepts = np.empty(len(labels))
+    mixed = []
+    for own in folds:
+        if labels[own].min() == labels[own].max():
+            intercepts[own] = np.inf if labels[own[0]] else -np.inf
+        else:
+            mixed.append(own)
+    if not mixed:
+        return np.full(len(labels), np.nan), float("nan")
+    used = np.concatenate(mixed)
+    member = np.repeat(np.arange(len(mixed)), [len(own) for own in mixed])
+    design = np.stack([*(member == number for number in range(len(mixed))), log_odds[used]])
+    *levels, slope = _newton(design.astype(np.float64), labels[used], np.zeros(len(used)))
+    intercepts[used] = np.array(levels)[member]
+    return intercepts, float(slope)
 
 
 def calibration_in_the_large(labels: np.ndarray, log_odds: np.ndarray) -> float:

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample
 from concept_transfer.evaluation.calibration import (
-    brier_decomposition,
     calibration_bins,
     logit,
     recalibration,
@@ -23,6 +22,7 @@ from concept_transfer.evaluation.metrics import (
     CALIBRATION,
     DECOMPOSITION,
     METRICS,
+    brier_parts,
     metrics,
     no_skill,
 )
@@ -77,6 +77,14 @@ SHARES = {"auroc", "auprc", "sensitivity_at_90", "sensitivity_at_95", "ppv_at_al
 NAN = float("nan")
 
 
+def flag_of(positives: int, encounters: int, least: int) -> str:
+    """What keeps a cell out of the headlines: too few test encounters of the rarer class."""
+    rarer = min(positives, encounters - positives)
+    if rarer >= least:
+        return ""
+    return "few positives" if rarer == positives else "few negatives"
+
+
 def replicate_rows(
     cell: CellPredictions, draws: CellDraws, alert_rate: float
 ) -> list[dict[str, Any]]:
@@ -87,12 +95,14 @@ def replicate_rows(
         number, probability = int(cell.replicates[index]), cell.probability[index]
         validation = cell.validation[index]
         test = dict(zip(METRICS, draws.observed[:, column].tolist(), strict=True))
-        parts = brier_decomposition(cell.labels, probability)
+        parts = brier_parts(cell.labels, probability, cell.fold)
         test |= dict(zip(DECOMPOSITION, parts, strict=True))
         test |= _recalibrated(cell, probability, validation)
         values = {"test": test}
         if len(validation.labels):
-            values["validation"] = metrics(validation.labels, validation.probability, alert_rate)
+            values["validation"] = metrics(
+                validation.labels, validation.probability, alert_rate, validation.fold
+            )
         rows += [
             {**names, "replicate": number, "partition": part, "metric": name, "value": value}
             for part, named in values.items()
@@ -118,7 +128,7 @@ def _recalibrated(
         if np.isnan(slope):
             return {}
         adjusted[tested] = sigmoid(intercept + slope * logit(probability[tested]))
-    values = metrics(cell.labels, adjusted)
+    values = metrics(cell.labels, adjusted, fold=cell.fold)
     return {f"recalibrated_{name}": values[name] for name in CALIBRATION}
 
 
@@ -143,9 +153,9 @@ def estimate_rows(
         "replicates": kept,
         "not_estimable": len(cell.replicates) - kept - diverged,
         "diverged": diverged,
-        "flag": "few positives" if positives < settings.min_positives else "",
+        "flag": flag_of(positives, len(cell.labels), settings.min_positives),
     }
-    chance = no_skill(positives / len(cell.labels))
+    chance = no_skill(cell.labels, cell.fold)
     rows = []
     for index, metric in enumerate(METRICS):
         by_replicate = draws.observed[index]

@@ -9,13 +9,37 @@ from __future__ import annotations
 import numpy as np
 
 
-def placements(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def placements(
+    labels: np.ndarray, scores: np.ndarray, fold: np.ndarray | None = None
+) -> np.ndarray:
     """float64 [n]: for a positive, the share of negatives it beats; for a negative, the share of
-    positives that beat it; ties count half. Their mean in either class is the AUROC."""
+    positives that beat it; ties count half. Their mean in either class is the AUROC.
+
+    With several models (``fold`` [n] says whose) encounters are ranked within their fold, and the
+    AUROC is the folds' mean by pairs: a placement's distance from that mean is scaled by the number
+    of encounters it is compared with, relative to the class's average, which makes the variance
+    that of the ratio (pairs in order / pairs). An encounter of a fold that holds one class only
+    has the mean itself.
+    """
     positive = labels == 1
     result = np.empty(len(labels))
-    result[positive] = _share_below(scores[positive], scores[~positive])
-    result[~positive] = 1 - _share_below(scores[~positive], scores[positive])
+    if fold is None:
+        result[positive] = _share_below(scores[positive], scores[~positive])
+        result[~positive] = 1 - _share_below(scores[~positive], scores[positive])
+        return result
+    opponents = np.zeros(len(labels))
+    result[:] = 0.5
+    for number in np.unique(fold):
+        own = np.flatnonzero(fold == number)
+        positives = int(positive[own].sum())
+        if 0 < positives < len(own):
+            result[own] = placements(labels[own], scores[own])
+            opponents[own] = np.where(positive[own], len(own) - positives, positives)
+    pairs = opponents[positive].sum()
+    area = opponents[positive] @ result[positive] / pairs
+    for members in (positive, ~positive):
+        scale = opponents[members] * members.sum() / pairs
+        result[members] = area + scale * (result[members] - area)
     return result
 
 
@@ -26,11 +50,15 @@ def _share_below(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (left + right) / (2 * len(others))
 
 
-def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve, ties counted half; NaN where a class is missing."""
-    if labels.size == 0 or labels.min() == labels.max():
+def auroc(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray | None = None) -> float:
+    """Area under the ROC curve, ties counted half; NaN where no pair of both classes exists.
+
+    ``fold`` [n]: encounters are ranked within their fold, see `placements`.
+    """
+    folds = [labels] if fold is None else [labels[fold == number] for number in np.unique(fold)]
+    if not any(part.size and part.min() != part.max() for part in folds):
         return float("nan")
-    return float(placements(labels, scores)[labels == 1].mean())
+    return float(placements(labels, scores, fold)[labels == 1].mean())
 
 
 def variance(labels: np.ndarray, placement: np.ndarray) -> float:

@@ -145,7 +145,8 @@ def _draws(cell: CellPredictions, sample: Resample, alert_rate: float) -> CellDr
         parts = np.empty((0, sample.parts.shape[1], 2))
         return CellDraws(np.empty((len(METRICS), 0)), nothing, nothing, parts)
     rows = np.searchsorted(sample.numbers, cell.replicates[cell.estimable])
-    condensed = [condense(cell.labels, p, sample.unit, len(sample.clusters)) for p in kept]
+    units = len(sample.clusters)
+    condensed = [condense(cell.labels, p, sample.unit, units, cell.fold) for p in kept]
     return draw_cell(condensed, rows, sample, alert_rate)
 
 
@@ -182,9 +183,9 @@ def _seen(
 
 def _mean_placements(cell: CellPredictions) -> np.ndarray:
     kept = cell.probability[cell.estimable]
-    if len(kept) == 0 or cell.labels.min() == cell.labels.max():
+    if len(kept) == 0 or np.isnan(auroc(cell.labels, kept[0], cell.fold)):
         return np.full(len(cell.labels), np.nan)
-    return np.mean([placements(cell.labels, p) for p in kept], axis=0)
+    return np.mean([placements(cell.labels, p, cell.fold) for p in kept], axis=0)
 
 
 def read_cell(text: str) -> Cell:

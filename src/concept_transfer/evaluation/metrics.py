@@ -3,10 +3,16 @@
 A prediction vector is condensed once (`condense`); every metric under every set of weights then
 follows from two sparse products and a few sums. A bootstrap draw is a set of weights, and the
 observed sample is the set of ones, so point estimates and draws come from the same lines.
+
+Under cross-fitting each fold has a model of its own, and the scores of different models have no
+common order. Rank metrics are therefore computed within each fold and averaged with the folds'
+numbers of pairs (one encounter with the outcome, one without) as weights; the calibration slope is
+common to the folds, whose intercepts are their own. Sums over encounters need no such care.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,8 +23,8 @@ from concept_transfer.evaluation.calibration import (
     SMALLEST,
     brier_decomposition,
     calibration_in_the_large,
+    common_slope,
     logit,
-    recalibration,
     sigmoid,
 )
 
@@ -45,14 +51,15 @@ class Ranked:
 class Condensed:
     """All that metrics need of one prediction vector, added up by resampling unit.
 
-    ``sums`` [11, units]: encounters, positives, squared error, log loss, and the gradients and
-    second derivatives of the two calibration fits at their optima (``fits``: calibration in the
-    large; intercept and slope).
+    ``ranked``: one ranking a fold; ``sums`` [11, units]: encounters, positives, squared error, log
+    loss, and the gradients and second derivatives of the two calibration fits at their optima
+    (``fits``: calibration in the large; slope); ``members``: each fold's units.
     """
 
-    ranked: Ranked
+    ranked: tuple[Ranked, ...]
     sums: np.ndarray
-    fits: tuple[float, float, float]
+    fits: tuple[float, float]
+    members: tuple[np.ndarray | slice, ...]
 
 
 def condense(
@@ -60,20 +67,25 @@ def condense(
     probability: np.ndarray,
     unit: np.ndarray | None = None,
     units: int | None = None,
+    fold: np.ndarray | None = None,
 ) -> Condensed:
     """Condense labels [n] and probabilities [n] of encounters that belong to ``unit`` [n].
 
-    ``unit`` numbers the resampling units 0 .. ``units`` - 1 (default: each encounter its own).
+    ``unit`` numbers the resampling units 0 .. ``units`` - 1 (default: each encounter its own);
+    ``fold`` [n] says whose model predicted (default: one model). A unit lies within one fold.
     """
     if unit is None:
         unit = np.arange(len(labels))
     units = int(unit.max()) + 1 if units is None else units
+    folds = [np.arange(len(labels))]
+    if fold is not None:
+        folds = [np.flatnonzero(fold == number) for number in np.unique(fold)]
     p = probability.astype(np.float64)
     y = labels.astype(np.float64)
     z = logit(p)
     large = calibration_in_the_large(y, z)
-    intercept, slope = recalibration(y, z)
-    shifted, fitted = sigmoid(z + large), sigmoid(intercept + slope * z)
+    intercepts, slope = common_slope(y, z, folds)
+    shifted, fitted = sigmoid(z + large), sigmoid(intercepts + slope * z)
     spread = fitted * (1 - fitted)
     clipped = np.clip(p, SMALLEST, 1 - SMALLEST)
     rows = (
@@ -90,7 +102,9 @@ def condense(
         spread * z * z,
     )
     sums = np.stack([np.bincount(unit, weights=row, minlength=units) for row in rows])
-    return Condensed(_rank(labels, p, unit, units), sums, (large, intercept, slope))
+    ranked = [_rank(labels[own], p[own], unit[own], units) for own in folds]
+    members = [np.unique(unit[own]) for own in folds] if len(folds) > 1 else [slice(None)]
+    return Condensed(tuple(ranked), sums, (large, slope), tuple(members))
 
 
 def _rank(labels: np.ndarray, scores: np.ndarray, unit: np.ndarray, units: int) -> Ranked:
@@ -126,7 +140,7 @@ def weighted_metrics(
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.concatenate(
             [
-                _ranking_metrics(condensed.ranked, weights, alert_rate),
+                _averaged_over_folds(condensed.ranked, weights, alert_rate),
                 _calibration_metrics(condensed, weights),
             ]
         )
@@ -134,11 +148,29 @@ def weighted_metrics(
     return values
 
 
-def _ranking_metrics(ranked: Ranked, weights: np.ndarray, alert_rate: float) -> np.ndarray:
-    """AUROC, AUPRC (average precision), sensitivity at 90 and 95 % specificity, PPV."""
+def _averaged_over_folds(
+    ranked: Sequence[Ranked], weights: np.ndarray, alert_rate: float
+) -> np.ndarray:
+    """The rank metrics [metrics, draws] of all folds, weighted by their pairs.
+
+    A fold that holds one class only in a draw has no pairs there.
+    """
+    if len(ranked) == 1:
+        return _ranking_metrics(ranked[0], weights, alert_rate)[0]
+    each = [_ranking_metrics(fold, weights, alert_rate) for fold in ranked]
+    total = sum(np.where(pairs > 0, values * pairs, 0) for values, pairs in each)
+    return np.asarray(total / sum(pairs for _, pairs in each))
+
+
+def _ranking_metrics(
+    ranked: Ranked, weights: np.ndarray, alert_rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUROC, AUPRC (average precision), sensitivity at 90 and 95 % specificity, PPV; and the
+    number of pairs behind them [draws]."""
     positives = ranked.positives @ weights
     if len(positives) == 0:
-        return np.full((len(RANKING), weights.shape[1]), np.nan)
+        nothing = np.zeros(weights.shape[1], weights.dtype)
+        return np.full((len(RANKING), weights.shape[1]), np.nan), nothing
     negatives = _cumulated(ranked.negatives @ weights)
     below, all_negatives = negatives[:-1], negatives[-1]
     tied = ranked.tied @ weights if ranked.tied.nnz else None
@@ -169,7 +201,7 @@ def _ranking_metrics(ranked: Ranked, weights: np.ndarray, alert_rate: float) -> 
 
     values = np.stack([auroc, auprc, *sensitivities, ppv])
     values[:, (all_positives == 0) | (all_negatives == 0)] = np.nan
-    return values
+    return values, all_positives * all_negatives
 
 
 def _cumulated(rows: np.ndarray) -> np.ndarray:
@@ -205,49 +237,74 @@ def _calibration_metrics(condensed: Condensed, weights: np.ndarray) -> np.ndarra
     """Brier score, log loss, calibration in the large, calibration slope.
 
     The two calibration fits take one Newton step from the observed sample's optimum (the
-    one-step bootstrap, Moulton & Zeger 1991), which is exact for the observed sample itself.
+    one-step bootstrap, Moulton & Zeger 1991), which is exact for the observed sample itself. The
+    folds' intercepts are eliminated from the step of the slope.
     """
-    large, _, slope = condensed.fits
-    sums = condensed.sums.astype(weights.dtype) @ weights
-    count, positives, squared, log = sums[:4]
-    g, h, g0, g1, h00, h01, h11 = sums[4:]
-    determinant = h00 * h11 - h01 * h01
-    values = np.stack(
-        [
-            squared / count,
-            log / count,
-            large + g / h,
-            slope + (h00 * g1 - h01 * g0) / determinant,
-        ]
-    )
+    large, slope = condensed.fits
+    sums = condensed.sums.astype(weights.dtype)
+    count, positives, squared, log, g, h = sums[:6] @ weights
+    gradient, curvature = np.zeros_like(count), np.zeros_like(count)
+    for members in condensed.members:
+        g0, g1, h00, h01, h11 = sums[6:, members] @ weights[members]
+        some = h00 > 0
+        gradient += np.where(some, g1 - h01 * g0 / h00, 0)
+        curvature += np.where(some, h11 - h01 * h01 / h00, 0)
+    values = np.stack([squared / count, log / count, large + g / h, slope + gradient / curvature])
     values[2:, (positives == 0) | (positives == count)] = np.nan
     return values
 
 
 def metrics(
-    labels: np.ndarray, probability: np.ndarray, alert_rate: float = 0.1
+    labels: np.ndarray,
+    probability: np.ndarray,
+    alert_rate: float = 0.1,
+    fold: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Every metric of one prediction vector [n], the Brier score's parts included.
 
     AUROC averages ties; AUPRC is scikit-learn's average precision; sensitivity is the highest
-    whose specificity is at least 90 or 95 %; PPV is the share of positives among the
-    ``alert_rate`` highest predictions, ties shared evenly.
+    whose specificity on these very encounters is at least 90 or 95 %, a point of their ROC curve;
+    PPV is the share of positives among the ``alert_rate`` highest predictions, ties shared evenly.
+    ``fold`` [n]: whose model predicted, where there are several.
     """
-    values = weighted_metrics(condense(labels, probability), np.ones((len(labels), 1)), alert_rate)
-    parts = brier_decomposition(labels, probability)
+    condensed = condense(labels, probability, fold=fold)
+    values = weighted_metrics(condensed, np.ones((len(labels), 1)), alert_rate)
+    parts = brier_parts(labels, probability, fold)
     names = (*METRICS, *DECOMPOSITION)
     return dict(zip(names, (*values[:, 0].tolist(), *parts), strict=True))
 
 
-def no_skill(prevalence: float) -> dict[str, float]:
-    """What a prediction without information reaches: the prevalence for everybody."""
+def brier_parts(
+    labels: np.ndarray, probability: np.ndarray, fold: np.ndarray | None = None
+) -> tuple[float, float, float]:
+    """`brier_decomposition` of each fold's model, averaged over the encounters [n]."""
+    if fold is None:
+        return brier_decomposition(labels, probability)
+    folds, sizes = np.unique(fold, return_counts=True)
+    parts = [brier_decomposition(labels[fold == f], probability[fold == f]) for f in folds]
+    miscalibration, discrimination, uncertainty = (sizes @ np.array(parts)) / len(labels)
+    return float(miscalibration), float(discrimination), float(uncertainty)
+
+
+def no_skill(labels: np.ndarray, fold: np.ndarray | None = None) -> dict[str, float]:
+    """What a prediction without information reaches: the prevalence for everybody.
+
+    Rank metrics average the folds' prevalences like the metrics themselves.
+    """
+    prevalence = float(labels.mean())
     entropy = -sum(q * np.log(q) for q in (prevalence, 1 - prevalence) if q > 0)
+    within = prevalence
+    if fold is not None:
+        rates = np.array([labels[fold == f].mean() for f in np.unique(fold)])
+        sizes = np.array([(fold == f).sum() for f in np.unique(fold)])
+        pairs = sizes * sizes * rates * (1 - rates)
+        within = float(pairs @ rates / pairs.sum()) if pairs.any() else prevalence
     return {
         "auroc": 0.5,
-        "auprc": prevalence,
+        "auprc": within,
         "sensitivity_at_90": 0.10,
         "sensitivity_at_95": 0.05,
-        "ppv_at_alert_rate": prevalence,
+        "ppv_at_alert_rate": within,
         "brier": prevalence * (1 - prevalence),
         "log_loss": float(entropy),
     }

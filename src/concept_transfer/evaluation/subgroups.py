@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from concept_transfer.evaluation.cell_rows import flag_of
 from concept_transfer.evaluation.cells import CellPredictions
-from concept_transfer.evaluation.delong import placements
+from concept_transfer.evaluation.delong import auroc, placements
 from concept_transfer.evaluation.intervals import (
     Variance,
     plain_interval,
@@ -54,9 +55,9 @@ def subgroup_rows(
                 "group": name,
                 "encounters": int(own.sum()),
                 "positives": positives,
-                "flag": "few positives" if positives < settings.min_positives else "",
+                "flag": flag_of(positives, int(own.sum()), settings.min_positives),
             }
-            found = _metrics(labels, kept[:, own], clusters[own])
+            found = _metrics(labels, kept[:, own], clusters[own], cell.fold[own])
             for metric, by_replicate, sampling, units in found:
                 variance = _variance(by_replicate, sampling, units)
                 interval = plain_interval if metric == DIFFERENCE else share_interval
@@ -72,13 +73,13 @@ def subgroup_rows(
 
 
 def _metrics(
-    labels: np.ndarray, probability: np.ndarray, clusters: np.ndarray
+    labels: np.ndarray, probability: np.ndarray, clusters: np.ndarray, fold: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray, float, int]]:
     """(metric, its value [replicates], sampling variance of their mean, clusters behind that)."""
     _, unit = np.unique(clusters, return_inverse=True)
     everyone = np.ones(len(labels), dtype=bool)
-    if 0 < labels.sum() < len(labels) and len(probability):
-        of_replicate = np.stack([placements(labels, p) for p in probability])
+    if len(probability) and not np.isnan(auroc(labels, probability[0], fold)):
+        of_replicate = np.stack([placements(labels, p, fold) for p in probability])
         area = of_replicate[:, labels == 1].mean(axis=1)
         classes = [labels == 1, labels == 0]
         variance, units = _clustered(of_replicate.mean(axis=0), unit, classes)
