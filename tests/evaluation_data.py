@@ -153,7 +153,7 @@ def a_study(**changes: Any) -> Study:
             "full_slow": {"kind": "full", "learning_rate": 0.01},
         },
         "target_sizes": [50, "all"],
-        "replicates": 4,
+        "replicates": 5,
         "evaluation": {"draws": 200},
     }
     return load_study({**config, **changes})

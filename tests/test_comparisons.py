@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import compare_study, comparison_rows
+from concept_transfer.evaluation.comparisons import compare_study, comparison_rows, seen_before
 from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import holm, paired_effect
 from concept_transfer.evaluation.evaluate import evaluate_cells
+from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.settings.evaluation import Evaluation
@@ -60,10 +61,10 @@ def pairs(family: str) -> set[tuple[str, ...]]:
 
 
 def test_families_hold_the_comparisons_their_names_say() -> None:
-    meaning = pairs("meaning")
-    assert ("minilm direct 0", "-", "minilm_shuffled direct 0") in meaning
-    assert ("minilm full 50", "-", "minilm_random full 50") in meaning
-    assert len(meaning) == 2 * 7  # two controls; direct, and three strategies at two sizes
+    shuffled, random = pairs("shuffled control"), pairs("random control")
+    assert ("minilm direct 0", "-", "minilm_shuffled direct 0") in shuffled
+    assert ("minilm full 50", "-", "minilm_random full 50") in random
+    assert len(shuffled) == len(random) == 7  # direct, and three strategies at two sizes
     one_hot = pairs("against one-hot")
     assert ("minilm local 50", "-", "one_hot local 50") in one_hot
     assert ("minilm_15 local 50", "-", "one_hot_15 local 50") in one_hot
@@ -81,12 +82,11 @@ def test_families_hold_the_comparisons_their_names_say() -> None:
         ("minilm_15 local 50", "-", "logistic local 50"),
         ("minilm_15 local all", "-", "logistic local all"),
         ("minilm_15 direct 0", "-", "logistic direct 0"),
-        *(
-            (f"minilm_15 {strategy} {size}", "-", f"logistic local {size}")
-            for strategy in ("full", "full_slow")
-            for size in ("50", "all")
-        ),
-    }
+    }  # without pooled, no simple model sees the labels that a tuned network sees
+    best = pairs("best target-only model")
+    assert ("logistic direct 0", "-", "minilm_15 local all") in best
+    assert ("one_hot full 50", "-", "minilm_15 local 50") in best
+    assert {pair[2] for pair in best} == {"minilm_15 local 50", "minilm_15 local all"}
     scale = pairs("scale")
     assert ("minilm_15 full 50", "-", "minilm full 50") in scale
     assert ("one_hot_15 direct 0", "-", "one_hot direct 0") in scale
@@ -107,7 +107,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory):
 
     folder = tmp_path_factory.mktemp("metrics")
     results = evaluate_study(study, folder, np.random.default_rng(1), separation)
-    contrasts, rows = compare_study(study, results)
+    shuffled = {
+        cell: ShuffleTest(0.9, np.full(99, 0.8), 0.01, 0.01)
+        for cell in results
+        if cell.embedding == "minilm" and cell.strategy == "direct"
+    }
+    contrasts, rows = compare_study(study, results, shuffled)
     return study, results, contrasts, rows
 
 
@@ -120,14 +125,24 @@ def test_verdicts_follow_the_effects(compared) -> None:
     def verdicts(family: str) -> set[str]:
         return {row["verdict"] for row in tested if row["family"] == family}
 
-    assert verdicts("meaning") == {"better"}
+    assert verdicts("random control") == {"better"}
+    assert {
+        (row["strategy"], row["p"], row["verdict"])
+        for row in tested
+        if row["family"] == "shuffled control" and row["strategy"] == "direct"
+    } == {("direct", 0.01, "better")}
+    assert verdicts("shuffled control") == {"better", "not tested"}
     assert verdicts("width and scale") == {"equivalent"}
     assert verdicts("tuning") == {"equivalent"}
     scale = {(r["a"], r["verdict"]) for r in tested if r["family"] == "scale"}
     assert scale == {("minilm_15", "worse"), ("one_hot_15", "worse")}
     for row in tested:
         assert row["lower"] <= row["difference"] <= row["upper"]
-        assert row["p_holm"] >= row["p"]
+        if row["family"] != "shuffled control":
+            assert row["p_holm"] >= row["p"]
+            assert row["lower_holm"] <= row["lower"] + 1e-12
+            leaves_out_zero = row["lower_holm"] > 0 or row["upper_holm"] < 0
+            assert leaves_out_zero == (row["verdict"] in ("better", "worse"))
     described = [row for row in rows if row["metric"] != "auroc"]
     assert {row["verdict"] for row in described} == {""}
     assert np.isnan([row["p"] for row in described]).all()
@@ -135,8 +150,8 @@ def test_verdicts_follow_the_effects(compared) -> None:
 
 def test_labels_say_what_differs_and_columns_what_does_not(compared) -> None:
     rows = compared[-1]
-    row = next(r for r in rows if r["family"] == "meaning" and r["size"] == "50")
-    assert (row["a"], row["b"]) == ("minilm", "minilm_shuffled")
+    row = next(r for r in rows if r["family"] == "random control" and r["size"] == "50")
+    assert (row["a"], row["b"]) == ("minilm", "minilm_random")
     assert (row["embedding"], row["classifier"], row["target"]) == ("", "cnn", "south")
     row = next(r for r in rows if r["family"] == "target data only" and r["a"] == "direct")
     assert (row["b"], row["source"], row["size"]) == ("local", "north", "50")
@@ -147,7 +162,7 @@ def test_labels_say_what_differs_and_columns_what_does_not(compared) -> None:
 
 def test_an_effect_is_the_difference_of_the_estimates(compared) -> None:
     study, results, contrasts, _ = compared
-    contrast = next(c for c in contrasts if c.family == "meaning")
+    contrast = next(c for c in contrasts if c.family == "random control")
     one, other = (results[side[0]] for side in (contrast.plus, contrast.minus))
     effect = paired_effect([contrast], results, study.evaluation)
     assert effect.difference == pytest.approx(one.estimate() - other.estimate())
@@ -170,7 +185,7 @@ def test_a_mean_effect_knows_the_covariance_of_its_contrasts(compared) -> None:
 def test_targets_have_encounters_of_their_own_and_replicates_in_common(compared) -> None:
     """The mean over a target and its copy: half the sampling variance, all of the replicates'."""
     study, results, contrasts, _ = compared
-    contrast = next(c for c in contrasts if c.family == "meaning")
+    contrast = next(c for c in contrasts if c.family == "random control")
     rng = np.random.default_rng(6)
     spread = {number: rng.normal(0, 0.02) for number in range(study.replicates)}
 
@@ -203,7 +218,7 @@ def test_targets_have_encounters_of_their_own_and_replicates_in_common(compared)
 
 def test_replicates_that_one_side_lacks_leave_the_difference(compared) -> None:
     study, results, contrasts, _ = compared
-    contrast = next(c for c in contrasts if c.family == "meaning")
+    contrast = next(c for c in contrasts if c.family == "random control")
     cell = contrast.plus[0]
     values = {("test", "auroc"): dict(results[cell].values["test", "auroc"])}
     values["test", "auroc"].pop(0)
@@ -226,7 +241,7 @@ def test_few_positives_stay_out_of_the_correction(tmp_path: Path) -> None:
     results = evaluate_study(
         study, tmp_path, np.random.default_rng(2), lambda cell: 1.5, clusters=60
     )
-    _, rows = compare_study(study, results)
+    _, rows = compare_study(study, results, {})
     tested = [row for row in rows if row["metric"] == "auroc"]
     assert {row["verdict"] for row in tested} == {"underpowered"}
     assert np.isnan([row["p_holm"] for row in tested]).all()
@@ -254,14 +269,45 @@ def test_type_one_error_of_the_comparison_table(
     studies, wrong = 100, 0
     evaluation = Evaluation(draws=150, min_positives=10)
     cells = [a_cell(embedding=f"model_{number}") for number in range(3)]
-    contrasts = [Contrast("meaning", (cell,), (cells[0],)) for cell in cells[1:]]
+    contrasts = [Contrast("random control", (cell,), (cells[0],)) for cell in cells[1:]]
     for number in range(studies):
         ids, labels, p = clustered_scores(
             rng, 320 // cluster_size, cluster_size, 5, models=len(cells), replicate_sd=0.2
         )
         tested = [predictions(c, labels, scores) for c, scores in zip(cells, p, strict=True)]
         evaluate_cells(tested, encounter_ids(tested[0]), ids, evaluation, number).write(tmp_path)
-        rows = comparison_rows(contrasts, read_results([tmp_path]), evaluation)
+        rows = comparison_rows(contrasts, read_results([tmp_path]), evaluation, {})
         assert rows[0]["test"] == test
         wrong += any(row["verdict"] in ("better", "worse") for row in rows)
     assert wrong / studies <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / studies)
+
+
+def test_two_replicates_have_no_verdict_and_intervals_stay_possible(tmp_path: Path) -> None:
+    study = a_study(replicates=2, evaluation={"draws": 100})
+    results = evaluate_study(
+        study, tmp_path, np.random.default_rng(5), lambda cell: 1 + (cell.strategy == "full")
+    )
+    _, rows = compare_study(study, results, {})
+    tested = [r for r in rows if r["metric"] == "auroc" and r["family"] != "shuffled control"]
+    assert {row["verdict"] for row in tested} == {"too few replicates"}
+    assert np.isnan([row["p"] for row in tested]).all()
+    for row in tested:
+        most = 2 if row["family"] == "scale x learning rate" else 1
+        assert -most <= row["lower"] <= row["upper"] <= most
+
+
+def test_a_source_model_is_chosen_by_what_its_source_knows(tmp_path: Path) -> None:
+    """The target's validation prefers one-hot, the source's minilm: no target label, no say."""
+    study = a_study()
+    results = evaluate_study(study, tmp_path, np.random.default_rng(6), lambda cell: 1.5)
+    for cell, result in results.items():
+        if cell.strategy == "direct" and cell.embedding != "none":
+            at_source = 0.9 if cell.embedding == "minilm" else 0.7
+            at_target = 0.9 if cell.embedding == "one_hot" else 0.7
+            numbers = range(study.replicates)
+            result.values["source", "auroc"] = dict.fromkeys(numbers, at_source)
+            result.values["validation", "auroc"] = dict.fromkeys(numbers, at_target)
+            assert seen_before(result) == pytest.approx(at_source)
+    contrasts, _ = compare_study(study, results, {})
+    met = [c.plus[0] for c in contrasts if c.family == "simple baselines"]
+    assert {cell.embedding for cell in met if cell.strategy == "direct"} == {"minilm"}

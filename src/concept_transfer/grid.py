@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BASELINES = ("logistic", "gradient_boosting")
 TUNED = ("linear", "full")
 NO_EMBEDDING = "none"
+SHUFFLES_A_BLOCK = 33
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,35 @@ class Grid:
     @cached_property
     def sizes(self) -> list[str]:
         return [str(size) for size in self.study.target_sizes]
+
+    @cached_property
+    def shuffled_cells(self) -> list[Cell]:
+        """The cells whose gain from meaning is tested by permuting concepts."""
+        meaning, strategies = self.study.meaning, self.study.strategies
+        if "cnn" not in self.study.classifiers:
+            return []
+        chosen = meaning.strategies
+        if chosen is None:
+            kinds = {strategy.kind: name for name, strategy in reversed(strategies.items())}
+            chosen = [kinds[kind] for kind in ("direct", "full") if kind in kinds]
+        largest = max(self.study.target_sizes, key=lambda n: float("inf") if n == "all" else n)
+        size = str(meaning.target_size or largest)
+        parents = [e.of for e in self.study.embeddings.values() if e.provider == "shuffled"]
+        return [
+            Cell(*pair, embedding, "cnn", name, "0" if strategies[name].kind == "direct" else size)
+            for pair in self.pairs
+            for embedding in dict.fromkeys(parents)
+            for name in chosen
+        ]
+
+    @cached_property
+    def shuffle_blocks(self) -> dict[int, list[int]]:
+        """Block number -> its shuffles; a study with more shuffles adds blocks."""
+        numbers = range(1, self.study.meaning.shuffles + 1)
+        return {
+            block: list(numbers[first : first + SHUFFLES_A_BLOCK])
+            for block, first in enumerate(range(0, len(numbers), SHUFFLES_A_BLOCK))
+        }
 
     def sources_of(self, target: str) -> list[str]:
         return [source for source, other in self.pairs if other == target]

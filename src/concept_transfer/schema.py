@@ -134,7 +134,7 @@ def _default(model: type[Section], name: str) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, Section):
         return "its defaults"
-    return _shown(list(value) if name == "strategies" else value)
+    return _shown(list(value) if isinstance(value, dict) else value)
 
 
 def _shown(value: Any) -> str:

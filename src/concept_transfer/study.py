@@ -19,7 +19,7 @@ from pydantic import (
 
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
-from concept_transfer.settings.evaluation import Claim, Evaluation
+from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
 from concept_transfer.settings.section import Name, Section
 from concept_transfer.settings.sites import Site, Split, Task
 from concept_transfer.settings.training import STRATEGIES, Strategy, Training, named_strategies
@@ -79,6 +79,9 @@ class Study(Section):
     evaluation: Evaluation = Field(
         default=Evaluation(), description="Intervals, and what is too small to show."
     )
+    meaning: Meaning = Field(
+        default=Meaning(), description="How an embedding's gain from meaning is tested."
+    )
     claims: list[Claim] = Field(
         default=[],
         description="Statements that the report puts to the test; write them before the results.",
@@ -100,7 +103,32 @@ class Study(Section):
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
         self._check_claims()
+        self._check_meaning()
         return self
+
+    def _check_meaning(self) -> None:
+        for name in self.meaning.strategies or ():
+            if name not in self.strategies:
+                raise ValueError(
+                    f"meaning.strategies names '{name}'; defined are {choices(self.strategies)}"
+                )
+            if self.strategies[name].kind == "local":
+                raise ValueError(
+                    f"meaning.strategies names '{name}', which has no source; the test of meaning "
+                    "is about what is carried from one site to another"
+                )
+        size = self.meaning.target_size
+        if size is not None and size not in self.target_sizes:
+            raise ValueError(
+                f"meaning.target_size is {size}; target_sizes are {choices(self.target_sizes)}"
+            )
+        if self.meaning.replicates > self.replicates and "replicates" in (
+            self.meaning.model_fields_set
+        ):
+            raise ValueError(
+                f"meaning.replicates is {self.meaning.replicates}, but the study has "
+                f"{self.replicates} replicate(s)"
+            )
 
     def _check_claims(self) -> None:
         sources = {source for source, _ in self.ordered_pairs()}

@@ -65,6 +65,8 @@ def design():
 rule compare:
     input:
         metrics=metric_files(),
+        shuffles=shuffle_files(),
+        cards=expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
     output:
         comparisons=f"{RESULTS}/comparisons.parquet",
         answers=f"{RESULTS}/answers.json",

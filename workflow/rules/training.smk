@@ -65,16 +65,18 @@ def replicates(wildcards):
     return grid.blocks[int(wildcards.block)]
 
 
+def strategy_settings(name):
+    """Training settings and kind of a strategy, without its name."""
+    strategy = study.strategies[name]
+    return {
+        "kind": strategy.kind,
+        "source_weight": strategy.source_weight,
+        "training": grid.training(name),
+    }
+
+
 def training_of(wildcards):
-    """Training settings and kind of the cell's strategy, without its name."""
-    strategy = study.strategies[wildcards.strategy]
-    return stable(
-        {
-            "kind": strategy.kind,
-            "source_weight": strategy.source_weight,
-            "training": grid.training(wildcards.strategy),
-        }
-    )
+    return stable(strategy_settings(wildcards.strategy))
 
 
 def baseline_settings(wildcards):
@@ -243,6 +245,78 @@ use rule fit_baseline as apply_baseline with:
         replicates=replicates,
         seed=study.seed,
         code=TRAINING_CODE,
+
+
+SHUFFLES = f"{RESULTS}/shuffles/{{source}}/{{embedding}}/block{{block}}.parquet"
+
+
+def shuffled_cells(wildcards):
+    return [
+        cell
+        for cell in grid.shuffled_cells
+        if (cell.source, cell.embedding) == (wildcards.source, wildcards.embedding)
+    ]
+
+
+def source_and_targets(wildcards):
+    """The source, then the targets on which its models under shuffles are used."""
+    return [wildcards.source, *dict.fromkeys(cell.target for cell in shuffled_cells(wildcards))]
+
+
+def shuffled_uses(wildcards):
+    """Strategy -> how it uses a source model."""
+    return stable(
+        {
+            cell.strategy: {**strategy_settings(cell.strategy), "size": cell.size}
+            for cell in shuffled_cells(wildcards)
+        }
+    )
+
+
+rule shuffle_concepts:
+    input:
+        vocabulary=study.vocabulary,
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        offsets=lambda wildcards: expand(
+            f"{RESULTS}/encounters/{{site}}/offsets.npy", site=source_and_targets(wildcards)
+        ),
+        arrays=lambda wildcards: expand(
+            f"{RESULTS}/encounters/{{site}}/{{array}}.npy",
+            site=source_and_targets(wildcards),
+            array=["tokens", "labels"],
+        ),
+        splits=lambda wildcards: expand(
+            f"{RESULTS}/splits/{{site}}.parquet", site=source_and_targets(wildcards)
+        ),
+    output:
+        SHUFFLES,
+    log:
+        f"{RESULTS}/logs/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.tsv"
+    threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
+    params:
+        training=fixed(grid.training()),
+        uses=shuffled_uses,
+        shuffles=lambda wildcards: grid.shuffle_blocks[int(wildcards.block)],
+        replicates=list(range(min(study.meaning.replicates, study.replicates))),
+        seed=study.seed,
+        code=TRAINING_CODE + code_digest("evaluation/delong.py", "evaluation/permutations.py"),
+    script:
+        "../scripts/shuffle_concepts.py"
+
+
+def shuffle_files():
+    """The permutations of all cells that are tested for meaning."""
+    trained = dict.fromkeys((cell.source, cell.embedding) for cell in grid.shuffled_cells)
+    return [
+        SHUFFLES.format(source=source, embedding=embedding, block=block)
+        for source, embedding in trained
+        for block in grid.shuffle_blocks
+    ]
 
 
 def prediction_files(cells):

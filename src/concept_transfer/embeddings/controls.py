@@ -6,7 +6,7 @@ same table and cells that differ in another factor stay paired.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 
 Control = Literal["shuffled", "random"]
-_STREAM: Mapping[Control, int] = {"shuffled": 1, "random": 2}
+_STREAM: Mapping[str, int] = {"shuffled": 1, "random": 2, "permutation": 3}
 
 
-def generator(seed: int, replicate: int, control: Control) -> np.random.Generator:
-    """The random stream of one replicate's control table, the same on every machine."""
-    entropy = np.random.SeedSequence([seed, replicate, _STREAM[control]])
+def generator(
+    seed: int, number: int, purpose: Control | Literal["permutation"]
+) -> np.random.Generator:
+    """The random stream of one replicate's control table, or of one permutation of a test; the
+    same on every machine."""
+    entropy = np.random.SeedSequence([seed, number, _STREAM[purpose]])
     return np.random.Generator(np.random.Philox(entropy))
 
 
@@ -38,6 +41,24 @@ def shuffled_rows(
     its number of states keeps its rows: what an embedding says about it lies in its position
     relative to other concepts, and those have all moved.
     """
+    return _exchanged(vocabulary, known, lambda count: _derangement(count, rng))
+
+
+def permuted_rows(
+    vocabulary: Vocabulary, known: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """As `shuffled_rows`, but drawn among all exchanges, those that leave concepts in place too.
+
+    That is what a permutation test needs: the assignment that is there is one of those drawn from.
+    """
+    return _exchanged(vocabulary, known, rng.permutation)
+
+
+def _exchanged(
+    vocabulary: Vocabulary,
+    known: NDArray[np.bool_],
+    reorder: Callable[[int], NDArray[np.intp]],
+) -> NDArray[np.intp]:
     tokens: dict[str, list[int]] = {}
     for token, concept in enumerate(vocabulary.concepts):
         tokens.setdefault(concept, []).append(token)
@@ -52,7 +73,7 @@ def shuffled_rows(
     for size in sorted(classes):
         own = np.array(classes[size])
         if len(own) > 1:
-            rows[own] = own[_derangement(len(own), rng)]
+            rows[own] = own[reorder(len(own))]
     return rows
 
 

@@ -88,8 +88,10 @@ def flag_of(positives: int, encounters: int, least: int) -> str:
 def replicate_rows(
     cell: CellPredictions, draws: CellDraws, alert_rate: float
 ) -> list[dict[str, Any]]:
-    """Test metrics, the same after recalibration on validation data, and validation metrics."""
+    """Test metrics, the same after recalibration on validation data, and validation metrics; of a
+    source model as it is also the AUROC on its source's validation data (partition ``source``)."""
     names = cell.cell.as_dict()
+    at_source = {r["replicate"]: r.get("source_auroc") for r in cell.records}
     rows = []
     for column, index in enumerate(np.flatnonzero(cell.estimable)):
         number, probability = int(cell.replicates[index]), cell.probability[index]
@@ -103,6 +105,8 @@ def replicate_rows(
             values["validation"] = metrics(
                 validation.labels, validation.probability, alert_rate, validation.fold
             )
+        if at_source.get(number) is not None:
+            values["source"] = {"auroc": at_source[number]}
         rows += [
             {**names, "replicate": number, "partition": part, "metric": name, "value": value}
             for part, named in values.items()

@@ -2,55 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import decide
+from concept_transfer.evaluation.comparisons import (
+    NAN,
+    decide,
+    effect_columns,
+    permutation_columns,
+)
 from concept_transfer.evaluation.contrasts import Contrast
-from concept_transfer.evaluation.effects import paired_effect
+from concept_transfer.evaluation.effects import Effect, paired_effect
+from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import ClaimSide, ClaimTest
 from concept_transfer.study import Study
 
 FAMILY = "claims"
-NUMBERS = ("difference", "lower", "upper", "p", "p_equivalence")
+NOTHING = Effect(NAN, NAN, NAN, NAN, NAN, NAN, 0, NAN, NAN, "")
 
 
-def claim_rows(study: Study, results: Results) -> list[dict[str, Any]]:
-    """One row a claim and condition, in the order of the config.
+def claim_rows(
+    study: Study, results: Results, shuffled: Mapping[Cell, ShuffleTest]
+) -> list[dict[str, Any]]:
+    """One row a claim, condition, direction and target size, in the order of the config.
 
-    The mean AUROC difference between the side that the claim calls better and the other, over all
-    directions and target sizes (``planned``; ``comparisons`` of them could be made), with
-    ``p_holm`` among all rows and the ``verdict`` on the first side. Cells with few test positives
-    stay out: where nothing is left the verdict is ``underpowered``, or ``not estimable`` if no
-    model could be fitted.
+    The AUROC difference between the side that the claim calls better and the other, with
+    ``p_holm`` among all rows and the ``verdict`` on the first side; a claim over a shuffled control
+    is tested by permutation. Cells with few test encounters of the rarer class are
+    ``underpowered``, and ``not estimable`` if no model could be fitted.
     """
     rows: list[dict[str, Any]] = []
     for claim in study.claims:
         for test in claim.tests:
-            planned = list(_contrasts(study, test))
-            fitted = [c for c in planned if all(_is_known(results, cell) for cell in c.cells)]
-            made = [c for c in fitted if all(results[cell].headline for cell in c.cells)]
-            effect = paired_effect(made, results, study.evaluation) if made else None
-            rows.append(
-                {
+            for contrast in _contrasts(study, test):
+                better, than = contrast.cells
+                known = all(_is_known(results, cell) for cell in contrast.cells)
+                powered = known and all(results[cell].headline for cell in contrast.cells)
+                effect = paired_effect([contrast], results, study.evaluation) if known else NOTHING
+                row = {
                     "claim": claim.text,
                     "under": test.under,
+                    "source": better.source or than.source,
+                    "target": better.target,
+                    "size": next((c.size for c in contrast.cells if c.size != "0"), "0"),
                     "a": _side(test.better),
                     "b": _side(test.than),
-                    "planned": len(planned),
-                    "comparisons": len(made),
-                    **{name: getattr(effect, name, float("nan")) for name in NUMBERS},
-                    "verdict": "underpowered" if fitted else "not estimable",
+                    **effect_columns(effect),
                 }
-            )
-    decide([row for row in rows if row["comparisons"]], study.evaluation)
+                if not powered:
+                    row |= {"p": NAN, "verdict": "underpowered" if known else "not estimable"}
+                elif _is_shuffled(study, test):
+                    row |= permutation_columns(shuffled.get(better), study.evaluation)
+                rows.append(row)
+    decide([row for row in rows if not row["verdict"]], study.evaluation)
     return rows
 
 
+def _is_shuffled(study: Study, test: ClaimTest) -> bool:
+    """Whether the claim is that an embedding beats its own shuffled vectors."""
+    than = study.embeddings[test.than.embedding]
+    same = test.better.strategy == test.than.strategy
+    return same and than.provider == "shuffled" and than.of == test.better.embedding
+
+
 def _is_known(results: Results, cell: Cell) -> bool:
-    return cell in results and results[cell].estimate() == results[cell].estimate()
+    return cell in results and not math.isnan(results[cell].estimate())
 
 
 def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
@@ -11,13 +11,19 @@ from concept_transfer.grid import NO_EMBEDDING, TUNED, Cell
 from concept_transfer.settings.embeddings import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding
 from concept_transfer.study import Study
 
+SHUFFLED = "shuffled control"
+BEST_LOCAL = "best target-only model"
 FAMILIES = {
-    "meaning": "Does an embedding beat its own control, in which meaning is destroyed?",
+    SHUFFLED: "Does an embedding beat its own vectors, given to the wrong concepts?",
+    "random control": "Does an embedding beat random vectors of its width and lengths?",
     "against one-hot": "Does an embedding beat one-hot findings (of the same scale setting, where "
     "the study has them)?",
     "width and scale": "Does a control without meaning beat one-hot findings?",
     "tuning": "Does using target labels beat the source model as it is?",
-    "target data only": "Does transfer beat a model trained on the same target labels alone?",
+    "target data only": "Does transfer beat the same model trained on the same target labels "
+    "alone?",
+    BEST_LOCAL: "Does transfer beat the target-only model that validation would choose at the "
+    "same target size?",
     "simple baselines": "Does the network, with the embedding that validation prefers (with every "
     "embedding under cross-fitting), beat a simple model on the same labels? Tuned networks meet "
     "the simple model on both sites' data.",
@@ -44,13 +50,16 @@ def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Cont
     """Every contrast of `FAMILIES` between the evaluated cells.
 
     Controls appear where embeddings are compared, not where strategies are.
-    ``validation``: each evaluated cell -> its mean validation AUROC (NaN where there is none); it
-    chooses the embedding that meets the simple baselines.
+    ``validation``: each evaluated cell -> the mean AUROC by which it can be chosen without its
+    test encounters (NaN where there is none): on validation labels of the target or, of a source
+    model without target labels, of its source. It chooses the embedding that meets the simple
+    baselines, and the target-only model that transfer must beat.
     """
     own = [cell for cell in validation if parent_of(study, cell.embedding) is None]
     found = [
         *_of_embeddings(study, validation),
         *_of_strategies(study, own),
+        *_of_best_local(study, own, validation),
         *_of_baselines(study, own, validation),
         *_of_scale_and_learning_rate(study, own),
     ]
@@ -84,7 +93,9 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
         if cell.embedding == NO_EMBEDDING:
             continue
         for control in controls_of(study, cell.embedding):
-            yield Contrast("meaning", (cell,), (replace(cell, embedding=control),))
+            is_shuffled = isinstance(study.embeddings[control], ShuffledEmbedding)
+            family = SHUFFLED if is_shuffled else "random control"
+            yield Contrast(family, (cell,), (replace(cell, embedding=control),))
         reference = one_hot_for(study, cell.embedding)
         if reference and study.embeddings[cell.embedding].provider != "one_hot":
             meaningless = parent_of(study, cell.embedding) is not None
@@ -109,13 +120,31 @@ def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
                     yield Contrast("target data only", (cell,), (alone,))
 
 
+def _of_best_local(
+    study: Study, cells: Sequence[Cell], validation: Mapping[Cell, float]
+) -> Iterator[Contrast]:
+    """Transfer against validation's choice among all target-only models of a target and size."""
+    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
+    best: dict[tuple[str, str], Cell] = {}
+    for cell in cells:
+        if kinds[cell.strategy] == "local" and validation[cell] == validation[cell]:
+            rival = best.setdefault((cell.target, cell.size), cell)
+            if validation[cell] > validation[rival]:
+                best[cell.target, cell.size] = cell
+    for cell in cells:
+        if kinds[cell.strategy] != "local":
+            sizes = map(str, study.target_sizes) if cell.size == "0" else [cell.size]
+            for size in sizes:
+                if (cell.target, size) in best:
+                    yield Contrast(BEST_LOCAL, (cell,), (best[cell.target, size],))
+
+
 def _of_baselines(
     study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
     baselines = [name for name in study.classifiers if name != "cnn"]
     kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
     with_source = [name for name, kind in kinds.items() if kind == "pooled"]
-    alone = [name for name, kind in kinds.items() if kind == "local"]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:
         if cell.classifier == "cnn":
@@ -126,10 +155,10 @@ def _of_baselines(
         chosen = [max(known, key=lambda cell: validation[cell])] if chooses else group
         for cell, name in product(chosen, baselines):
             simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
-            if kinds[cell.strategy] in TUNED and with_source:
+            if kinds[cell.strategy] in TUNED:
+                if not with_source:
+                    continue  # a target-only rival would see fewer labels
                 simple = replace(simple, strategy=with_source[0])
-            elif kinds[cell.strategy] in TUNED and alone:
-                simple = replace(simple, strategy=alone[0], source="")
             yield Contrast("simple baselines", (cell,), (simple,))
 
 

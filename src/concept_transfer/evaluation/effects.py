@@ -13,7 +13,7 @@ from concept_transfer.evaluation.delong import variance as delong_variance
 from concept_transfer.evaluation.intervals import (
     Variance,
     degrees_of_freedom,
-    reach,
+    interval_within,
     tail,
     variance_of,
 )
@@ -21,21 +21,26 @@ from concept_transfer.evaluation.results import Results
 from concept_transfer.settings.evaluation import Evaluation
 
 TESTED = "auroc"
+WITHIN_ONE = ("auroc", "auprc", "brier")  # quantities between 0 and 1
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference, its interval, standard error and two-sided p.
+    """A difference, its interval, standard error, degrees of freedom and two-sided p.
 
-    ``p_equivalence``: the larger p of the two one-sided tests that the difference lies within
-    ``settings.margin`` (NaN without a margin or in another metric than AUROC). ``test``: where
-    the sampling variance comes from.
+    ``reach``: how far from 0 the difference can be at all. ``replicates``: how many both sides
+    share. ``p_equivalence``: the larger p of the two one-sided tests that the difference lies
+    within ``settings.margin`` (NaN without a margin or in another metric than AUROC). ``test``:
+    where the sampling variance comes from.
     """
 
     difference: float
     lower: float
     upper: float
     standard_error: float
+    freedom: float
+    reach: float
+    replicates: int
     p: float
     p_equivalence: float
     test: str
@@ -60,13 +65,17 @@ def paired_effect(
     difference = sum(_mean(values.values()) for values, _ in sums) / count
     error = whole.total**0.5 / count
     freedom = degrees_of_freedom(whole, samples)
-    half = reach(error, freedom, settings.confidence)
+    most = max(len(c.plus) for c in contrasts) if metric in WITHIN_ONE else float("inf")
+    lower, upper = interval_within(difference, error, freedom, settings.confidence, most)
     margin = settings.margin if metric == TESTED else None
     return Effect(
         difference=difference,
-        lower=difference - half,
-        upper=difference + half,
+        lower=lower,
+        upper=upper,
         standard_error=error,
+        freedom=freedom,
+        reach=float(most),
+        replicates=min(len(values) for values, _ in sums),
         p=2 * tail(abs(difference), error, freedom),
         p_equivalence=(
             float("nan") if margin is None else tail(margin - abs(difference), error, freedom)

@@ -94,6 +94,14 @@ def reach(error: float, freedom: float, confidence: float) -> float:
     return error * float(stdtrit(freedom, (1 + confidence) / 2)) if error else 0.0
 
 
+def interval_within(
+    estimate: float, error: float, freedom: float, confidence: float, most: float
+) -> tuple[float, float]:
+    """A two-sided t interval of a quantity between -``most`` and ``most``."""
+    half = reach(error, freedom, confidence)
+    return float(np.maximum(estimate - half, -most)), float(np.minimum(estimate + half, most))
+
+
 def tail(distance: float, error: float, freedom: float) -> float:
     """One-sided p of a t test: how often chance exceeds ``distance``."""
     from scipy.special import stdtr

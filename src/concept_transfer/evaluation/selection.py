@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,10 +24,12 @@ def choices_by_validation(
     Candidates are all cells of that target and size, and the source models as they are, without
     the controls. Every replicate chooses by the AUROC on the validation labels that it may use at
     that size, with folds once a fold, because a fold's test encounters validate other folds;
-    without both classes among these labels it is ``undecided``; ``chosen`` is
-    the most frequent of these ``choices``. Regret is cross-fitted: a choice is compared on some
-    test clusters (its fold, or a random half) with the cell that is the best on all others,
-    because the best on the same data is optimistic. Its interval holds the picks fixed.
+    without both classes among these labels it is ``undecided``; cells that tie share the choice,
+    and ``chosen`` is the most frequent of these ``choices``. What the choice costs lies in a
+    bracket: ``regret_naive`` compares it with the cell that is the best on the same test
+    encounters, which flatters hindsight; ``regret`` is cross-fitted, a choice being compared on
+    some test clusters (its fold, or a random half) with the cell that is the best on all others,
+    which weakens hindsight. The interval of the latter holds the picks fixed.
     """
     rows = []
     for target in dict.fromkeys(cell.target for cell in results):
@@ -56,32 +57,41 @@ def _choice(
     able = ~np.isnan(seen).all(axis=0)
     if not able.any():
         return None
-    picks = np.argmax(np.nan_to_num(seen, nan=-1.0), axis=0)
-    picked = picks[able]
+    picks = _shared_picks(seen) * able
     regrets, best_share = _regrets(np.stack([c.parts for c in candidates]), picks, able)
     regret = float(np.mean(regrets))
-    weights = best_share - np.bincount(picked, minlength=len(candidates)) / len(picked)
+    times = picks.sum(axis=(1, 2))
+    weights = best_share - times / able.sum()
     lower, upper = plain_interval(
         regret,
         _variance(candidates, weights, tested[:, able.any(axis=1)], regrets),
         settings.confidence,
     )
     hindsight = candidates[int(np.nanargmax([c.estimate() for c in candidates]))]
-    (favourite, times), *_ = Counter(picked.tolist()).most_common(1)
+    favourite = int(np.argmax(times))
+    reached = float((picks.sum(axis=2) * np.nan_to_num(tested)).sum() / able.sum())
     return {
         "candidates": len(candidates),
         "chosen": model_name(candidates[favourite].cell),
-        "chosen_by": times,
-        "choices": len(picked),
+        "chosen_by": float(times[favourite]),
+        "choices": int(able.sum()),
         "undecided": int((~able).sum()),
-        "auroc_of_choices": float(np.mean(tested[picked, np.nonzero(able)[0]])),
+        "auroc_of_choices": reached,
         "best_in_hindsight": model_name(hindsight.cell),
         "auroc_in_hindsight": hindsight.estimate(),
+        "regret_naive": hindsight.estimate() - reached,
         "regret": regret,
         "lower": lower,
         "upper": upper,
         "flag": hindsight.estimates["auroc"]["flag"],
     }
+
+
+def _shared_picks(seen: np.ndarray) -> np.ndarray:
+    """Each cell's share in the choice, of the shape of ``seen`` [cells, replicates, folds]."""
+    known = np.nan_to_num(seen, nan=-1.0)
+    ties = known == known.max(axis=0)
+    return ties / ties.sum(axis=0)
 
 
 def _seen(candidate: CellResult, size: str) -> np.ndarray:
@@ -97,17 +107,17 @@ def _regrets(
     """Regret of every replicate that can choose, averaged over parts, and how often each cell is
     the best.
 
-    ``parts`` [cells, replicates, parts, 2]; ``picks``, the cells chosen, and ``able``, whether
-    there was a choice, [replicates, parts or 1].
+    ``parts`` [cells, replicates, parts, 2]; ``picks``, each cell's share in the choice
+    [cells, replicates, parts or 1], and ``able``, whether there was a choice, without the first.
     """
     means = np.nan_to_num(parts[..., 1], nan=0.0).mean(axis=1)  # a failed replicate loses
     best = np.argmax(means, axis=0)
     replicate, part = np.indices(parts.shape[1:3])
     inside = parts[..., 0]
-    lost = inside[best[part], replicate, part] - inside[picks, replicate, part]
-    lost = np.where(able, lost, np.nan)[able.any(axis=1)]
+    chosen = np.where(picks > 0, picks * inside, 0).sum(axis=0)
+    lost = np.where(able, inside[best[part], replicate, part] - chosen, np.nan)
     share = np.bincount(best, minlength=len(parts)) / len(best)
-    return np.nanmean(lost, axis=1), share
+    return np.nanmean(lost[able.any(axis=1)], axis=1), share
 
 
 def _variance(

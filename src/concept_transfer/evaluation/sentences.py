@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from concept_transfer.evaluation.contrasts import parent_of
 from concept_transfer.study import Study
 
 Row = dict[str, Any]
-UNDERPOWERED = "The study cannot say: no such comparison rests on enough positive test encounters."
-UNTESTED = {"underpowered": "too few test positives", "not estimable": "no model to compare"}
+UNDERPOWERED = (
+    "The study cannot say: no such comparison rests on enough test encounters of the rarer class."
+)
+UNTESTED = {
+    "underpowered": "too few test encounters of the rarer class",
+    "not estimable": "no model to compare",
+}
 VERDICT_WORDS = {
     "better": "beats",
     "worse": "loses to",
     "equivalent": "is equivalent to",
-    "no evidence": "shows no evidence of a difference from",
+    "no evidence": "is not shown to differ from",
+    "too few replicates": "has too few replicates for a verdict against",
+    "not tested": "was not tested against",
     "not estimable": "could not be compared with",
 }
+DECIDED = ("better", "worse", "equivalent")
+PLAIN = {"logistic": "logistic regression", "gradient_boosting": "gradient boosting"}
 
 
 def _amount(study: Study, row: Row) -> str:
-    """The effect in words: signed difference, interval, number of comparisons."""
-    many = f", mean of {row['comparisons']} comparisons" if row["comparisons"] > 1 else ""
+    """The effect in words: signed difference and the interval that agrees with the verdict."""
+    adjusted = row["lower_holm"] == row["lower_holm"]
+    names = ("lower_holm", "upper_holm") if adjusted else ("lower", "upper")
+    low, high = (_signed(row[name]) for name in names)
+    words = "interval, adjusted for all comparisons," if adjusted else "interval"
     level = f"{100 * study.evaluation.confidence:g} %"
-    return (
-        f"{_signed(row['difference'])} AUROC ({level} interval {_signed(row['lower'])} to "
-        f"{_signed(row['upper'])}{many})"
-    )
+    return f"{_signed(row['difference'])} AUROC ({level} {words} {low} to {high})"
 
 
 def _signed(value: float) -> str:
@@ -39,86 +47,132 @@ def _finding(study: Study, row: Row, a: str | None = None, b: str | None = None)
     return f"{a or row['a']} {words} {b or row['b']}: {_amount(study, row)}"
 
 
+def _range(rows: list[Row], where: Any) -> str:
+    """The lowest and the highest difference of all rows, each with its place."""
+    low = min(rows, key=lambda row: row["lowest"])
+    high = max(rows, key=lambda row: row["highest"])
+    return (
+        f"single differences run from {_signed(low['lowest'])} ({where(low)}, "
+        f"{low['lowest_at']}) to {_signed(high['highest'])} ({where(high)}, {high['highest_at']})"
+    )
+
+
+def _undecided(rows: list[Row]) -> str:
+    """What became of the rows that neither side wins."""
+    counts: dict[str, int] = {}
+    words = {
+        "mixed": "are better in one direction and worse in another",
+        "no evidence": "show no difference",
+        "too few replicates": "have too few replicates for a verdict",
+        "equivalent": "are equivalent",
+        "not estimable": "could not be compared",
+    }
+    for row in rows:
+        if row["verdict"] in words:
+            counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
+    return "".join(f", {counts[name]} {words[name]}" for name in words if name in counts)
+
+
 def say_semantic(study: Study, rows: list[Row]) -> str:
-    """Meaning is what an embedding has over its shuffled (else random) control."""
-    sentences, helped = [], []
-    own = [n for n in study.embeddings if parent_of(study, n) is None]
-    for name in own:
-        against = [r for r in rows if r["a"] == name and r["family"] == "meaning"]
-        shuffled = [r for r in against if study.embeddings[r["b"]].provider == "shuffled"]
-        decisive = (shuffled or against)[:1]
-        one_hot = [r for r in rows if r["a"] == name and r["family"] == "against one-hot"][:1]
-        if not decisive and not one_hot:
-            continue
-        if not decisive:
-            sentences.append(
-                f"{_finding(study, one_hot[0])}; without a control, meaning, width and scale "
-                "cannot be told apart."
-            )
-            continue
-        if decisive[0]["verdict"] == "better":
-            helped.append(name)
-        text = _finding(study, decisive[0])
-        if one_hot:
-            text += f". Its whole gain over {one_hot[0]['b']} is {_amount(study, one_hot[0])}"
-            width = [
-                r for r in rows if r["family"] == "width and scale" and r["a"] == decisive[0]["b"]
-            ][:1]
-            if width:
-                text += (
-                    f", of which {_signed(width[0]['difference'])} is reached by the control, "
-                    "without meaning"
-                )
-        sentences.append(text + ".")
-    if not any(r["family"] == "meaning" for r in rows):
-        opening = "The study has no control, so it cannot tell."
-    elif helped:
-        opening = f"Meaning helps, on average, for {_listed(helped)}."
+    """Meaning is what beats shuffled, random and one-hot vectors of one length, cell by cell."""
+    tested = [row for row in rows if "shuffles" in row]
+    if not tested:
+        return UNDERPOWERED
+    shown = [row for row in tested if row["shown"]]
+    alpha = 1 - study.evaluation.confidence
+    smallest = 1 / (tested[0]["shuffles"] + 1)
+    if smallest >= alpha:
+        opening = (
+            f"This study cannot show it: with {tested[0]['shuffles']} shuffles no p value can be "
+            f"below {smallest:.2g}."
+        )
+    elif shown:
+        opening = (
+            f"Yes, in {len(shown)} of {len(rows)} tested cases: "
+            f"{'; '.join(_case(row) for row in shown)}."
+        )
     else:
-        opening = "No embedding beats its own control, on average: no evidence that meaning helps."
-    return " ".join([opening, *sentences])
+        opening = f"Not shown in any of {len(rows)} tested cases."
+    kind = (
+        "A case counts only if the embedding beats its own vectors on permuted concepts, random "
+        "vectors and one-hot findings, all of one length."
+    )
+    return " ".join([opening, kind, *(_meaning_sentence(row) for row in tested)])
+
+
+def _case(row: Row) -> str:
+    return f"{row['embedding']} {_used(row['strategy'], row['size'])}, {_direction(row)}"
+
+
+def _direction(row: Row) -> str:
+    return f"{row['source']} → {row['target']}"
+
+
+def _used(strategy: str, size: str) -> str:
+    return strategy if size == "0" else f"{strategy} with {_labels(size)}"
+
+
+def _meaning_sentence(row: Row) -> str:
+    against = [
+        f"{row[rival]} {_signed(row[f'{rival}_difference'])}, {row[f'{rival}_verdict']}"
+        for rival in ("random", "one_hot")
+        if f"{rival}_difference" in row
+    ]
+    over = f"; over {' and '.join(against)}" if against else ""
+    return (
+        f"{_case(row)}: AUROC {row['auroc']:.3f}, permuted {row['shuffled_lowest']:.3f} to "
+        f"{row['shuffled_highest']:.3f} (p {row['p_max_t']:.2g}){over}."
+    )
 
 
 def say_tuning(study: Study, rows: list[Row]) -> str:
-    hurt = [r for r in rows if r["family"] == "target data only" and r["verdict"] == "worse"]
-    helped = [r for r in rows if r["family"] == "target data only" and r["verdict"] == "better"]
-    asked = [r for r in rows if r["family"] == "target data only"]
+    asked = [r for r in rows if r["b"] == "best target-only model"]
+    helped, hurt = _of(asked, "better"), _of(asked, "worse")
     sentences = []
     if asked:
         sentences.append(
-            f"Transfer beats training on the target's labels alone in {len(helped)} of "
-            f"{len(asked)} combinations of strategy and target size, and does worse in {len(hurt)}"
-            + (
-                ": " + "; ".join(f"{_finding(study, r)} at {_labels(r['size'])}" for r in hurt)
-                if hurt
-                else ""
-            )
-            + "."
+            "Against the target-only model that validation would choose, transfer wins in "
+            f"{len(helped)} of {len(asked)} combinations of model, strategy and target size and "
+            f"loses in {len(hurt)}{_undecided(asked)}; {_range(asked, _tuned)}."
         )
-    sizes = [str(size) for size in study.target_sizes]
-    tuned = [r for r in rows if r["family"] == "tuning"]
-    for strategy in dict.fromkeys(r["a"] for r in tuned):
-        by_size = {r["size"]: r for r in tuned if r["a"] == strategy}
-        known = [by_size[size] for size in _ascending(sizes) if size in by_size]
-        worth = _from_here_on_better(known)
-        if worth:
+    sizes = _ascending([str(size) for size in study.target_sizes])
+    tuned = [r for r in rows if r["b"] != "best target-only model"]
+    for strategy, rival in dict.fromkeys((r["a"], r["b"]) for r in tuned):
+        own = [r for r in tuned if (r["a"], r["b"]) == (strategy, rival)]
+        first: dict[str, list[Row]] = {}
+        for model in dict.fromkeys(r["model"] for r in own):
+            by_size = {r["size"]: r for r in own if r["model"] == model}
+            worth = _from_here_on_better([by_size[size] for size in sizes if size in by_size])
+            if worth:
+                first.setdefault(worth["size"], []).append(worth)
+        for size, winners in first.items():
             sentences.append(
-                f"{strategy} is worth it from {_labels(worth['size'])} on: "
-                f"{_amount(study, worth)} over {worth['b']}."
+                f"{strategy} beats {rival} from {_labels(size)} on with "
+                f"{_listed([r['model'] for r in winners])}: {_span(winners)}."
             )
-        else:
-            last = known[-1]
-            sentences.append(
-                f"{strategy} is not shown to be worth it at any size studied; at "
-                f"{_labels(last['size'])} it {VERDICT_WORDS[last['verdict']]} {last['b']}: "
-                f"{_amount(study, last)}."
-            )
+        if not first:
+            sentences.append(f"{strategy} is not shown to beat {rival} at any size studied.")
         sentences += [
-            f"At {_labels(r['size'])} {_finding(study, r)}."
-            for r in known
-            if r["verdict"] == "worse"
+            f"At {_labels(r['size'])} {_finding(study, r)} with {r['model']}."
+            for r in _of(own, "worse")
         ]
-    return " ".join(sentences)
+    return " ".join(sentences) or UNDERPOWERED
+
+
+def _of(rows: list[Row], verdict: str) -> list[Row]:
+    return [row for row in rows if row["verdict"] == verdict]
+
+
+def _tuned(row: Row) -> str:
+    return f"{row['model']} {_used(row['a'], row['size'])}"
+
+
+def _span(rows: list[Row]) -> str:
+    """The effects of rows of one sign."""
+    low, high = min(r["difference"] for r in rows), max(r["difference"] for r in rows)
+    if len(rows) == 1:
+        return f"{_signed(low)} AUROC"
+    return f"{_signed(low)} to {_signed(high)} AUROC"
 
 
 def _from_here_on_better(rows: list[Row]) -> Row | None:
@@ -134,44 +188,59 @@ def _ascending(sizes: list[str]) -> list[str]:
 
 
 def _labels(size: str) -> str:
-    return "all target labels" if size == "all" else f"{size} target labels"
+    return {"all": "all target labels", "0": "no target labels"}.get(size, f"{size} target labels")
 
 
 def say_simple(study: Study, rows: list[Row]) -> str:
-    simple = [r for r in rows if r["verdict"] == "worse"]
-    network = [r for r in rows if r["verdict"] == "better"]
-    if simple and not network:
-        opening = "Yes."
-    elif network and not simple:
-        opening = "No."
+    """Counts and range first; then every case in which one side wins."""
+    simple, network = _of(rows, "worse"), _of(rows, "better")
+    total = len(rows)
+    if simple and network:
+        opening = f"Sometimes: a simple model wins in {len(simple)} of {total} combinations of "
     elif simple:
-        opening = "Sometimes."
+        opening = f"Yes, in {len(simple)} of {total} combinations of "
+    elif network:
+        opening = f"No simple model is shown to win in {total} combinations of "
     else:
-        opening = "Neither wins: no evidence that the network differs from a simple model."
-    details = [
-        f"Strategy {r['strategy']}: {_finding(study, r, 'the network', _simple(r))}." for r in rows
-    ]
-    return " ".join([opening, *details])
+        opening = f"Neither is shown to win in {total} combinations of "
+    opening += "strategy, target size and simple model"
+    opening += f", the network in {len(network)}" if network else ""
+    return " ".join(
+        [
+            f"{opening}{_undecided(rows)}; network less simple model: {_range(rows, _rival)}.",
+            *(
+                f"{_used(r['strategy'], r['size'])}: "
+                f"{_finding(study, r, 'the network', _simple(r))}."
+                for r in rows
+                if r["verdict"] in DECIDED
+            ),
+        ]
+    )
+
+
+def _rival(row: Row) -> str:
+    return f"{_used(row['strategy'], row['size'])} against {_simple(row)}"
 
 
 def _simple(row: Row) -> str:
     """The simple model, and its strategy where that is another than the network's."""
     other = f" ({row['rival']})" if row["rival"] != row["strategy"] else ""
-    return _plain(row["b"]) + other
-
-
-def _plain(classifier: str) -> str:
-    return {
-        "logistic": "logistic regression",
-        "gradient_boosting": "gradient boosting",
-    }.get(classifier, classifier)
+    return f"{PLAIN.get(row['b'], row['b'])}{other}"
 
 
 def say_rates(study: Study, rows: list[Row]) -> str:
     shown = [r for r in rows if r["verdict"] in ("better", "worse")]
-    opening = f"{len(shown)} of {len(rows)} effects of scale, learning rate or both are shown."
+    opening = (
+        f"{len(shown)} of {len(rows)} effects of scale, learning rate or both are shown"
+        f"{_undecided(rows)}."
+    )
     largest = sorted(shown, key=lambda r: -abs(r["difference"]))[:5]
-    return " ".join([opening, *(f"{_finding(study, r)} (at {r['at']})." for r in largest)])
+    return " ".join(
+        [
+            opening,
+            *(f"{_finding(study, r)} (at {r['at']}, {_labels(r['size'])})." for r in largest),
+        ]
+    )
 
 
 def say_claims(study: Study, rows: list[Row]) -> str:
@@ -181,16 +250,21 @@ def say_claims(study: Study, rows: list[Row]) -> str:
     claims = dict.fromkeys(r["claim"] for r in rows)
     for claim in claims:
         tests = [r for r in rows if r["claim"] == claim]
-        borne_out = [r["under"] for r in tests if r["verdict"] == "better"]
+        conditions = dict.fromkeys(r["under"] for r in tests)
+        borne_out = [
+            under
+            for under in conditions
+            if all(r["verdict"] == "better" for r in tests if r["under"] == under)
+        ]
         effects = "; ".join(
-            f"{r['under']}, {_finding(study, r)}"
-            if r["comparisons"]
-            else f"{r['under']}, {UNTESTED[r['verdict']]}"
+            f"{_place(r)}, {UNTESTED[r['verdict']]}"
+            if r["verdict"] in UNTESTED
+            else f"{_place(r)}, {_finding(study, r)}"
             for r in tests
         )
         refuted = any(r["verdict"] == "worse" for r in tests)
         words = "Does not survive" if refuted else "Is not shown"
-        if len(borne_out) == len(tests):
+        if len(borne_out) == len(conditions):
             whole, words = whole + 1, "Survives"
         elif borne_out:
             part, words = part + 1, f"Holds only {_listed(borne_out)}"
@@ -204,24 +278,29 @@ def say_claims(study: Study, rows: list[Row]) -> str:
     return " ".join([opening, *verdicts, "The effects behind this.", *details])
 
 
+def _place(row: Row) -> str:
+    direction = _direction(row) if row["source"] else row["target"]
+    return f"{row['under']} ({direction}, {_labels(row['size'])})"
+
+
 def say_choice(study: Study, rows: list[Row]) -> str:
-    level = f"{100 * study.evaluation.confidence:g} %"
+    """What validation chooses, and the bracket that holds what the choice costs."""
     sentences = []
-    shown = [r for r in rows if not r["flag"]]
-    if len(shown) > 1:
-        costs = [r["regret"] for r in shown]
-        sentences.append(
-            f"Choosing by validation costs {_signed(min(costs))} to {_signed(max(costs))} AUROC "
-            f"against what is best on other test patients, over {len(shown)} targets and target "
-            "sizes."
+    for r in rows:
+        if r["flag"]:
+            continue
+        often = 2 * r["chosen_by"] > r["choices"]
+        favourite = (
+            f"mostly {r['chosen']} ({r['chosen_by']:.3g} of {r['choices']} choices)"
+            if often
+            else f"no model in more than half of its {r['choices']} choices"
         )
-    for r in shown:
         sentences.append(
-            f"On {r['target']} with {_labels(r['size'])}, validation most often chooses "
-            f"{r['chosen']} ({r['chosen_by']} of {r['choices']} choices); its choices reach "
-            f"AUROC {r['auroc_of_choices']:.3f}, a regret of {_signed(r['regret'])} ({level} "
-            f"interval {_signed(r['lower'])} to {_signed(r['upper'])}) against what is best on "
-            f"other test patients."
+            f"On {r['target']} with {_labels(r['size'])}, validation chooses {favourite}; its "
+            f"choices reach AUROC {r['auroc_of_choices']:.3f} and cost between "
+            f"{_signed(max(0.0, r['regret']))} (cross-fitted, against what is best on other test "
+            f"patients) and {_signed(r['regret_naive'])} (against the best of "
+            f"{r['candidates']} on the same ones, which flatters hindsight)."
         )
     return " ".join(sentences) or UNDERPOWERED
 

@@ -29,7 +29,7 @@ CALIBRATION = (*CELL_COLUMNS, "bin", "encounters", "predicted", "positives")
 COMPARISONS = (
     *CELL_COLUMNS,
     *("family", "question", "metric", "a", "b"),
-    *("difference", "lower", "upper", "p", "p_holm", "verdict"),
+    *("difference", "lower", "upper", "lower_holm", "upper_holm", "p", "p_holm", "verdict"),
 )
 
 

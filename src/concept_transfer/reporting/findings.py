@@ -25,7 +25,6 @@ from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
 WORSE = "worse"
-OPENINGS = {"Yes.": "A simple model wins.", "Sometimes.": "A simple model sometimes wins."}
 SHORT = 260  # characters
 
 
@@ -44,9 +43,8 @@ def lead(evidence: Evidence) -> Finding:
     simple = next((a for a in evidence.answers if a["name"] == "simple"), None)
     if simple is None or not simple_model_wins(evidence):
         return Finding("", best, "")
-    opening, _, details = simple["answer"].partition(" ")
-    short, rest = shorten(f"{OPENINGS.get(opening, opening)} {details}")
-    return Finding(simple["question"], f"{short}\n{best}", rest)
+    short, rest = shorten(simple["answer"])
+    return Finding(simple["question"], f"{simple['question']} {short}\n{best}", rest)
 
 
 def findings(evidence: Evidence) -> list[Finding]:
@@ -85,8 +83,8 @@ def best_models(evidence: Evidence) -> str:
     bests = _bests(evidence)
     if bests.empty:
         return (
-            "No model could be ranked: every target has too few positive test encounters for a "
-            "conclusion."
+            "No model could be ranked: every target has too few test encounters with or without "
+            "the outcome for a conclusion."
         )
     if len(bests) > 2:
         groups = bests["group"].value_counts()
@@ -101,26 +99,38 @@ def best_models(evidence: Evidence) -> str:
         ]
         low, high = bests["estimate"].min(), bests["estimate"].max()
         left_out = len(directions(evidence.study, evidence.estimates)) - len(bests)
-        others = f" ({left_out} more have too few positives)" if left_out else ""
+        others = f" ({left_out} more have too few test encounters)" if left_out else ""
         return (
-            f"Over {len(bests)} directions{others} the highest AUROC lies between {low:.3f} and "
-            f"{high:.3f}; it belongs to {listing(shares)} of them."
+            f"Found in hindsight, and so optimistic: over {len(bests)} directions{others} the "
+            f"highest AUROC of a transferred model lies between {low:.3f} and {high:.3f}; it "
+            f"belongs to {listing(shares)} of them."
         )
     sentences = [_best_sentence(evidence, best) for best in records(bests)]
-    return "\n".join([*sentences, f"Brackets hold {level(evidence.study)} intervals."])
+    return "\n".join(
+        [
+            *sentences,
+            "These are the highest of many, found in hindsight and so optimistic; what validation "
+            f"would have chosen is told below. Brackets hold {level(evidence.study)} intervals.",
+        ]
+    )
 
 
 def _best_sentence(evidence: Evidence, best: dict[str, Any]) -> str:
     cells = _eligible(evidence, best["from"], best["target"])
     others = []
+    transferred = cells[cells["source"] != ""]
     for group, words in (("simple model", "simple model"), ("control", "control without meaning")):
-        rivals = cells[cells["group"] == group]
+        rivals = transferred[transferred["group"] == group]
         if group != best["group"] and not rivals.empty:
             others.append(f"the best {words} {_bounds(highest(rivals))}")
+    alone = cells[cells["source"] == ""]
+    if not alone.empty:
+        others.append(f"the best model of {best['target']} alone {_bounds(highest(alone))}")
     against = f"; {listing(others)}" if others else ""
     return (
         f"{direction_label(best['from'], best['target'])}: "
-        f"{model_words(best, evidence.study)} has the highest AUROC, {_bounds(best)}{against}."
+        f"{model_words(best, evidence.study)} has the highest AUROC of the transferred models, "
+        f"{_bounds(best)}{against}."
     )
 
 
@@ -135,11 +145,12 @@ def glance(evidence: Evidence) -> Table:
     for source, target in directions(study, evidence.estimates):
         cells = _eligible(evidence, source, target)
         kinds = cells["strategy"].map(lambda name: study.strategies[name].kind)
+        transferred = cells[kinds != "local"]
         row: dict[str, Any] = {"source": source, "target": target}
         for name, chosen in (
-            ("best", cells),
-            ("best_simple", cells[cells["group"] == "simple model"]),
-            ("best_control", cells[cells["group"] == "control"]),
+            ("best", transferred),
+            ("best_simple", transferred[transferred["group"] == "simple model"]),
+            ("best_control", transferred[transferred["group"] == "control"]),
             ("best_target_only", cells[kinds == "local"]),
         ):
             if chosen.empty:
@@ -157,14 +168,14 @@ def glance(evidence: Evidence) -> Table:
         {"Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]}
     )
     for name, words in (
-        ("best", "Highest AUROC"),
-        ("best_simple", "Best simple model"),
-        ("best_control", "Best control without meaning"),
+        ("best", "Highest AUROC of a transferred model"),
+        ("best_simple", "Best transferred simple model"),
+        ("best_control", "Best transferred control without meaning"),
         ("best_target_only", "Best with target data only"),
     ):
         if name in raw:
             shown[words] = [
-                f"{bounds}, {model}" if isinstance(model, str) else "too few positives"
+                f"{bounds}, {model}" if isinstance(model, str) else "too few encounters"
                 for bounds, model in zip(
                     intervals(raw, (name, f"{name}_lower", f"{name}_upper")),
                     raw[f"{name}_model"],
@@ -175,9 +186,9 @@ def glance(evidence: Evidence) -> Table:
         "glance",
         "findings",
         "At a glance",
-        "The highest AUROC of each direction, found in hindsight and therefore somewhat "
-        "optimistic, beside the best simple model, the best control whose vectors carry no meaning "
-        "and the best model that saw no other site. Whether two of them differ is a question for "
+        "The highest AUROC of each direction, found in hindsight and therefore optimistic, beside "
+        "the best simple model, the best control whose vectors carry no meaning and the best model "
+        "that saw no other site. Whether two of them differ is a question for "
         "the paired comparisons.",
         raw,
         shown,
@@ -192,10 +203,11 @@ def model_words(cell: dict[str, Any], study: Study) -> str:
 
 
 def _bests(evidence: Evidence) -> pd.DataFrame:
-    """The cell with the highest AUROC of every direction, flagged cells left out."""
+    """The transferred cell with the highest AUROC of every direction, flagged cells left out."""
     rows: list[dict[str, Any]] = []
     for source, target in directions(evidence.study, evidence.estimates):
         cells = _eligible(evidence, source, target)
+        cells = cells[cells["source"] != ""]
         if not cells.empty:
             rows.append({**highest(cells), "from": source})
     return pd.DataFrame(rows)

@@ -99,7 +99,7 @@ def _auroc(evidence: Evidence, size: str, group: list[tuple[str, str]], name: li
         "intervals",
         title,
         f"Mean over replicates with {level(evidence.study)} intervals that contain the sampling of "
-        "clusters and of replicates; hollow markers have too few positives for a conclusion. "
+        "clusters and of replicates; hollow markers have too few test encounters for a conclusion. "
         "Overlapping intervals do not mean equality, because all models share the test "
         f"encounters: the comparisons below are paired.{ceiling}",
         _range_alt(evidence, size, title),

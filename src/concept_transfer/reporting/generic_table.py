@@ -12,9 +12,12 @@ from concept_transfer.reporting.suppression import suppress
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
+UNSEEN = ("standard_error", "freedom", "reach", "test", "lower_holm", "upper_holm")
 HEADINGS = {
     "p": "p",
     "p_holm": "p (Holm)",
+    "p_max_t": "p (max-T)",
+    "p_alone": "p (alone)",
     "p_equivalence": "p (equivalence)",
     "a": "A",
     "b": "B",
@@ -30,8 +33,8 @@ def generic_table(
     """Any tidy frame as a table.
 
     Columns without any value are left out. A number followed by the columns ``lower`` and
-    ``upper`` (or ``<name>_lower``, ``<name>_upper``) is shown with its interval; small
-    ``positives`` are suppressed.
+    ``upper`` (or ``<name>_lower``, ``<name>_upper``) is shown with its interval, with that of
+    Holm's method where there is one; small ``positives`` are suppressed.
     """
     raw = frame.reset_index(drop=True)
     if "positives" in raw and "encounters" in raw:
@@ -39,8 +42,12 @@ def generic_table(
         threshold = study.evaluation.small_cells
         raw = suppress(raw, "positives", threshold, of="encounters", revealing=revealing)
     readable = raw[[name for name in raw.columns if frame[name].notna().any()]]
+    if "lower_holm" in readable:
+        judged = {name: readable[f"{name}_holm"].fillna(readable[name]) for name in BOUNDS}
+        readable = readable.assign(**judged)
     if "p_holm" in readable:
         readable = readable.drop(columns="p")
+    readable = readable.drop(columns=[name for name in UNSEEN if name in readable])
     names = list(readable.columns)
     level = f"{100 * study.evaluation.confidence:g}% CI"
     shown: dict[str, list[str]] = {}

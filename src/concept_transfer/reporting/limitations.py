@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from concept_transfer.evaluation.comparisons import FEWEST_REPLICATES
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.words import listing
 
-FEW_REPLICATES = 5
 FEW_SITES = 5
 
 
@@ -24,9 +24,9 @@ def limitations(evidence: Evidence) -> list[str]:
     flagged = sorted(set(auroc.loc[auroc["flag"] != "", "target"]))
     if flagged:
         found.append(
-            f"Too few positive test encounters to conclude anything on {listing(flagged)} "
-            f"(fewer than {study.evaluation.min_positives}); these cells are marked and left out "
-            "of the findings."
+            f"Too few test encounters with, or without, the outcome to conclude anything on "
+            f"{listing(flagged)} (fewer than {study.evaluation.min_positives}); these cells are "
+            "marked and left out of the findings."
         )
     failed, diverged = int(auroc["not_estimable"].sum()), int(auroc["diverged"].sum())
     if failed or diverged:
@@ -37,18 +37,13 @@ def limitations(evidence: Evidence) -> list[str]:
         )
     if study.split.by == "folds":
         found.append(
-            "Under cross-fitting the predictions of several models are ranked together: where "
-            "folds differ in calibration, AUROC is somewhat lower than that of any one model."
+            "Under cross-fitting an estimate is the mean of several folds' models, each trained on "
+            "less than all encounters; the model to use would be trained on all and may differ."
         )
-    if study.replicates == 1:
+    if study.replicates < FEWEST_REPLICATES:
         found.append(
-            "With one replicate no interval contains the spread between training runs; differences "
-            "may be theirs."
-        )
-    elif study.replicates < FEW_REPLICATES:
-        found.append(
-            f"With {study.replicates} replicates the spread between training runs is known only "
-            "roughly."
+            f"With fewer than {FEWEST_REPLICATES} replicates the spread between training runs is "
+            "not known well enough, so no comparison has a verdict."
         )
     if study.split.by == "given":
         found.append(
@@ -66,6 +61,15 @@ def limitations(evidence: Evidence) -> list[str]:
             f"{len(study.sites)} sites are a sample of sites: the intervals say how surely the "
             "results hold for these sites, not for others."
         )
+    found.append(
+        "Each site gave one training sample. Intervals and tests hold it fixed: they contain the "
+        "sampling of test encounters, of labelled subsets, and of initial weights and batches, not "
+        "what another sample of a site's training encounters would have given."
+    )
+    found.append(
+        "Sensitivities are read off the test encounters' own ROC curves; a threshold fixed "
+        "beforehand reaches the intended specificity only roughly."
+    )
     found.append(
         "The highest of many cells is higher in this test set than it would be in new data; the "
         "choice by validation, and its regret, is the fairer figure."

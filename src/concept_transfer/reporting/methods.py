@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from concept_transfer.evaluation.comparisons import FEWEST_REPLICATES
+from concept_transfer.grid import Grid
 from concept_transfer.reporting.cells import level
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.words import count, listing
@@ -94,8 +96,9 @@ def _split(study: Study) -> str:
         f"{how}{rest} A cluster (the patient, or the unit that the data's adapter names) was never "
         "divided between training, validation and test. "
         + (
-            "The predictions of all folds' models were evaluated together; validation data chose "
-            "within each fold."
+            "Encounters were ranked within their fold, whose model predicted them, and rank "
+            "metrics averaged over folds by their numbers of pairs; validation data chose within "
+            "each fold."
             if split.by == "folds"
             else "Test data were used once, for evaluation."
         )
@@ -114,7 +117,8 @@ def _evaluation(study: Study) -> str:
         "Discrimination was measured by the areas under the receiver operating characteristic "
         "(AUROC) and precision-recall (AUPRC) curves, overall accuracy of probabilities by the "
         "Brier score and log loss, calibration by intercept and slope, usefulness by sensitivity "
-        "at 90% and 95% specificity and by the positive predictive value when "
+        "at 90% and 95% specificity (points of the test encounters' ROC curve) and by the positive "
+        "predictive value when "
         f"{settings.alert_rate:.0%} of the encounters raise an alert. Estimates are means over "
         f"replicates. {level(study)} intervals come from "
         f"{settings.draws:,} bootstrap draws of clusters, without stratification, crossed with "
@@ -122,10 +126,29 @@ def _evaluation(study: Study) -> str:
         "a t test of the difference in AUROC with Satterthwaite's degrees of freedom, whose "
         "variance is that of the paired draws or, where every cluster is one encounter, DeLong's "
         "plus the replicates'. P-values are adjusted by Holm's method within each named family of "
-        "comparisons, and 'better' is said only of differences that remain significant."
-        f"{equivalence} Cells with fewer than {settings.min_positives} positive test "
-        "encounters are flagged and kept out of the findings. Counts of patients below "
+        "comparisons, and 'better' is said only of differences that remain significant; intervals "
+        "quoted with a verdict have the level at which Holm's method judged it. With fewer than "
+        f"{FEWEST_REPLICATES} replicates no verdict is given. All inference holds each site's "
+        f"training sample fixed.{equivalence}{_meaning(study)} Cells with fewer than "
+        f"{settings.min_positives} test encounters with, or without, the outcome are flagged and "
+        "kept out of the findings. Counts of patients below "
         f"{settings.small_cells} are suppressed."
+    )
+
+
+def _meaning(study: Study) -> str:
+    """How meaning was tested, where the study has a shuffled control."""
+    grid = Grid(study)
+    if not grid.shuffled_cells:
+        return ""
+    strategies = listing(list(dict.fromkeys(cell.strategy for cell in grid.shuffled_cells)))
+    return (
+        " Whether it matters what vectors mean was tested by permutation: concepts exchanged their "
+        f"vectors {study.meaning.shuffles:,} times, and models were trained anew on each "
+        f"exchange with the same labelled encounters, initial weights and batches ({strategies}, "
+        "the same for every direction). P-values are one-sided and corrected by the step-down "
+        "max-T method of Westfall and Young (1993) over all these cells. Meaning is claimed only "
+        "where the embedding also beats random vectors and one-hot findings of equal length."
     )
 
 

@@ -139,6 +139,9 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     raw = raw.sort_values("family", key=lambda name: name.map(place), kind="stable")
     raw = raw.reset_index(drop=True)
     level = f"{100 * study.evaluation.confidence:g}% CI"
+    judged = raw.assign(
+        lower=raw["lower_holm"].fillna(raw["lower"]), upper=raw["upper_holm"].fillna(raw["upper"])
+    )
     shown = pd.DataFrame(
         {
             "Family": raw["family"],
@@ -147,8 +150,8 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
             "Both with": [_shared(row) for row in records(raw)],
             "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
             "Labels": raw["size"].replace("", "–"),
-            f"A − B, AUROC [{level}]": intervals(raw, ("difference", *BOUNDS)),
-            "p (Holm)": raw["p_holm"].map(p_value),
+            f"A − B, AUROC [{level}]": intervals(judged, ("difference", *BOUNDS)),
+            "p (adjusted)": raw["p_holm"].map(p_value),
             "A is": raw["verdict"],
         }
     )
@@ -157,8 +160,11 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
         "comparisons",
         "Paired comparisons",
         "Both models were evaluated on the same test encounters and replicates. P-values are "
-        "adjusted by Holm's method within each family; 'better' and 'worse' are said only where "
-        "the adjusted test rejects equality. Underpowered comparisons were not tested.",
+        "adjusted by Holm's method within each family, and intervals have the level at which it "
+        "judged them: they leave out 0 just where A is 'better' or 'worse'. Differences from the "
+        "shuffled control are tested by permutation, where the study declares the cell, and have "
+        "intervals of their own, unadjusted. Underpowered comparisons were not tested. The CSV "
+        "file also holds the unadjusted intervals.",
         raw,
         shown,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from concept_transfer.settings.section import Name, Section
@@ -13,7 +15,9 @@ class Evaluation(Section):
     draws: int = Field(default=1000, ge=100, description="Bootstrap draws of clusters.")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Level of the intervals.")
     min_positives: int = Field(
-        default=20, ge=1, description="Cells with fewer test positives stay out of headlines."
+        default=20,
+        ge=1,
+        description="Cells with fewer test encounters of the rarer class stay out of headlines.",
     )
     alert_rate: float = Field(
         default=0.1, gt=0, lt=1, description="Share of encounters alerted, for the PPV."
@@ -25,6 +29,31 @@ class Evaluation(Section):
     )
     small_cells: int = Field(
         default=11, ge=0, description="Counts of patients below this are suppressed in the report."
+    )
+
+
+class Meaning(Section):
+    """The test of meaning: the same vectors, their concepts permuted again and again."""
+
+    shuffles: int = Field(
+        default=99,
+        ge=1,
+        le=100_000,
+        description="Permutations of each embedding that has a shuffled control; the smallest "
+        "possible p is 1 / (shuffles + 1).",
+    )
+    replicates: int = Field(
+        default=1,
+        ge=1,
+        description="Replicates of every permutation, the first of the study's; the real vectors "
+        "count with the same ones.",
+    )
+    strategies: list[Name] | None = Field(
+        default=None,
+        description="Strategies tested; null is the study's first of kind direct and of kind full.",
+    )
+    target_size: int | Literal["all"] | None = Field(
+        default=None, description="Target size tested; null is the study's largest."
     )
 
 

@@ -14,9 +14,16 @@ from concept_transfer.models.dataset import dataset_of
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block, fit_plan
-from concept_transfer.training.budget import MIN_POSITIVES, Budget, positives, same_for_all
+from concept_transfer.training.budget import (
+    MIN_POSITIVES,
+    Budget,
+    Rows,
+    positives,
+    same_for_all,
+)
 from concept_transfer.training.predictions import Predictions, record
 from concept_transfer.training.strategies import STRATEGIES
+from concept_transfer.training.validation import auroc
 
 
 def train_source(
@@ -24,7 +31,10 @@ def train_source(
 ) -> tuple[Weights, list[dict[str, Any]]]:
     """Fit the models a source site hands on, and one record a replicate.
 
-    Raises StudyError where the site's training encounters hold one class only.
+    A record says, besides what `record` does, the AUROC on the source's own validation encounters
+    (``source_auroc``; None where they hold one class): by it a model can be chosen for a target
+    without any of the target's labels. Raises StudyError where the site's training encounters
+    hold one class only.
     """
     train, validation = (
         same_for_all(rows, len(block.replicates)) for rows in site.split.source_parts()
@@ -39,13 +49,25 @@ def train_source(
     enough = positives(site, train) + positives(site, validation) >= MIN_POSITIVES
     result = fit_plan(plan, vectors, block.keys, settings, enough, device)
     sizes = (train.shape[1], validation.shape[1], found)
+    seen = _validation_auroc(site, validation[0], result.weights, vectors)
     records = [
         record(replicate, -1, "diverged" if diverged else "ok", epochs, *sizes)
-        for replicate, diverged, epochs in zip(
-            block.replicates, result.diverged, result.epochs, strict=True
+        | {"source_auroc": area}
+        for replicate, diverged, epochs, area in zip(
+            block.replicates, result.diverged, result.epochs, seen, strict=True
         )
     ]
     return result.weights, records
+
+
+def _validation_auroc(
+    site: Site, rows: Rows, weights: Weights, vectors: Tensor
+) -> list[float | None]:
+    """Each replicate's AUROC on rows of its own site; None where they hold one class."""
+    held = torch.from_numpy(rows.copy())
+    scores = predict(weights, vectors, dataset_of(site), held)
+    labels = torch.from_numpy(site.labels[rows]).expand(len(scores), -1)
+    return [area if area == area else None for area in auroc(scores, labels).tolist()]
 
 
 def apply_source(
@@ -74,5 +96,8 @@ def apply_source(
             predictions.add(replicate, fold, False, validation, own[validation])
             predictions.add(replicate, fold, True, test, own[test])
             used = [records[i][name] if is_own else 0 for name in counts]
-            predictions.records.append(record(replicate, fold, status, records[i]["epochs"], *used))
+            said = record(replicate, fold, status, records[i]["epochs"], *used)
+            if not is_own:
+                said["source_auroc"] = records[i].get("source_auroc")
+            predictions.records.append(said)
     return predictions

@@ -47,7 +47,7 @@ def metric_dots(
 
     ``references`` maps the words of a vertical line to its place, the same in every panel;
     ``ceilings`` maps a target to the best value that any model could reach there. Cells with too
-    few positives are hollow.
+    few test encounters are hollow.
     """
     chosen = estimates[(estimates["metric"] == metric) & estimates["size"].isin(["0", size])]
     cells = arrange(pd.concat([in_direction(chosen, *pair) for pair in pairs]), study)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from concept_transfer.evaluation.contrasts import BEST_LOCAL, SHUFFLED
 from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     arrange,
@@ -23,7 +24,8 @@ from concept_transfer.study import Study
 SIGNIFICANT = ("better", "worse", "equivalent")
 DATA = [
     *("family", "target", "source", "embedding", "classifier", "strategy", "size", "a", "b"),
-    *("metric", "difference", "lower", "upper", "p", "p_holm", "verdict"),
+    *("metric", "difference", "lower", "upper", "lower_holm", "upper_holm"),
+    *("p", "p_holm", "verdict"),
 ]
 
 
@@ -56,6 +58,8 @@ def forest(
         row=[row for row, _ in labels],
         strategy=[look for _, look in labels],
         estimate=own["difference"],
+        lower=own["lower_holm"].fillna(own["lower"]),
+        upper=own["upper_holm"].fillna(own["upper"]),
         solid=own["verdict"].isin(SIGNIFICANT),
     )
     rows = rows_of(cells)
@@ -77,6 +81,11 @@ def forest_sizes(comparisons: pd.DataFrame, family: str) -> list[str]:
 def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
     """The row's label, and the strategy whose colour it takes."""
     a, b = comparison["a"], comparison["b"]
+    if comparison["family"] == BEST_LOCAL:
+        apart = iter(a.split(" "))
+        fields = ("embedding", "classifier", "strategy")
+        embedding, classifier, strategy = (comparison[name] or next(apart) for name in fields)
+        return row_label(embedding, classifier), strategy
     if comparison["strategy"]:
         return f"{_side(a, study)} − {_side(b, study)}", comparison["strategy"]
     if a in study.strategies:
@@ -102,12 +111,20 @@ def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:
     verdicts = own["verdict"].value_counts()
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items())
     question = own["question"].iloc[0]
+    how = (
+        "Filled markers: the embedding's AUROC stands out among those of its vectors on permuted "
+        "concepts; hollow ones: it does not, or the cell was not tested. Intervals are those of "
+        "the difference from the mean shuffled control, each by itself."
+        if family == SHUFFLED
+        else "Filled markers remain significant after Holm's correction within the family, and "
+        "intervals have the level at which it judged them; hollow ones do not, or could not be "
+        "tested (the table says why)."
+    )
     return Caption(
         stem,
         "comparisons",
         f"{question} ({where})",
-        f"Family '{family}': differences in AUROC with their intervals; right of the line the "
-        "first side is better. Filled markers remain significant after Holm's correction within "
-        "the family; hollow ones do not, or have too few positives.",
+        f"Family '{family}': differences in AUROC; right of the line the first side is better. "
+        f"{how}",
         f"Forest plot of {len(own)} differences in AUROC, family {family}: {counts}.",
     )

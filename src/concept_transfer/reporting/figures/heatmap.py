@@ -244,11 +244,12 @@ def _caption(cells: pd.DataFrame, source: str, target: str) -> Caption:
         )
         text += "The frame marks the highest cell. "
     text += (
-        "Compare each pretrained row with its shuffled control: where both are equally dark, the "
-        "vectors' meaning did not help. Empty places are combinations that do not exist."
+        "Where a pretrained row is no darker than its shuffled control, random vectors and one-hot "
+        "findings of the same length, nothing shows that its vectors' meaning helped. Empty places "
+        "are combinations that do not exist."
     )
     if (cells["flag"].fillna("") != "").any():
-        text += " * Too few positives for a conclusion."
+        text += " * Too few test encounters with, or without, the outcome."
     if cells["estimate"].isna().any():
         text += " n. e.: not estimable."
     return Caption(f"heatmap_{source}-to-{target}", "heat maps", f"AUROC, {where}", text, alt + ".")

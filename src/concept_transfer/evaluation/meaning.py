@@ -1,0 +1,95 @@
+"""Where an embedding's gain owes to what its vectors mean.
+
+Meaning is claimed of a cell only if the embedding beats three rivals at once: its own vectors on
+permuted concepts (by permutation), random vectors and one-hot findings (in pairs), all of equal
+length. Permuted vectors can be worse than none, so beating them alone mixes the gain from meaning
+with the harm of wrong meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from concept_transfer.evaluation.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
+from concept_transfer.evaluation.effects import TESTED
+from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.grid import Cell, Grid
+from concept_transfer.study import Study
+
+SAME_LENGTH = 0.05  # difference of log lengths; an embedding's rows vary more than that
+RIVALS = {"random": "random control", "one_hot": "against one-hot"}
+Row = dict[str, Any]
+
+
+def meaning_rows(
+    study: Study,
+    contrasts: Sequence[Contrast],
+    comparisons: Sequence[Row],
+    tests: Mapping[Cell, ShuffleTest],
+    lengths: Mapping[str, float],
+) -> list[Row]:
+    """One row a cell that the config declares for the test of meaning.
+
+    ``comparisons``: the rows of ``contrasts`` in `comparison_rows`; ``lengths``: embedding -> its
+    median row length. ``shown`` says whether all three rivals are beaten, ``missing`` what stands
+    in the way; of the rivals there are ``<rival>`` (its name), ``<rival>_difference`` with its
+    Holm-adjusted bounds and ``<rival>_verdict``.
+    """
+    effects = dict(
+        zip(contrasts, (row for row in comparisons if row["metric"] == TESTED), strict=True)
+    )
+    rows = []
+    for cell in Grid(study).shuffled_cells:
+        row: Row = {
+            name: getattr(cell, name)
+            for name in ("embedding", "source", "target", "strategy", "size")
+        }
+        test = tests.get(cell)
+        missing = []
+        if test is None:
+            missing.append("not tested: too few test encounters, or no estimate")
+        else:
+            row |= {
+                "auroc": test.observed,
+                "shuffled_lowest": float(test.shuffled.min()),
+                "shuffled_mean": float(test.shuffled.mean()),
+                "shuffled_highest": float(test.shuffled.max()),
+                "shuffles": len(test.shuffled),
+                "p_alone": test.p,
+                "p_max_t": test.p_max_t,
+            }
+            if test.p_max_t >= 1 - study.evaluation.confidence:
+                missing.append("not shown over its own shuffled vectors")
+        for rival, name in _rivals(study, cell.embedding).items():
+            if name is None:
+                missing.append(f"no {rival.replace('_', '-')} vectors in the study")
+                continue
+            row[rival] = name
+            contrast = Contrast(RIVALS[rival], (cell,), (replace(cell, embedding=name),))
+            effect = effects.get(contrast)
+            if effect is not None:
+                row |= {
+                    f"{rival}_difference": effect["difference"],
+                    f"{rival}_difference_lower": effect["lower_holm"],
+                    f"{rival}_difference_upper": effect["upper_holm"],
+                    f"{rival}_verdict": effect["verdict"],
+                }
+            if abs(math.log(lengths[name] / lengths[cell.embedding])) > SAME_LENGTH:
+                missing.append(f"{name} has rows of another length")
+            elif effect is None or effect["verdict"] != "better":
+                missing.append(f"not shown over {name}")
+        rows.append({**row, "shown": not missing, "missing": "; ".join(missing)})
+    return rows
+
+
+def _rivals(study: Study, embedding: str) -> dict[str, str | None]:
+    random = [n for n in controls_of(study, embedding) if study.embeddings[n].provider == "random"]
+    return {"random": next(iter(random), None), "one_hot": one_hot_for(study, embedding)}
+
+
+def describes_shuffles(contrasts: Sequence[Contrast]) -> bool:
+    """Whether the study compares any embedding with its shuffled control."""
+    return any(contrast.family == SHUFFLED for contrast in contrasts)
