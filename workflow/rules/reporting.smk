@@ -61,6 +61,7 @@ rule draw_figures:
         f"{RESULTS}/logs/draw_figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_figures.tsv"
+    threads: 2
     params:
         study=presented(),
         code=code_digest("reporting"),

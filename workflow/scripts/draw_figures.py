@@ -8,4 +8,4 @@ from concept_transfer.study import Study
 with job(snakemake.log[0]):
     study = Study.model_validate_json(snakemake.params.study)
     evidence = read_evidence(study, snakemake.input)
-    write_figures(evidence, snakemake.output[0])
+    write_figures(evidence, snakemake.output[0], snakemake.threads)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+from collections.abc import Sequence
 from pathlib import Path
 
 from concept_transfer.reporting.analysis import analysis_figures, analysis_tables
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.figures.canvas import write_drawing
+from concept_transfer.reporting.figures.canvas import Drawing, drawing_files, write_drawing
 from concept_transfer.reporting.findings import glance
 from concept_transfer.reporting.formats import Table, write_table
 from concept_transfer.reporting.gallery import study_figures
@@ -25,23 +27,35 @@ def write_tables(evidence: Evidence, folder: str | Path) -> list[Path]:
     return [path for table in tables for path in write_table(table, Path(folder))]
 
 
-def write_figures(evidence: Evidence, folder: str | Path) -> list[Path]:
+def write_figures(evidence: Evidence, folder: str | Path, processes: int = 1) -> list[Path]:
     """Write every figure as SVG and PNG with its data (CSV) and words (JSON).
 
     ``index.json`` lists the stems in the order of the report. Returns the files.
     """
     folder = Path(folder)
-    paths: list[Path] = []
-    stems = []
+    folder.mkdir(parents=True, exist_ok=True)
     drawings = list(study_figures(evidence))
     if evidence.analysis:
         drawings += analysis_figures(evidence.analysis, evidence.study)
-    for drawing in drawings:
-        paths += write_drawing(drawing, folder)
-        stems.append(drawing.caption.stem)
+    shares = [drawings[first::processes] for first in range(processes)]
+    fork = multiprocessing.get_context("fork")  # a share of the drawings is inherited, not sent
+    helpers = [fork.Process(target=_write_all, args=(share, folder)) for share in shares[1:]]
+    for helper in helpers:
+        helper.start()
+    _write_all(shares[0], folder)
+    for helper in helpers:
+        helper.join()
+        if helper.exitcode:
+            raise RuntimeError(f"a process that writes figures ended with code {helper.exitcode}")
+    stems = [drawing.caption.stem for drawing in drawings]
     index = folder / INDEX
     index.write_text(json.dumps(stems, indent=1) + "\n", encoding="utf-8")
-    return [*paths, index]
+    return [*(path for stem in stems for path in drawing_files(stem, folder)), index]
+
+
+def _write_all(drawings: Sequence[Drawing], folder: Path) -> None:
+    for drawing in drawings:
+        write_drawing(drawing, folder)
 
 
 def write_page(

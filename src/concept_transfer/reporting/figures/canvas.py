@@ -93,7 +93,7 @@ def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
     """Write ``<stem>.svg``, ``.png``, ``.csv`` (the numbers drawn) and ``.json`` (the words)."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = drawing.caption.stem
-    paths = [folder / f"{stem}{suffix}" for suffix in (".svg", ".png", ".csv", ".json")]
+    paths = drawing_files(stem, folder)
     with mpl.rc_context({**STYLE, "svg.hashsalt": stem}):
         FigureCanvasSVG(drawing.figure).print_svg(
             paths[0], metadata={"Date": None, "Creator": None, "Title": drawing.caption.title}
@@ -104,6 +104,11 @@ def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
     words = json.dumps(asdict(drawing.caption), indent=2, ensure_ascii=False)
     paths[3].write_text(words + "\n", encoding="utf-8")
     return paths
+
+
+def drawing_files(stem: str, folder: Path) -> list[Path]:
+    """The files of one figure."""
+    return [folder / f"{stem}{suffix}" for suffix in (".svg", ".png", ".csv", ".json")]
 
 
 @dataclass(frozen=True)
