@@ -116,7 +116,10 @@ class Grid:
 
     @cached_property
     def shuffled_cells(self) -> list[Cell]:
-        """The cells whose gain from meaning is tested by permuting concepts."""
+        """The cells whose gain from meaning is tested by permuting concepts.
+
+        Without a random control beside the shuffled one nothing could be claimed of an embedding.
+        """
         meaning, strategies = self.study.meaning, self.study.strategies
         if "cnn" not in self.study.classifiers:
             return []
@@ -126,11 +129,14 @@ class Grid:
             chosen = [kinds[kind] for kind in ("direct", "full") if kind in kinds]
         largest = max(self.study.target_sizes, key=lambda n: float("inf") if n == "all" else n)
         size = str(meaning.target_size or largest)
-        parents = [e.of for e in self.study.embeddings.values() if e.provider == "shuffled"]
+        tables = self.study.embeddings.values()
+        random = {e.like for e in tables if e.provider == "random"}
+        shuffled = dict.fromkeys(e.of for e in tables if e.provider == "shuffled")
         return [
             Cell(*pair, embedding, "cnn", name, "0" if strategies[name].kind == "direct" else size)
             for pair in self.pairs
-            for embedding in dict.fromkeys(parents)
+            for embedding in shuffled
+            if embedding in random
             for name in chosen
         ]
 

@@ -70,11 +70,17 @@ def _undecided(rows: list[Row]) -> str:
     for row in rows:
         if row["verdict"] in words:
             counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
-    return "".join(f", {counts[name]} {words[name]}" for name in words if name in counts)
+    told = ", ".join(f"{counts[name]} {words[name]}" for name in words if name in counts)
+    return f"; of the others, {told}" if told else ""
 
 
 def say_semantic(study: Study, rows: list[Row]) -> str:
     """Meaning is what beats shuffled, random and one-hot vectors of one length, cell by cell."""
+    if not rows:
+        return (
+            "The study cannot tell: beside its shuffled control an embedding needs a random one "
+            "(provider random, like: its name), and a strategy that starts from a source."
+        )
     tested = [row for row in rows if "shuffles" in row]
     if not tested:
         return UNDERPOWERED
