@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from concept_transfer.grid import Cell, split_pair
 from concept_transfer.job import made_from
+from concept_transfer.progress import part
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import Predictions, is_current
+
+_log = logging.getLogger(__name__)
 
 
 def read_site_files(files: Sequence[str]) -> Site | None:
@@ -34,8 +40,13 @@ def predict_sizes(
     origin = made_from(parameters, inputs)
     for size, path in zip(sizes, map(Path, outputs), strict=True):
         if is_current(path, origin):
-            print(f"target size {size}: kept, nothing it depends on has changed")
+            _log.info(f"target size {size}: kept, nothing it depends on has changed")
             path.touch()
-        else:
-            predict(size).write(path, Cell(*family, size), origin)
-            print(f"target size {size}: computed")
+            continue
+        begin = time.monotonic()
+        with part(f"target size {size}"):
+            predictions = predict(size)
+        predictions.write(path, Cell(*family, size), origin)
+        counts = Counter(record["status"] for record in predictions.records)
+        found = ", ".join(f"{count} {status}" for status, count in counts.items())
+        _log.info(f"target size {size}: computed ({found}), {time.monotonic() - begin:.1f} s")
