@@ -235,7 +235,11 @@ DAYS = pd.to_datetime(["2020-01-01"] * 6)
         ("v.h5", lambda p: write_hdf5(p, vectors=[VECTORS] * 6), rf"{KEY} .*shape \(1, 6, 4\)"),
         ("v.h5", lambda p: write_hdf5(p, vectors=[v[:0] for v in VECTORS]), rf"{KEY} .*empty"),
         ("v.h5", lambda p: write_hdf5(p, vectors=VECTORS * np.nan), rf"{KEY} .*NaN or infinity"),
-        ("v.h5", lambda p: write_hdf5(p, vectors=VECTORS * 1e300), rf"{KEY} .*NaN or infinity"),
+        (
+            "v.h5",
+            lambda p: write_hdf5(p, vectors=VECTORS * np.float64(1e300)),
+            rf"{KEY} .*NaN or infinity",
+        ),
         ("v.npz", lambda p: write_npz(p, vectors=VECTORS + 1j), rf"{KEY} .*complex"),
         ("v.npz", lambda p: write_npz(p, vectors=OBJECTS), "'vectors' holds Python objects"),
         ("v.npz", lambda p: write_npz(p, np.array(PUBLISHED, object)), "'keys' holds Python obj"),

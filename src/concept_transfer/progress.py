@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 FIRST_LINE = 10.0  # seconds from a job's beginning
 NEXT_LINES = 20.0
 
 _log = logging.getLogger(__name__)
 _parts: list[str] = []
-_due = 0.0
+_due = math.inf
 
 
 @contextlib.contextmanager
@@ -38,6 +39,7 @@ def told(name: str) -> Iterator[None]:
     try:
         yield
     finally:
+        _due = math.inf
         library.setLevel(logging.NOTSET)
         for logger, handler in handlers:
             logger.removeHandler(handler)
@@ -76,7 +78,7 @@ class Progress:
         global _due
         self._done += count
         now = time.monotonic()
-        if now >= _due and _log.isEnabledFor(logging.INFO):
+        if now >= _due:
             _due = now + NEXT_LINES
             _log.info(within(self._line(now - self._start)))
 
@@ -96,3 +98,9 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def span(numbers: Sequence[float], form: str = ".0f") -> str:
+    """One number, or the smallest and the largest: ``12``, ``9 to 14``."""
+    ends = dict.fromkeys(f"{end:{form}}" for end in (min(numbers), max(numbers))) if numbers else ()
+    return " to ".join(ends) or "none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.progress import within
+from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
@@ -84,15 +83,7 @@ def described(plan: Plan, settings: Training, result: Fit) -> str:
     diverged = sum(result.diverged)
     return (
         f"{len(result.epochs)} replicate(s) trained on {plan.train.shape[1]} encounters "
-        f"({_range(positives, '.0f')} positive), validated on {plan.validation.shape[1]}; "
-        f"epochs kept {_range(result.epochs, '.0f')}, {judged} {_range(scores, '.4f')}"
+        f"({span(positives)} positive), validated on {plan.validation.shape[1]}; "
+        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
         + (f", {diverged} diverged" if diverged else "")
     )
-
-
-def _range(numbers: Sequence[float], form: str) -> str:
-    """One number, or the smallest and the largest."""
-    if not numbers:
-        return "none"
-    ends = dict.fromkeys(f"{number:{form}}" for number in (min(numbers), max(numbers)))
-    return " to ".join(ends)

@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from concept_transfer.grid import Cell, split_pair
 from concept_transfer.job import made_from
-from concept_transfer.progress import part
+from concept_transfer.progress import part, span
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import Predictions, is_current
 
@@ -47,6 +48,17 @@ def predict_sizes(
         with part(f"target size {size}"):
             predictions = predict(size)
         predictions.write(path, Cell(*family, size), origin)
-        counts = Counter(record["status"] for record in predictions.records)
-        found = ", ".join(f"{count} {status}" for status, count in counts.items())
-        _log.info(f"target size {size}: computed ({found}), {time.monotonic() - begin:.1f} s")
+        _log.info(
+            f"target size {size}: computed, {described(predictions.records)}, "
+            f"{time.monotonic() - begin:.1f} s"
+        )
+
+
+def described(records: Sequence[dict[str, Any]]) -> str:
+    """What became of a cell's replicates (and folds), for the log."""
+    found = Counter(record["status"] for record in records)
+    train, positives = ([record[key] for record in records] for key in ("train", "positives"))
+    return (
+        f"{', '.join(f'{count} {status}' for status, count in found.items())}, with labels of "
+        f"{span(train)} encounters ({span(positives)} positive)"
+    )
