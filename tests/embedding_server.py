@@ -86,7 +86,13 @@ class Handler(BaseHTTPRequestHandler):
             vectors = minilm().encode(texts)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    def answer(self, texts: list[str], body: dict, vectors: np.ndarray | None = None) -> None:
+    def answer(
+        self,
+        texts: list[str],
+        body: dict,
+        vectors: np.ndarray | None = None,
+        index: Callable[[int], int] = lambda i: i,
+    ) -> None:
         vectors = self.vectors(texts) if vectors is None else vectors
         if "dimensions" in body:
             vectors = vectors[:, : body["dimensions"]]
@@ -94,10 +100,10 @@ class Handler(BaseHTTPRequestHandler):
         data = [
             {
                 "object": "embedding",
-                "index": i,
+                "index": index(i),
                 "embedding": base64.b64encode(vector.astype("<f4").tobytes()).decode()
                 if as_base64
-                else [float(x) for x in vector],
+                else np.asarray(vector).tolist(),
             }
             for i, vector in enumerate(vectors)
         ]
@@ -152,3 +158,8 @@ def slow(seconds: float) -> Callable[[Handler, list[str]], None]:
 def wrong(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Handler, list[str]], None]:
     """Answer with changed vectors, as plain lists of numbers."""
     return lambda handler, texts: handler.answer(texts, {}, change(handler.vectors(texts)))
+
+
+def misnumbered(index: Callable[[int], int]) -> Callable[[Handler, list[str]], None]:
+    """Answer with right vectors in the right order whose indexes are wrong."""
+    return lambda handler, texts: handler.answer(texts, {}, index=index)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from engine_data import keys, random_encounters
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
 
 from concept_transfer.errors import StudyError
@@ -338,3 +338,27 @@ def test_replicate_keys_are_those_of_the_block() -> None:
     assert BLOCK.keys == [replicate_key(0, i) for i in range(3)]
     assert keys(0, 1, 2).tolist() == BLOCK.keys
     assert isinstance(draw_budget(target_site(), 0, "50", BLOCK.keys), Budget)
+
+
+def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None:
+    """Counts and epochs are the site's and the records'; the loss is scikit-learn's."""
+    site, settings = target_site(), SETTINGS.model_copy(update={"epochs": 20})
+    train, validation = site.split.source_parts()
+    with caplog.at_level("INFO"):
+        weights, records = train_source(site, VECTORS, BLOCK, settings)
+    every = predict(weights, VECTORS, dataset_of(site), torch.from_numpy(validation)).numpy()
+    losses = sorted(log_loss(site.labels[validation], own.astype(float)) for own in every)
+    epochs = sorted(record["epochs"] for record in records)
+    assert caplog.messages[0].startswith(
+        f"3 replicate(s) trained on {len(train)} encounters ({site.labels[train].sum()} positive), "
+        f"validated on {len(validation)}; epochs kept {epochs[0]} to {epochs[-1]}, "
+        f"validation log_loss {losses[0]:.4f} to {losses[-1]:.4f}, "
+    )
+
+
+def test_the_log_names_the_fold(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        train_and_apply(folded_site(), "local", "all", VECTORS, BLOCK, SETTINGS)
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        f"fold {fold} of 3" for fold in (1, 2, 3)
+    ]

@@ -37,7 +37,7 @@ def space(folder, **identity):
 
 def get(folder, texts=TEXTS, compute=None, **identity):
     computer = compute or Computer()
-    return embed_cached(space(folder, **identity), texts, computer), computer
+    return embed_cached("m", space(folder, **identity), texts, computer), computer
 
 
 def test_vectors_come_back_in_the_order_asked_for_and_are_computed_once(tmp_path):
@@ -91,6 +91,34 @@ def test_a_damaged_file_is_computed_again(tmp_path, keep, caplog):
     assert str(damaged) in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v * 0, "a vector of zeros for 'text 10'"),
+        (lambda v: v * np.nan, "NaN or infinity for 'text 10'"),
+        (lambda v: v[:, :0], "vectors of 0 numbers"),
+        (lambda v: v[:, :2], "vectors of 2 numbers"),
+    ],
+)
+def test_a_bad_entry_names_the_file_to_delete(tmp_path, change, message):
+    """As an earlier release could store it: the good vectors of the first ten texts remain."""
+    get(tmp_path, TEXTS[:10])
+    poisoned = space(tmp_path)
+    vectors = change(np.stack([VECTORS[text] for text in TEXTS[10:]]))
+    before = set(tmp_path.glob("vectors/*/*.safetensors"))
+    poisoned.store(TEXTS[10:], vectors)
+    (bad,) = set(tmp_path.glob("vectors/*/*.safetensors")) - before
+    with pytest.raises(StudyError, match=message) as error:
+        get(tmp_path)
+    assert str(bad) in str(error.value)
+    assert "delete" in str(error.value)
+    assert "\n" not in str(error.value)
+    bad.unlink()
+    result, computer = get(tmp_path)
+    np.testing.assert_array_equal(result, np.stack([VECTORS[t] for t in TEXTS]))
+    assert computer.computed == TEXTS[10:]
+
+
 JOB = """
 import sys, time, numpy as np
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
@@ -100,9 +128,9 @@ def compute(unknown):
     for text in unknown:
         print(text, flush=True)
         time.sleep(0.01)
-        yield [text], np.full((1, 3), float(text.split()[1]), np.float32)
-found = embed_cached(VectorSpace({"model": "m"}, Path(sys.argv[1])), texts, compute)
-assert (found[:, 0] == np.arange(40)).all()
+        yield [text], np.full((1, 3), float(text.split()[1]) + 1, np.float32)
+found = embed_cached("m", VectorSpace({"model": "m"}, Path(sys.argv[1])), texts, compute)
+assert (found[:, 0] == np.arange(40) + 1).all()
 """
 
 

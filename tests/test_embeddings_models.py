@@ -217,3 +217,61 @@ def test_a_text_without_tokens_names_itself(tiny, tmp_path):
     (folder / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(StudyError, match="the text '%%' has no token"):
         run(folder, vocabulary_of(["a", "%%"]))
+
+
+def with_code_of_its_own(folder, file, marker):
+    """The folder's `file` asks for a Python module that leaves a mark when it is run."""
+    (folder / "own.py").write_text(
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n"
+        "from transformers import BertConfig, BertModel, PreTrainedTokenizerFast\n"
+        "class OwnConfig(BertConfig):\n    model_type = 'own'\n"
+        "class OwnModel(BertModel):\n    config_class = OwnConfig\n"
+        "class OwnTokenizer(PreTrainedTokenizerFast):\n    pass\n"
+    )
+    content = json.loads((folder / file).read_text())
+    if file == "config.json":
+        content |= {"model_type": "own", "architectures": ["OwnModel"]}
+        content["auto_map"] = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
+    else:
+        content |= {"tokenizer_class": "OwnTokenizer"}
+        content["auto_map"] = {"AutoTokenizer": [None, "own.OwnTokenizer"]}
+    (folder / file).write_text(json.dumps(content))
+
+
+def test_a_models_own_code_is_never_run(tiny, tmp_path, monkeypatch):
+    """Whatever the terminal would answer to transformers' question."""
+    folder, marker = shutil.copytree(tiny["bert"], tmp_path / "model"), tmp_path / "ran"
+    with_code_of_its_own(folder, "config.json", marker)
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    for attempt in (check_embedding, embed):
+        with pytest.raises(StudyError, match=r"needs code of its own .*provider precomputed") as e:
+            attempt("m", config(folder), VOCABULARY, Path())
+        assert str(folder) in str(e.value)
+        assert "\n" not in str(e.value)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_beside_a_known_architecture_is_left_alone(tiny, tmp_path, monkeypatch, file):
+    folder, marker = shutil.copytree(tiny["bert"], tmp_path / "model"), tmp_path / "ran"
+    with_code_of_its_own(folder, file, marker)
+    content = json.loads((folder / "config.json").read_text()) | {"model_type": "bert"}
+    (folder / "config.json").write_text(json.dumps(content))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    np.testing.assert_array_equal(run(folder).vectors, run(tiny["bert"]).vectors)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_that_gives_nan_names_itself_and_is_not_cached(tiny, tmp_path, dtype):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny["bert"], tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][4:] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for _ in range(2):
+        with pytest.raises(StudyError, match=r"NaN or infinity for '") as error:
+            run(folder, dtype=dtype)
+        assert str(folder) in str(error.value)
+        assert "\n" not in str(error.value)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from embedding_data import MINILM, vocabulary_of
-from embedding_server import KEY, MODEL, Server, drop_mid_body, slow, status, wrong
+from embedding_server import KEY, MODEL, Server, drop_mid_body, misnumbered, slow, status, wrong
 
 from concept_transfer.embeddings.openai_client import batches, estimated_tokens
 from concept_transfer.embeddings.openai_provider import vectors_of
@@ -105,6 +105,12 @@ def test_a_slow_answer_is_a_time_out_and_is_retried(server):
         (status(400), "refuses the request with HTTP 400"),
         (wrong(lambda v: np.where(v == v[0, 0], np.nan, v)), "NaN or infinity"),
         (wrong(lambda v: v[:-1]), "gave 9 vectors for 10 texts"),
+        (wrong(lambda v: v * (v[:, :1] != v[3, 0])), "a vector of zeros for 'finding of kind 3'"),
+        (wrong(lambda v: v[:, :0]), "no list of numbers for 'finding of kind 0'"),
+        (wrong(lambda v: v[:, None, :]), "no list of numbers for 'finding of kind 0'"),
+        (wrong(lambda v: np.array([None] * len(v))), "no list of numbers for 'finding of kind 0'"),
+        (misnumbered(lambda i: 0), r"indexes 0, 0, 0, .* cannot be matched"),
+        (misnumbered(lambda i: i // 2), r"indexes 0, 0, 1, .* cannot be matched"),
     ],
 )
 def test_lasting_troubles_are_one_paragraph_and_leave_nothing_wrong_behind(server, fault, message):
@@ -115,6 +121,15 @@ def test_lasting_troubles_are_one_paragraph_and_leave_nothing_wrong_behind(serve
     assert "\n" not in str(error.value)
     server.faults.clear()
     assert np.isfinite(run(server).vectors).all()
+
+
+def test_an_answer_of_another_width_than_the_cached_ones_is_not_kept(server):
+    server.faults.extend([wrong(lambda v: v), wrong(lambda v: v[:, :7])])
+    with pytest.raises(StudyError, match=r"vectors of 7 numbers.*have 384.*[0-9a-f]{32}") as error:
+        run(server, batch_texts=5)
+    assert "\n" not in str(error.value)
+    assert run(server, batch_texts=5).vectors.shape == (10, 384)
+    assert once_each(server) is False  # the refused five were sent again
 
 
 def test_a_wrong_dimension_is_refused(server):

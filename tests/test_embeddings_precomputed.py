@@ -1,5 +1,7 @@
 """Published vectors: formats, matching to tokens, and what happens where one is missing."""
 
+import csv
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -194,3 +196,128 @@ def test_the_published_vectors_of_gao_et_al(shared_data, repository, name, norm,
         if "absent" in states
     ]
     assert np.mean(cosines) == pytest.approx(similarity, abs=0.002)
+
+
+def write_hdf5_texts(path):
+    with h5py.File(path, "w") as file:
+        for key in PUBLISHED:
+            file[key] = "0.1 0.2 0.3 0.4"
+
+
+def csv_lines(path, numbers):
+    """cui2vec's layout; `numbers` are the cells of the first concept."""
+    lines = [f'"{key}",{",".join(map(str, v))}' for key, v in zip(PUBLISHED, VECTORS, strict=True)]
+    lines[0] = f'"{PUBLISHED[0]}",{numbers}'
+    path.write_text("\n".join(lines) + "\n")
+
+
+def word2vec_lines(path, numbers):
+    keys = [text.replace(" ", "_") for text in VOCABULARY.texts]
+    lines = [f"{k} {' '.join(map(str, v))}" for k, v in zip(keys, VECTORS, strict=True)]
+    lines[1] = f"{keys[1]} {numbers}"
+    path.write_text("\n".join(lines) + "\n")
+
+
+def parquet(path, **columns):
+    pd.DataFrame({"token": PUBLISHED, **columns}).to_parquet(path)
+
+
+KEY = "'C0000 finding text 0'"
+TEXT, OBJECTS = np.array(["a", "b", "c", "d"]), VECTORS.astype(object)
+DAYS = pd.to_datetime(["2020-01-01"] * 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("v.h5", write_hdf5_texts, rf"{KEY} .*text"),
+        ("v.h5", lambda p: write_hdf5(p, vectors=VECTORS + 1j), rf"{KEY} .*complex"),
+        ("v.h5", lambda p: write_hdf5(p, vectors=[VECTORS] * 6), rf"{KEY} .*shape \(1, 6, 4\)"),
+        ("v.h5", lambda p: write_hdf5(p, vectors=[v[:0] for v in VECTORS]), rf"{KEY} .*empty"),
+        ("v.h5", lambda p: write_hdf5(p, vectors=VECTORS * np.nan), rf"{KEY} .*NaN or infinity"),
+        (
+            "v.h5",
+            lambda p: write_hdf5(p, vectors=VECTORS * np.float64(1e300)),
+            rf"{KEY} .*NaN or infinity",
+        ),
+        ("v.npz", lambda p: write_npz(p, vectors=VECTORS + 1j), rf"{KEY} .*complex"),
+        ("v.npz", lambda p: write_npz(p, vectors=OBJECTS), "'vectors' holds Python objects"),
+        ("v.npz", lambda p: write_npz(p, np.array(PUBLISHED, object)), "'keys' holds Python obj"),
+        (
+            "v.npz",
+            lambda p: write_npz_one_array_a_key(p, vectors=OBJECTS),
+            rf"{KEY} holds Python objects",
+        ),
+        ("v.npz", lambda p: write_npz_one_array_a_key(p, vectors=[TEXT] * 6), rf"{KEY} .*text"),
+        ("v.csv", lambda p: csv_lines(p, "0.1,,0.3,0.4"), rf"{KEY} has an empty cell"),
+        ("v.csv", lambda p: csv_lines(p, "0.1,0.2,0.3,"), rf"{KEY} has an empty cell"),
+        ("v.csv", lambda p: csv_lines(p, "0.1,x,0.3,0.4"), rf"{KEY} has 'x', which is no number"),
+        ("v.csv", lambda p: csv_lines(p, "0.1,NA,0.3,0.4"), rf"{KEY} has 'NA', which is no number"),
+        ("v.txt", lambda p: word2vec_lines(p, "0.1 x 0.3 0.4"), "'no_finding_a_number_0' has 'x'"),
+        ("v.txt", lambda p: word2vec_lines(p, "1 2 3+1j 4"), r"has '3\+1j', which is no number"),
+        ("v.txt", lambda p: word2vec_lines(p, "1 2 nan 4"), "'no_finding_a_number_0' .*NaN or inf"),
+        ("v.txt", lambda p: word2vec_lines(p, ""), "'no_finding_a_number_0' is empty"),
+        (
+            "v.parquet",
+            lambda p: write_parquet_lists(p, [None, *PUBLISHED[1:]]),
+            "column 'token' has no key in row 1",
+        ),
+        (
+            "v.parquet",
+            lambda p: parquet(p, vector=[[1.0, None], *VECTORS[1:, :2]]),
+            rf"{KEY} has an empty cell",
+        ),
+        ("v.parquet", lambda p: parquet(p, vector=[None, *VECTORS[1:]]), rf"{KEY} is empty"),
+        ("v.parquet", lambda p: parquet(p, a=VECTORS[:, 0], b=DAYS), "'b' .*timestamp"),
+        (
+            "v.parquet",
+            lambda p: parquet(p, a=VECTORS[:, 0], b=list(VECTORS)),
+            "'b' .*list<.*float>",
+        ),
+        ("v.parquet", lambda p: parquet(p, b=[[d] for d in DAYS]), "'b' .*list<.*timestamp"),
+        (
+            "v.parquet",
+            lambda p: parquet(p, a=VECTORS[:, 0], b=[None, *VECTORS[1:, 1].tolist()]),
+            rf"{KEY} has an empty cell|{KEY} .*NaN or infinity",
+        ),
+    ],
+)
+def test_what_is_no_vector_is_named_before_any_job(tmp_path, name, write, message):
+    write(tmp_path / name)
+    with pytest.raises(StudyError, match=message) as error:
+        check_embedding("p", config(tmp_path / name), VOCABULARY, tmp_path)
+    assert str(tmp_path / name) in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StudyError, match=message):
+        embed("p", config(tmp_path / name), VOCABULARY, tmp_path)
+
+
+def test_what_no_token_uses_need_not_be_a_vector(tmp_path):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        for key, vector in zip(PUBLISHED, VECTORS, strict=True):
+            file[key] = vector
+        file["made by"] = "somebody"
+    np.testing.assert_array_equal(load(tmp_path / "v.h5", tmp_path).vectors, VECTORS)
+
+
+def test_integers_and_numbers_of_any_precision_are_vectors(tmp_path):
+    for kind in (np.int64, np.uint8, np.float16, np.float64, np.bool_):
+        vectors = (np.arange(24).reshape(6, 4) % 5).astype(kind)
+        write_npz(tmp_path / "v.npz", vectors=vectors)
+        np.testing.assert_array_equal(load(tmp_path / "v.npz", tmp_path).vectors, vectors)
+
+
+def test_the_index_that_pandas_stores_is_no_dimension(tmp_path):
+    columns = {f"d{i}": VECTORS[:, i] for i in range(4)}
+    frame = pd.DataFrame({"token": PUBLISHED, **columns}).sample(frac=1, random_state=1)
+    frame.to_parquet(tmp_path / "v.parquet")
+    np.testing.assert_array_equal(load(tmp_path / "v.parquet", tmp_path).vectors, VECTORS)
+
+
+def test_quoted_cells_are_those_of_the_csv_module(tmp_path):
+    with (tmp_path / "v.csv").open("w", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerow(["key", *"abcd"])
+        for key, vector in zip(PUBLISHED, VECTORS.tolist(), strict=True):
+            writer.writerow([f'{key}, as "they" say', *vector])
+    np.testing.assert_array_equal(load(tmp_path / "v.csv", tmp_path).vectors, VECTORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from embedding_data import save_tiny_model
 from workflow_runs import Study, tiny_study
 
 
@@ -226,3 +228,31 @@ def test_a_lost_file_is_made_again_and_equals_the_old_one(copied: Study) -> None
     run = copied.run(str(target.relative_to(copied.folder)), "--cores", "1")
     assert run.code == 0, run.output
     pd.testing.assert_frame_equal(pd.read_parquet(target), before)
+
+
+def test_a_changed_model_folder_reruns_its_embedding_and_what_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the folder, under a new date and under its old one; other files change nothing."""
+    monkeypatch.setenv("CONCEPT_TRANSFER_CACHE", str(tmp_path / "cache"))
+    model = save_tiny_model("bert", tmp_path / "models" / "tiny")
+    local = {"provider": "transformers", "model": "models/tiny", "truncate": True}
+    embeddings = {
+        "one_hot": {"provider": "one_hot"},
+        "local": local,
+        "narrow": {"provider": "pca", "of": "local", "width": 4},
+    }
+    study = Study(tmp_path, {**tiny_study(), "embeddings": embeddings})
+    run = study.run("embeddings", "--cores", "2")
+    assert run.code == 0, run.output
+    (model / "README.md").write_text("about the model", encoding="utf-8")
+    assert study.plan("embeddings") == {}
+
+    file = model / "config.json"
+    before, dates = file.read_text(encoding="utf-8"), file.stat()
+    file.write_text(before.replace("1e-12", "1e-3"), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != before
+    follows = {"embed": 2, "embeddings": 1}
+    assert study.plan("embeddings") == follows
+    os.utime(file, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    assert study.plan("embeddings") == follows

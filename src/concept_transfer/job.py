@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from concept_transfer.errors import StudyError
+from concept_transfer.progress import told
 
 
 def made_from(parameters: Sequence[object], files: Iterable[str]) -> str:
@@ -29,14 +31,19 @@ def made_from(parameters: Sequence[object], files: Iterable[str]) -> str:
 def job(log: str) -> Iterator[None]:
     """Send a job's output to its log; a StudyError ends the job as one paragraph there.
 
+    A job reads nothing from the terminal, whoever asks, and writes a line about its progress there
+    if it takes long.
     What the script has imported is exempt from garbage collection, at exit too: that spares a job
     that has imported torch some hundred milliseconds.
     """
     gc.freeze()
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
     with (
         Path(log).open("w", encoding="utf-8", buffering=1) as file,
         contextlib.redirect_stdout(file),
         contextlib.redirect_stderr(file),
+        told(" ".join(Path(log).with_suffix("").parts[3:])),  # results/<study>/logs/<job>.log
     ):
         try:
             yield

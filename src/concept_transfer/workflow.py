@@ -12,7 +12,7 @@ import yaml
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import Embedding
+from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
 
@@ -94,9 +94,28 @@ def _year_file(site: NhamcsSite, year: int, root: Path) -> str:
     return f"{site.path}/{year_file(resolve(site.path, root), year).name}"
 
 
-def embedding_inputs(embedding: Embedding, root: Path) -> list[str]:
-    """Local files an embedding is made from (none for packages and hub models)."""
+def embedding_inputs(name: str, embedding: Embedding, root: Path) -> list[str]:
+    """Local files the embedding `name` is made from (none for packages and hub models)."""
     names = [getattr(embedding, key, None) for key in ("path", "crosswalk")]
     wording = getattr(embedding, "wording", None)
     names += [getattr(wording, key, None) for key in ("synonyms", "definitions")]
-    return [name for name in names if name]
+    files = [file for file in names if file]
+    if isinstance(embedding, TransformersEmbedding):
+        from concept_transfer.embeddings.model_files import folder_files
+
+        model = folder_files(name, embedding, root)
+        files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in model]
+    return files
+
+
+def model_content(name: str, embedding: Embedding, root: Path) -> str | None:
+    """Digest of a package's or folder's model; None for hub models and all other embeddings.
+
+    As a parameter of the job it tells of a package installed anew, and of files put into a folder
+    with their old dates.
+    """
+    if not isinstance(embedding, TransformersEmbedding):
+        return None
+    from concept_transfer.embeddings.model_files import local_content
+
+    return local_content(name, embedding, root)

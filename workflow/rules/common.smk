@@ -14,6 +14,7 @@ from concept_transfer.workflow import (
     check_study,
     code_digest,
     embedding_inputs,
+    model_content,
     nhamcs_downloads,
     site_inputs,
 )

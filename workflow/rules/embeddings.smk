@@ -7,11 +7,18 @@ def embedding_parent(name):
     return expand(f"{RESULTS}/embeddings/{{parent}}.safetensors", parent=parents)
 
 
+def about_embedding(describe):
+    """What a function says of an embedding, by its name and settings."""
+    return lambda wildcards: describe(
+        wildcards.embedding, study.embeddings[wildcards.embedding], ROOT
+    )
+
+
 rule embed:
     input:
         vocabulary=study.vocabulary,
         parents=lambda wildcards: embedding_parent(wildcards.embedding),
-        files=lambda wildcards: embedding_inputs(study.embeddings[wildcards.embedding], ROOT),
+        files=about_embedding(embedding_inputs),
     output:
         table=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         card=f"{RESULTS}/embeddings/{{embedding}}.json",
@@ -27,6 +34,7 @@ rule embed:
         embedding=lambda wildcards: stable(
             study.embeddings[wildcards.embedding].model_dump(mode="json")
         ),
+        model=about_embedding(model_content),
         task=fixed(study.task.model_dump(mode="json")),
         code=code_digest("embeddings", "concepts"),
     script:

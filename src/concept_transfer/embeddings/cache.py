@@ -57,7 +57,10 @@ class VectorSpace:
         return list(wanted.values())
 
     def load(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of texts, float32 [texts, width]. Every text must be cached."""
+        """Vectors of texts, float32 [texts, width]. Every text must be cached.
+
+        Raises StudyError for entries that are no vectors of one model, naming the file to delete.
+        """
         positions = {_digest(text): position for position, text in enumerate(texts)}
         assert len(positions) == len(texts), "texts must be distinct"
         vectors: NDArray[np.float32] | None = None
@@ -70,16 +73,44 @@ class VectorSpace:
             if not pairs:
                 continue
             if vectors is None:
-                vectors = np.empty((len(texts), segment.width), dtype=np.float32)
+                vectors, first = np.empty((len(texts), segment.width), dtype=np.float32), segment
+            if segment.width != vectors.shape[1]:
+                raise StudyError(
+                    f"the cache file {segment.path} holds vectors of {segment.width} numbers and "
+                    f"{first.path} of {first.width}, and one model gives one width; delete the "
+                    "file that is wrong (or both) and run again"
+                )
             rows, targets = np.array(pairs).T
             segment.copy(rows, vectors, targets)
+            if fault := _fault([texts[i] for i in targets], vectors[targets]):
+                raise StudyError(
+                    f"the cache file {segment.path} holds {fault}; delete the file and run again"
+                )
         assert vectors is not None, "load needs cached texts"
         assert not positions, "load needs cached texts"
         return vectors
 
+    def require_usable(
+        self, where: str, texts: Sequence[str], vectors: NDArray[np.float32]
+    ) -> None:
+        """Refuse (StudyError) vectors that would spoil the cache: zeros, NaN, another width."""
+        if fault := _fault(texts, vectors):
+            raise StudyError(
+                f"{where} gives {fault}; nothing of this answer is kept. Such vectors come from "
+                "damaged weights, from overflow in half precision, or from a server in trouble"
+            )
+        for segment in self._segments():
+            if segment.width != vectors.shape[1]:
+                raise StudyError(
+                    f"{where} gives vectors of {vectors.shape[1]} numbers, but those that are "
+                    f"cached have {segment.width}, so it is another model under the same name; "
+                    f"nothing of this answer is kept. If it has been replaced, delete the folder "
+                    f"{self._folder} to embed everything with the new one"
+                )
+            return
+
     def store(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Add vectors for good; they must be finite."""
-        assert np.isfinite(vectors).all(), "only finite vectors are cached"
+        """Add vectors for good; they must be usable."""
         digests = np.frombuffer(b"".join(map(_digest, texts)), np.uint8).reshape(-1, 32)
         name = hashlib.sha256(digests.tobytes()).hexdigest()[:32]
         path = self._folder / f"{name}.safetensors"
@@ -119,6 +150,7 @@ class VectorSpace:
 
 
 def embed_cached(
+    where: str,
     space: VectorSpace,
     texts: Sequence[str],
     compute: Callable[[list[str]], Iterator[tuple[list[str], NDArray[np.float32]]]],
@@ -126,13 +158,14 @@ def embed_cached(
     """Vectors of distinct texts, float32 [texts, width]; only unknown ones are computed.
 
     `compute` takes the unknown texts and yields them in parts with their vectors; every part is
-    stored before the next one is asked for.
+    checked and stored before the next one is asked for. `where` names embedding and model.
     """
     if space.missing(texts):
         with space.locked():
             unknown = space.missing(texts)
             if unknown:
                 for part, vectors in compute(unknown):
+                    space.require_usable(where, part, vectors)
                     space.store(part, vectors)
     return space.load(texts)
 
@@ -150,7 +183,7 @@ class _Segment:
             joined = file.read(end - begin)
             if start + max(end, header["vectors"]["data_offsets"][1]) != path.stat().st_size:
                 raise ValueError("cut short")
-        self._path = path
+        self.path = path
         self._offset = start + header["vectors"]["data_offsets"][0]
         self._shape = tuple(header["vectors"]["shape"])
         self.width = self._shape[1]
@@ -160,8 +193,21 @@ class _Segment:
         self, rows: NDArray[np.intp], into: NDArray[np.float32], targets: NDArray[np.intp]
     ) -> None:
         """Copy vectors `rows` of the file to the rows `targets` of an array."""
-        stored = np.memmap(self._path, np.float32, "r", self._offset, self._shape)
+        stored = np.memmap(self.path, np.float32, "r", self._offset, self._shape)
         into[targets] = stored[rows]
+
+
+def _fault(texts: Sequence[str], vectors: NDArray[np.float32]) -> str | None:
+    """What makes one of the vectors useless, and whose it is; None where all are good."""
+    if not vectors.shape[1]:
+        return "vectors of 0 numbers"
+    for bad, what in (
+        (~np.isfinite(vectors).all(axis=1), "NaN or infinity"),
+        (~vectors.any(axis=1), "a vector of zeros"),
+    ):
+        if bad.any():
+            return f"{what} for '{texts[int(bad.argmax())][:80]}'"
+    return None
 
 
 def file_digest(path: Path) -> str:

@@ -8,6 +8,7 @@ rounding) on the texts that share its batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +29,8 @@ class LanguageModel:
     """Weights and tokenizer of one folder on one device.
 
     Raises StudyError where the folder holds an architecture that transformers does not know,
-    or weights that leave part of the model uninitialised.
+    code of its own that it cannot do without (it is never run), or weights that leave part of the
+    model uninitialised.
     """
 
     def __init__(
@@ -123,9 +125,36 @@ def pool(hidden: torch.Tensor, pooling: Pooling) -> torch.Tensor:
     return hidden.mean(dim=1)
 
 
+def check_known(where: str, folder: Path) -> None:
+    """Refuse (StudyError) a model whose configuration or tokenizer transformers cannot read."""
+    _load_config(where, folder)
+    _load_tokenizer(where, folder)
+
+
+@contextmanager
+def _own_code_refused(where: str, folder: Path) -> Iterator[None]:
+    """StudyError instead of an error that asks for trust_remote_code."""
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise StudyError(
+            f"{where}: the model in {folder} needs code of its own (auto_map in its config.json or "
+            "tokenizer_config.json), which is never run here, because such code can do anything "
+            "on this machine. Choose a model whose architecture transformers has itself, or "
+            "compute the vectors where you trust that code and give them with provider precomputed"
+        ) from None
+
+
 def _load_tokenizer(where: str, folder: Path) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        with _own_code_refused(where, folder):
+            return AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except StudyError:
+        raise
     except Exception as error:
         raise StudyError(
             f"{where}: {folder} has no tokenizer that transformers can read "
@@ -133,25 +162,39 @@ def _load_tokenizer(where: str, folder: Path) -> Any:
         ) from error
 
 
+def _load_config(where: str, folder: Path) -> Any:
+    try:
+        with _own_code_refused(where, folder):
+            return AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except StudyError:
+        raise
+    except Exception as error:
+        raise _cannot_load(where, folder, error) from error
+
+
 def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> Any:
     """The bare network (an encoder-decoder's encoder), in evaluation mode."""
+    config = _load_config(where, folder)
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model, info = AutoModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=dtype,
-            use_safetensors=None if pickled else True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        with _own_code_refused(where, folder):
+            model, info = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                dtype=dtype,
+                use_safetensors=None if pickled else True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except StudyError:
+        raise
     except Exception as error:
-        raise StudyError(
-            f"{where}: transformers cannot load the model in {folder} ({_first_line(error)})"
-        ) from error
+        raise _cannot_load(where, folder, error) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
         transformers_logging.enable_progress_bar()
@@ -188,6 +231,12 @@ def _longest_input(config: Any, tokenizer: Any) -> int:
     if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}:
         positions -= config.pad_token_id + 1
     return int(min(positions, tokenizer.model_max_length))
+
+
+def _cannot_load(where: str, folder: Path, error: Exception) -> StudyError:
+    return StudyError(
+        f"{where}: transformers cannot load the model in {folder} ({_first_line(error)})"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -47,11 +47,32 @@ def is_on_hub(config: TransformersEmbedding, root: Path) -> bool:
 
 
 def check(name: str, config: TransformersEmbedding, root: Path) -> None:
-    """Refuse a package, folder or weights that are not there; the hub is not asked."""
-    if not is_on_hub(config, root):
-        folder = _local_folder(name, config, root)
-        _weights(name, folder, config.pickled_weights)
-        dense_weights(f"embeddings.{name}", folder)
+    """Refuse a package, folder or weights that are not there; the hub is not asked.
+
+    transformers is imported only for a model that brings code along, to see whether it needs it.
+    """
+    if is_on_hub(config, root):
+        return
+    folder = _local_folder(name, config, root)
+    _files(name, config, folder)
+    if _brings_code(folder):
+        from concept_transfer.embeddings.language_model import check_known
+
+        check_known(f"embeddings.{name}", folder)
+
+
+def folder_files(name: str, config: TransformersEmbedding, root: Path) -> list[Path]:
+    """The files of a local model folder that decide its vectors; none for packages and the hub."""
+    if config.model.startswith("package:") or is_on_hub(config, root):
+        return []
+    return _files(name, config, _local_folder(name, config, root))
+
+
+def local_content(name: str, config: TransformersEmbedding, root: Path) -> str | None:
+    """Digest of all that decides the vectors of a folder's or package's model; None for the hub."""
+    if is_on_hub(config, root):
+        return None
+    return _joint_digest(_files(name, config, _local_folder(name, config, root)))
 
 
 def locate(name: str, config: TransformersEmbedding, root: Path) -> ModelFolder:
@@ -76,9 +97,25 @@ def locate(name: str, config: TransformersEmbedding, root: Path) -> ModelFolder:
             f"embeddings.{name}: the weights of package {package} ({weights[0]}) have SHA-256 "
             f"{revision}, not the official {official}; reinstall the package"
         )
+    return ModelFolder(folder, revision, _joint_digest(_files(name, config, folder)))
+
+
+def _files(name: str, config: TransformersEmbedding, folder: Path) -> list[Path]:
+    """Weights, configuration, tokenizer and dense layers of a folder.
+
+    Raises StudyError for a folder that is no complete model.
+    """
+    weights = _weights(name, folder, config.pickled_weights)
     small = sorted(file for suffix in _SMALL for file in folder.glob(suffix) if file.is_file())
-    dense = dense_weights(f"embeddings.{name}", folder)
-    return ModelFolder(folder, revision, _joint_digest([*weights, *small, *dense]))
+    return [*weights, *small, *dense_weights(f"embeddings.{name}", folder)]
+
+
+def _brings_code(folder: Path) -> bool:
+    """Whether a file of the folder names Python classes to load; refused where they are needed."""
+    return any(
+        file.is_file() and '"auto_map"' in file.read_text(encoding="utf-8", errors="replace")
+        for file in (folder / "config.json", folder / "tokenizer_config.json")
+    )
 
 
 def _package(model: str) -> str | None:

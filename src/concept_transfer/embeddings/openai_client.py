@@ -114,6 +114,7 @@ class Client:
                 **dimensions,  # type: ignore[arg-type]
             )
             rows = sorted(answer.data, key=lambda row: row.index)
+            indexes = [row.index for row in rows]
             vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
         except APIError as error:
             raise StudyError(f"{self._where} {self._explained(error)}") from None
@@ -122,15 +123,30 @@ class Client:
                 f"{self._where} gave an answer that is not of OpenAI's embeddings API "
                 f"({self._redacted(str(error))}); check 'base_url', which usually ends in /v1"
             ) from None
-        self._check(texts, vectors)
+        self._check(texts, indexes, vectors)
         return np.stack(vectors), answer.usage.total_tokens if answer.usage else 0
 
-    def _check(self, texts: list[str], vectors: list[NDArray[np.float32]]) -> None:
+    def _check(
+        self, texts: list[str], indexes: list[int], vectors: list[NDArray[np.float32]]
+    ) -> None:
         if len(vectors) != len(texts):
             raise StudyError(
                 f"{self._where} gave {len(vectors)} vectors for {len(texts)} texts; the answer "
                 "cannot be matched to them"
             )
+        if indexes != list(range(len(texts))):
+            listed = ", ".join(map(str, indexes[:5])) + (", ..." if len(indexes) > 5 else "")
+            raise StudyError(
+                f"{self._where} gave its {len(texts)} vectors the indexes {listed} instead of 0 to "
+                f"{len(texts) - 1} once each; they cannot be matched to the texts. Set "
+                "'batch_texts: 1', or use another server"
+            )
+        for text, vector in zip(texts, vectors, strict=True):
+            if vector.ndim != 1 or not len(vector):
+                raise StudyError(
+                    f"{self._where} gave no list of numbers for '{text[:80]}' but an array of "
+                    f"shape {vector.shape}; '{self._config.model}' may be no embedding model"
+                )
         width = self._config.dimensions or len(vectors[0])
         for text, vector in zip(texts, vectors, strict=True):
             if len(vector) != width:
@@ -143,11 +159,6 @@ class Client:
                         if self._config.dimensions
                         else "the server is inconsistent"
                     )
-                )
-            if not np.isfinite(vector).all():
-                raise StudyError(
-                    f"{self._where} gave NaN or infinity for '{text[:80]}'; nothing of this answer "
-                    "is kept. Such numbers often come from half-precision overflow on the server"
                 )
 
     def _explained(self, error: APIError) -> str:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.embeddings.text_tables import progress, text_table
+from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import TokenTexts, token_texts
 from concept_transfer.errors import StudyError
+from concept_transfer.progress import Progress
 from concept_transfer.settings.embeddings import OpenAIEmbedding
 
 OFFLINE = "CONCEPT_TRANSFER_OFFLINE"
@@ -64,14 +65,14 @@ def vectors_of(
         _require_online(name, config, unknown)
         client = Client(name, config)
         _announce(name, config, unknown)
+        progress = Progress("texts", len(unknown))
         try:
-            with progress(name, unknown) as bar:
-                for batch in batches(unknown, config.batch_texts, config.batch_tokens):
-                    vectors, tokens = client.embed(batch)
-                    usage["texts"] += len(batch)
-                    usage["tokens"] += tokens
-                    yield batch, vectors
-                    bar.update(len(batch))
+            for batch in batches(unknown, config.batch_texts, config.batch_tokens):
+                vectors, tokens = client.embed(batch)
+                usage["texts"] += len(batch)
+                usage["tokens"] += tokens
+                yield batch, vectors
+                progress.advance(len(batch))
         finally:
             if config.price is not None:
                 usage["usd"] = usage["tokens"] * config.price / 1e6
@@ -80,7 +81,11 @@ def vectors_of(
                 usage["usd"],
             )
 
-    return texts.per_token(embed_cached(_space(config), texts.texts, compute)), usage
+    from concept_transfer.embeddings.openai_client import public_url
+
+    where = f"embeddings.{name}: model '{config.model}' of {public_url(config)}"
+    vectors = embed_cached(where, _space(config), texts.texts, compute)
+    return texts.per_token(vectors), usage
 
 
 def _space(config: OpenAIEmbedding) -> VectorSpace:

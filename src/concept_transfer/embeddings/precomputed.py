@@ -18,6 +18,7 @@ from concept_transfer.settings.embeddings import PrecomputedEmbedding
 from concept_transfer.study import resolve
 
 _LISTED = 10
+_READ_BEFOREHAND = 1 << 26  # bytes
 
 
 def check(
@@ -27,9 +28,14 @@ def check(
     root: Path,
     allowed: NDArray[np.bool_],
 ) -> None:
-    """Read the file's keys and refuse, before any job, what would fail later."""
+    """Read the file's keys and refuse, before any job, what would fail later.
+
+    Vectors are read too where the file is small enough not to keep anybody waiting.
+    """
     file, rows = _match(name, config, vocabulary, root)
     _missing(name, config, vocabulary, file, rows, allowed)
+    if file.path.stat().st_size <= _READ_BEFOREHAND:
+        file.load([int(row) for row in rows[rows >= 0]])
 
 
 def embed(

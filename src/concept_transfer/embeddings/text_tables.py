@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings import catalogue
@@ -43,14 +41,4 @@ def text_table(
         scale=describe_scale(config.scale),
         details=noted,
         **facts,
-    )
-
-
-def progress(name: str, texts: Sequence[str]) -> tqdm[Any]:
-    """A progress bar over texts on standard error; in a log file, a line every half minute."""
-    return tqdm(
-        total=len(texts),
-        desc=f"embedding {name}",
-        unit=" texts",
-        mininterval=0.5 if sys.stderr.isatty() else 30,
     )

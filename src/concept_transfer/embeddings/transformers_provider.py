@@ -15,8 +15,9 @@ from concept_transfer.embeddings import model_files
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
 from concept_transfer.embeddings.model_files import ModelFolder
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.embeddings.text_tables import progress, text_table
+from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import token_texts
+from concept_transfer.progress import Progress
 from concept_transfer.settings.embeddings import TransformersEmbedding
 
 _TEXTS_A_PART = 4096
@@ -49,10 +50,10 @@ def embed(
             pickled_weights=config.pickled_weights,
         )
         by_length = sorted(texts, key=len, reverse=True)
-        with progress(name, texts) as bar:
-            for start in range(0, len(by_length), _TEXTS_A_PART):
-                part = by_length[start : start + _TEXTS_A_PART]
-                yield part, model.encode(part, done=bar.update)
+        progress = Progress("texts", len(texts))
+        for start in range(0, len(by_length), _TEXTS_A_PART):
+            part = by_length[start : start + _TEXTS_A_PART]
+            yield part, model.encode(part, done=progress.advance)
 
     pinned = bool(_COMMIT.fullmatch(config.revision or "")) and model_files.is_on_hub(config, root)
     content = config.revision if pinned else located().content
@@ -67,7 +68,8 @@ def embed(
         }
     )
     texts = token_texts(name, config, vocabulary, root)
-    vectors = texts.per_token(embed_cached(space, texts.texts, compute))
+    where = f"embeddings.{name}: model '{config.model}'"
+    vectors = texts.per_token(embed_cached(where, space, texts.texts, compute))
     return text_table(
         name,
         config,

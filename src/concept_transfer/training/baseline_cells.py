@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from concept_transfer.models.baselines import Classifier, findings_matrix, fit_baseline
+from concept_transfer.progress import Progress
 from concept_transfer.sites.site import Site
 from concept_transfer.training.budget import MIN_POSITIVES, Rows, draw_budget, replicate_key
 from concept_transfer.training.predictions import Predictions, record
@@ -51,6 +52,7 @@ def baseline_cell(
     if source is not None:
         source_train, source_validation = source.split.source_parts()
         borrowed = [Part(source, source_train, source_weight)]
+    progress = Progress("fits", len(target.split.folds) * len(replicates))
     for fold in target.split.folds:
         _, pool, test = target.split.parts(fold)
         budget = draw_budget(target, fold, size, keys) if size != "0" else None
@@ -74,6 +76,7 @@ def baseline_cell(
                 predictions.add(replicate, fold, is_test, rows, probability)
             status = "not estimable" if model is None else "ok"
             predictions.records.append(record(replicate, fold, status, 0, *counts))
+            progress.advance()
     return predictions
 
 

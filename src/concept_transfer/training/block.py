@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import math
+import time
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,11 +14,14 @@ from torch import Tensor
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, fit
 from concept_transfer.training.strategies import Plan
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ def fit_plan(
     vectors: [tokens, width] or [R, tokens, width]. enough: bool [R], whether there are enough
     positives for early stopping; the others train `fixed_epochs`.
     """
+    begin = time.monotonic()
     own_keys = torch.tensor(keys, device=device)
     start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
     result = fit(
@@ -63,4 +70,20 @@ def fit_plan(
         [bool(e) and plan.validation.shape[1] > 0 for e in enough],
         plan.frozen,
     )
-    return Fit(result.weights.to("cpu"), result.epochs, result.diverged)
+    _log.info(within(f"{described(plan, settings, result)}, {time.monotonic() - begin:.1f} s"))
+    return replace(result, weights=result.weights.to("cpu"))
+
+
+def described(plan: Plan, settings: Training, result: Fit) -> str:
+    """What was trained on what, and how well it went, in one line for the log."""
+    distinct = plan.train[:1] if plan.train.stride(0) == 0 else plan.train
+    positives = plan.dataset.labels[distinct].sum(1).tolist()
+    judged = f"validation {settings.monitor}" if plan.validation.shape[1] else "training log_loss"
+    scores = [abs(score) for score in result.scores if math.isfinite(score)]
+    diverged = sum(result.diverged)
+    return (
+        f"{len(result.epochs)} replicate(s) trained on {plan.train.shape[1]} encounters "
+        f"({span(positives)} positive), validated on {plan.validation.shape[1]}; "
+        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
+        + (f", {diverged} diverged" if diverged else "")
+    )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import dataset_of
+from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block, fit_plan
@@ -56,6 +57,7 @@ def train_and_apply(
         model = None
     predictions = Predictions(target)
     broken = {r["replicate"] for r in source_records or [] if r["status"] == "diverged"}
+    folds = len(target.split.folds)
     for fold in target.split.folds:
         budget = draw_budget(target, fold, size, block.keys)
         found = positives(target, budget.train)
@@ -77,7 +79,8 @@ def train_and_apply(
             plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
             enough = found[usable] + positives(target, chosen.validation) >= MIN_POSITIVES
             keys = [block.keys[i] for i in usable]
-            result = fit_plan(plan, own_vectors, keys, settings, enough, device)
+            with part(f"fold {fold + 1} of {folds}" if folds > 1 else ""):
+                result = fit_plan(plan, own_vectors, keys, settings, enough, device)
             for i, diverged in zip(usable, result.diverged, strict=True):
                 status[i] = "diverged" if diverged else "ok"
         _collect(predictions, target, fold, block, budget, found, status, usable, result, vectors)

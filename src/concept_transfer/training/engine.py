@@ -14,6 +14,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
+from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
@@ -27,11 +28,16 @@ from concept_transfer.training.validation import Validation
 
 @dataclass(frozen=True)
 class Fit:
-    """Trained weights of R replicates, the epoch each was kept from, and which diverged."""
+    """Trained weights of R replicates, the epoch each was kept from, and which diverged.
+
+    scores: what that epoch was judged by (`settings.monitor`; lower is better), infinite where
+    no epoch was.
+    """
 
     weights: Weights
     epochs: list[int]
     diverged: list[bool]
+    scores: list[float]
 
 
 def fit(
@@ -66,6 +72,7 @@ def fit(
     schedule = Schedule(settings, early_stopping)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
+    progress = Progress("epochs", *_most_epochs(settings, early_stopping))
     while len(active):
         for _ in range(settings.iterations or trainer.batches.a_pass):
             trainer.step()
@@ -77,8 +84,11 @@ def fit(
             active, keep = active[going], going.to(kept.device)
             trainer.select(keep)
             judge.select(keep)
+        progress.advance()
     weights = trained_weights(body, kept, start)
-    return Fit(weights, schedule.kept_epoch.tolist(), schedule.diverged.tolist())
+    return Fit(
+        weights, schedule.kept_epoch.tolist(), schedule.diverged.tolist(), schedule.best.tolist()
+    )
 
 
 def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
@@ -104,6 +114,14 @@ def body_for(
     convolution = convolution_for(vectors, start.convolution, optimizer)
     stacker = Stacker(dataset, table_rows, convolution.tokens)
     return TrainedBody(stacker, convolution, start.convolution_bias)
+
+
+def _most_epochs(settings: Training, early_stopping: Sequence[bool]) -> tuple[int, bool]:
+    """How many epochs the longest replicate trains, and whether it may stop before."""
+    early = any(early_stopping)
+    fixed = 0 if all(early_stopping) else settings.fixed_epochs
+    most = max(settings.epochs if early else 0, fixed)
+    return most, settings.patience is not None and most > fixed
 
 
 def _distinct(rows: Tensor) -> Tensor:

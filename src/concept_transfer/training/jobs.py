@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from concept_transfer.grid import Cell, split_pair
 from concept_transfer.job import made_from
+from concept_transfer.progress import part, span
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import Predictions, is_current
+
+_log = logging.getLogger(__name__)
 
 
 def read_site_files(files: Sequence[str]) -> Site | None:
@@ -34,8 +41,24 @@ def predict_sizes(
     origin = made_from(parameters, inputs)
     for size, path in zip(sizes, map(Path, outputs), strict=True):
         if is_current(path, origin):
-            print(f"target size {size}: kept, nothing it depends on has changed")
+            _log.info(f"target size {size}: kept, nothing it depends on has changed")
             path.touch()
-        else:
-            predict(size).write(path, Cell(*family, size), origin)
-            print(f"target size {size}: computed")
+            continue
+        begin = time.monotonic()
+        with part(f"target size {size}"):
+            predictions = predict(size)
+        predictions.write(path, Cell(*family, size), origin)
+        _log.info(
+            f"target size {size}: computed, {described(predictions.records)}, "
+            f"{time.monotonic() - begin:.1f} s"
+        )
+
+
+def described(records: Sequence[dict[str, Any]]) -> str:
+    """What became of a cell's replicates (and folds), for the log."""
+    found = Counter(record["status"] for record in records)
+    train, positives = ([record[key] for record in records] for key in ("train", "positives"))
+    return (
+        f"{', '.join(f'{count} {status}' for status, count in found.items())}, with labels of "
+        f"{span(train)} encounters ({span(positives)} positive)"
+    )
