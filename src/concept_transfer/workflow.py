@@ -69,9 +69,15 @@ def site_inputs(site: Site, root: Path) -> list[str]:
         base = yaml.safe_load(resolve(site.network, root).read_text(encoding="utf-8"))["base"]
         return [site.network, str(Path(site.network).parent / base)]
     if isinstance(site, TabularSite):
-        files = [site.path] if site.path else [*site.train, *site.validation, *site.test]
-        return [*files, *([site.crosswalk] if site.crosswalk else [])]
+        return [*table_files(site), *([site.crosswalk] if site.crosswalk else [])]
     return [_year_file(site, year, root) for year in site.years]
+
+
+def table_files(site: Site) -> list[str]:
+    """The files of which all rows are the site's encounters (none where an adapter selects)."""
+    if not isinstance(site, TabularSite):
+        return []
+    return [site.path] if site.path else [*site.train, *site.validation, *site.test]
 
 
 def nhamcs_downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:
