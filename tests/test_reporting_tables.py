@@ -137,6 +137,23 @@ def test_site_table_hides_rare_outcomes_and_few_dropped_rows() -> None:
     assert (raw["rows_read"], raw["dropped"], raw["positives"]) == (600, 0, 50)
 
 
+@pytest.mark.parametrize("dropped", [0, 5, 50])
+def test_counts_of_sites_stay_whole_numbers(dropped: int) -> None:
+    report = {
+        "rows_read": 2000,
+        "dropped": {"label M": dropped},
+        "encounters": 2000 - dropped,
+        "positives": 300,
+        "prevalence": 300 / (2000 - dropped),
+        "unmapped": {"X1": 4},
+    }
+    table = site_table({"north_county": report}, STUDY)
+    row = pd.read_csv(io.StringIO(csv(table)), keep_default_na=False, dtype=str).iloc[0]
+    read = "" if dropped == 5 else "2000"
+    assert (row["rows_read"], row["encounters"]) == (read, str(2000 - dropped))
+    assert table.shown["Rows read"].tolist() == ["" if dropped == 5 else "2,000"]
+
+
 def test_generic_table_merges_bounds_and_suppresses() -> None:
     frame = pd.DataFrame(
         {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
+from concept_transfer.errors import named
 from concept_transfer.settings.embeddings import Embedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
@@ -51,16 +49,6 @@ def check_study(study: Study, root: Path) -> None:
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, vocabulary, root, allowed)
-
-
-@contextlib.contextmanager
-def named(part: str) -> Iterator[None]:
-    """Prefix a StudyError with the part of the config it is about, unless it says so itself."""
-    try:
-        yield
-    except StudyError as error:
-        message = str(error)
-        raise StudyError(message if message.startswith(part) else f"{part}: {message}") from None
 
 
 def site_inputs(site: Site, root: Path) -> list[str]:

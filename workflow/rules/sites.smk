@@ -108,7 +108,11 @@ rule encounters:
 
 rule check:
     input:
-        text=rules.check_sites.output.text,
+        rules.check_sites.output.text,
+    log:
+        f"{RESULTS}/logs/check.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check.tsv"
     localrule: True
     shell:
-        "cat {input.text:q}"
+        "tee {log:q} < {input:q}"

@@ -36,7 +36,7 @@ def suppress(
     )
     for column in revealing:
         whole = pd.api.types.is_integer_dtype(frame[column])
-        values = frame[column].astype("Int64") if whole else frame[column]
+        values = frame[column].astype(object) if whole else frame[column]
         shown[column] = values.mask(small | complement)
     return shown
 

@@ -18,7 +18,7 @@ def check_text(
 ) -> str:
     """A table of the parts (`site_profile` with a column `site`), one of the categories that each
     site records, and a paragraph a site about concepts and codes."""
-    shares = [name for name in profiles if name.startswith(RECORDED)]
+    shares = [name for name in map(str, profiles) if name.startswith(RECORDED)]
     parts = profiles.drop(columns=shares).dropna(axis="columns", how="all")
     whole = profiles[profiles["part"] == "all"].set_index("site")[shares].T
     whole = whole[(whole > 0).any(axis="columns")]
