@@ -68,14 +68,14 @@ def test_what_is_no_table_is_refused(path: Path, text: str, block_bytes: int) ->
 
 
 def test_a_quoted_line_end_at_the_border_of_a_block_makes_no_row(path: Path) -> None:
-    """Above 16 MiB a file is read in blocks, which a quoted cell may straddle."""
-    rows = [[str(i), "seen\ntwice,\nthen home" * 40, "1"] for i in range(20_000)]
+    """Above 16 MiB a file is read in blocks; a part of a straddling cell may look like a row."""
+    rows = [[str(i), "1", "seen twice\n7,7,7" * 60] for i in range(20_000)]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([NAMES, *rows])
     assert path.stat().st_size > 2**24
-    table = read_csv(path, ["a", "c"])
+    table = read_csv(path, ["a", "b"])
     assert table["a"].to_pylist() == [row[0] for row in rows]
-    assert set(table["c"].to_pylist()) == {"1"}
+    assert set(table["b"].to_pylist()) == {"1"}
 
 
 @pytest.mark.parametrize("cell", [0, 1, 2])
