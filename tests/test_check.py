@@ -82,11 +82,10 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
     assert "finding 0.667 0.667" in lines
     assert text.endswith(
         "north records 2 of the 3 concepts that the task allows.\n"
-        "  At no site: C20 (diarrhea).\n"
         "south records 1 of the 3 concepts that the task allows.\n"
         "  Never here, but at another site: C10 (dry cough).\n"
-        "  At no site: C20 (diarrhea).\n"
         "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x 3.\n"
+        "No site records C20 (diarrhea).\n"
     )
 
 

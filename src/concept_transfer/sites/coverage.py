@@ -64,28 +64,28 @@ def did_you_mean(name: str | None) -> str:
 
 
 def coverage_text(sites: Mapping[str, Coverage], vocabulary: Vocabulary) -> str:
-    """A paragraph a site: concepts that it never records, and its codes without a concept.
+    """A paragraph a site, and one about the concepts that no site records.
 
-    Concepts that another site records come first: a model carried over looks for them in vain.
+    Of a site: concepts that another one records, for which a model carried over looks in vain,
+    and its codes without a concept.
     """
-    everywhere = set.intersection(*(set(its.never) for its in sites.values()))
-    return "\n".join(_lines(site, its, everywhere, vocabulary) for site, its in sites.items())
+    nowhere = set.intersection(*(set(its.never) for its in sites.values()))
+    text = "\n".join(_paragraph(site, its, nowhere, vocabulary) for site, its in sites.items())
+    common = [concept for concept in vocabulary.concept_states if concept in nowhere]
+    return text + (f"\nNo site records {_some(common, vocabulary)}." if common else "")
 
 
-def _lines(site: str, its: Coverage, everywhere: set[str], vocabulary: Vocabulary) -> str:
+def _paragraph(site: str, its: Coverage, nowhere: set[str], vocabulary: Vocabulary) -> str:
     known = len(its.concepts) - len(its.never)
     text = f"{site} records {known} of the {len(its.concepts)} concepts that the task allows."
-    elsewhere = [concept for concept in its.never if concept not in everywhere]
-    nowhere = len(its.never) - len(elsewhere)
+    elsewhere = [concept for concept in its.never if concept not in nowhere]
     if elsewhere:
         text += f"\n  Never here, but at another site: {_some(elsewhere, vocabulary)}."
-    if nowhere:
-        text += f"\n  At no site: {_some([c for c in its.never if c in everywhere], vocabulary)}."
-    used = sorted(its.unmapped, key=lambda code: -its.unmapped[code])
-    if used:
-        codes = [_code(code, its.unmapped[code], vocabulary) for code in used[:_MOST]]
-        more = f", ... ({len(used)} in all)" if len(used) > _MOST else ""
-        text += f"\n  Codes without a concept, not used: {', '.join(codes)}{more}."
+    codes = sorted(its.unmapped, key=lambda code: -its.unmapped[code])
+    if codes:
+        shown = ", ".join(_code(code, its.unmapped[code], vocabulary) for code in codes[:_MOST])
+        more = f", ... ({len(codes)} in all)" if len(codes) > _MOST else ""
+        text += f"\n  Codes without a concept, not used: {shown}{more}."
     return text
 
 
