@@ -29,6 +29,7 @@ from concept_transfer.reporting.formats import (
     write_table,
 )
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.limitations import limitations
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.reporting.suppression import suppress, suppress_groups, suppress_parts
 from concept_transfer.reporting.tables import cell_table, side_label, site_table
@@ -243,6 +244,7 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
     (tmp_path / "answers.json").write_text("[]")
     (tmp_path / "north_county").mkdir()
     (tmp_path / "north_county" / "report.json").write_text('{"encounters": 3}')
+    (tmp_path / "warnings.json").write_text('["Sites a and b are one."]')
     read = read_evidence(
         STUDY,
         {
@@ -250,10 +252,12 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
             "comparisons": [tmp_path / "comparisons.parquet"],
             "answers": [tmp_path / "answers.json"],
             "reports": [tmp_path / "north_county" / "report.json"],
+            "warnings": [tmp_path / "warnings.json"],
         },
     )
     pd.testing.assert_frame_equal(read.estimates, given_evidence.estimates)
     assert read.reports == {"north_county": {"encounters": 3}}
+    assert limitations(read)[0] == "Sites a and b are one."
 
 
 def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:
