@@ -29,6 +29,7 @@ from concept_transfer.reporting.formats import (
     write_table,
 )
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.limitations import limitations
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.reporting.suppression import suppress, suppress_groups, suppress_parts
 from concept_transfer.reporting.tables import cell_table, side_label, site_table
@@ -137,6 +138,23 @@ def test_site_table_hides_rare_outcomes_and_few_dropped_rows() -> None:
     assert (raw["rows_read"], raw["dropped"], raw["positives"]) == (600, 0, 50)
 
 
+@pytest.mark.parametrize("dropped", [0, 5, 50])
+def test_counts_of_sites_stay_whole_numbers(dropped: int) -> None:
+    report = {
+        "rows_read": 2000,
+        "dropped": {"label M": dropped},
+        "encounters": 2000 - dropped,
+        "positives": 300,
+        "prevalence": 300 / (2000 - dropped),
+        "unmapped": {"X1": 4},
+    }
+    table = site_table({"north_county": report}, STUDY)
+    row = pd.read_csv(io.StringIO(csv(table)), keep_default_na=False, dtype=str).iloc[0]
+    read = "" if dropped == 5 else "2000"
+    assert (row["rows_read"], row["encounters"]) == (read, str(2000 - dropped))
+    assert table.shown["Rows read"].tolist() == ["" if dropped == 5 else "2,000"]
+
+
 def test_generic_table_merges_bounds_and_suppresses() -> None:
     frame = pd.DataFrame(
         {
@@ -226,6 +244,7 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
     (tmp_path / "answers.json").write_text("[]")
     (tmp_path / "north_county").mkdir()
     (tmp_path / "north_county" / "report.json").write_text('{"encounters": 3}')
+    (tmp_path / "warnings.json").write_text('["Sites a and b are one."]')
     read = read_evidence(
         STUDY,
         {
@@ -233,10 +252,12 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
             "comparisons": [tmp_path / "comparisons.parquet"],
             "answers": [tmp_path / "answers.json"],
             "reports": [tmp_path / "north_county" / "report.json"],
+            "warnings": [tmp_path / "warnings.json"],
         },
     )
     pd.testing.assert_frame_equal(read.estimates, given_evidence.estimates)
     assert read.reports == {"north_county": {"encounters": 3}}
+    assert limitations(read)[0] == "Sites a and b are one."
 
 
 def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:

@@ -1,7 +1,9 @@
 """Splits: no cluster on two sides, every row where it belongs, the same for any order of rows."""
 
 import datetime
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -215,6 +217,22 @@ def test_what_cannot_be_split_says_why(
     site = encounters(label=[0, 1, 0, 1, 0, 1], **columns)
     with pytest.raises(StudyError, match=said):
         make_split(site, SplitConfig.model_validate(config), 0, site="north")
+
+
+def test_the_job_that_splits_names_its_site(tmp_path: Path, repository: Path) -> None:
+    vocabulary = Vocabulary(("C1",), ("cough",), ("finding",), ("present",), ("cough",))
+    encounters([0] * 6, [0, 1] * 3).write(tmp_path / "encounters/north", vocabulary, {})
+    job = SimpleNamespace(
+        input=[str(tmp_path / "encounters/north/encounters.parquet")],
+        output=[str(tmp_path / "splits/north.parquet")],
+        params=SimpleNamespace(split='{"by": "share"}', seed=1),
+        log=[str(tmp_path / "log")],
+    )
+    script = repository / "workflow/scripts/split_site.py"
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(script), init_globals={"snakemake": job})
+    said = (tmp_path / "log").read_text()
+    assert said.startswith("Error: sites.north: split by 'share' leaves 0 test encounter(s)")
 
 
 def test_a_split_survives_the_disk(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -53,6 +55,7 @@ def site(file: str, **changes: Any) -> TabularSite:
         "encounter": "id",
         "patient": "who",
         "time": "day",
+        "ignore_columns": ["note"],
         "concept_spelling": {"T": {"high": ["hot"], "low": ["warm"]}},
     }
     return TabularSite.model_validate(values | changes)
@@ -106,7 +109,7 @@ def test_a_table_reads_alike_in_every_format(tmp_path: Path, name: str) -> None:
         "encounters": 3,
         "positives": 1,
         "prevalence": pytest.approx(1 / 3),
-        "unmapped": {"note": 3},
+        "unmapped": {},
         "not_recorded": {"C1": 1, "T": 1},
     }
 
@@ -157,6 +160,7 @@ def test_files_of_partitions_are_joined_in_order(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         write(FRAME[rows], tmp_path / folder / "t.csv")
     config = site("", path=None, train=["train/t.csv"], test=["test/t.csv"], encounter=None)
+    config = config.model_copy(update={"ignore_columns": ["id", "note"]})
     encounters, report = read(config, tmp_path)
     assert encounters.table.column("partition").to_pylist() == ["train", "train", "test"]
     assert encounters.table.column("encounter").to_pylist() == [
@@ -180,7 +184,7 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
     write(frame, tmp_path / "t.csv")
     crosswalk = tmp_path / "walk.tsv"
     crosswalk.write_text("site_code\tconcept\ncough_dry\tC1\ncough_wet\tC1\ntemp\tT\n")
-    encounters, report = read(site("t.csv", crosswalk="walk.tsv"), tmp_path)
+    encounters, report = read(site("t.csv", crosswalk="walk.tsv", ignore_columns=[]), tmp_path)
     assert states(encounters) == [
         [("C1", "present"), ("T", "high")],
         [("C1", "absent"), ("T", "low")],
@@ -219,6 +223,8 @@ BAD_HEADERS: list[tuple[dict[str, Any], str]] = [
     ({"concept_spelling": {"T2": {"high": ["x"]}}}, "no concept 'T2'.*nearest"),
     ({"ignore_columns": ["C1", "C2", "T"]}, "no column is a known finding.*note.*C1, C2, T"),
     ({"crosswalk": "none.tsv"}, r"none\.tsv does not exist"),
+    ({"patient": "Who"}, r"no column 'Who', which 'patient' names; .*did you mean 'who'\?"),
+    ({"ignore_columns": []}, r"t\.csv: no concept .* column\(s\) 'note';.*\[.note.\]"),
 ]
 
 
@@ -230,6 +236,108 @@ def test_headers_are_checked_without_reading_rows(
     (tmp_path / "t.sav").touch()
     with pytest.raises(StudyError, match=said):
         check_site(site("t.csv", **changes), VOCABULARY, Task(label="influenza"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["C_1", "c1", "name of C1", "Name of c1"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "xlsx"])
+def test_a_misspelt_column_is_refused_with_the_concept_it_is_like(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    write(FRAME.rename(columns={"C1": name}), tmp_path / f"t.{suffix}")
+    said = rf"t\.{suffix}: .* '{name}' \(did you mean 'C1'\?\); .* under ignore_columns$"
+    with pytest.raises(StudyError, match=said):
+        check_site(site(f"t.{suffix}"), VOCABULARY, TASK, tmp_path)
+    ignored = site(f"t.{suffix}", ignore_columns=["note", name])
+    _, report = read(ignored, tmp_path)
+    assert report["not_recorded"]["C1"] == 3
+
+
+def test_columns_that_differ_in_case_do_not_pass_for_each_other(tmp_path: Path) -> None:
+    write(FRAME.assign(c1=FRAME["C1"]), tmp_path / "t.csv")
+    with pytest.raises(StudyError, match=r"'c1' \(did you mean 'C1'\?\)"):
+        check_site(site("t.csv"), VOCABULARY, TASK, tmp_path)
+
+
+def test_what_programs_add_to_a_table_is_no_column(tmp_path: Path) -> None:
+    """An index of pandas, a comma at the end of every line, numbers as names in a spreadsheet."""
+    expected, _ = read(site(write(FRAME, tmp_path / "t.csv").name), tmp_path)
+    FRAME.set_index(np.array([3, 1, 2, 5])).to_parquet(tmp_path / "index.parquet")
+    FRAME.to_csv(tmp_path / "index.csv")
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    (tmp_path / "comma.csv").write_text("".join(f"{line},\n" for line in lines))
+    write(FRAME.rename(columns={"note": 7, "C1": " C1 "}), tmp_path / "names.xlsx")
+    for name in ("index.parquet", "index.csv", "comma.csv", "names.xlsx"):
+        encounters, _ = read(site(name, ignore_columns=["note", "7"]), tmp_path)
+        assert encounters.table.equals(expected.table)
+        assert states(encounters) == states(expected)
+
+
+HEADLESS = [
+    "a,p1,2020-01-31,I,hot,P,1,x\nb,p2,2020-02-01,R,warm,A,0,y\n",
+    "1,0,1\n0,1,0\n",
+    "secret,3.5,17\nsecret,2.5,18\n",
+]
+
+
+@pytest.mark.parametrize("text", HEADLESS)
+def test_a_file_without_a_header_is_recognised(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(StudyError, match=r"first line looks like a row of data .*'flu'") as error:
+        check_site(site("t.csv"), VOCABULARY, TASK, tmp_path)
+    assert "secret" not in str(error.value)
+    (tmp_path / "t.csv").write_text("age,sex,ward\n" + text)
+    with pytest.raises(StudyError, match=r"no column 'flu'.*it has age, sex, ward"):
+        check_site(site("t.csv"), VOCABULARY, TASK, tmp_path)
+
+
+TYPES = [
+    ("C1", pa.array([datetime.date(2020, 1, 31)] * 4), "'C1' holds dates or times .*date32"),
+    ("C2", pa.array([0] * 4, pa.timestamp("us")), "'C2' holds dates or times .*timestamp"),
+    ("C1", pa.array([["1"], ["0"], [], None]), "'C1' holds values of the type list"),
+    ("C1", pa.array([{"a": 1}] * 4), "'C1' holds values of the type struct"),
+    ("C1", pa.array([b"1", b"0", b"1", b"P"]), "'C1' holds values of the type binary"),
+    ("id", pa.array([["1"], ["0"], [], None]), "'id' holds values of the type list"),
+    ("who", pa.array([1, None, 2, None]), r"'who' is empty in 2 row\(s\), but 'patient'"),
+    ("id", pa.array(["a", "b", None, "d"]), r"'id' is empty in 1 row\(s\), but 'encounter'"),
+    ("ward", pa.nulls(4, pa.string()), r"'ward' is empty in 4 row\(s\), but 'cluster'"),
+]
+
+
+@pytest.mark.parametrize(("column", "cells", "said"), TYPES)
+def test_parquet_columns_are_checked_without_reading_rows(
+    tmp_path: Path, column: str, cells: pa.Array, said: str
+) -> None:
+    table = pa.Table.from_pandas(FRAME.assign(ward="w"), preserve_index=False)
+    changed = table.set_column(table.column_names.index(column), column, cells)
+    pq.write_table(changed, tmp_path / "t.parquet", row_group_size=2)
+    with pytest.raises(StudyError, match=rf"t\.parquet, column {said}"):
+        check_site(site("t.parquet", cluster="ward"), VOCABULARY, TASK, tmp_path)
+
+
+def test_types_that_databases_export_read_like_text(tmp_path: Path) -> None:
+    write(FRAME.assign(C1=["1", "0", "1", ""]), tmp_path / "t.csv")
+    text, _ = read(site("t.csv"), tmp_path)
+    table = pa.Table.from_pandas(FRAME, preserve_index=False)
+    days = [datetime.datetime.fromisoformat(day) if day else None for day in FRAME["day"]]
+    for kind in (pa.decimal128(5, 2), pa.int8(), pa.float32()):
+        cells = pa.array([1, 0, 1, None], pa.int8()).cast(pa.float32()).cast(kind)
+        for time in (pa.timestamp("ns"), pa.timestamp("s"), pa.date32(), pa.date64()):
+            typed = table.set_column(6, "C1", cells).set_column(2, "day", pa.array(days).cast(time))
+            pq.write_table(typed, tmp_path / "t.parquet")
+            encounters, _ = read(site("t.parquet"), tmp_path)
+            assert encounters.table.equals(text.table)
+            assert states(encounters) == states(text)
+
+
+def test_a_site_without_any_finding_is_refused(tmp_path: Path) -> None:
+    empty = FRAME.assign(C1="", C2="NA", T="")
+    write(empty, tmp_path / "t.csv")
+    for not_recorded in ("omit", "absent"):
+        task = Task(label="flu", not_recorded=not_recorded)
+        with pytest.raises(StudyError, match="no encounter of this site records a finding"):
+            read(site("t.csv"), tmp_path, task)
+    write(empty.assign(C1=FRAME["C1"]), tmp_path / "t.csv")
+    read(site("t.csv"), tmp_path)
 
 
 def test_files_with_different_columns_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,23 @@ def test_a_missing_column_is_refused_before_any_job(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "b.csv").rename(columns={"flu": "influenza"})
     table.to_csv(tmp_path / "b.csv", index=False)
     refused_at_once(study, "sites.b", "b.csv", "flu")
+
+
+def test_a_misspelt_finding_is_refused_before_any_job(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    table = pd.read_csv(tmp_path / "b.csv")
+    concept = table.columns[2]
+    table.rename(columns={concept: f"{concept}x"}).to_csv(tmp_path / "b.csv", index=False)
+    refused_at_once(study, "sites.b", "b.csv", f"'{concept}x' (did you mean '{concept}'?)")
+
+
+def test_the_check_and_its_warnings_reach_the_terminal(tmp_path: Path) -> None:
+    study = Study(tmp_path, tabular_study(tmp_path))
+    shutil.copy(tmp_path / "a.csv", tmp_path / "b.csv")
+    for _ in range(2):  # the second time no job is left to do
+        output = study.run("check", "--cores", "1").output
+        assert "b records 6 of the " in output
+        assert "Warning: Sites a and b hold the same encounters" in output
 
 
 def test_a_value_outside_the_spellings_names_row_and_column_but_not_the_value(

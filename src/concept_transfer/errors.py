@@ -1,6 +1,7 @@
 """The one exception whose message is written for the person who runs a study."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 
 class StudyError(Exception):
@@ -14,3 +15,13 @@ class StudyError(Exception):
 def choices(names: Iterable[object]) -> str:
     """The accepted names, sorted and comma-separated, for use in an error message."""
     return ", ".join(sorted(str(name) for name in names))
+
+
+@contextlib.contextmanager
+def named(part: str) -> Iterator[None]:
+    """Prefix a StudyError with the part of the config it is about, unless it says so itself."""
+    try:
+        yield
+    except StudyError as error:
+        message = str(error)
+        raise StudyError(message if message.startswith(part) else f"{part}: {message}") from None

@@ -7,6 +7,7 @@ the two in step.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -167,7 +168,7 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     try:
         return Study.model_validate(_expand(config, data))
     except ValidationError as error:
-        problems = "; ".join(_problem(detail) for detail in error.errors())
+        problems = "; ".join(_problem(detail, config) for detail in error.errors())
         raise StudyError(f"{where} describes no valid study. {problems}") from None
 
 
@@ -181,15 +182,31 @@ def _expand(value: Any, data: str) -> Any:
     return value
 
 
-def _problem(detail: Any) -> str:
-    keys = [str(part) for part in detail["loc"] if not str(part).startswith("function-")]
-    where = ".".join(keys) or "top level"
+def _problem(detail: Any, config: dict[str, Any]) -> str:
+    where = ".".join(_keys(detail["loc"], config)) or "top level"
     value = detail.get("input")
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key (see config/README.md for the accepted ones)"
     message = detail["msg"].removeprefix("Value error, ")
     shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
     return f"{where}: {message}{shown}"
+
+
+def _keys(location: tuple[str | int, ...], config: Any) -> list[str]:
+    """The keys of the config on pydantic's way to a problem, which also names kinds of section."""
+    keys = []
+    for part in location:
+        chosen = (
+            (config.get(key) for key in ("adapter", "provider")) if isinstance(config, dict) else ()
+        )
+        if part in chosen or re.match(r"function-|constrained-|.*\[", str(part)):
+            continue
+        keys.append(str(part))
+        try:
+            config = config[part]
+        except (KeyError, IndexError, TypeError):
+            config = None
+    return keys
 
 
 def resolve(path: str, root: Path) -> Path:

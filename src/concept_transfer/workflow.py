@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
+from concept_transfer.errors import named
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
@@ -53,25 +51,21 @@ def check_study(study: Study, root: Path) -> None:
             check_embedding(name, embedding, vocabulary, root, allowed)
 
 
-@contextlib.contextmanager
-def named(part: str) -> Iterator[None]:
-    """Prefix a StudyError with the part of the config it is about, unless it says so itself."""
-    try:
-        yield
-    except StudyError as error:
-        message = str(error)
-        raise StudyError(message if message.startswith(part) else f"{part}: {message}") from None
-
-
 def site_inputs(site: Site, root: Path) -> list[str]:
     """The raw files a site is made from; files to be downloaded by their future names."""
     if isinstance(site, SimulatedSite):
         base = yaml.safe_load(resolve(site.network, root).read_text(encoding="utf-8"))["base"]
         return [site.network, str(Path(site.network).parent / base)]
     if isinstance(site, TabularSite):
-        files = [site.path] if site.path else [*site.train, *site.validation, *site.test]
-        return [*files, *([site.crosswalk] if site.crosswalk else [])]
+        return [*table_files(site), *([site.crosswalk] if site.crosswalk else [])]
     return [_year_file(site, year, root) for year in site.years]
+
+
+def table_files(site: Site) -> list[str]:
+    """The files of which all rows are the site's encounters (none where an adapter selects)."""
+    if not isinstance(site, TabularSite):
+        return []
+    return [site.path] if site.path else [*site.train, *site.validation, *site.test]
 
 
 def nhamcs_downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:

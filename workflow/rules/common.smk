@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,6 +18,7 @@ from concept_transfer.workflow import (
     model_content,
     nhamcs_downloads,
     site_inputs,
+    table_files,
 )
 
 ROOT = Path.cwd()

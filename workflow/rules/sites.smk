@@ -60,10 +60,13 @@ rule split_site:
 rule check_sites:
     input:
         vocabulary=study.vocabulary,
+        reports=expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
         splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
     output:
-        f"{RESULTS}/check.tsv",
+        table=f"{RESULTS}/check.tsv",
+        text=f"{RESULTS}/check.txt",
+        warnings=f"{RESULTS}/warnings.json",
     log:
         f"{RESULTS}/logs/check_sites.log",
     benchmark:
@@ -74,6 +77,8 @@ rule check_sites:
     params:
         sizes=study.target_sizes,
         targets=grid.targets,
+        task=fixed(study.task.model_dump(mode="json")),
+        tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
         code=code_digest("sites"),
     script:
         "../scripts/check_sites.py"
@@ -103,4 +108,9 @@ rule encounters:
 
 rule check:
     input:
-        rules.check_sites.output,
+        rules.check_sites.output.text,
+    log:
+        f"{RESULTS}/logs/check.log",
+    localrule: True  # without output or benchmark it runs, and prints, every time it is asked for
+    shell:
+        "tee {log:q} < {input:q}"

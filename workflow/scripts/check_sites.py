@@ -1,23 +1,39 @@
-"""Describe every site, and refuse target sizes that a site cannot supply."""
+"""Describe every site, refuse target sizes that a site cannot supply, and say what looks wrong."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.job import job
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.check_text import check_text
+from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.profile import site_profile
 from concept_transfer.sites.splits import Split, check_target_sizes
+from concept_transfer.sites.warnings import site_warnings
 
 with job(snakemake.log[0]):
-    inputs, params = snakemake.input, snakemake.params
+    inputs, params, output = snakemake.input, snakemake.params, snakemake.output
     vocabulary = Vocabulary.read(inputs.vocabulary)
-    rows = []
-    for encounters_path, split_path in zip(inputs.encounters, inputs.splits, strict=True):
+    task = Task.model_validate_json(params.task)
+    profiles, coverage, sites = [], {}, {}
+    for report_path, split_path in zip(inputs.reports, inputs.splits, strict=True):
         site, split = Path(split_path).stem, Split.read(split_path)
-        encounters = Encounters.read(Path(encounters_path).parent)
+        encounters = sites[site] = Encounters.read(Path(report_path).parent)
         if site in params.targets:
             check_target_sizes(site, split, params.sizes)
-        rows += [{"site": site, **row} for row in site_profile(encounters, split, vocabulary)]
-    pd.DataFrame(rows).to_csv(snakemake.output[0], sep="\t", index=False)
+        profiles += [{"site": site, **row} for row in site_profile(encounters, split, vocabulary)]
+        report = json.loads(Path(report_path).read_text(encoding="utf-8"))
+        coverage[site] = coverage_of(encounters, report, vocabulary, task)
+    table = pd.DataFrame(profiles)
+    table.to_csv(output.table, sep="\t", index=False, float_format="%.4g")
+    text = check_text(table, coverage, vocabulary)
+    Path(output.text).write_text(text + "\n", encoding="utf-8")
+    tables = {
+        site: [Path(file) for file in files] for site, files in json.loads(params.tables).items()
+    }
+    warnings = site_warnings(sites, tables)
+    Path(output.warnings).write_text(json.dumps(warnings, indent=1) + "\n", encoding="utf-8")

@@ -10,4 +10,6 @@ from concept_transfer.sites.splitting import make_split
 with job(snakemake.log[0]):
     encounters = Encounters.read(Path(snakemake.input[0]).parent)
     settings = Split.model_validate_json(snakemake.params.split)
-    make_split(encounters, settings, snakemake.params.seed).write(snakemake.output[0])
+    path = Path(snakemake.output[0])
+    split = make_split(encounters, settings, snakemake.params.seed, site=f"sites.{path.stem}")
+    split.write(path)

@@ -41,7 +41,8 @@ class Evidence:
     together; ``answers`` the study's named questions with their answers; ``reports`` and
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
     Bayes-optimal AUROC where it can be computed; ``analysis`` holds site shift and geometry;
-    ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves).
+    ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves);
+    ``warnings`` are sentences about the sites.
     """
 
     study: Study
@@ -56,6 +57,7 @@ class Evidence:
     calibration: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(CALIBRATION))
     )
+    warnings: Sequence[str] = ()
 
 
 def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Evidence:
@@ -64,9 +66,9 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     ``estimates``, ``subgroups``, ``calibration``: tables of ``metrics/<target>/<embedding>/``;
     ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
-    files of site shift and embedding geometry, in one folder. All but ``estimates``,
-    ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table lacks a column
-    or has no row.
+    files of site shift and embedding geometry, in one folder; ``warnings``: one file. All but
+    ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table
+    lacks a column or has no row.
     """
     estimates = _read_tables(files["estimates"], ESTIMATES)
     if estimates.empty:
@@ -83,6 +85,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
         _read_tables(files.get("subgroups", ()), SUBGROUPS),
         _read_tables(files.get("calibration", ()), CALIBRATION),
+        [text for path in files.get("warnings", ()) for text in _read_json(Path(path))],
     )
 
 

@@ -13,7 +13,7 @@ def limitations(evidence: Evidence) -> list[str]:
     """Sentences, the most serious first; only those that hold for this study."""
     study, estimates = evidence.study, evidence.estimates
     auroc = estimates[estimates["metric"] == "auroc"]
-    found = []
+    found = list(evidence.warnings)
     if study.notice:
         found.append(study.notice)
     if any(site.adapter == "simulated" for site in study.sites.values()):

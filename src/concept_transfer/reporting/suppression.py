@@ -23,7 +23,7 @@ def suppress(
 
     ``of`` names the column that ``count`` is a part of: a count whose complement is small reads
     ``suppressed``. Columns in ``revealing`` (shares of ``of``, for example) would give the count
-    away and become missing wherever it is hidden.
+    away and become missing wherever it is hidden; whole numbers stay whole.
     """
     counts = frame[count].astype("float64")
     small = counts < threshold
@@ -35,7 +35,9 @@ def suppress(
         frame[count].astype("object").mask(small, hidden(threshold)).mask(complement, COMPLEMENT)
     )
     for column in revealing:
-        shown[column] = frame[column].mask(small | complement)
+        whole = pd.api.types.is_integer_dtype(frame[column])
+        values = frame[column].astype(object) if whole else frame[column]
+        shown[column] = values.mask(small | complement)
     return shown
 
 

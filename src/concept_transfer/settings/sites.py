@@ -5,9 +5,23 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from concept_transfer.settings.section import Section
+
+
+def _quoted(value: object) -> object:
+    if isinstance(value, bool | int | float | datetime.date):
+        raise ValueError(
+            f"YAML reads this as {_KINDS[type(value)]}, but a spelling is text; put it in quotes, "
+            'such as "1" or "yes"'
+        )
+    return value
+
+
+_KINDS = {bool: "true or false", int: "a number", float: "a number", datetime.date: "a date"}
+
+Spelling = Annotated[str, BeforeValidator(_quoted)]
 
 
 class Task(Section):
@@ -40,9 +54,11 @@ class LabelColumn(Section):
     """Which column holds the outcome of a tabular site, and how it is spelled."""
 
     column: str = Field(description="Name of the column.")
-    positive: list[str] = Field(min_length=1, description="Spellings of the outcome.")
-    negative: list[str] = Field(min_length=1, description="Spellings of its absence.")
-    drop: list[str] = Field(default=[], description="Encounters with these values are left out.")
+    positive: list[Spelling] = Field(min_length=1, description="Spellings of the outcome.")
+    negative: list[Spelling] = Field(min_length=1, description="Spellings of its absence.")
+    drop: list[Spelling] = Field(
+        default=[], description="Encounters with these values are left out."
+    )
 
 
 class TabularSite(Section):
@@ -63,7 +79,7 @@ class TabularSite(Section):
     partition: str | None = Field(
         default=None, description="Column holding train / validation / test."
     )
-    spelling: dict[str, list[str]] = Field(
+    spelling: dict[str, list[Spelling]] = Field(
         default={
             "present": ["present", "P", "1", "true", "yes"],
             "absent": ["absent", "A", "0", "false", "no"],
@@ -71,13 +87,17 @@ class TabularSite(Section):
         },
         description="State -> spellings (case is ignored) for concepts without their own entry.",
     )
-    concept_spelling: dict[str, dict[str, list[str]]] = Field(
+    concept_spelling: dict[str, dict[str, list[Spelling]]] = Field(
         default={}, description="Concept -> state -> spellings, for graded concepts."
     )
     crosswalk: str | None = Field(
         default=None, description="TSV with columns site_code, concept; else columns are concepts."
     )
-    ignore_columns: list[str] = Field(default=[], description="Columns that hold no finding.")
+    ignore_columns: list[str] = Field(
+        default=[],
+        description="Columns that hold no finding. Without a crosswalk, any other column whose "
+        "name is no concept is an error.",
+    )
     show_values: bool = Field(
         default=False, description="Show offending cell values of patients' rows in errors."
     )

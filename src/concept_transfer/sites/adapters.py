@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import Site, Task
+from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.encounters import Encounters
 
 ADAPTERS = ("simulated", "tabular", "nhamcs")
@@ -18,11 +20,19 @@ def read_site(
 ) -> tuple[Encounters, dict[str, Any]]:
     """Encounters and ingest report of a site, by the adapter its config names.
 
-    Paths of the config are relative to `root`. Raises StudyError.
+    Paths of the config are relative to `root`. Raises StudyError, also for a site that records
+    no finding at all.
     """
     result: tuple[Encounters, dict[str, Any]] = _function(site, "read")(
         site, vocabulary, task, root
     )
+    coverage = coverage_of(*result, vocabulary, task)
+    if len(result[0]) and coverage.never == coverage.concepts:
+        raise StudyError(
+            "no encounter of this site records a finding that the task allows, so a model would "
+            "have nothing to read; look at what counts as 'not recorded' (spelling), at the "
+            "crosswalk, and at task.exclude_categories and task.exclude_concepts"
+        )
     return result
 
 

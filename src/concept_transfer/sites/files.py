@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from concept_transfer.errors import StudyError
+from concept_transfer.sites.csv_files import csv_header, read_csv
 
 FORMATS = (".csv", ".parquet", ".xlsx")
 
@@ -37,7 +37,7 @@ class TextColumn:
 
 
 def header(path: Path) -> list[str]:
-    """Column names of a table; reads no row. Raises StudyError naming the file."""
+    """Names of a table's columns that have one; reads no row. Raises StudyError."""
     if path.suffix.lower() not in FORMATS:
         raise StudyError(f"{path}: files of a tabular site end in {', '.join(FORMATS)}")
     if not path.is_file():
@@ -49,10 +49,48 @@ def header(path: Path) -> list[str]:
             f"{path} cannot be read as {path.suffix[1:].upper()} ({type(error).__name__}); check "
             "that the file is complete and its ending says what it is"
         ) from None
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise StudyError(f"{path}: column(s) {', '.join(repeated)} occur more than once")
-    return names
+    return [name for name in names if name]
+
+
+def check_types(path: Path, findings: Sequence[str], others: Sequence[str]) -> None:
+    """Refuse columns of a Parquet file that no cell text stands for (StudyError); reads no row.
+
+    Lists and bytes nowhere, dates and times not in the columns of findings.
+    """
+    if path.suffix.lower() != ".parquet":
+        return
+    schema = pq.read_schema(path)
+    for name in [*findings, *others]:
+        kind = schema.field(name).type
+        value = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if (
+            pa.types.is_nested(value)
+            or pa.types.is_binary(value)
+            or pa.types.is_large_binary(value)
+        ):
+            raise StudyError(
+                f"{path}, column '{name}' holds values of the type {kind}; a cell is one text, "
+                "number, date or truth value"
+            )
+        if pa.types.is_temporal(value) and name in findings:
+            raise StudyError(
+                f"{path}, column '{name}' holds dates or times ({kind}), but is read as a finding; "
+                "list it in ignore_columns, or write the finding's state there"
+            )
+
+
+def count_nulls(path: Path, column: str) -> int:
+    """Rows whose cell is null, as far as a Parquet file's statistics say so; reads no row."""
+    if path.suffix.lower() != ".parquet":
+        return 0
+    groups = pq.read_metadata(path)
+    chunks = [
+        groups.row_group(i).column(j)
+        for i in range(groups.num_row_groups)
+        for j in range(groups.num_columns)
+    ]
+    known = [chunk.statistics for chunk in chunks if chunk.path_in_schema == column]
+    return sum(statistics.null_count or 0 for statistics in known if statistics is not None)
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
@@ -64,13 +102,9 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
     return _READ_COLUMNS[path.suffix.lower()](path, columns)
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        return [name.strip() for name in next(csv.reader(lines), [])]
-
-
 def _parquet_header(path: Path) -> list[str]:
-    return list(pq.read_schema(path).names)
+    names = pq.read_schema(path).names
+    return [name for name in names if not name.startswith("__index_level_")]  # written by pandas
 
 
 def _xlsx_header(path: Path) -> list[str]:
@@ -79,39 +113,11 @@ def _xlsx_header(path: Path) -> list[str]:
     book = openpyxl.load_workbook(path, read_only=True)
     first = next(book.worksheets[0].iter_rows(max_row=1, values_only=True), ())
     book.close()
-    return [_as_text(name).strip() for name in first if name is not None]
+    return [_as_text(name).strip() for name in first]
 
 
 def _csv_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    names = _csv_header(path)
-    text = pa.dictionary(pa.int32(), pa.string())
-    try:
-        table = pa_csv.read_csv(
-            path,
-            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, block_size=2**24),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, text),
-                include_columns=list(columns),
-                null_values=[],
-                strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid:
-        raise StudyError(
-            f"{path}{_bad_line(path, len(names))}: not a comma-separated row of {len(names)} UTF-8 "
-            "cells like the header"
-        ) from None
-    return _arrow_columns(table)
-
-
-def _bad_line(path: Path, width: int) -> str:
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
-        rows = csv.reader(lines)
-        for row in rows:
-            text = "".join(row)
-            if len(row) not in (0, width) or text != text.encode(errors="replace").decode():
-                return f", line {rows.line_num}"
-    return ""
+    return _arrow_columns(read_csv(path, columns))
 
 
 def _parquet_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
@@ -121,13 +127,16 @@ def _parquet_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn
 def _xlsx_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
     import pandas as pd
 
+    names = _xlsx_header(path)
+    places = sorted(names.index(column) for column in columns)
     frame = pd.read_excel(
-        path, usecols=list(columns), dtype=object, keep_default_na=False, engine="openpyxl"
+        path, usecols=places, dtype=object, keep_default_na=False, engine="openpyxl"
     )
-    return {
-        str(name): _merge(*_encoded(pa.array([_as_text(v) for v in frame[name]], pa.string())))
-        for name in frame.columns
+    texts = {
+        names[place]: pa.array([_as_text(cell) for cell in frame.iloc[:, i]], pa.string())
+        for i, place in enumerate(places)
     }
+    return {name: _merge(*_encoded(text)) for name, text in texts.items()}
 
 
 def _arrow_columns(table: pa.Table) -> dict[str, TextColumn]:
@@ -158,10 +167,10 @@ def _merge(values: list[Any], codes: NDArray[np.int32]) -> TextColumn:
 def _as_text(value: Any) -> str:
     if value is None or value != value:
         return ""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float | Decimal) and value % 1 == 0:
         return str(int(value))
     return str(value)
 
 
-_READ_HEADER = {".csv": _csv_header, ".parquet": _parquet_header, ".xlsx": _xlsx_header}
+_READ_HEADER = {".csv": csv_header, ".parquet": _parquet_header, ".xlsx": _xlsx_header}
 _READ_COLUMNS = {".csv": _csv_columns, ".parquet": _parquet_columns, ".xlsx": _xlsx_columns}

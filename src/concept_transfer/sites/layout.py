@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.sites import TabularSite
+from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.encounters import PARTITIONS
-from concept_transfer.sites.files import header
+from concept_transfer.sites.files import check_types, count_nulls
+from concept_transfer.sites.headers import column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
 from concept_transfer.study import resolve
 
@@ -26,7 +29,8 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of a site, the columns that hold each concept (vocabulary order), and the rest."""
+    """Files of a site, the columns that hold each concept (vocabulary order), and the columns
+    that its crosswalk does not map."""
 
     files: list[TableFile]
     concept_columns: dict[str, list[str]]
@@ -39,9 +43,9 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     Raises StudyError naming the file and the column, concept or key that is wrong.
     """
     files = _files(site, root)
-    columns = header(files[0].path)
+    columns = column_names(files[0].path, site)
     for file in files[1:]:
-        different = set(columns) ^ set(header(file.path))
+        different = set(columns) ^ set(column_names(file.path, site))
         if different:
             raise StudyError(
                 f"{file.path} and {files[0].path} differ in the column(s) {choices(different)}; "
@@ -54,7 +58,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
         if column is not None and column not in columns:
             raise StudyError(
                 f"{files[0].path} has no column '{column}', which '{key}' names; it has "
-                f"{_some(columns)}"
+                f"{_some(columns)}{did_you_mean(closest(column, columns))}"
             )
     concepts_of = _crosswalk(site, vocabulary, root)
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
@@ -75,7 +79,40 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for concept in concept_columns:
         spelling_of_concept(site, vocabulary, concept)
     spelling_of_label(site)
-    return Layout(files, concept_columns, [name for name in findings if name not in concepts_of])
+    unmapped = [name for name in findings if name not in concepts_of]
+    if unmapped and site.crosswalk is None:
+        raise _unmapped(files[0].path, unmapped, site, vocabulary)
+    mapped = [name for name in findings if name in concepts_of]
+    keys = {key: roles[key] for key in ("encounter", "patient", "cluster") if roles[key]}
+    for file in files:
+        check_types(file.path, mapped, [n for n in (site.label.column, *roles.values()) if n])
+        _check_keys(file.path, keys)
+    return Layout(files, concept_columns, unmapped)
+
+
+def _check_keys(path: Path, keys: dict[str, str]) -> None:
+    """Refuse nulls in the columns that name encounters, patients or clusters."""
+    for key, column in keys.items():
+        nulls = count_nulls(path, column)
+        if nulls:
+            raise StudyError(
+                f"{path}, column '{column}' is empty in {nulls} row(s), but '{key}' needs one in "
+                "every row"
+            )
+
+
+def _unmapped(
+    path: Path, names: list[str], site: TabularSite, vocabulary: Vocabulary
+) -> StudyError:
+    like = {name: closest_concept(name, vocabulary) for name in names}
+    shown = [f"'{name}'{did_you_mean(concept)}" for name, concept in like.items()]
+    unlike = [name for name in names if like[name] is None]
+    ignore = json.dumps([*site.ignore_columns, *unlike], ensure_ascii=False)
+    return StudyError(
+        f"{path}: no concept of the vocabulary has the name of the column(s) {', '.join(shown)}; "
+        "correct the name, map it in a crosswalk, or list a column that holds no finding"
+        + (f" (ignore_columns: {ignore})" if unlike else " under ignore_columns")
+    )
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:

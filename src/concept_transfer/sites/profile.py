@@ -12,6 +12,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.splits import Split
 
+RECORDED = "recorded "
 _BLOCK = 100_000
 
 
@@ -51,7 +52,7 @@ def site_profile(
                 "last": days["max"] and days["max"].isoformat(),
             }
             | {
-                f"recorded {category}": float(share)
+                f"{RECORDED}{category}": float(share)
                 for category, share in zip(categories, recorded / concepts, strict=True)
             }
         )

@@ -1,0 +1,104 @@
+"""How much of the vocabulary a site records, and what of the site the vocabulary lacks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.tokens import allowed_tokens
+
+_MOST = 12
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`concepts` that the task allows, those of them that a site `never` records (both in
+    vocabulary order), and its `unmapped` codes with the number of values that nobody uses."""
+
+    concepts: list[str]
+    never: list[str]
+    unmapped: Mapping[str, int]
+
+
+def coverage_of(
+    encounters: Encounters, report: Mapping[str, Any], vocabulary: Vocabulary, task: Task
+) -> Coverage:
+    """Coverage of one site; `report` is its ingest report.
+
+    What `not_recorded: absent` fills in counts as not recorded.
+    """
+    counts = np.bincount(encounters.tokens, minlength=len(vocabulary))
+    recorded = {vocabulary.concepts[token] for token in np.flatnonzero(counts)}
+    filled = {c for c, count in report["not_recorded"].items() if count == len(encounters)}
+    allowed = np.flatnonzero(allowed_tokens(vocabulary, task))
+    concepts = list(dict.fromkeys(vocabulary.concepts[token] for token in allowed))
+    never = [concept for concept in concepts if concept not in recorded - filled]
+    return Coverage(concepts, never, report["unmapped"])
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The one of the names that is most like a name (case is ignored), if any is."""
+    known = {other.casefold(): other for other in names}
+    found = difflib.get_close_matches(name.casefold(), known, n=1)
+    return known[found[0]] if found else None
+
+
+def closest_concept(code: str, vocabulary: Vocabulary) -> str | None:
+    """The concept whose id or name is most like a code, if any is."""
+    found = closest(code, [*vocabulary.names, *vocabulary.concepts])
+    if found is None or found in vocabulary.concept_states:
+        return found
+    return vocabulary.concepts[vocabulary.names.index(found)]
+
+
+def did_you_mean(name: str | None) -> str:
+    """The question, in brackets after what is unknown; nothing without a name."""
+    return f" (did you mean '{name}'?)" if name else ""
+
+
+def coverage_text(sites: Mapping[str, Coverage], vocabulary: Vocabulary) -> str:
+    """A paragraph a site, and one about the concepts that no site records.
+
+    Of a site: concepts that another one records, for which a model carried over looks in vain,
+    and its codes without a concept.
+    """
+    nowhere = set.intersection(*(set(its.never) for its in sites.values()))
+    text = "\n".join(_paragraph(site, its, nowhere, vocabulary) for site, its in sites.items())
+    common = [concept for concept in vocabulary.concept_states if concept in nowhere]
+    return text + (f"\nNo site records {_some(common, vocabulary)}." if common else "")
+
+
+def _paragraph(site: str, its: Coverage, nowhere: set[str], vocabulary: Vocabulary) -> str:
+    known = len(its.concepts) - len(its.never)
+    text = f"{site} records {known} of the {len(its.concepts)} concepts that the task allows."
+    elsewhere = [concept for concept in its.never if concept not in nowhere]
+    if elsewhere:
+        text += f"\n  Never here, but at another site: {_some(elsewhere, vocabulary)}."
+    codes = sorted(its.unmapped, key=lambda code: -its.unmapped[code])
+    if codes:
+        shown = ", ".join(_code(code, its.unmapped[code], vocabulary) for code in codes[:_MOST])
+        more = f", ... ({len(codes)} in all)" if len(codes) > _MOST else ""
+        text += f"\n  Codes without a concept, not used: {shown}{more}."
+    return text
+
+
+def _code(code: str, count: int, vocabulary: Vocabulary) -> str:
+    found = closest_concept(code, vocabulary)
+    return f"{code} x {count:,}{did_you_mean(found and _described(found, vocabulary))}"
+
+
+def _some(concepts: list[str], vocabulary: Vocabulary) -> str:
+    shown = ", ".join(_described(concept, vocabulary) for concept in concepts[:_MOST])
+    return shown + (f", ... ({len(concepts)} in all)" if len(concepts) > _MOST else "")
+
+
+def _described(concept: str, vocabulary: Vocabulary) -> str:
+    name = vocabulary.names[vocabulary.concepts.index(concept)]
+    return concept if name.casefold() == concept.casefold() else f"{concept} ({name})"

@@ -1,0 +1,103 @@
+"""Comma-separated tables: read fast, or row by row where a fast reader may be wrong."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from concept_transfer.errors import StudyError
+
+_BLOCK_BYTES = 2**24
+_ROWS_A_BATCH = 2**16
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+
+
+def csv_header(path: Path) -> list[str]:
+    """Column names of the first line."""
+    return _header(path)[0]
+
+
+def read_csv(path: Path, columns: Sequence[str], block_bytes: int = _BLOCK_BYTES) -> pa.Table:
+    """The named columns as dictionary-encoded text, as Python's csv module reads them.
+
+    Arrow reads a file in which every line is a row; where lines and rows differ in number, or
+    Arrow finds an error, the csv module reads it instead: there a cell holds a line end, or a
+    quotation mark is not closed. Raises StudyError naming the file and the line.
+    """
+    names, header_lines = _header(path)
+    options = pa_csv.ReadOptions(column_names=names, skip_rows=header_lines, block_size=block_bytes)
+    try:
+        table = pa_csv.read_csv(
+            path,
+            read_options=options,
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, _TEXT),
+                include_columns=list(columns),
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return _read_row_by_row(path, names, columns)
+    if table.num_rows != _lines(path) - header_lines:
+        return _read_row_by_row(path, names, columns)
+    return table
+
+
+def _header(path: Path) -> tuple[list[str], int]:
+    """Column names, and how many lines they take."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        rows = csv.reader(lines)
+        return [name.strip() for name in next(rows, [])], rows.line_num
+
+
+def _lines(path: Path) -> int:
+    count, block = 0, b"\n"
+    with path.open("rb") as file:
+        while read := file.read(_BLOCK_BYTES):
+            count += read.count(b"\n")
+            block = read
+    return count + (not block.endswith(b"\n"))
+
+
+def _read_row_by_row(path: Path, names: list[str], columns: Sequence[str]) -> pa.Table:
+    places = [names.index(column) for column in columns]
+    rows = _rows(path, len(names), places)
+    batches = []
+    while batch := list(islice(rows, _ROWS_A_BATCH)):
+        cells = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+        batches.append(pa.table([array.dictionary_encode() for array in cells], list(columns)))
+    empty = pa.schema([(column, _TEXT) for column in columns]).empty_table()
+    return pa.concat_tables([empty, *batches])
+
+
+def _rows(path: Path, width: int, places: list[int]) -> Iterator[list[str]]:
+    """The cells at `places` of every row below the header."""
+    line = 1
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+        rows = csv.reader(lines, strict=True)
+        try:
+            for row in rows:
+                cells = [row[place] for place in places] if len(row) == width else []
+                text = "".join(cells)
+                if (row and not cells) or text != text.encode(errors="replace").decode():
+                    until = f" (in quotation marks, it goes on to line {rows.line_num})"
+                    raise StudyError(
+                        f"{path}, line {line}: not a comma-separated row of {width} UTF-8 cells "
+                        f"like the header{until if rows.line_num > line else ''}"
+                    )
+                if row and line > 1:
+                    yield cells
+                line = rows.line_num + 1
+        except csv.Error:
+            raise StudyError(
+                f"{path}, line {line}: a quotation mark that opens in the row of this line is not "
+                f"closed, or text follows where it closes (seen in line {rows.line_num}); close "
+                "it, and write quotation marks that belong to a cell's text twice"
+            ) from None

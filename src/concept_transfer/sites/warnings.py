@@ -1,0 +1,60 @@
+"""What is legitimate now and then, and most often a mistake: said, without stopping a study."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+
+from concept_transfer.sites.encounters import Encounters
+
+
+def site_warnings(
+    encounters: Mapping[str, Encounters], files: Mapping[str, Sequence[Path]]
+) -> list[str]:
+    """Sentences about the sites of a study, for the terminal and the report.
+
+    `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
+    selects rows).
+    """
+    found = []
+    for (first, one), (second, other) in combinations(encounters.items(), 2):
+        if _same(one, other):
+            found.append(
+                f"Sites {first} and {second} hold the same encounters, one by one the same "
+                "findings and outcomes: they are one site under two names, and a model carried "
+                "over meets the patients that it was trained on."
+            )
+        else:
+            found += [
+                f"Sites {first} and {second} read the same file ({file}): a model carried over "
+                "meets patients that it was trained on."
+                for file in _shared(files[first], files[second])
+            ]
+    return found
+
+
+def _same(one: Encounters, other: Encounters) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("labels", "offsets", "tokens")
+    )
+
+
+def _shared(some: Sequence[Path], others: Sequence[Path]) -> list[str]:
+    """Files of equal content, under one name or two."""
+    return [
+        str(one) if one == other else f"{one}, a copy of {other}"
+        for one, other in product(some, others)
+        if one.stat().st_size == other.stat().st_size and _digest(one) == _digest(other)
+    ]
+
+
+@cache
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

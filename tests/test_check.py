@@ -1,0 +1,167 @@
+"""What the check says of the sites before a study: coverage, closest concepts, warnings."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.settings.sites import Split, Task
+from concept_transfer.sites.check_text import check_text
+from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
+from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.profile import site_profile
+from concept_transfer.sites.splitting import make_split
+from concept_transfer.sites.warnings import site_warnings
+from concept_transfer.study import load_study
+
+VOCABULARY = Vocabulary(
+    ("fever", "fever", "C10", "C20", "FLUTEST"),
+    ("fever", "fever", "dry cough", "diarrhea", "influenza test"),
+    ("finding", "finding", "finding", "finding", "lab order"),
+    ("present", "absent", "present", "present", "present"),
+    ("fever", "no fever", "dry cough", "diarrhea", "tested"),
+)
+TASK = Task(label="influenza", exclude_categories=["lab order"])
+
+
+def encounters(*tokens: list[int]) -> Encounters:
+    count = len(tokens)
+    table = encounter_table(
+        encounter=[f"e{i}" for i in range(count)],
+        cluster=[f"c{i}" for i in range(count)],
+        label=np.arange(count) % 2,
+    )
+    offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+    return Encounters(table, offsets, np.concatenate(tokens).astype(np.int32))
+
+
+def report(not_recorded: dict[str, int], unmapped: dict[str, int]) -> dict[str, Any]:
+    return {"not_recorded": not_recorded, "unmapped": unmapped}
+
+
+def test_coverage_counts_what_was_recorded_and_not_what_the_task_fills_in() -> None:
+    site = encounters([0, 2], [1, 4], [1])
+    said = report({"fever": 0, "C20": 3}, {"X": 2})
+    assert coverage_of(site, said, VOCABULARY, TASK) == Coverage(
+        ["fever", "C10", "C20"], ["C20"], {"X": 2}
+    )
+    filled = coverage_of(site, report({"fever": 3}, {}), VOCABULARY, TASK)
+    assert filled.never == ["fever", "C20"]
+
+
+@pytest.mark.parametrize(
+    ("code", "concept"),
+    [("Fever", "fever"), ("fevr", "fever"), ("Dry_Cough", "C10"), ("C_20", "C20"), ("zzz", None)],
+)
+def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str | None) -> None:
+    assert closest_concept(code, VOCABULARY) == concept
+
+
+def test_the_terminal_reads_table_coverage_and_codes() -> None:
+    site = encounters(*[[0, 2]] * 40)
+    split = make_split(site, Split(by="share"), 1)
+    rows = [
+        {"site": name, **row}
+        for name in ("north", "south")
+        for row in site_profile(site, split, VOCABULARY)
+    ]
+    concepts = ["fever", "C10", "C20"]
+    coverage = {
+        "north": Coverage(concepts, ["C20"], {}),
+        "south": Coverage(concepts, ["C10", "C20"], {"Q1": 3, "feverish": 1200}),
+    }
+    text = check_text(pd.DataFrame(rows), coverage, VOCABULARY)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "site part encounters positives prevalence clusters findings" in lines
+    assert "south test 12 6 0.500 12 2.000" in lines
+    assert "finding 0.667 0.667" in lines
+    assert text.endswith(
+        "north records 2 of the 3 concepts that the task allows.\n"
+        "south records 1 of the 3 concepts that the task allows.\n"
+        "  Never here, but at another site: C10 (dry cough).\n"
+        "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x 3.\n"
+        "No site records C20 (diarrhea).\n"
+    )
+
+
+def test_a_long_list_of_codes_is_cut() -> None:
+    unmapped = {f"Q{i}": i for i in range(1, 30)}
+    text = coverage_text({"north": Coverage(["fever"], [], unmapped)}, VOCABULARY)
+    assert "Q29 x 29, Q28 x 28" in text
+    assert "Q17" not in text
+    assert "... (29 in all)" in text
+
+
+def test_one_site_under_two_names_is_said(tmp_path: Path) -> None:
+    for name, text in (("a", "1\n2\n"), ("copy", "1\n2\n"), ("b", "1\n3\n")):
+        (tmp_path / f"{name}.csv").write_text(text)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
+    one, other = encounters([0], [1]), encounters([0], [2])
+    a, copy, b, link = (tmp_path / f"{name}.csv" for name in ("a", "copy", "b", "link"))
+    assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}) == []
+    (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []})
+    assert "north and south hold the same encounters" in twice
+    for shared in ([b, a], [copy], [link]):
+        (said,) = site_warnings({"north": one, "south": other}, {"north": [a], "south": shared})
+        assert "north and south read the same file" in said
+        assert shared[-1].name in said
+
+
+def study(**changes: Any) -> dict[str, Any]:
+    site = {
+        "adapter": "tabular",
+        "path": "t.csv",
+        "label": {"column": "flu", "positive": ["1"], "negative": ["0"]},
+    }
+    return {
+        "study": "s",
+        "vocabulary": "v.tsv",
+        "task": {"label": "flu"},
+        "sites": {"north": {**site, **changes}, "south": site},
+        "split": {"by": "share"},
+        "embeddings": {"one_hot": {"provider": "one_hot"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "label: {column: flu, positive: [1], negative: ['0']}",
+            r"sites\.north\.label\.positive\.0: .* a number, .* put it in quotes.* \(got 1\)",
+        ),
+        (
+            "label: {column: flu, positive: ['1'], negative: ['0'], drop: [2020-01-01]}",
+            r"sites\.north\.label\.drop\.0: .* a date, .* put it in quotes",
+        ),
+        (
+            "spelling: {present: [yes], absent: ['no']}",
+            r"sites\.north\.spelling\.present\.0: .* true or false, .* put it in quotes",
+        ),
+        (
+            "concept_spelling: {age: {child: [0.5]}}",
+            r"sites\.north\.concept_spelling\.age\.child\.0: .* a number",
+        ),
+        ("ignore_colums: [a]", r"sites\.north\.ignore_colums: unknown key"),
+        ("path: null", r"sites\.north: give either 'path'"),
+    ],
+)
+def test_a_spelling_that_yaml_does_not_read_as_text_is_named(written: str, said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        load_study(study(**yaml.safe_load(written)))
+
+
+def test_keys_in_messages_are_those_of_the_config() -> None:
+    config = study()
+    config["embeddings"]["noise"] = {"provider": "random"}
+    config["target_sizes"] = [1]
+    with pytest.raises(StudyError) as error:
+        load_study(config)
+    assert "embeddings.noise.like: Field required" in str(error.value)
+    assert "target_sizes.0: Input should be" in str(error.value)
+    assert "constrained" not in str(error.value)
