@@ -48,7 +48,8 @@ def fit_plan(
     """Carry out a strategy's plan for the replicates with the given keys [R].
 
     vectors: [tokens, width] or [R, tokens, width]. enough: bool [R], whether there are enough
-    positives for early stopping; the others train `fixed_epochs`.
+    positives for early stopping; the others train `fixed_epochs`. Early stopping may keep a
+    handed-on model as it came; the paper's protocol always takes the best epoch after it.
     """
     own_keys = torch.tensor(keys, device=device)
     start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
@@ -62,5 +63,6 @@ def fit_plan(
         settings,
         [bool(e) and plan.validation.shape[1] > 0 for e in enough],
         plan.frozen,
+        plan.start is not None and settings.protocol != "gao2024",
     )
     return Fit(result.weights.to("cpu"), result.epochs, result.diverged)
