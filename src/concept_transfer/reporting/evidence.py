@@ -41,7 +41,8 @@ class Evidence:
     together; ``answers`` the study's named questions with their answers; ``reports`` and
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
     Bayes-optimal AUROC (estimate, lower, upper) where it can be computed; ``analysis`` holds
-    site shift and geometry; ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves).
+    site shift and geometry; ``subgroups`` and ``calibration`` are tidy too (estimates by group,
+    bins of the curves).
     """
 
     study: Study
