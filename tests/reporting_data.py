@@ -235,6 +235,8 @@ def evidence(study: Study, simple_wins: bool = False, **changes: Any) -> Evidenc
         "reports": reports(study),
         "subgroups": subgroups(frame),
         "calibration": calibration(frame),
-        "ceilings": dict.fromkeys(study.sites, 0.97),
+        "ceilings": {
+            site: {"estimate": 0.97, "lower": 0.96, "upper": 0.98} for site in study.sites
+        },
     }
     return Evidence(study, **{**given, **changes})

@@ -334,6 +334,70 @@ def test_controls_have_vectors_of_their_own() -> None:
         assert np.array_equal(found, other)
 
 
+def misleading_site() -> Site:
+    """Training labels are reversed, those of validation and test are true."""
+    site = target_site(count=300)
+    labels = site.labels.copy()
+    train = site.split.parts(0)[0]
+    labels[train] = 1 - labels[train]
+    return Site(site.name, site.offsets, site.tokens, labels, site.split)
+
+
+@pytest.mark.parametrize("monitor", ["log_loss", "auroc"])
+@pytest.mark.parametrize("kind", ["linear", "full"])
+@pytest.mark.parametrize("size", ["200", "all"])
+def test_tuning_that_only_harms_returns_the_source_model(
+    kind: str, size: str, monitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS.model_copy(update={"epochs": 15, "patience": 3, "monitor": monitor})
+    model, records = train_source(target_site("source", 600, seed=1), VECTORS, BLOCK, settings)
+    fits, site = capture_fit(monkeypatch), misleading_site()
+    tuned = train_and_apply(site, kind, size, VECTORS, BLOCK, settings, None, model, records)
+    for name, value in vars(model).items():
+        assert torch.equal(getattr(fits[0].weights, name), value)
+    assert [record["epochs"] for record in tuned.records] == [0, 0, 0]
+    assert {record["status"] for record in tuned.records} == {"ok"}
+    direct = apply_source(site, model, records, VECTORS, BLOCK)
+    assert np.array_equal(probabilities(tuned), probabilities(direct))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "changes"),
+    [
+        ("full", "all", {"protocol": "gao2024"}),
+        ("local", "all", {}),
+        ("pooled", "all", {}),
+        ("full", "20", {}),
+    ],
+    ids=["the paper's protocol", "local", "pooled", "few positives"],
+)
+def test_the_start_is_no_candidate_otherwise(
+    kind: str, size: str, changes: dict[str, object]
+) -> None:
+    source = target_site("source", 600, seed=1)
+    model, records = source_model(source)
+    settings = SETTINGS.model_copy(update=changes)
+    handed = (None, model, records) if kind == "full" else (source,)
+    site = misleading_site()
+    if size == "20":
+        labels = np.where(np.arange(300) % 7 == 0, site.labels, 0).astype(np.int8)
+        site = Site(site.name, site.offsets, site.tokens, labels, site.split)
+    tuned = train_and_apply(site, kind, size, VECTORS, BLOCK, settings, *handed)
+    epochs = [record["epochs"] for record in tuned.records if record["status"] == "ok"]
+    assert epochs
+    assert min(epochs) > 0
+
+
+def test_tuning_that_diverges_at_once_is_recorded_although_its_start_was_good() -> None:
+    model, records = source_model(target_site("source", seed=1))
+    wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
+    tuned = train_and_apply(
+        target_site(), "full", "all", VECTORS, BLOCK, wild, None, model, records
+    )
+    assert [record["status"] for record in tuned.records] == ["diverged"] * 3
+    assert np.isnan(probabilities(tuned)).all()
+
+
 def test_replicate_keys_are_those_of_the_block() -> None:
     assert BLOCK.keys == [replicate_key(0, i) for i in range(3)]
     assert keys(0, 1, 2).tolist() == BLOCK.keys

@@ -258,16 +258,18 @@ def test_large_sites_train_as_small_ones_do(frozen: bool, monkeypatch: pytest.Mo
         assert torch.equal(getattr(large.weights, name), value)
 
 
-def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop() -> None:
+@pytest.mark.parametrize("start_competes", [False, True])
+def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop(start_competes: bool) -> None:
+    """Where the start competes, it is epoch 0 of the loop."""
     chosen = training(epochs=15, patience=4, learning_rate=0.1)
     vectors = vectors_of(12, 30)
-    result = run(ENCOUNTERS, vectors, chosen, [0, 1, 2])
+    result = run(ENCOUNTERS, vectors, chosen, [0, 1, 2], start_competes=start_competes)
     data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
     start = initial_weights(keys(0, 1, 2), 30, 5, torch.float64)
     rows = torch.arange(30)
     held, truth = ENCOUNTERS[30:], labels_of(ENCOUNTERS)[30:]
     for i in range(3):
-        best, kept, epoch = float("inf"), None, 0
+        best, kept, epoch = float("inf"), None, -1 if start_competes else 0
         while epoch < chosen.epochs and epoch - (kept[0] if kept else 0) < chosen.patience:
             epoch += 1
             model, _ = train_reference(

@@ -163,13 +163,15 @@ def test_dots_and_intervals_stand_where_the_data_say(drawings) -> None:
 def test_ceiling_and_no_skill_are_drawn_where_they_belong() -> None:
     few = estimates(STUDY)
     few.loc[few["metric"] == "auroc", ["lower", "upper"]] = [0.45, 0.99]
+    ceilings = {"south_county": {"estimate": 0.9, "lower": 0.85, "upper": 0.94}}
     drawing = next(
         d
-        for d in study_figures(evidence(STUDY, estimates=few, ceilings={"south_county": 0.9}))
+        for d in study_figures(evidence(STUDY, estimates=few, ceilings=ceilings))
         if d.caption.stem == "auroc_all"
     )
     words = [[text.get_text() for text in axis.texts] for axis in drawing.figure.axes]
     assert words == [["no skill", "Bayes-optimal"], ["no skill"]]
+    assert "south_county 0.900 [0.850, 0.940]" in drawing.caption.text
 
 
 def test_learning_curves_follow_the_data(drawings) -> None:

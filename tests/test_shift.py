@@ -14,6 +14,7 @@ from concept_transfer.analysis import counts as counting
 from concept_transfer.analysis.counts import bootstrap_counts
 from concept_transfer.analysis.discrepancy import (
     Pooled,
+    chance_spread,
     discrepancy,
     median_distance,
     pool,
@@ -343,6 +344,42 @@ def test_discrepancy_is_unbiased_and_its_interval_covers(distance):
     assert 0.91 <= covered <= 1
 
 
+def test_spread_by_chance_is_that_of_permuted_clusters():
+    """Against a loop that deals the clusters and takes `discrepancy` of what each side got."""
+    rng = np.random.default_rng(8)
+    a = Pooled(rng.normal(size=(24, 3)), np.repeat(np.arange(12), 2))
+    b = Pooled(rng.normal(1.0, size=(21, 3)), np.repeat(np.arange(7), 3))
+    clusters = [s.vectors[s.cluster == c] for s in (a, b) for c in range(s.cluster[-1] + 1)]
+
+    def dealt(numbers):
+        sizes = [len(clusters[i]) for i in numbers]
+        vectors = np.concatenate([clusters[i] for i in numbers])
+        return Pooled(vectors, np.repeat(np.arange(len(numbers)), sizes))
+
+    orders = [rng.permutation(19) for _ in range(1500)]
+    plain = [discrepancy(dealt(order[:12]), dealt(order[12:]), 1.7)[0] for order in orders]
+    found = [chance_spread(a, b, 1.7, np.random.default_rng(i)) for i in range(8)]
+    assert np.mean(found) == pytest.approx(np.std(plain), rel=0.08)
+
+
+def test_discrepancy_over_its_spread_compares_embeddings():
+    """A space that adds nothing but noise is farther from telling the sites apart, and one of
+    other scale exactly as near."""
+    rng = np.random.default_rng(9)
+    points = [rng.normal(shift, size=(150, 2)) for shift in (0, 0.5)]
+    noise = [rng.normal(size=(150, 40)) for _ in points]
+
+    def ratio(vectors):
+        a, b = (Pooled(v, np.arange(len(v))) for v in vectors)
+        bandwidth = median_distance(np.concatenate(vectors), 1)
+        spread = chance_spread(a, b, bandwidth, np.random.default_rng(1))
+        return discrepancy(a, b, bandwidth)[0] / spread
+
+    assert ratio([7 * p for p in points]) == pytest.approx(ratio(points), rel=1e-9)
+    blurred = [np.hstack([p, n]) for p, n in zip(points, noise, strict=True)]
+    assert 0 < ratio(blurred) < ratio(points)
+
+
 def test_encounters_are_the_means_of_their_tokens():
     site = site_of("here", [[0, 2], [], [5]], [0, 1, 0], ["z", "a", "z"])
     vectors = np.random.default_rng(0).normal(size=(len(VOCABULARY), 4)).astype(np.float32)
@@ -386,6 +423,19 @@ def test_clustered_auroc_grows_with_the_relation_in_a_cluster():
     assert np.sqrt(drawn[:, 1].mean()) == pytest.approx(drawn[:, 0].std(), rel=0.12)
     naive = clustered_auroc(labels, draw(), np.arange(600))[1]
     assert drawn[:, 1].mean() > 2.5 * naive
+
+
+def test_clustered_auroc_counts_clusters_that_hold_both_classes():
+    rng = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(150), 4)
+
+    def draw():
+        labels = (rng.random(600) < 0.4).astype(np.int8)
+        scores = 0.8 * labels + np.repeat(rng.normal(size=150), 4) + 0.3 * rng.normal(size=600)
+        return clustered_auroc(labels, scores, cluster)
+
+    drawn = np.array([draw() for _ in range(400)])
+    assert np.sqrt(drawn[:, 1].mean()) == pytest.approx(drawn[:, 0].std(), rel=0.1)
 
 
 def test_sites_are_told_apart_as_well_as_their_distributions_allow():
@@ -444,12 +494,12 @@ def test_loss_stands_beside_the_distance_of_its_direction():
     pairs = [("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")]
     losses = {pair: 0.1 * place for place, pair in enumerate(pairs)}
     measures = ["js_sum", "js_recording_sum", "js_positive_sum", "js_negative_sum"]
-    measures += ["kl_target_source_sum", "classifier_auroc", "mmd2"]
+    measures += ["kl_target_source_sum", "classifier_auroc", "mmd2", "mmd2_ratio"]
     shift = pd.DataFrame(
         {
             "source": source,
             "target": target,
-            "embedding": "minilm" if measure == "mmd2" else "",
+            "embedding": "minilm" if "mmd2" in measure else "",
             "measure": measure,
             "estimate": 5 - place if measure == "mmd2" else float(place),
         }
@@ -518,7 +568,9 @@ def losses_of(rng: np.random.Generator, sites: int, related: bool) -> pd.DataFra
     loss = drawn()
     names = pd.DataFrame([(f"s{a}", f"s{b}") for a, b in pairs], columns=["source", "target"])
     distances = dict.fromkeys(DISTANCES, loss if related else drawn())
-    return names.assign(embedding="e", classifier="cnn", loss=loss, mmd2=np.nan, **distances)
+    return names.assign(
+        embedding="e", classifier="cnn", loss=loss, mmd2=np.nan, mmd2_ratio=np.nan, **distances
+    )
 
 
 def test_a_correlation_is_tested_by_permuting_the_sites():

@@ -101,7 +101,14 @@ rule ceiling:
             {name: study.sites[name].model_dump(mode="json") for name in simulated_targets()}
         ),
         task=fixed(study.task.model_dump(mode="json")),
-        code=code_digest("analysis/ceiling.py", "sites/networks.py", "sites/network_files.py"),
+        confidence=study.evaluation.confidence,
+        code=code_digest(
+            "analysis/ceiling.py",
+            "analysis/two_sample.py",
+            "evaluation/intervals.py",
+            "sites/networks.py",
+            "sites/network_files.py",
+        ),
     script:
         "../scripts/ceiling.py"
 

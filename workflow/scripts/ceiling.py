@@ -1,4 +1,4 @@
-"""Bayes-optimal AUROC on the test encounters of every simulated target."""
+"""Bayes-optimal AUROC, with its interval, on the test encounters of every simulated target."""
 
 import json
 from pathlib import Path
@@ -24,5 +24,6 @@ with job(snakemake.log[0]):
             vocabulary,
             task,
             Path.cwd(),
+            params.confidence,
         )
     Path(snakemake.output[0]).write_text(json.dumps(ceilings, indent=1) + "\n", encoding="utf-8")

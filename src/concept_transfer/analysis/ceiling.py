@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.analysis.two_sample import clustered_auroc
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.evaluation.intervals import Variance, share_interval
 from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.network_files import read_network
-from concept_transfer.sites.networks import bayes_auroc
+from concept_transfer.sites.networks import posterior
 from concept_transfer.sites.splits import Split
 from concept_transfer.study import resolve
 
@@ -23,15 +25,24 @@ def site_ceiling(
     vocabulary: Vocabulary,
     task: Task,
     root: Path,
-) -> float:
-    """AUROC of the exact posterior on the site's test encounters (of all folds).
+    confidence: float,
+) -> dict[str, float]:
+    """AUROC of the exact posterior on the site's test encounters: estimate, lower, upper.
 
     The posterior is that of the network which the site was sampled from, given the tokens that
-    the task shows to models.
+    the task shows to models. Test encounters (of all folds) are a sample of the network's: the
+    interval, by Obuchowski's variance for related encounters of a cluster, is for the AUROC on
+    all encounters that the network could have given.
     """
     network = read_network(resolve(site.network, root))
-    test = take(encounters, np.flatnonzero(split.fold >= 0))
-    return bayes_auroc(network, test, vocabulary, task)
+    rows = np.flatnonzero(split.fold >= 0)
+    test = take(encounters, rows)
+    chance = posterior(network, test, vocabulary, task)
+    _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
+    estimate, variance = clustered_auroc(test.labels, chance, cluster)
+    spread = Variance(variance, 0, 0, int(cluster.max()) + 1, 1, "")
+    lower, upper = share_interval(estimate, spread, confidence)
+    return {"estimate": estimate, "lower": lower, "upper": upper}
 
 
 def take(encounters: Encounters, rows: NDArray[np.int64]) -> Encounters:

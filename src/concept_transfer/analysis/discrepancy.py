@@ -12,6 +12,7 @@ from concept_transfer.sites.site import Site
 
 Array = NDArray[np.float64]
 ENCOUNTERS = 1000  # of each site, drawn without replacement
+PERMUTATIONS = 200
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,30 @@ def discrepancy(a: Pooled, b: Pooled, bandwidth: float) -> tuple[float, float]:
         count = len(own)
         variance += (count - 1) * np.var(without) if count > 2 else np.nan
     return float(parts[0][0] + parts[1][0] - 2 * cross), float(np.sqrt(variance))
+
+
+def chance_spread(a: Pooled, b: Pooled, bandwidth: float, rng: np.random.Generator) -> float:
+    """Standard deviation of `discrepancy` where chance deals the clusters to two sites.
+
+    From permutations of the clusters (the null distribution of Gretton et al. 2012, section 5). A
+    discrepancy over its spread has no unit, so that spaces of other shape and bandwidth compare
+    on the same encounters; it grows with the number of encounters.
+    """
+    numbers = np.concatenate([a.cluster, b.cluster + a.cluster[-1] + 1])
+    everything = Pooled(np.concatenate([a.vectors, b.vectors]), numbers)
+    size = np.bincount(numbers).astype(float)
+    kernel, pairs = _blocks(everything, everything, bandwidth), np.outer(size, size)
+    np.fill_diagonal(kernel, 0)
+    np.fill_diagonal(pairs, 0)
+    first = np.tile(np.arange(len(size)) <= a.cluster[-1], (PERMUTATIONS, 1))
+    dealt = rng.permuted(first, axis=1).T.astype(float)
+
+    def means(x: Array, y: Array) -> Array:
+        return np.asarray((x * (kernel @ y)).sum(axis=0) / (x * (pairs @ y)).sum(axis=0))
+
+    rest = 1 - dealt
+    values = means(dealt, dealt) + means(rest, rest) - 2 * means(dealt, rest)
+    return float(np.std(values, ddof=1))
 
 
 def _between_clusters(block: Array, size: Array) -> tuple[float, Array]:

@@ -20,6 +20,7 @@ DISTANCES = (
     "kl_target_source_sum",
     "classifier_auroc",
 )
+SPACES = ["mmd2", "mmd2_ratio"]
 PERMUTATIONS = 2000  # at most; all of them up to six sites
 FEWEST_PAIRS = 4  # fewer can be ranked in too few ways to say anything
 
@@ -35,8 +36,8 @@ def shift_against_loss(
     The loss is the AUROC of a model trained on the target's own labels (the largest of
     ``sizes``) less that of the source model used unchanged, from the study's paired comparisons;
     ``kinds`` maps a strategy to its kind. Columns: source, target, embedding, classifier, loss,
-    lower, upper, verdict (on the source model), one a measure of `DISTANCES`, and mmd2 in the
-    embedding's own space (NaN for simple models).
+    lower, upper, verdict (on the source model), one a measure of `DISTANCES`, and mmd2
+    and mmd2_ratio in the embedding's own space (NaN for simple models).
     """
     largest = "all" if "all" in sizes else max(sizes, key=int)
     rows = comparisons[
@@ -55,10 +56,12 @@ def shift_against_loss(
     distances = shift[shift["measure"].isin(DISTANCES)].pivot(
         index=PAIR, columns="measure", values="estimate"
     )
-    spaces = shift.loc[shift["measure"] == "mmd2", [*PAIR, "embedding", "estimate"]]
+    spaces = shift[shift["measure"].isin(SPACES)].pivot(
+        index=[*PAIR, "embedding"], columns="measure", values="estimate"
+    )
     return (
         loss.merge(distances[list(DISTANCES)].reset_index(), on=PAIR, how="left")
-        .merge(spaces.rename(columns={"estimate": "mmd2"}), on=[*PAIR, "embedding"], how="left")
+        .merge(spaces.reindex(columns=SPACES).reset_index(), on=[*PAIR, "embedding"], how="left")
         .reset_index(drop=True)
     )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from concept_transfer.analysis.counts import bootstrap_counts
 from concept_transfer.analysis.discrepancy import (
     Pooled,
+    chance_spread,
     discrepancy,
     median_distance,
     pool,
@@ -27,6 +28,7 @@ from concept_transfer.analysis.findings import (
     recorded_outcomes,
     shift_row,
 )
+from concept_transfer.analysis.random import generator
 from concept_transfer.analysis.two_sample import ENCOUNTERS as CLASSIFIED
 from concept_transfer.analysis.two_sample import classifier_auroc
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -61,7 +63,7 @@ def site_shift(
     for a, b in combinations(range(len(sites)), 2):
         key = {"source": sites[a].name, "target": sites[b].name}
         rows, by_concept = finding_shift(counts[a], counts[b], outcomes, confidence)
-        rows += _discrepancies(spaces, a, b, confidence)
+        rows += _discrepancies(spaces, a, b, confidence, seed)
         rows.append(_classifier(sites[a], sites[b], len(vocabulary), confidence, seed))
         size = {
             "source_encounters": len(sites[a].labels),
@@ -95,15 +97,20 @@ def _spaces(
 
 
 def _discrepancies(
-    spaces: list[tuple[str, list[Pooled], float]], a: int, b: int, confidence: float
+    spaces: list[tuple[str, list[Pooled], float]], a: int, b: int, confidence: float, seed: int
 ) -> list[Row]:
+    """MMD², and MMD² over its spread by chance, which alone compares embeddings."""
     rows = []
     for name, points, bandwidth in spaces:
         value, error = discrepancy(points[a], points[b], bandwidth)
         units = min(int(points[i].cluster[-1]) + 1 for i in (a, b))
         spread = Variance(error**2, 0, 0, units, 1, "")
         bounds = plain_interval(value, spread, confidence)
-        rows.append({"embedding": name, **shift_row("mmd2", value, *bounds)})
+        rng = generator(seed, "permutations", str(a), str(b))
+        chance = chance_spread(points[a], points[b], bandwidth, rng)
+        for measure, unit in (("mmd2", 1.0), ("mmd2_ratio", chance)):
+            scaled = [number / unit for number in (value, *bounds)]
+            rows.append({"embedding": name, **shift_row(measure, *scaled)})
     return rows
 
 

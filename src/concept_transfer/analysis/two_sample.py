@@ -44,19 +44,19 @@ def clustered_auroc(
 ) -> tuple[float, float]:
     """AUROC and its sampling variance where encounters of a cluster are related.
 
-    Obuchowski (1997), Biometrics 53, for clusters that are of one class each, as clusters of two
-    sites are; with clusters of one encounter it is DeLong's variance.
+    Obuchowski (1997), Biometrics 53; with clusters of one encounter it is DeLong's variance.
     """
     placement = placements(labels, scores)
     auroc = float(placement[labels == 1].mean())
-    variance = 0.0
+    _, unit = np.unique(cluster, return_inverse=True)
+    variance, both = 0.0, np.ones(unit.max() + 1)
     for label in (0, 1):
         own = labels == label
-        _, unit = np.unique(cluster[own], return_inverse=True)
-        sums = np.bincount(unit, placement[own] - auroc)
-        count = len(sums)
-        variance += count / (count - 1) * (sums**2).sum() / own.sum() ** 2 if count > 1 else np.nan
-    return auroc, variance
+        sums = np.bincount(unit[own], placement[own] - auroc, len(both)) / own.sum()
+        count = len(np.unique(unit[own]))
+        variance += count / (count - 1) * (sums**2).sum() if count > 1 else np.nan
+        both *= sums
+    return auroc, float(variance + 2 * len(both) / (len(both) - 1) * both.sum())
 
 
 def _stack(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ from concept_transfer.errors import StudyError, choices
 
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 DEFAULT_INVERSE_PENALTY = 0.1
-MIN_SAMPLES_LEAF = 20
+DEFAULT_TREES = 20
+MOST_TREES = 100
+HISTOGRAM_FROM = 2000  # training rows
+MIN_SAMPLES_LEAF = 20  # of histogram trees
 
 Classifier = Any  # a fitted scikit-learn estimator with predict_proba
 
@@ -44,7 +49,7 @@ def fit_baseline(
     """Fit `logistic` or `gradient_boosting` (scikit-learn).
 
     Validation log loss chooses the L2 penalty (logistic) or the number of trees, where `choose`;
-    too few positives leave the defaults (C = 0.1; 100 trees).
+    too few positives leave the defaults (C = 0.1; 20 trees).
     """
     if classifier == "logistic":
         return _logistic(train, labels, weights, validation, validation_labels, choose)
@@ -77,11 +82,16 @@ def _logistic(
 
 
 class _Boosting:
-    """Histogram gradient boosting on the findings that can carry a split."""
+    """Gradient boosting on the findings that can carry a split.
 
-    def __init__(self, model: Any, columns: NDArray[np.int64]) -> None:
-        self.model, self.columns = model, columns
-        self.trees: int | None = None
+    Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves may
+    hold a single row, each split chosen among a random square root of the findings (Breiman 2001,
+    Machine Learning 45): on few rows, trees that see all findings repeat each other's chance
+    splits. From there on histogram trees with twenty rows a leaf, which are as good and quicker.
+    """
+
+    def __init__(self, model: Any, columns: NDArray[np.int64], trees: int) -> None:
+        self.model, self.columns, self.trees = model, columns, trees
 
     @classmethod
     def fit(
@@ -93,31 +103,42 @@ class _Boosting:
         validation_labels: NDArray[np.int8],
         choose: bool,
     ) -> _Boosting:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
+        model, leaf = _booster(train.shape[0])
         present = np.asarray(train.sum(axis=0)).ravel()
-        columns = np.flatnonzero(
-            (present >= MIN_SAMPLES_LEAF) & (present <= train.shape[0] - MIN_SAMPLES_LEAF)
-        )
+        columns = np.flatnonzero((present >= leaf) & (present <= train.shape[0] - leaf))
         if not len(columns):
             columns = np.arange(1)
-        model = HistGradientBoostingClassifier(
-            max_iter=100, min_samples_leaf=MIN_SAMPLES_LEAF, early_stopping=False, random_state=0
-        )
         model.fit(train[:, columns].toarray(), labels, sample_weight=weights)
-        boosting = cls(model, columns)
+        boosting = cls(model, columns, DEFAULT_TREES)
         if choose:
-            staged = model.staged_predict_proba(validation[:, columns].toarray())
-            losses = [_log_loss(validation_labels, probabilities) for probabilities in staged]
-            boosting.trees = int(np.argmin(losses))
+            losses = [_log_loss(validation_labels, p) for p in boosting._staged(validation)]
+            boosting.trees = int(np.argmin(losses)) + 1
         return boosting
 
     def predict_proba(self, matrix: csr_matrix) -> NDArray[np.float64]:
-        dense = matrix[:, self.columns].toarray()
-        if self.trees is None:
-            return np.asarray(self.model.predict_proba(dense))
-        staged = self.model.staged_predict_proba(dense)
-        return np.asarray(next(p for tree, p in enumerate(staged) if tree == self.trees))
+        return np.asarray(next(islice(self._staged(matrix), self.trees - 1, None)))
+
+    def _staged(self, matrix: csr_matrix) -> Iterator[NDArray[np.float64]]:
+        staged: Iterator[NDArray[np.float64]] = self.model.staged_predict_proba(
+            matrix[:, self.columns].toarray()
+        )
+        return staged
+
+
+def _booster(rows: int) -> tuple[Any, int]:
+    """The unfitted model for so many training rows, and the fewest rows that a leaf holds."""
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+
+    if rows < HISTOGRAM_FROM:
+        return GradientBoostingClassifier(
+            n_estimators=MOST_TREES, max_features="sqrt", random_state=0
+        ), 1
+    return HistGradientBoostingClassifier(
+        max_iter=MOST_TREES,
+        min_samples_leaf=MIN_SAMPLES_LEAF,
+        early_stopping=False,
+        random_state=0,
+    ), MIN_SAMPLES_LEAF
 
 
 def _log_loss(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> float:

@@ -40,9 +40,9 @@ class Evidence:
     ``estimates`` and ``comparisons`` are the tidy tables of docs/contracts.md, all targets
     together; ``answers`` the study's named questions with their answers; ``reports`` and
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
-    Bayes-optimal AUROC where it can be computed; ``analysis`` holds site shift and geometry;
-    ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves);
-    ``warnings`` are sentences about the sites.
+    Bayes-optimal AUROC (estimate, lower, upper) where it can be computed; ``analysis`` holds
+    site shift and geometry; ``subgroups`` and ``calibration`` are tidy too (estimates by group,
+    bins of the curves); ``warnings`` are sentences about the sites.
     """
 
     study: Study
@@ -51,7 +51,7 @@ class Evidence:
     answers: list[dict[str, Any]]
     reports: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     cards: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    ceilings: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     analysis: Analysis | None = None
     subgroups: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SUBGROUPS)))
     calibration: pd.DataFrame = field(

@@ -19,6 +19,7 @@ from concept_transfer.reporting.figures.dots import metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
+from concept_transfer.reporting.formats import interval
 from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target
@@ -88,10 +89,17 @@ def _place(group: list[tuple[str, str]], name: list[str]) -> str:
 
 def _auroc(evidence: Evidence, size: str, group: list[tuple[str, str]], name: list[str]) -> Drawing:
     title = f"AUROC, {size_label(size)}{_place(group, name)}"
+    targets = {target for _, target in group}
+    ceilings = [
+        f"{target} {interval(c['estimate'], c['lower'], c['upper'])}"
+        for target, c in evidence.ceilings.items()
+        if target in targets
+    ]
     ceiling = (
-        " The line marked Bayes-optimal is the best that any model could reach, computed from the "
-        "simulation."
-        if evidence.ceilings
+        " The line marked Bayes-optimal is the AUROC of the simulation's exact posterior on the "
+        f"same test encounters ({'; '.join(ceilings)}): no model is better on average, and like "
+        "every AUROC here it is that of a sample."
+        if ceilings
         else ""
     )
     caption = Caption(

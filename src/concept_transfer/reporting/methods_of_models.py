@@ -141,6 +141,12 @@ def training(study: Study) -> str:
         else ""
     )
     monitored = {"log_loss": "log loss", "auroc": "AUROC"}[training.monitor]
+    tunes = any(strategy.kind in ("linear", "full") for strategy in study.strategies.values())
+    untuned = (
+        ", or the source model as it came where no epoch of tuning was better"
+        if tunes and training.protocol != "gao2024"
+        else ""
+    )
     weighted = (
         " Classes were weighted by the inverse of their frequency."
         if training.class_weight == "balanced"
@@ -150,9 +156,9 @@ def training(study: Study) -> str:
         f"Models were fitted to the cross-entropy by {optimizer}, learning rate "
         f"{training.learning_rate:g}, weight decay {training.weight_decay:g}, batches of "
         f"{training.batch_size}, for at most {count(training.epochs, 'epoch')} of {length}{stop}; "
-        f"the epoch with the best validation {monitored} was kept. With fewer than 10 positives "
-        f"in the labelled target data, {count(training.fixed_epochs, 'epoch')} were run without "
-        f"early stopping.{weighted} Each cell was repeated in "
+        f"the epoch with the best validation {monitored} was kept{untuned}. With fewer than 10 "
+        f"positives in the labelled target data, {count(training.fixed_epochs, 'epoch')} were run "
+        f"without early stopping.{weighted} Each cell was repeated in "
         f"{count(study.replicates, 'replicate')}; a replicate redraws the target's labelled "
         "subset, initial weights, batches, dropout and control tables. All embeddings, controls "
         "and strategies had the same settings except where stated."

@@ -20,15 +20,16 @@ PAIR_MEASURES = {
     "kl_target_source_sum": "KL(target ‖ source)",
     "classifier_auroc": "Sites told apart, AUROC",
 }
-DISTANCES = {
+SITE_DISTANCES = {
     "js_sum": "Findings",
     "js_recording_sum": "Recording",
     "js_positive_sum": "Findings of positives",
     "js_negative_sum": "Findings of negatives",
     "kl_target_source_sum": "KL(target ‖ source)",
     "classifier_auroc": "Sites told apart, AUROC",
-    "mmd2": "MMD² in the embedding",
 }
+RATIO = {"mmd2_ratio": "MMD² in the embedding / its spread by chance"}
+DISTANCES = {**SITE_DISTANCES, "mmd2": "MMD² in the embedding"}
 
 
 def shift_table(shift: pd.DataFrame, study: Study) -> Table:
@@ -142,7 +143,9 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
             "Direction": [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()],
             "Model": [row_label(*names) for names in loss[["embedding", "classifier"]].to_numpy()],
             f"AUROC lost [{level(study)} CI]": intervals(loss, ("loss", "lower", "upper")),
-            **{words: loss[name].map(number) for name, words in DISTANCES.items()},
+            **{
+                words: loss[name].map(number) for name, words in {**SITE_DISTANCES, **RATIO}.items()
+            },
             "Source model is": loss["verdict"],
         }
     )
@@ -154,7 +157,12 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         "model used unchanged, paired on the same encounters; below 0 the source model is the "
         "better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
         "(unbiased, Gaussian kernel) is measured where the model sees the encounters: in the means "
-        "of their concepts' vectors.",
+        "of their concepts' vectors. Every embedding has a kernel bandwidth of its own, so MMD² "
+        "itself (column mmd2 of the file) compares directions in one embedding, not embeddings. "
+        "Shown is MMD² over its standard deviation when chance deals the same clusters to the two "
+        "sites: it says how clearly an embedding tells the two sites apart, and "
+        "compares embeddings in one direction. It grows with the number of encounters, so "
+        "directions between sites of other size do not compare.",
         loss,
         shown,
     )

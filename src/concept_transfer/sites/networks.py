@@ -121,15 +121,6 @@ def posterior(
     return result
 
 
-def bayes_auroc(
-    network: Network, encounters: Encounters, vocabulary: Vocabulary, task: Task
-) -> float:
-    """AUROC of the exact posterior on these encounters: the ceiling of every model."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(encounters.labels, posterior(network, encounters, vocabulary, task)))
-
-
 def disease_index(network: Network, label: str) -> int:
     """Position of the disease that the task's label names (StudyError if there is none)."""
     if label not in network.diseases:

@@ -54,7 +54,8 @@ def fit_plan(
     """Carry out a strategy's plan for the replicates with the given keys [R].
 
     vectors: [tokens, width] or [R, tokens, width]. enough: bool [R], whether there are enough
-    positives for early stopping; the others train `fixed_epochs`.
+    positives for early stopping; the others train `fixed_epochs`. Early stopping may keep a
+    handed-on model as it came; the paper's protocol always takes the best epoch after it.
     """
     begin = time.monotonic()
     own_keys = torch.tensor(keys, device=device)
@@ -69,6 +70,7 @@ def fit_plan(
         settings,
         [bool(e) and plan.validation.shape[1] > 0 for e in enough],
         plan.frozen,
+        plan.start is not None and settings.protocol != "gao2024",
     )
     _log.info(within(f"{described(plan, settings, result)}, {time.monotonic() - begin:.1f} s"))
     return replace(result, weights=result.weights.to("cpu"))

@@ -28,7 +28,8 @@ from concept_transfer.training.validation import Validation
 
 @dataclass(frozen=True)
 class Fit:
-    """Trained weights of R replicates, the epoch each was kept from, and which diverged.
+    """Trained weights of R replicates, the epoch each was kept from (0: the start), and which
+    diverged.
 
     scores: what that epoch was judged by (`settings.monitor`; lower is better), infinite where
     no epoch was.
@@ -50,6 +51,7 @@ def fit(
     settings: Training,
     early_stopping: Sequence[bool],
     frozen: bool = False,
+    start_competes: bool = False,
 ) -> Fit:
     """Train R replicates from the given weights.
 
@@ -60,6 +62,7 @@ def fit(
     keys: int64 [R], see `budget.replicate_key`.
     early_stopping: for each replicate; see `schedule.Schedule`.
     frozen: train the linear layer alone (its features are then computed once).
+    start_competes: early stopping keeps the given weights where no epoch validates better.
 
     A replicate whose validation loss or weights stop being finite is stopped and returned as
     diverged, with the weights of its best validated epoch (the start, if there is none).
@@ -69,7 +72,8 @@ def fit(
     trainer = Trainer(body, Batches(dataset, train, keys, settings), start, settings)
     held = validation if validation.shape[1] else train
     judge = Validation(dataset, held, settings.monitor)
-    schedule = Schedule(settings, early_stopping)
+    start_scores = judge.scores(body, trainer.parameters) if start_competes else None
+    schedule = Schedule(settings, early_stopping, start_scores)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
     progress = Progress("epochs", *_most_epochs(settings, early_stopping))

@@ -18,11 +18,19 @@ class Schedule:
     after settings.epochs. One without trains settings.fixed_epochs and keeps the last.
     """
 
-    def __init__(self, settings: Training, early_stopping: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        settings: Training,
+        early_stopping: Sequence[bool],
+        start_scores: Tensor | None = None,
+    ) -> None:
+        """start_scores: float64 [R], where the start is a candidate too, as epoch 0."""
         replicates = len(early_stopping)
         self.settings = settings
         self.early_stopping = torch.tensor(list(early_stopping))
         self.best = torch.full((replicates,), torch.inf, dtype=torch.float64)
+        if start_scores is not None:
+            self.best = torch.where(start_scores.isfinite(), start_scores, self.best)
         self.kept_epoch = torch.zeros(replicates, dtype=torch.int64)
         self.diverged = torch.zeros(replicates, dtype=torch.bool)
         self.epoch = 0

@@ -41,13 +41,13 @@ def metric_dots(
     caption: Caption,
     label: str,
     references: Mapping[str, float],
-    ceilings: Mapping[str, float] | None = None,
+    ceilings: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Drawing:
     """``metric`` of all cells that serve ``pairs`` at one target size, and without labels.
 
     ``references`` maps the words of a vertical line to its place, the same in every panel;
-    ``ceilings`` maps a target to the best value that any model could reach there. Cells with too
-    few test encounters are hollow.
+    ``ceilings`` maps a target to the best value that any model could reach there (estimate,
+    lower, upper). Cells with too few test encounters are hollow.
     """
     chosen = estimates[(estimates["metric"] == metric) & estimates["size"].isin(["0", size])]
     cells = arrange(pd.concat([in_direction(chosen, *pair) for pair in pairs]), study)
@@ -61,7 +61,7 @@ def metric_dots(
     ]
     lines = {target: dict(references) for target in study.sites}
     for target, ceiling in (ceilings or {}).items():
-        lines[target]["Bayes-optimal"] = ceiling
+        lines[target]["Bayes-optimal"] = ceiling["estimate"]
     return draw_dots(cells, rows_of(cells), study, pairs, caption, label, lines, data)
 
 
