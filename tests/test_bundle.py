@@ -109,8 +109,8 @@ def test_another_vocabulary_is_refused_by_both_digests(bundle: Path) -> None:
     other = vocabulary("fever", "cough", "rash")
     with pytest.raises(StudyError) as error:
         read_bundle(bundle, other)
-    assert VOCABULARY.digest[:12] in str(error.value)
-    assert other.digest[:12] in str(error.value)
+    assert VOCABULARY.identity[:12] in str(error.value)
+    assert other.identity[:12] in str(error.value)
 
 
 def test_another_embedding_is_refused_by_both_digests_and_names(bundle: Path) -> None:

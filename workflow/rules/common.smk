@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from concept_transfer.workflow import (
     code_digest,
     embedding_inputs,
     nhamcs_downloads,
+    planned_vocabulary,
     site_inputs,
 )
 
@@ -54,6 +56,31 @@ def stable(value):
 def fixed(value):
     """A stable parameter whose braces Snakemake does not take for wildcards."""
     return lambda wildcards: stable(value)
+
+
+VOCABULARY = f"{RESULTS}/vocabulary.tsv" if study.bins else study.vocabulary
+QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
+EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)
+IDENTITY = ("concepts", "names", "states")
+WORDLESS = ("concepts", "names", "categories", "states")
+
+
+def vocabulary_files():
+    """The vocabulary as an input whose date says nothing, and the edges that data gave it.
+
+    Together with the parameter `reads`, a job runs again when columns change that it reads.
+    """
+    return {"vocabulary": ancient(VOCABULARY), "edges": EDGES}
+
+
+@functools.cache
+def vocabulary_before_jobs():
+    return planned_vocabulary(study, ROOT)
+
+
+def reads(*columns):
+    """A parameter that changes with the vocabulary's columns that a rule's jobs read."""
+    return lambda wildcards: vocabulary_before_jobs().digest_of(*columns)
 
 
 wildcard_constraints:

@@ -1,5 +1,7 @@
 # Tokens -> one embedding table each.
 
+WORDY = ("transformers", "openai", "precomputed")
+
 
 def embedding_parent(name):
     """The table another embedding is made from, as input."""
@@ -7,9 +9,16 @@ def embedding_parent(name):
     return expand(f"{RESULTS}/embeddings/{{parent}}.safetensors", parent=parents)
 
 
+def read_by_embedding(wildcards):
+    """What an embedding reads of the vocabulary: its words only where vectors are made of them."""
+    words = study.embeddings[wildcards.embedding].provider in WORDY
+    columns = (*WORDLESS, "texts") if words else IDENTITY
+    return vocabulary_before_jobs().digest_of(*columns)
+
+
 rule embed:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         parents=lambda wildcards: embedding_parent(wildcards.embedding),
         files=lambda wildcards: embedding_inputs(study.embeddings[wildcards.embedding], ROOT),
     output:
@@ -28,6 +37,7 @@ rule embed:
             study.embeddings[wildcards.embedding].model_dump(mode="json")
         ),
         task=fixed(study.task.model_dump(mode="json")),
+        vocabulary=read_by_embedding,
         code=code_digest("embeddings", "concepts"),
     script:
         "../scripts/embed.py"

@@ -22,9 +22,56 @@ def split_parameters():
     return fixed({key: split[key] for key in keep})
 
 
-rule encode_site:
+def binning():
+    """Settings of all bins, with their order, which is that of the tokens."""
+    bins = {concept: entry.model_dump(mode="json") for concept, entry in study.bins.items()}
+    text = json.dumps(bins)
+    return lambda wildcards: text
+
+
+rule quantile_edges:
+    input:
+        vocabulary=ancient(study.vocabulary),
+        files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
+    output:
+        f"{RESULTS}/bins/{{site}}.json",
+    log:
+        f"{RESULTS}/logs/quantile_edges/{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/quantile_edges/{{site}}.tsv"
+    wildcard_constraints:
+        site=alternatives(QUANTILE_SITES),
+    params:
+        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        bins=binning(),
+        split=split_parameters(),
+        seed=study.seed,
+        vocabulary=reads("concepts", "states"),
+        code=code_digest("sites", "concepts"),
+    script:
+        "../scripts/quantile_edges.py"
+
+
+rule write_vocabulary:
     input:
         vocabulary=study.vocabulary,
+        edges=EDGES,
+    output:
+        f"{RESULTS}/vocabulary.tsv",
+    log:
+        f"{RESULTS}/logs/write_vocabulary.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_vocabulary.tsv"
+    params:
+        bins=binning(),
+        code=code_digest("concepts"),
+    script:
+        "../scripts/write_vocabulary.py"
+
+
+rule encode_site:
+    input:
+        **vocabulary_files(),
         files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
     output:
         expand(f"{RESULTS}/encounters/{{{{site}}}}/{{file}}", file=SITE_FILES),
@@ -35,6 +82,7 @@ rule encode_site:
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
+        vocabulary=reads("concepts", "categories", "states"),
         code=code_digest("sites", "concepts"),
     script:
         "../scripts/encode_site.py"
@@ -59,7 +107,7 @@ rule split_site:
 
 rule check_sites:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
         splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
     output:
@@ -74,6 +122,7 @@ rule check_sites:
     params:
         sizes=study.target_sizes,
         targets=grid.targets,
+        vocabulary=reads("concepts", "categories", "states"),
         code=code_digest("sites"),
     script:
         "../scripts/check_sites.py"

@@ -88,7 +88,7 @@ def baseline_settings(wildcards):
 
 rule train_source:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         site=lambda wildcards: site_data(wildcards.source),
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
     output:
@@ -110,6 +110,7 @@ rule train_source:
         seed=study.seed,
         label=study.task.label,
         study=study.study,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/train_source.py"
@@ -117,7 +118,7 @@ rule train_source:
 
 rule apply_source:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         bundle=bundle,
     output:
@@ -134,6 +135,7 @@ rule apply_source:
     params:
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/apply_source.py"
@@ -141,7 +143,7 @@ rule apply_source:
 
 rule train_local:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         own=own_bundle,
@@ -164,6 +166,7 @@ rule train_local:
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/train_cell.py"
@@ -171,7 +174,7 @@ rule train_local:
 
 use rule train_local as train_pooled with:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         source=source_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
@@ -187,7 +190,7 @@ use rule train_local as train_pooled with:
 
 use rule train_local as tune_source with:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         bundle=bundle,
     log:
@@ -202,7 +205,7 @@ use rule train_local as tune_source with:
 
 rule fit_baseline:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         source=source_site,
     output:
@@ -221,6 +224,7 @@ rule fit_baseline:
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads("concepts", "states"),
         code=TRAINING_CODE,
     script:
         "../scripts/fit_baseline.py"
@@ -242,6 +246,7 @@ use rule fit_baseline as apply_baseline with:
         sizes=["0"],
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads("concepts", "states"),
         code=TRAINING_CODE,
 
 

@@ -24,6 +24,6 @@ with job(snakemake.log[0]):
         snakemake.wildcards,
         ["0"],
         snakemake.output,
-        [params.seed, params.replicates, params.code],
-        inputs,
+        [params.seed, params.replicates, params.vocabulary, params.code],
+        [file for file in inputs if file != inputs.vocabulary],
     )

@@ -27,6 +27,6 @@ with job(snakemake.log[0]):
         wildcards,
         params.sizes,
         snakemake.output,
-        [params.strategy, params.seed, params.replicates, params.code],
-        inputs,
+        [params.strategy, params.seed, params.replicates, params.vocabulary, params.code],
+        [file for file in inputs if file != inputs.vocabulary],
     )

@@ -47,7 +47,7 @@ with job(snakemake.log[0]):
         snakemake.wildcards,
         params.sizes,
         snakemake.output,
-        [params.strategy, params.seed, params.replicates, params.code],
+        [params.strategy, params.seed, params.replicates, params.vocabulary, params.code],
         # the target's own source model is a short cut to the same predictions
-        [file for file in inputs if file not in own],
+        [file for file in inputs if file not in (*own, inputs.vocabulary)],
     )

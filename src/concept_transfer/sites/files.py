@@ -55,13 +55,29 @@ def header(path: Path) -> list[str]:
     return names
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    """The named columns of a table as text; surrounding blanks are cut.
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """The named columns of a table; errors name file and row, never a cell's content."""
+    return _READ_TABLE[path.suffix.lower()](path, columns)
 
-    Integral numbers read alike whether a file stores 1, 1.0 or '1'. Errors name file and row,
-    never a cell's content.
+
+def text_column(column: pa.ChunkedArray | pa.Array) -> TextColumn:
+    """A column as text; surrounding blanks are cut.
+
+    Integral numbers read alike whether a file stores 1, 1.0 or '1'.
     """
-    return _READ_COLUMNS[path.suffix.lower()](path, columns)
+    coded = dictionary_encoded(column)
+    codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
+    return _merge([*coded.dictionary.to_pylist(), None], codes.astype(np.int32))
+
+
+def dictionary_encoded(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    """A column as one array of its distinct values and a code a cell (null for a null cell)."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+        column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks)
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
 def _csv_header(path: Path) -> list[str]:
@@ -82,11 +98,11 @@ def _xlsx_header(path: Path) -> list[str]:
     return [_as_text(name).strip() for name in first if name is not None]
 
 
-def _csv_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
+def _csv_table(path: Path, columns: Sequence[str]) -> pa.Table:
     names = _csv_header(path)
     text = pa.dictionary(pa.int32(), pa.string())
     try:
-        table = pa_csv.read_csv(
+        return pa_csv.read_csv(
             path,
             read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, block_size=2**24),
             convert_options=pa_csv.ConvertOptions(
@@ -101,7 +117,6 @@ def _csv_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
             f"{path}{_bad_line(path, len(names))}: not a comma-separated row of {len(names)} UTF-8 "
             "cells like the header"
         ) from None
-    return _arrow_columns(table)
 
 
 def _bad_line(path: Path, width: int) -> str:
@@ -114,36 +129,22 @@ def _bad_line(path: Path, width: int) -> str:
     return ""
 
 
-def _parquet_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    return _arrow_columns(pq.read_table(path, columns=list(columns)))
+def _parquet_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    return pq.read_table(path, columns=list(columns))
 
 
-def _xlsx_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
+def _xlsx_table(path: Path, columns: Sequence[str]) -> pa.Table:
     import pandas as pd
 
     frame = pd.read_excel(
         path, usecols=list(columns), dtype=object, keep_default_na=False, engine="openpyxl"
     )
-    return {
-        str(name): _merge(*_encoded(pa.array([_as_text(v) for v in frame[name]], pa.string())))
-        for name in frame.columns
-    }
-
-
-def _arrow_columns(table: pa.Table) -> dict[str, TextColumn]:
-    return {name: _merge(*_encoded(table.column(name))) for name in table.column_names}
-
-
-def _encoded(column: Any) -> tuple[list[Any], NDArray[np.int32]]:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
-        column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks)
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    codes = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
-    return [*column.dictionary.to_pylist(), None], codes.astype(np.int32)
+    return pa.table(
+        {
+            str(name): pa.array([_as_text(v) for v in frame[name]], pa.string())
+            for name in frame.columns
+        }
+    )
 
 
 def _merge(values: list[Any], codes: NDArray[np.int32]) -> TextColumn:
@@ -164,4 +165,4 @@ def _as_text(value: Any) -> str:
 
 
 _READ_HEADER = {".csv": _csv_header, ".parquet": _parquet_header, ".xlsx": _xlsx_header}
-_READ_COLUMNS = {".csv": _csv_columns, ".parquet": _parquet_columns, ".xlsx": _xlsx_columns}
+_READ_TABLE = {".csv": _csv_table, ".parquet": _parquet_table, ".xlsx": _xlsx_table}

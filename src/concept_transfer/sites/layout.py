@@ -12,7 +12,7 @@ from concept_transfer.settings.sites import TabularSite
 from concept_transfer.sites.encounters import PARTITIONS
 from concept_transfer.sites.files import header
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
-from concept_transfer.study import resolve
+from concept_transfer.study import Study, resolve
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,27 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
         spelling_of_concept(site, vocabulary, concept)
     spelling_of_label(site)
     return Layout(files, concept_columns, [name for name in findings if name not in concepts_of])
+
+
+def check_bins(study: Study, vocabulary: Vocabulary, root: Path) -> None:
+    """Raise StudyError for a binned concept without a column where its numbers should come from.
+
+    Some tabular site must hold it, and the site that quantiles are taken of.
+    """
+    if not study.bins:
+        return
+    held = {
+        name: layout_of(site, vocabulary, root).concept_columns
+        for name, site in study.sites.items()
+        if isinstance(site, TabularSite)
+    }
+    for concept, entry in study.bins.items():
+        needed = [entry.quantiles.of] if entry.quantiles else list(held)
+        if not any(concept in held[name] for name in needed):
+            raise StudyError(
+                f"bins.{concept}: no column of {' or '.join(needed) or 'a tabular site'} holds "
+                "this concept; the column has its name, or a crosswalk maps the column to it"
+            )
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:
