@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from workflow_runs import Study
 
 from concept_transfer.concepts.bins import planned_edges, state_names, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.methods import methods_text
 from concept_transfer.settings.bins import Bins
 from concept_transfer.settings.sites import Split, TabularSite, Task
 from concept_transfer.sites.adapters import read_site
@@ -348,3 +352,42 @@ def test_bins_are_checked_before_any_job(
         return
     with pytest.raises(StudyError, match=said):
         check_study(load_study(config), tmp_path)
+
+
+def test_the_methods_say_where_numbers_were_divided(tmp_path: Path) -> None:
+    both = {"age": [45, 65], "C1": {**QUANTILES["age"], "name": "coughs"}}
+    text = dict(methods_text(load_study(study(tmp_path, bins=both)), {}, {}))["Data and outcome"]
+    assert (
+        "age at 45 and 65; coughs into 4 by quantiles of the training encounters of north" in text
+    )
+
+
+@pytest.mark.parametrize("asked", [{"age": [45, 65]}, QUANTILES])
+def test_the_workflow_codes_all_sites_by_one_vocabulary(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    run = Study(tmp_path, study(tmp_path, bins=asked)).run(
+        "results/binned/vocabulary.tsv",
+        "results/binned/encounters/south/report.json",
+        "results/binned/embeddings/one_hot.json",
+        *("--cores", "1"),
+    )
+    assert run.code == 0, run.output
+    results = tmp_path / "results" / "binned"
+    vocabulary = Vocabulary.read(results / "vocabulary.tsv")
+    assert vocabulary.states[:2] == FILE.states
+    edges = vocabulary.bins["age"].edges
+    if asked is QUANTILES:
+        told = json.loads((results / "bins" / "north.json").read_text())["age"]
+        assert told["edges"] == edges.tolist()
+    else:
+        assert edges.tolist() == [45, 65]
+    encounters = Encounters.read(results / "encounters" / "south")
+    with (tmp_path / "south.csv").open(newline="") as file:
+        ages = [row["age"] for row in csv.DictReader(file) if row["flu"] != "9"]
+    names = vocabulary.bins["age"].states
+    assert states(encounters, vocabulary, "age") == [
+        names[sum(float(age) >= edge for edge in edges)] if age else None for age in ages
+    ]
+    table = EmbeddingTable.read(results / "embeddings" / "one_hot.safetensors", vocabulary)
+    assert table.card.width == len(vocabulary)

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ExecMode
 
+from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.settings.embeddings import parents_of
@@ -58,7 +59,6 @@ def fixed(value):
     return lambda wildcards: stable(value)
 
 
-VOCABULARY = f"{RESULTS}/vocabulary.tsv" if study.bins else study.vocabulary
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
 EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)
 IDENTITY = ("concepts", "names", "states")
@@ -68,9 +68,10 @@ WORDLESS = ("concepts", "names", "categories", "states")
 def vocabulary_files():
     """The vocabulary as an input whose date says nothing, and the edges that data gave it.
 
-    Together with the parameter `reads`, a job runs again when columns change that it reads.
+    With the parameter `reads`, a job runs again when columns change that it reads, and only then.
+    The file with the bins cannot be the input: what a job writes reruns all jobs after it.
     """
-    return {"vocabulary": ancient(VOCABULARY), "edges": EDGES}
+    return {"vocabulary": ancient(study.vocabulary), "edges": EDGES}
 
 
 @functools.cache
@@ -80,7 +81,7 @@ def vocabulary_before_jobs():
 
 def reads(*columns):
     """A parameter that changes with the vocabulary's columns that a rule's jobs read."""
-    return lambda wildcards: vocabulary_before_jobs().digest_of(*columns)
+    return lambda wildcards: reading(vocabulary_before_jobs(), study.bins, columns)
 
 
 wildcard_constraints:

@@ -12,8 +12,7 @@ def embedding_parent(name):
 def read_by_embedding(wildcards):
     """What an embedding reads of the vocabulary: its words only where vectors are made of them."""
     words = study.embeddings[wildcards.embedding].provider in WORDY
-    columns = (*WORDLESS, "texts") if words else IDENTITY
-    return vocabulary_before_jobs().digest_of(*columns)
+    return reads(*((*WORDLESS, "texts") if words else IDENTITY))(wildcards)
 
 
 rule embed:

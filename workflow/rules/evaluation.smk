@@ -37,7 +37,7 @@ rule evaluate:
             "sites/encounters.py",
             "sites/splits.py",
             "sites/subgroups.py",
-            "concepts/vocabulary.py",
+            "concepts",
         ),
     script:
         "../scripts/evaluate.py"

@@ -22,11 +22,10 @@ def split_parameters():
     return fixed({key: split[key] for key in keep})
 
 
-def binning():
-    """Settings of all bins, with their order, which is that of the tokens."""
-    bins = {concept: entry.model_dump(mode="json") for concept, entry in study.bins.items()}
-    text = json.dumps(bins)
-    return lambda wildcards: text
+def asked_bins(wildcards):
+    """Concept -> how many bins, of those that follow the site's quantiles."""
+    chosen = {c: b.quantiles for c, b in study.bins.items() if b.quantiles}
+    return stable({c: q.bins for c, q in chosen.items() if q.of == wildcards.site})
 
 
 rule quantile_edges:
@@ -43,7 +42,7 @@ rule quantile_edges:
         site=alternatives(QUANTILE_SITES),
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
-        bins=binning(),
+        bins=asked_bins,
         split=split_parameters(),
         seed=study.seed,
         vocabulary=reads("concepts", "states"),
@@ -54,8 +53,7 @@ rule quantile_edges:
 
 rule write_vocabulary:
     input:
-        vocabulary=study.vocabulary,
-        edges=EDGES,
+        **vocabulary_files(),
     output:
         f"{RESULTS}/vocabulary.tsv",
     log:
@@ -63,7 +61,7 @@ rule write_vocabulary:
     benchmark:
         f"{RESULTS}/benchmarks/write_vocabulary.tsv"
     params:
-        bins=binning(),
+        vocabulary=reads(*WORDLESS, "texts"),
         code=code_digest("concepts"),
     script:
         "../scripts/write_vocabulary.py"

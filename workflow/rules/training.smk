@@ -3,7 +3,7 @@
 TRAINING_CODE = code_digest(
     "models",
     "training",
-    "concepts/vocabulary.py",
+    "concepts",
     "embeddings/table.py",
     "embeddings/controls.py",
     "sites/site.py",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.profile import site_profile
@@ -12,7 +12,7 @@ from concept_transfer.sites.splits import Split, check_target_sizes
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     rows = []
     for encounters_path, split_path in zip(inputs.encounters, inputs.splits, strict=True):
         site, split = Path(split_path).stem, Split.read(split_path)

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -145,8 +145,8 @@ class Vocabulary:
         _check(rows)
         if not rows:
             raise StudyError(f"vocabulary {path} has a header and no token")
-        columns = (tuple(column) for column in zip(*(row for _, row in rows), strict=True))
-        return cls(*columns, tuple(lowers) if any(lowers) else ())
+        read = cls(*(tuple(column) for column in zip(*(row for _, row in rows), strict=True)))
+        return replace(read, lowers=tuple(lowers)) if any(lowers) else read
 
     def write(self, path: Path | str) -> None:
         """Write the table that `read` reads back unchanged."""

@@ -89,7 +89,9 @@ def _numbers(
     for file in layout.files:
         table = read_table(file.path, [site.label.column, *names])
         label = text_column(table.column(site.label.column))
-        kept = np.array([kinds.get(spelled(value)) != "drop" for value in label.values])[label.codes]
+        kept = np.array([kinds.get(spelled(value)) != "drop" for value in label.values])[
+            label.codes
+        ]
         columns = [numbers_of(table.column(name), spellings) for name in names]
         parts.append(np.fmin.reduce(columns)[kept])
     return np.concatenate(parts)
