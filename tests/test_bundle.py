@@ -109,8 +109,26 @@ def test_another_vocabulary_is_refused_by_both_digests(bundle: Path) -> None:
     other = vocabulary("fever", "cough", "rash")
     with pytest.raises(StudyError) as error:
         read_bundle(bundle, other)
-    assert VOCABULARY.digest[:12] in str(error.value)
-    assert other.digest[:12] in str(error.value)
+    assert VOCABULARY.identity[:12] in str(error.value)
+    assert other.identity[:12] in str(error.value)
+
+
+def test_another_wording_is_accepted_and_another_unit_is_not(tmp_path: Path) -> None:
+    states = ("below 5 mg", "5 mg or more", "present")
+    words = replace(VOCABULARY, concepts=("C0", "C0", "C1"), names=("x", "x", "y"), states=states)
+    words = replace(words, lowers=("-inf", "5", ""))
+    card = replace(CARD, vocabulary_digest=words.digest)
+    table = EmbeddingTable.create("bert", "precomputed", VECTORS, words)
+    write_bundle(tmp_path / "b", WEIGHTS, card, words, table)
+    _, _, own, _ = read_bundle(tmp_path / "b", replace(words, texts=("few", "many", "cough")))
+    assert own == words
+    for changes in (
+        {"states": ("below 5 g", "5 g or more", "present")},
+        {"lowers": ("-inf", "6", "")},
+        {"names": ("z", "z", "y")},
+    ):
+        with pytest.raises(StudyError, match="was trained on vocabulary"):
+            read_bundle(tmp_path / "b", replace(words, **changes))
 
 
 def test_another_embedding_is_refused_by_both_digests_and_names(bundle: Path) -> None:

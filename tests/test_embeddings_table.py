@@ -55,7 +55,7 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path):
     ]
     card = json.loads((tmp_path / "name.with.dots.json").read_text())
     assert card["width"] == 5
-    assert card["vocabulary"] == VOCABULARY.digest
+    assert card["vocabulary"] == VOCABULARY.identity
     norms = np.linalg.norm(written.vectors, axis=1)
     assert card["norms"]["median"] == pytest.approx(np.median(norms), rel=1e-6)
 
@@ -74,8 +74,8 @@ def test_a_table_of_another_vocabulary_is_refused_with_both_digests(tmp_path):
     other = findings(5)
     with pytest.raises(StudyError) as error:
         EmbeddingTable.read(path, other)
-    assert VOCABULARY.digest[:12] in str(error.value)
-    assert other.digest[:12] in str(error.value)
+    assert VOCABULARY.identity[:12] in str(error.value)
+    assert other.identity[:12] in str(error.value)
 
 
 def test_absent_and_damaged_tables_are_told_apart(tmp_path):

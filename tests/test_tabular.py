@@ -218,7 +218,6 @@ BAD_HEADERS: list[tuple[dict[str, Any], str]] = [
         {"label": {"column": "flu", "positive": ["I"], "negative": ["i"]}},
         "'i' spells both 'positive' and 'negative'",
     ),
-    ({"concept_spelling": {}}, "T has the states high, low, none of which 'spelling' spells"),
     ({"concept_spelling": {"T": {"hot": ["x"]}}}, "no state 'hot'; its states are high, low"),
     ({"concept_spelling": {"T2": {"high": ["x"]}}}, "no concept 'T2'.*nearest"),
     ({"ignore_columns": ["C1", "C2", "T"]}, "no column is a known finding.*note.*C1, C2, T"),

@@ -56,6 +56,17 @@ def test_digest_covers_every_column(tmp_path: Path, column: int) -> None:
     assert first.digest != Vocabulary.read(table(tmp_path / "c.tsv", GOOD[::-1])).digest
 
 
+@pytest.mark.parametrize(("column", "same"), [(0, 0), (1, 0), (2, 1), (3, 0), (4, 1)])
+def test_identity_covers_what_a_token_is_and_not_its_words(
+    tmp_path: Path, column: int, same: bool
+) -> None:
+    changed = [row.copy() for row in GOOD]
+    changed[2][column] += " x"
+    first = Vocabulary.read(table(tmp_path / "a.tsv", GOOD))
+    other = Vocabulary.read(table(tmp_path / "b.tsv", changed))
+    assert (first.identity == other.identity) is bool(same)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

@@ -7,17 +7,22 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from embedding_data import save_tiny_model
 from workflow_runs import Study, tiny_study
 
+from concept_transfer.concepts.vocabulary import Vocabulary
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A tiny study that has been run to its report."""
-    study = Study(tmp_path_factory.mktemp("tiny"), tiny_study())
+    folder = tmp_path_factory.mktemp("tiny")
+    shutil.copy(tiny_study()["vocabulary"], folder / "concepts.tsv")
+    study = Study(folder, {**tiny_study(), "vocabulary": "concepts.tsv"})
     run = study.run("--cores", "2")
     assert run.code == 0, run.output
     return study
@@ -256,3 +261,31 @@ def test_a_changed_model_folder_reruns_its_embedding_and_what_follows(
     assert study.plan("embeddings") == follows
     os.utime(file, ns=(dates.st_atime_ns, dates.st_mtime_ns))
     assert study.plan("embeddings") == follows
+
+
+def test_a_changed_text_reruns_embeddings_of_texts_and_nothing_else(copied: Study) -> None:
+    words = {"provider": "precomputed", "path": "words.npz"}
+    vocabulary = copied.folder / "concepts.tsv"
+    before = vocabulary.read_text(encoding="utf-8")
+    texts = Vocabulary.read(vocabulary).texts
+    keys = [*texts, f"{texts[-1]}!"]
+    np.savez(copied.folder / "words.npz", keys=keys, vectors=np.eye(len(keys)))
+    study = copied.changed(embeddings={**copied.config["embeddings"], "words": words})
+    models = [f"results/tiny/sources/north/{name}/block0/card.json" for name in ("words", "random")]
+    run = study.run(*models, "--cores", "1")
+    assert run.code == 0, run.output
+
+    vocabulary.write_text(f"{before.rstrip()}!\n", encoding="utf-8")
+    assert study.plan(*models) == {"embed": 1, "train_source": 1}
+    assert copied.plan() == {"write_page": 1}
+
+    bundle = "results/tiny/predictions/north-to-south/one_hot/cnn/full"
+    run = copied.changed(target_sizes=[60, 80, "all"]).run(f"{bundle}/80/block0.parquet", "-c", "1")
+    assert run.code == 0, run.output
+    log = copied.folder / "results/tiny/logs/tune_source/north-to-south/one_hot/cnn/full/block0.log"
+    assert "target size 60: kept" in log.read_text()
+
+    name = Vocabulary.read(vocabulary).names[-1]
+    vocabulary.write_text(before.replace(f"\t{name}\t", f"\tthe {name}\t"), encoding="utf-8")
+    assert copied.plan("results/tiny/check.tsv") == {}
+    assert copied.plan(models[1]) == {"embed": 2, "train_source": 1}

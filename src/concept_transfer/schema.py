@@ -32,6 +32,10 @@ def study_schema() -> dict[str, Any]:
     names = {"type": "array", "items": {"enum": list(STRATEGIES)}}
     strategies["anyOf"] = [names, own]
 
+    bins = properties["bins"]
+    edges = definitions["Bins"]["properties"]["edges"]["anyOf"][0]
+    bins["additionalProperties"] = {"anyOf": [edges, bins["additionalProperties"]]}
+
     embeddings = properties["embeddings"]
     entry = {"type": "object", "required": ["catalogue"], "not": {"required": ["provider"]}}
     embeddings["additionalProperties"] = {

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.bins import Bins, from_edges
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
 from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
 from concept_transfer.settings.section import Name, Section
@@ -45,6 +46,11 @@ class Study(Section):
     seed: int = Field(default=1, ge=0, description="Seed behind every draw of the study.")
     data: str = Field(default=".", description="Replaces {data} in every path of this config.")
     vocabulary: str = Field(description="TSV of concepts, states and texts (docs/contracts.md).")
+    bins: Annotated[dict[str, Bins], BeforeValidator(from_edges)] = Field(
+        default={},
+        description="Concept -> how the numbers of its column become states, alike at all sites: "
+        "a list of edges, or a section.",
+    )
     task: Task = Field(description="What is predicted, and from which concepts.")
     sites: dict[Name, Site] = Field(
         min_length=1, description="Site name -> where its encounters come from."
@@ -103,6 +109,7 @@ class Study(Section):
                     raise ValueError(f"pairs: source and target are both '{source}'")
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
+        self._check_bins()
         self._check_claims()
         self._check_meaning()
         return self
@@ -130,6 +137,15 @@ class Study(Section):
                 f"meaning.replicates is {self.meaning.replicates}, but the study has "
                 f"{self.replicates} replicate(s)"
             )
+
+    def _check_bins(self) -> None:
+        tabular = [name for name, site in self.sites.items() if site.adapter == "tabular"]
+        for concept, entry in self.bins.items():
+            if entry.quantiles and entry.quantiles.of not in tabular:
+                raise ValueError(
+                    f"bins.{concept}: quantiles.of names the site '{entry.quantiles.of}'; tabular "
+                    f"sites are {choices(tabular) or 'none'}"
+                )
 
     def _check_claims(self) -> None:
         sources = {source for source, _ in self.ordered_pairs()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import named
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
@@ -39,16 +40,38 @@ def check_study(study: Study, root: Path) -> None:
     """
     from concept_transfer.embeddings.providers import check_embedding
     from concept_transfer.sites.adapters import check_site
+    from concept_transfer.sites.layout import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
-    vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
+    vocabulary = planned_vocabulary(study, root)
     allowed = allowed_tokens(vocabulary, study.task)
     for name, site in study.sites.items():
         with named(f"sites.{name}"):
             check_site(site, vocabulary, study.task, root)
+    check_bins(study, vocabulary, root)
+    known = _without_quantiles(study, root)
+    allowed = allowed[[vocabulary.index[token] for token in known.index]]
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
-            check_embedding(name, embedding, vocabulary, root, allowed)
+            check_embedding(name, embedding, known, root, allowed)
+
+
+def planned_vocabulary(study: Study, root: Path) -> Vocabulary:
+    """The study's vocabulary as it is known before any job.
+
+    Bins that follow quantiles have preliminary edges; all else is final.
+    """
+    vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
+    return (
+        with_bins(vocabulary, study.bins, planned_edges(study.bins)) if study.bins else vocabulary
+    )
+
+
+def _without_quantiles(study: Study, root: Path) -> Vocabulary:
+    """The tokens that are final before any job."""
+    bins = {concept: entry for concept, entry in study.bins.items() if not entry.quantiles}
+    vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
+    return with_bins(vocabulary, bins, planned_edges(bins)) if bins else vocabulary
 
 
 def site_inputs(site: Site, root: Path) -> list[str]:

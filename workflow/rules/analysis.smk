@@ -20,7 +20,7 @@ def simulated_targets():
 
 rule site_shift:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         offsets=expand(f"{RESULTS}/encounters/{{site}}/offsets.npy", site=grid.sites),
         arrays=expand(
             f"{RESULTS}/encounters/{{site}}/{{array}}.npy",
@@ -39,6 +39,7 @@ rule site_shift:
     params:
         evaluation=evaluation_settings("draws", "confidence"),
         seed=study.seed,
+        vocabulary=reads(*WORDLESS),
         code=ANALYSIS_CODE,
     script:
         "../scripts/site_shift.py"
@@ -65,7 +66,7 @@ rule shift_loss:
 
 rule embedding_geometry:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         embeddings=tables_of(study.embeddings),
     output:
         geometry=f"{ANALYSIS}/geometry.parquet",
@@ -77,6 +78,7 @@ rule embedding_geometry:
         f"{RESULTS}/benchmarks/embedding_geometry.tsv"
     params:
         seed=study.seed,
+        vocabulary=reads(*WORDLESS),
         code=ANALYSIS_CODE,
     script:
         "../scripts/embedding_geometry.py"
@@ -84,7 +86,7 @@ rule embedding_geometry:
 
 rule ceiling:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         networks=[site_inputs(study.sites[name], ROOT) for name in simulated_targets()],
         encounters=expand(
             f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=simulated_targets()
@@ -102,6 +104,7 @@ rule ceiling:
         ),
         task=fixed(study.task.model_dump(mode="json")),
         confidence=study.evaluation.confidence,
+        vocabulary=reads("concepts", "categories", "states"),
         code=code_digest(
             "analysis/ceiling.py",
             "analysis/two_sample.py",

@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ExecMode
 
+from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.settings.embeddings import parents_of
@@ -17,6 +19,7 @@ from concept_transfer.workflow import (
     embedding_inputs,
     model_content,
     nhamcs_downloads,
+    planned_vocabulary,
     site_inputs,
     table_files,
 )
@@ -57,6 +60,31 @@ def stable(value):
 def fixed(value):
     """A stable parameter whose braces Snakemake does not take for wildcards."""
     return lambda wildcards: stable(value)
+
+
+QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
+EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)
+IDENTITY = ("concepts", "names", "states")
+WORDLESS = ("concepts", "names", "categories", "states")
+
+
+def vocabulary_files():
+    """The vocabulary as an input whose date says nothing, and the edges that data gave it.
+
+    With the parameter `reads`, a job runs again when columns change that it reads, and only then.
+    The file with the bins cannot be the input: what a job writes reruns all jobs after it.
+    """
+    return {"vocabulary": ancient(study.vocabulary), "edges": EDGES}
+
+
+@functools.cache
+def vocabulary_before_jobs():
+    return planned_vocabulary(study, ROOT)
+
+
+def reads(*columns):
+    """A parameter that changes with the vocabulary's columns that a rule's jobs read."""
+    return lambda wildcards: reading(vocabulary_before_jobs(), study.bins, columns)
 
 
 wildcard_constraints:

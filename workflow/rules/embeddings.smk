@@ -1,5 +1,7 @@
 # Tokens -> one embedding table each.
 
+WORDY = ("transformers", "openai", "precomputed")
+
 
 def embedding_parent(name):
     """The table another embedding is made from, as input."""
@@ -14,9 +16,15 @@ def about_embedding(describe):
     )
 
 
+def read_by_embedding(wildcards):
+    """What an embedding reads of the vocabulary: its words only where vectors are made of them."""
+    words = study.embeddings[wildcards.embedding].provider in WORDY
+    return reads(*((*WORDLESS, "texts") if words else IDENTITY))(wildcards)
+
+
 rule embed:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         parents=lambda wildcards: embedding_parent(wildcards.embedding),
         files=about_embedding(embedding_inputs),
     output:
@@ -36,6 +44,7 @@ rule embed:
         ),
         model=about_embedding(model_content),
         task=fixed(study.task.model_dump(mode="json")),
+        vocabulary=read_by_embedding,
         code=code_digest("embeddings", "concepts"),
     script:
         "../scripts/embed.py"

@@ -15,12 +15,12 @@ def evaluated_cells(wildcards):
 
 rule evaluate:
     input:
+        **vocabulary_files(),
         predictions=lambda wildcards: prediction_files(evaluated_cells(wildcards)),
         split=f"{RESULTS}/splits/{{target}}.parquet",
         encounters=lambda wildcards: site_outputs(
             wildcards.target, ["encounters.parquet", *TRAINING_FILES]
         ),
-        vocabulary=study.vocabulary,
     output:
         expand(f"{RESULTS}/metrics/{{{{target}}}}/{{{{embedding}}}}/{{file}}", file=METRIC_FILES),
     log:
@@ -31,12 +31,13 @@ rule evaluate:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
         blocks=len(grid.blocks),
+        vocabulary=reads(*WORDLESS),
         code=code_digest(
             "evaluation",
             "sites/encounters.py",
             "sites/splits.py",
             "sites/subgroups.py",
-            "concepts/vocabulary.py",
+            "concepts",
         ),
     script:
         "../scripts/evaluate.py"

@@ -76,7 +76,7 @@ rule write_page:
         figures=rules.draw_figures.output,
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
         embeddings=expand(f"{RESULTS}/embeddings/{{name}}.safetensors", name=study.embeddings),
-        vocabulary=study.vocabulary,
+        vocabulary=rules.write_vocabulary.output[0] if study.bins else study.vocabulary,
     output:
         page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="Report"),
         methods=f"{RESULTS}/methods.md",

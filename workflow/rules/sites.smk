@@ -22,9 +22,54 @@ def split_parameters():
     return fixed({key: split[key] for key in keep})
 
 
+def asked_bins(wildcards):
+    """Concept -> how many bins, of those that follow the site's quantiles."""
+    chosen = {c: b.quantiles for c, b in study.bins.items() if b.quantiles}
+    return stable({c: q.bins for c, q in chosen.items() if q.of == wildcards.site})
+
+
+rule quantile_edges:
+    input:
+        vocabulary=ancient(study.vocabulary),
+        files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
+    output:
+        f"{RESULTS}/bins/{{site}}.json",
+    log:
+        f"{RESULTS}/logs/quantile_edges/{{site}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/quantile_edges/{{site}}.tsv"
+    wildcard_constraints:
+        site=alternatives(QUANTILE_SITES),
+    params:
+        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        bins=asked_bins,
+        split=split_parameters(),
+        seed=study.seed,
+        vocabulary=reads("concepts", "states"),
+        code=code_digest("sites", "concepts"),
+    script:
+        "../scripts/quantile_edges.py"
+
+
+rule write_vocabulary:
+    input:
+        **vocabulary_files(),
+    output:
+        f"{RESULTS}/vocabulary.tsv",
+    log:
+        f"{RESULTS}/logs/write_vocabulary.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_vocabulary.tsv"
+    params:
+        vocabulary=reads(*WORDLESS, "texts"),
+        code=code_digest("concepts"),
+    script:
+        "../scripts/write_vocabulary.py"
+
+
 rule encode_site:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         files=lambda wildcards: site_inputs(study.sites[wildcards.site], ROOT),
     output:
         expand(f"{RESULTS}/encounters/{{{{site}}}}/{{file}}", file=SITE_FILES),
@@ -35,6 +80,7 @@ rule encode_site:
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
+        vocabulary=reads("concepts", "categories", "states"),
         code=code_digest("sites", "concepts"),
     script:
         "../scripts/encode_site.py"
@@ -59,7 +105,7 @@ rule split_site:
 
 rule check_sites:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         reports=expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
         splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
@@ -79,6 +125,7 @@ rule check_sites:
         targets=grid.targets,
         task=fixed(study.task.model_dump(mode="json")),
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
+        vocabulary=reads("concepts", "names", "categories", "states"),
         code=code_digest("sites"),
     script:
         "../scripts/check_sites.py"

@@ -3,7 +3,7 @@
 TRAINING_CODE = code_digest(
     "models",
     "training",
-    "concepts/vocabulary.py",
+    "concepts",
     "embeddings/table.py",
     "embeddings/controls.py",
     "sites/site.py",
@@ -90,7 +90,7 @@ def baseline_settings(wildcards):
 
 rule train_source:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         site=lambda wildcards: site_data(wildcards.source),
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
     output:
@@ -112,6 +112,7 @@ rule train_source:
         seed=study.seed,
         label=study.task.label,
         study=study.study,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/train_source.py"
@@ -119,7 +120,7 @@ rule train_source:
 
 rule apply_source:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         bundle=bundle,
     output:
@@ -136,6 +137,7 @@ rule apply_source:
     params:
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/apply_source.py"
@@ -143,7 +145,7 @@ rule apply_source:
 
 rule train_local:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         own=own_bundle,
@@ -166,6 +168,7 @@ rule train_local:
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
         "../scripts/train_cell.py"
@@ -173,7 +176,7 @@ rule train_local:
 
 use rule train_local as train_pooled with:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         source=source_site,
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
@@ -189,7 +192,7 @@ use rule train_local as train_pooled with:
 
 use rule train_local as tune_source with:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         bundle=bundle,
     log:
@@ -204,7 +207,7 @@ use rule train_local as tune_source with:
 
 rule fit_baseline:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         target=target_site,
         source=source_site,
     output:
@@ -223,6 +226,7 @@ rule fit_baseline:
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads("concepts", "states"),
         code=TRAINING_CODE,
     script:
         "../scripts/fit_baseline.py"
@@ -244,6 +248,7 @@ use rule fit_baseline as apply_baseline with:
         sizes=["0"],
         replicates=replicates,
         seed=study.seed,
+        vocabulary=reads("concepts", "states"),
         code=TRAINING_CODE,
 
 
@@ -275,7 +280,7 @@ def shuffled_uses(wildcards):
 
 rule shuffle_concepts:
     input:
-        vocabulary=study.vocabulary,
+        **vocabulary_files(),
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         offsets=lambda wildcards: expand(
             f"{RESULTS}/encounters/{{site}}/offsets.npy", site=source_and_targets(wildcards)
@@ -304,6 +309,7 @@ rule shuffle_concepts:
         shuffles=lambda wildcards: grid.shuffle_blocks[int(wildcards.block)],
         replicates=list(range(min(study.meaning.replicates, study.replicates))),
         seed=study.seed,
+        vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE + code_digest("evaluation/delong.py", "evaluation/permutations.py"),
     script:
         "../scripts/shuffle_concepts.py"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.models.bundle import read_bundle
 from concept_transfer.training.block import Block
@@ -14,7 +14,7 @@ from concept_transfer.training.source_models import apply_source
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     inputs, params = snakemake.input, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     weights, card, _, table = read_bundle(Path(inputs.bundle[0]).parent, vocabulary)
     target = read_site_files(inputs.target)
     block = Block(params.seed, params.replicates)
@@ -24,6 +24,6 @@ with job(snakemake.log[0]):
         snakemake.wildcards,
         ["0"],
         snakemake.output,
-        [params.seed, params.replicates, params.code],
-        inputs,
+        [params.seed, params.replicates, params.vocabulary, params.code],
+        [file for file in inputs if file != inputs.vocabulary],
     )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from concept_transfer.analysis.ceiling import site_ceiling
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
@@ -12,7 +12,7 @@ from concept_transfer.sites.splits import Split
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     task = Task.model_validate_json(params.task)
     ceilings = {}
     for encounters, split in zip(inputs.encounters, inputs.splits, strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.settings.sites import Task
 from concept_transfer.sites.check_text import check_text
@@ -17,7 +17,7 @@ from concept_transfer.sites.warnings import site_warnings
 
 with job(snakemake.log[0]):
     inputs, params, output = snakemake.input, snakemake.params, snakemake.output
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     task = Task.model_validate_json(params.task)
     profiles, coverage, sites = [], {}, {}
     for report_path, split_path in zip(inputs.reports, inputs.splits, strict=True):

@@ -6,15 +6,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 
 with job(snakemake.log[0]):
-    seed, output = snakemake.params.seed, snakemake.output
-    vocabulary = Vocabulary.read(snakemake.input.vocabulary)
+    inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+    seed = params.seed
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     measures, neighbours, points = [], [], []
-    for path in snakemake.input.embeddings:
+    for path in inputs.embeddings:
         table = EmbeddingTable.read(Path(path), vocabulary)
         vectors = table.vectors_for(0, seed, vocabulary)
         name = {"embedding": table.card.name}

@@ -2,14 +2,14 @@
 
 import json
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.training.baseline_cells import baseline_cell
 from concept_transfer.training.jobs import predict_sizes, read_site_files
 
 with job(snakemake.log[0]):
     inputs, wildcards, params = snakemake.input, snakemake.wildcards, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     target, source = read_site_files(inputs.target), read_site_files(inputs.source)
     strategy = json.loads(params.strategy)
     predict_sizes(
@@ -27,6 +27,6 @@ with job(snakemake.log[0]):
         wildcards,
         params.sizes,
         snakemake.output,
-        [params.strategy, params.seed, params.replicates, params.code],
-        inputs,
+        [params.strategy, params.seed, params.replicates, params.vocabulary, params.code],
+        [file for file in inputs if file != inputs.vocabulary],
     )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.evaluation.permutations import SCHEMA, shuffled_rows
 from concept_transfer.grid import Cell
@@ -19,7 +19,7 @@ from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffle
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     inputs, params = snakemake.input, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
     source, *targets = (
         Site.read(Path(offsets).parent, Path(split))

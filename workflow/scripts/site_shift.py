@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_transfer.analysis.shift import site_shift
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.sites.site import Site
 
 with job(snakemake.log[0]):
-    inputs, output = snakemake.input, snakemake.output
-    settings = json.loads(snakemake.params.evaluation)
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    inputs, params, output = snakemake.input, snakemake.params, snakemake.output
+    settings = json.loads(params.evaluation)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     sites = [
         Site.read(Path(offsets).parent, Path(split))
         for offsets, split in zip(inputs.offsets, inputs.splits, strict=True)
@@ -30,7 +30,7 @@ with job(snakemake.log[0]):
         vectors,
         settings["draws"],
         settings["confidence"],
-        snakemake.params.seed,
+        params.seed,
     )
     pq.write_table(pa.Table.from_pylist(pairs), output.shift)
     pq.write_table(pa.Table.from_pylist(findings), output.findings)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.models.bundle import read_bundle
@@ -17,7 +17,7 @@ from concept_transfer.training.jobs import predict_sizes, read_site_files
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     inputs, params = snakemake.input, snakemake.params
-    vocabulary = Vocabulary.read(inputs.vocabulary)
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     model, records = None, None
     own = inputs.get("own", [])
     if bundle := inputs.get("bundle", own):
@@ -47,7 +47,7 @@ with job(snakemake.log[0]):
         snakemake.wildcards,
         params.sizes,
         snakemake.output,
-        [params.strategy, params.seed, params.replicates, params.code],
+        [params.strategy, params.seed, params.replicates, params.vocabulary, params.code],
         # the target's own source model is a short cut to the same predictions
-        [file for file in inputs if file not in own],
+        [file for file in inputs if file not in (*own, inputs.vocabulary)],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from concept_transfer import __version__
-from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.models.bundle import Card, write_bundle
@@ -16,10 +16,10 @@ from concept_transfer.training.source_models import train_source
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    params = snakemake.params
-    vocabulary = Vocabulary.read(snakemake.input.vocabulary)
-    table = EmbeddingTable.read(Path(snakemake.input.embedding), vocabulary)
-    site = Site.read(Path(snakemake.input.site[0]).parent, Path(snakemake.input.site[-1]))
+    inputs, params = snakemake.input, snakemake.params
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
+    table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
+    site = Site.read(Path(inputs.site[0]).parent, Path(inputs.site[-1]))
     training = Training.model_validate_json(params.training)
     block = Block(params.seed, params.replicates)
     weights, records = train_source(

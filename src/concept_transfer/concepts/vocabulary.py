@@ -6,14 +6,17 @@ import csv
 import difflib
 import hashlib
 import io
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from concept_transfer.concepts.bins import Binned, read_bins
 from concept_transfer.errors import StudyError
 
 COLUMNS = ("concept", "name", "category", "state", "text")
+LOWER = "lower"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Vocabulary:
     """Tokens of a study, one entry a token in every tuple; the token id is the position.
 
     Fixed before any site is read, so that a token id means the same at every site, in every
-    embedding table and in every model.
+    embedding table and in every model. `lowers` is empty, or holds for every token the number at
+    which a bin begins ("" for a token that is no bin).
     """
 
     concepts: tuple[str, ...]
@@ -29,6 +33,7 @@ class Vocabulary:
     categories: tuple[str, ...]
     states: tuple[str, ...]
     texts: tuple[str, ...]
+    lowers: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.concepts)
@@ -47,9 +52,24 @@ class Vocabulary:
         return {concept: tuple(states) for concept, states in found.items()}
 
     @cached_property
+    def bins(self) -> dict[str, Binned]:
+        """Bins of every concept whose states are intervals of a number (StudyError)."""
+        return read_bins(self.concepts, self.states, self.lowers)
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all columns of all tokens, in order."""
         return hashlib.sha256(self._as_tsv().encode()).hexdigest()
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of what the tokens are, in order, whatever their texts and categories."""
+        return self.digest_of("concepts", "names", "states")
+
+    def digest_of(self, *columns: str) -> str:
+        """SHA-256 of the tuples of these names, and of the bins: all that a reader of them sees."""
+        parts = [getattr(self, column) for column in (*columns, "lowers")]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def token(self, concept: str, state: str) -> int:
         """Token id of a concept's state.
@@ -76,6 +96,8 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path | str) -> Vocabulary:
         """Read and check a vocabulary table (UTF-8 TSV; lines that start with # are comments).
+
+        The column `lower` may be absent; without it no state is a bin.
 
         Raises StudyError that names the file, the line and what is accepted there.
         """
@@ -109,7 +131,7 @@ class Vocabulary:
                 f"vocabulary {path} lacks the column(s) {', '.join(missing)}; it has "
                 f"{', '.join(header)} and needs {', '.join(COLUMNS)} (separated by tabs)"
             )
-        rows = []
+        rows, lowers = [], []
         for (number, _), values in zip(numbered[1:], parsed[1:], strict=True):
             where = f"vocabulary {path}, line {number}"
             if len(values) != len(header):
@@ -119,10 +141,12 @@ class Vocabulary:
                 )
             row = dict(zip(header, (value.strip() for value in values), strict=True))
             rows.append((where, tuple(row[column] for column in COLUMNS)))
+            lowers.append(row.get(LOWER, ""))
         _check(rows)
         if not rows:
             raise StudyError(f"vocabulary {path} has a header and no token")
-        return cls(*(tuple(column) for column in zip(*(row for _, row in rows), strict=True)))
+        read = cls(*(tuple(column) for column in zip(*(row for _, row in rows), strict=True)))
+        return replace(read, lowers=tuple(lowers)) if any(lowers) else read
 
     def write(self, path: Path | str) -> None:
         """Write the table that `read` reads back unchanged."""
@@ -131,10 +155,9 @@ class Vocabulary:
     def _as_tsv(self) -> str:
         text = io.StringIO(newline="")
         writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(
-            zip(self.concepts, self.names, self.categories, self.states, self.texts, strict=True)
-        )
+        columns = [self.concepts, self.names, self.categories, self.states, self.texts]
+        writer.writerow([*COLUMNS, LOWER] if self.lowers else COLUMNS)
+        writer.writerows(zip(*columns, *([self.lowers] if self.lowers else []), strict=True))
         return text.getvalue()
 
     def _nearest(self, concept: str) -> str:

@@ -37,9 +37,9 @@ _ROWS_AT_ONCE = 4096
 class Card:
     """What is known about a table.
 
-    `vocabulary` and `texts` are SHA-256 digests; `norms` holds min, median and max of the norms
-    of the rows that are not zero; `details` is for what one provider alone can say (licence,
-    unmatched tokens, cost).
+    `vocabulary` (the tokens' identity) and `texts` are SHA-256 digests; `norms` holds min, median
+    and max of the norms of the rows that are not zero; `details` is for what one provider alone
+    can say (licence, unmatched tokens, cost).
     """
 
     name: str
@@ -92,7 +92,7 @@ class EmbeddingTable:
         card = Card(
             name=name,
             provider=provider,
-            vocabulary=vocabulary.digest,
+            vocabulary=vocabulary.identity,
             texts=texts or digest_of_texts(vocabulary.texts),
             width=vectors.shape[1],
             norms={
@@ -116,11 +116,11 @@ class EmbeddingTable:
 
     def require_vocabulary(self, vocabulary: Vocabulary, where: str = "") -> None:
         """Refuse a table made for other tokens; StudyError names both digests."""
-        if self.card.vocabulary != vocabulary.digest:
+        if self.card.vocabulary != vocabulary.identity:
             raise StudyError(
                 f"{where or f'embedding {self.card.name}'} was made for vocabulary "
                 f"{self.card.vocabulary[:12]}, but the vocabulary in use is "
-                f"{vocabulary.digest[:12]} ({len(vocabulary)} tokens): their rows mean different "
+                f"{vocabulary.identity[:12]} ({len(vocabulary)} tokens): their rows mean different "
                 "tokens; compute the embedding again for this vocabulary"
             )
 

@@ -57,8 +57,8 @@ def read_bundle(
     """Read a bundle, refusing one that does not fit the receiver.
 
     Raises StudyError where a file is missing, damaged or of another format, where files do not
-    belong together, or where the bundle's vocabulary or embedding differs from the one given,
-    naming both digests.
+    belong together, or where the bundle's tokens or embedding differ from those given, naming both
+    digests. The texts of the tokens may differ: what a model got of them is in its embedding.
     """
     try:
         content = json.loads((folder / "card.json").read_text())
@@ -87,10 +87,10 @@ def read_bundle(
             f"but {folder}/embedding.safetensors has width {own_table.card.width}: the files are "
             "of different bundles"
         )
-    if vocabulary is not None and vocabulary.digest != own.digest:
+    if vocabulary is not None and vocabulary.identity != own.identity:
         raise StudyError(
-            f"{folder} was trained on vocabulary {own.digest[:12]}, but this study uses "
-            f"{vocabulary.digest[:12]}: a model only fits encounters coded in its own vocabulary"
+            f"{folder} was trained on vocabulary {own.identity[:12]}, but this study uses "
+            f"{vocabulary.identity[:12]}: a model only fits encounters coded in its own vocabulary"
         )
     if table is not None and _digest(table) != _digest(own_table):
         raise StudyError(

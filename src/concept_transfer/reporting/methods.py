@@ -55,10 +55,22 @@ def _data(study: Study) -> str:
     return (
         f"Encounters of {count(len(study.sites), 'site')} were used ({sites}). The outcome was "
         f"{study.task.label}. Predictors were the concepts of one vocabulary shared by all sites "
-        f"({study.vocabulary}), each with its states as separate tokens.{excluded} "
+        f"({study.vocabulary}), each with its states as separate tokens.{_bins(study)}{excluded} "
         f"{NOT_RECORDED[study.task.not_recorded]} Encounters were mapped to the vocabulary before "
         "any split; codes without a concept were counted and reported, not guessed."
     )
+
+
+def _bins(study: Study) -> str:
+    """Where numbers were divided, if any were."""
+    divided = [
+        f"{entry.name or concept} into {entry.quantiles.bins} by quantiles of the training "
+        f"encounters of {entry.quantiles.of}, fewer where values were tied"
+        if entry.quantiles
+        else f"{entry.name or concept} at {listing([f'{edge:g}' for edge in entry.edges or []])}"
+        for concept, entry in study.bins.items()
+    ]
+    return f" Numbers were divided alike at all sites: {'; '.join(divided)}." if divided else ""
 
 
 def _site(site: Any) -> str:

@@ -93,13 +93,29 @@ def count_nulls(path: Path, column: str) -> int:
     return sum(statistics.null_count or 0 for statistics in known if statistics is not None)
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    """The named columns of a table as text; surrounding blanks are cut.
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """The named columns of a table; errors name file and row, never a cell's content."""
+    return _READ_TABLE[path.suffix.lower()](path, columns)
 
-    Integral numbers read alike whether a file stores 1, 1.0 or '1'. Errors name file and row,
-    never a cell's content.
+
+def text_column(column: pa.ChunkedArray | pa.Array) -> TextColumn:
+    """A column as text; surrounding blanks are cut.
+
+    Integral numbers read alike whether a file stores 1, 1.0 or '1'.
     """
-    return _READ_COLUMNS[path.suffix.lower()](path, columns)
+    coded = dictionary_encoded(column)
+    codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
+    return _merge([*coded.dictionary.to_pylist(), None], codes.astype(np.int32))
+
+
+def dictionary_encoded(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
+    """A column as one array of its distinct values and a code a cell (null for a null cell)."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+        column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks)
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
 def _parquet_header(path: Path) -> list[str]:
@@ -116,15 +132,11 @@ def _xlsx_header(path: Path) -> list[str]:
     return [_as_text(name).strip() for name in first]
 
 
-def _csv_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    return _arrow_columns(read_csv(path, columns))
+def _parquet_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    return pq.read_table(path, columns=list(columns))
 
 
-def _parquet_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
-    return _arrow_columns(pq.read_table(path, columns=list(columns)))
-
-
-def _xlsx_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
+def _xlsx_table(path: Path, columns: Sequence[str]) -> pa.Table:
     import pandas as pd
 
     names = _xlsx_header(path)
@@ -132,27 +144,12 @@ def _xlsx_columns(path: Path, columns: Sequence[str]) -> dict[str, TextColumn]:
     frame = pd.read_excel(
         path, usecols=places, dtype=object, keep_default_na=False, engine="openpyxl"
     )
-    texts = {
-        names[place]: pa.array([_as_text(cell) for cell in frame.iloc[:, i]], pa.string())
-        for i, place in enumerate(places)
-    }
-    return {name: _merge(*_encoded(text)) for name, text in texts.items()}
-
-
-def _arrow_columns(table: pa.Table) -> dict[str, TextColumn]:
-    return {name: _merge(*_encoded(table.column(name))) for name in table.column_names}
-
-
-def _encoded(column: Any) -> tuple[list[Any], NDArray[np.int32]]:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
-        column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks)
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    codes = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
-    return [*column.dictionary.to_pylist(), None], codes.astype(np.int32)
+    return pa.table(
+        {
+            names[place]: pa.array([_as_text(cell) for cell in frame.iloc[:, i]], pa.string())
+            for i, place in enumerate(places)
+        }
+    )
 
 
 def _merge(values: list[Any], codes: NDArray[np.int32]) -> TextColumn:
@@ -173,4 +170,4 @@ def _as_text(value: Any) -> str:
 
 
 _READ_HEADER = {".csv": csv_header, ".parquet": _parquet_header, ".xlsx": _xlsx_header}
-_READ_COLUMNS = {".csv": _csv_columns, ".parquet": _parquet_columns, ".xlsx": _xlsx_columns}
+_READ_TABLE = {".csv": read_csv, ".parquet": _parquet_table, ".xlsx": _xlsx_table}

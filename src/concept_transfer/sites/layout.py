@@ -15,7 +15,7 @@ from concept_transfer.sites.encounters import PARTITIONS
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
-from concept_transfer.study import resolve
+from concept_transfer.study import Study, resolve
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,27 @@ def _unmapped(
         "correct the name, map it in a crosswalk, or list a column that holds no finding"
         + (f" (ignore_columns: {ignore})" if unlike else " under ignore_columns")
     )
+
+
+def check_bins(study: Study, vocabulary: Vocabulary, root: Path) -> None:
+    """Raise StudyError for a binned concept without a column where its numbers should come from.
+
+    Some tabular site must hold it, and the site that quantiles are taken of.
+    """
+    if not study.bins:
+        return
+    held = {
+        name: layout_of(site, vocabulary, root).concept_columns
+        for name, site in study.sites.items()
+        if isinstance(site, TabularSite)
+    }
+    for concept, entry in study.bins.items():
+        needed = [entry.quantiles.of] if entry.quantiles else list(held)
+        if not any(concept in held[name] for name in needed):
+            raise StudyError(
+                f"bins.{concept}: no column of {' or '.join(needed) or 'a tabular site'} holds "
+                "this concept; the column has its name, or a crosswalk maps the column to it"
+            )
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import TabularSite
 
 NOT_RECORDED = "not recorded"
+_DECIMAL = re.compile(r"(-?\d+)\.(\d*?)0*")
+
+
+def spelled(text: str) -> str:
+    """A cell or spelling as it is compared: without case, and 1.0 as 1."""
+    number = _DECIMAL.fullmatch(text)
+    if number is None:
+        return text.casefold()
+    return f"{number[1]}.{number[2]}" if number[2] else number[1]
 
 
 def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[str, str]:
@@ -16,7 +26,7 @@ def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[s
     found: dict[str, str] = {}
     for state, spellings in states.items():
         for spelling in spellings:
-            other = found.setdefault(spelling.strip().casefold(), state)
+            other = found.setdefault(spelled(spelling.strip()), state)
             if other != state:
                 raise StudyError(
                     f"{where}: '{spelling}' spells both '{other}' and '{state}'; case is ignored, "
@@ -28,27 +38,30 @@ def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[s
 def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
     """Spelling -> state of one concept: its own entry if it has one, else the site's.
 
-    A concept's own entry without 'not recorded' takes those spellings from the site's, except
-    the ones that it uses itself.
+    The site's entry is for concepts with one of its states; a concept of grades or bins takes from
+    it only what is not recorded, as an own entry does that does not say. A state without an entry
+    is spelled as it is named.
     """
+    states = vocabulary.concept_states[concept]
+    missing = state_of_spelling({NOT_RECORDED: site.spelling.get(NOT_RECORDED, [])}, "spelling")
     own = site.concept_spelling.get(concept)
-    if own is None:
-        shared = set(site.spelling) & set(vocabulary.concept_states[concept])
-        if not shared:
-            raise StudyError(
-                f"concept {concept} has the states "
-                f"{', '.join(vocabulary.concept_states[concept])}, none of which 'spelling' "
-                f"spells; add concept_spelling: {{{concept}: {{state: [spellings]}}}}"
-            )
-        return state_of_spelling(site.spelling, "spelling")
-    for state in own:
-        if state != NOT_RECORDED:
-            vocabulary.token(concept, state)
-    spellings = state_of_spelling(own, f"concept_spelling.{concept}")
-    if NOT_RECORDED not in own:
-        missing = {NOT_RECORDED: site.spelling.get(NOT_RECORDED, [])}
-        spellings = state_of_spelling(missing, "spelling") | spellings
-    return spellings
+    if own is not None:
+        for state in own:
+            if state != NOT_RECORDED:
+                vocabulary.token(concept, state)
+        told = state_of_spelling(own, f"concept_spelling.{concept}")
+        return ({} if NOT_RECORDED in own else missing) | _by_name(states, own) | told
+    if concept in vocabulary.bins or not set(site.spelling) & set(states):
+        return missing | _by_name(states, ())
+    used = {state: site.spelling.get(state, [state]) for state in states}
+    return state_of_spelling(site.spelling, "spelling") | state_of_spelling(
+        used, f"spelling of concept {concept}"
+    )
+
+
+def _by_name(states: Sequence[str], others: Collection[str]) -> dict[str, str]:
+    """Name -> state, of the states that are not among the others."""
+    return {spelled(state): state for state in states if state not in others}
 
 
 def spelling_of_label(site: TabularSite) -> dict[str, str]:

@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import TabularSite, Task
+from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.encounters import (
     PARTITIONS,
     Encounters,
     encounter_table,
     repeated_rows,
 )
-from concept_transfer.sites.files import TextColumn, read_columns
+from concept_transfer.sites.files import TextColumn, read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
+from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
 from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
 
 _BLOCK = 100_000
@@ -90,18 +92,20 @@ class _Cells:
         self.columns = columns
         self.show_values = show_values
 
-    def meanings(self, name: str, meaning: Mapping[str, Any]) -> NDArray[Any]:
+    def meanings(
+        self, name: str, meaning: Mapping[str, Any], problem: str = "is none of"
+    ) -> NDArray[Any]:
         """What every cell of a column means; every cell must be one of the spellings."""
         column = self.columns[name]
         self.refuse(
             name,
-            [value for value in column.values if value.casefold() not in meaning],
-            "is none of the declared spellings, which are "
+            [value for value in column.values if spelled(value) not in meaning],
+            f"{problem} the declared spellings, which are "
             + ", ".join(f"'{spelling}'" for spelling in meaning)
             + " (case is ignored)",
         )
         unused = next(iter(meaning.values()))
-        return np.array([meaning.get(v.casefold(), unused) for v in column.values])[column.codes]
+        return np.array([meaning.get(spelled(v), unused) for v in column.values])[column.codes]
 
     def identifiers(self, name: str, key: str) -> NDArray[np.object_]:
         """Cells of a column that may not be empty."""
@@ -134,8 +138,11 @@ def _read_file(
 ) -> _Part:
     roles = [site.label.column, site.encounter, site.patient, site.cluster, site.time]
     wanted = [name for name in [*roles, site.partition, *layout.unmapped] if name is not None]
-    wanted += [name for names in layout.concept_columns.values() for name in names]
-    read = read_columns(file.path, list(dict.fromkeys(wanted)))
+    for concept, names in layout.concept_columns.items():
+        wanted += [] if concept in vocabulary.bins else names
+    measured = [n for c in vocabulary.bins for n in layout.concept_columns.get(c, [])]
+    table = read_table(file.path, list(dict.fromkeys(wanted + measured)))
+    read = {name: text_column(table.column(name)) for name in dict.fromkeys(wanted)}
     cells = _Cells(file, read, site.show_values)
     kinds = cells.meanings(site.label.column, spelling_of_label(site))
     kept = np.flatnonzero(kinds != "drop")
@@ -162,7 +169,7 @@ def _read_file(
         accepted = {partition: partition for partition in PARTITIONS} | {"": None}
         columns["partition"] = cells.meanings(site.partition, accepted)
 
-    tokens, not_recorded = _tokens(site, vocabulary, layout, cells, kept)
+    tokens, not_recorded = _tokens(site, vocabulary, layout, cells, table, kept)
     return _Part(
         path=file.path,
         row_numbers=kept + 1,
@@ -179,6 +186,7 @@ def _tokens(
     vocabulary: Vocabulary,
     layout: Layout,
     cells: _Cells,
+    table: pa.Table,
     kept: NDArray[np.int64],
 ) -> tuple[list[NDArray[np.int32]], Counter[str]]:
     """Token id of every kept row, one array a concept (len(vocabulary) where it has none)."""
@@ -186,13 +194,21 @@ def _tokens(
     tokens: list[NDArray[np.int32]] = []
     not_recorded: Counter[str] = Counter()
     for concept, names in layout.concept_columns.items():
+        spellings = spelling_of_concept(site, vocabulary, concept)
         ids = {
             spelling: vocabulary.index.get((concept, state), none)
-            for spelling, state in spelling_of_concept(site, vocabulary, concept).items()
+            for spelling, state in spellings.items()
         }
+        read, problem = cells, "is none of"
+        if bins := vocabulary.bins.get(concept):
+            columns = {n: states_of_numbers(table.column(n), bins, spellings) for n in names}
+            read, problem = (
+                _Cells(cells.file, columns, cells.show_values),
+                "is no number and none of",
+            )
         token = np.full(len(kept), none, dtype=np.int32)
         for name in names:
-            token = np.minimum(token, cells.meanings(name, ids)[kept]).astype(np.int32)
+            token = np.minimum(token, read.meanings(name, ids, problem)[kept]).astype(np.int32)
         tokens.append(token)
         not_recorded[concept] = int((token == none).sum())
     return tokens, not_recorded

@@ -1,0 +1,23 @@
+"""Take the edges of bins from the training encounters of one site."""
+
+import json
+from pathlib import Path
+
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.job import job
+from concept_transfer.settings.sites import Split, TabularSite
+from concept_transfer.sites.quantiles import training_edges
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    found = training_edges(
+        snakemake.wildcards.site,
+        TabularSite.model_validate_json(params.site),
+        json.loads(params.bins),
+        study_vocabulary(snakemake.input.vocabulary, params.vocabulary),
+        Split.model_validate_json(params.split),
+        params.seed,
+        Path.cwd(),
+    )
+    print(json.dumps(found, indent=1))
+    Path(snakemake.output[0]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
