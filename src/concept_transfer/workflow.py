@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.grid import Grid
 from concept_transfer.settings.embeddings import Embedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
@@ -43,6 +44,7 @@ def check_study(study: Study, root: Path) -> None:
     from concept_transfer.sites.adapters import check_site
     from concept_transfer.sites.tokens import allowed_tokens
 
+    _check_cells(study)
     vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
     allowed = allowed_tokens(vocabulary, study.task)
     for name, site in study.sites.items():
@@ -51,6 +53,16 @@ def check_study(study: Study, root: Path) -> None:
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, vocabulary, root, allowed)
+
+
+def _check_cells(study: Study) -> None:
+    if not Grid(study).cells:
+        raise StudyError(
+            "strategies and classifiers: no model can be made, because the classifiers "
+            f"({choices(study.classifiers)}) cannot follow the strategies "
+            f"({choices(study.strategies)}); add the classifier 'cnn', or a strategy of the kind "
+            "local, direct or pooled"
+        )
 
 
 @contextlib.contextmanager

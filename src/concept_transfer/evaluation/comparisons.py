@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import TESTED, holm, paired_effect
@@ -17,6 +18,13 @@ from concept_transfer.study import Study
 DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")
 NAN = float("nan")
+COLUMNS = (
+    *("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric"),
+    *("difference", "lower", "upper", "standard_error"),
+    *("test", "p", "p_holm", "p_equivalence", "verdict"),
+)
+NUMBERS = {"difference", "lower", "upper", "standard_error", "p", "p_holm", "p_equivalence"}
+SCHEMA = pa.schema([(name, pa.float64() if name in NUMBERS else pa.string()) for name in COLUMNS])
 
 
 def compare_study(study: Study, results: Results) -> tuple[list[Contrast], list[dict[str, Any]]]:
