@@ -1,11 +1,11 @@
 import json
 import os
 import re
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ExecMode
 
+from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.settings.embeddings import parents_of
@@ -18,10 +18,9 @@ from concept_transfer.workflow import (
     site_inputs,
 )
 
-ROOT = Path.cwd()
-
 try:
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
+    study = with_files(study, ROOT, HOME, is_prefixed())
     # The main process looks at headers and names once; jobs started by it need not.
     if workflow.exec_mode == ExecMode.DEFAULT:
         check_study(study, ROOT)

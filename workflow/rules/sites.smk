@@ -32,6 +32,8 @@ rule encode_site:
         f"{RESULTS}/logs/encode_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode_site/{{site}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
@@ -49,6 +51,8 @@ rule split_site:
         f"{RESULTS}/logs/split_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split_site/{{site}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         split=split_parameters(),
         seed=study.seed,
@@ -71,6 +75,8 @@ rule check_sites:
     # First of what can run: what it refuses, no training job needs to find out. Not an input of
     # training, or another target size would train everything again.
     priority: 100
+    conda:
+        ENVIRONMENT
     params:
         sizes=study.target_sizes,
         targets=grid.targets,
@@ -89,6 +95,8 @@ rule download_nhamcs:
     wildcard_constraints:
         file=alternatives(nhamcs_downloads(study, ROOT)),
     localrule: True  # compute nodes often have no network
+    conda:
+        ENVIRONMENT
     params:
         site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     script:

@@ -100,6 +100,8 @@ rule train_source:
         f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,
@@ -130,6 +132,8 @@ rule apply_source:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds("direct")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     params:
         replicates=replicates,
@@ -155,6 +159,8 @@ rule train_local:
         pair=alternatives(grid.targets),
         classifier="cnn",
         strategy=alternatives(kinds("local")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,
@@ -215,6 +221,8 @@ rule fit_baseline:
         embedding=NO_EMBEDDING,
         classifier=alternatives(BASELINES),
         strategy=alternatives(kinds("local", "pooled")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     params:
         strategy=baseline_settings,
