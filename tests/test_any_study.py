@@ -33,7 +33,7 @@ def drawn(examples: int) -> settings:
 
 
 @given(studies())
-@drawn(8)
+@drawn(5)
 def test_any_valid_study_is_planned_to_its_report(config: dict[str, Any]) -> None:
     with TemporaryDirectory() as folder:
         write_vectors(Path(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def _check_cells(study: Study) -> None:
             f"({choices(study.strategies)}); add the classifier 'cnn', or a strategy of the kind "
             "local, direct or pooled"
         )
+
+
+def check_writable(logs: Path) -> None:
+    """Refuse a folder of logs that this user cannot write, which Snakemake finds out too late.
+
+    Looked at are the folder, those of the rules in it and, where it does not exist, the nearest
+    folder above it.
+    """
+    there = next(path for path in (logs, *logs.absolute().parents) if path.exists())
+    for path in (there, *logs.glob("*/")):
+        if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+            raise StudyError(
+                f"{path} is no folder that you can write; jobs write their logs to {logs}. Change "
+                "its owner or its rights, or work in a folder of your own"
+            )
 
 
 @contextlib.contextmanager

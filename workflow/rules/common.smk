@@ -12,6 +12,7 @@ from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
+    check_writable,
     code_digest,
     embedding_inputs,
     nhamcs_downloads,
@@ -24,6 +25,7 @@ try:
     # The main process looks at headers and names once; jobs started by it need not.
     if workflow.exec_mode == ExecMode.DEFAULT:
         check_study(study, ROOT)
+        check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
