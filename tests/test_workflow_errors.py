@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,11 @@ import pandas as pd
 import pytest
 from workflow_runs import Study, tiny_study
 
+# Root may write anywhere, unless it gives up that right.
+DROPPED = "-dac_override,-dac_read_search"
+WITHOUT_ROOTS_RIGHTS = (
+    ["setpriv", f"--bounding-set={DROPPED}", f"--inh-caps={DROPPED}"] if os.getuid() == 0 else []
+)
 PRESENT = {"cough": "C0010200", "fever": "C2055125"}
 
 
@@ -159,3 +167,38 @@ def test_a_too_large_target_size_is_refused_and_nothing_is_lost(tmp_path: Path) 
     refused_in_job(study, "check", "5000", "north")
     splits = sorted((tmp_path / "results" / "tiny" / "splits").iterdir())
     assert [path.name for path in splits] == ["north.parquet", "south.parquet"]
+
+
+@pytest.mark.parametrize("made", ["closed folder of a rule", "closed folder", "file"])
+def test_logs_that_cannot_be_written_are_refused_in_one_line(tmp_path: Path, made: str) -> None:
+    logs = tmp_path / "results" / "tiny" / "logs"
+    closed = logs / "encode_site" if made == "closed folder of a rule" else logs
+    if made == "file":
+        logs.parent.mkdir(parents=True)
+        logs.touch()
+    else:
+        closed.mkdir(parents=True)
+        closed.chmod(0o555)
+    program = f"""
+from pathlib import Path
+from concept_transfer.errors import StudyError
+from concept_transfer.workflow import check_writable
+try:
+    check_writable(Path({str(logs)!r}))
+except StudyError as error:
+    print(error)
+"""
+    command = [*WITHOUT_ROOTS_RIGHTS, sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{closed} is no folder that you can write")
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_plan_without_a_place_for_logs_is_refused(tmp_path: Path) -> None:
+    logs = tmp_path / "results" / "tiny" / "logs"
+    logs.parent.mkdir(parents=True)
+    logs.touch()
+    run = Study(tmp_path, tiny_study()).run("--cores", "1")
+    assert run.code != 0
+    assert "results/tiny/logs is no folder that you can write" in run.output
+    assert "Traceback" not in run.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import yaml
 
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import named
+from concept_transfer.errors import StudyError, choices, named
+from concept_transfer.grid import Grid
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
@@ -43,6 +45,7 @@ def check_study(study: Study, root: Path) -> None:
     from concept_transfer.sites.layout import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
+    _check_cells(study)
     vocabulary = planned_vocabulary(study, root)
     allowed = allowed_tokens(vocabulary, study.task)
     for name, site in study.sites.items():
@@ -72,6 +75,31 @@ def _without_quantiles(study: Study, root: Path) -> Vocabulary:
     bins = {concept: entry for concept, entry in study.bins.items() if not entry.quantiles}
     vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
     return with_bins(vocabulary, bins, planned_edges(bins)) if bins else vocabulary
+
+
+def _check_cells(study: Study) -> None:
+    if not Grid(study).cells:
+        raise StudyError(
+            "strategies and classifiers: no model can be made, because the classifiers "
+            f"({choices(study.classifiers)}) cannot follow the strategies "
+            f"({choices(study.strategies)}); add the classifier 'cnn', or a strategy of the kind "
+            "local, direct or pooled"
+        )
+
+
+def check_writable(logs: Path) -> None:
+    """Refuse a folder of logs that this user cannot write, which Snakemake finds out too late.
+
+    Looked at are the folder, those of the rules in it and, where it does not exist, the nearest
+    folder above it.
+    """
+    there = next(path for path in (logs, *logs.absolute().parents) if path.exists())
+    for path in (there, *logs.glob("*/")):
+        if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+            raise StudyError(
+                f"{path} is no folder that you can write; jobs write their logs to {logs}. Change "
+                "its owner or its rights, or work in a folder of your own"
+            )
 
 
 def site_inputs(site: Site, root: Path) -> list[str]:

@@ -36,6 +36,8 @@ rule site_shift:
         f"{RESULTS}/logs/site_shift.log",
     benchmark:
         f"{RESULTS}/benchmarks/site_shift.tsv"
+    conda:
+        ENVIRONMENT
     params:
         evaluation=evaluation_settings("draws", "confidence"),
         seed=study.seed,
@@ -56,6 +58,8 @@ rule shift_loss:
         f"{RESULTS}/logs/shift_loss.log",
     benchmark:
         f"{RESULTS}/benchmarks/shift_loss.tsv"
+    conda:
+        ENVIRONMENT
     params:
         kinds=fixed({name: strategy.kind for name, strategy in study.strategies.items()}),
         sizes=grid.sizes,
@@ -76,6 +80,8 @@ rule embedding_geometry:
         f"{RESULTS}/logs/embedding_geometry.log",
     benchmark:
         f"{RESULTS}/benchmarks/embedding_geometry.tsv"
+    conda:
+        ENVIRONMENT
     params:
         seed=study.seed,
         vocabulary=reads(*WORDLESS),
@@ -98,6 +104,8 @@ rule ceiling:
         f"{RESULTS}/logs/ceiling.log",
     benchmark:
         f"{RESULTS}/benchmarks/ceiling.tsv"
+    conda:
+        ENVIRONMENT
     params:
         sites=fixed(
             {name: study.sites[name].model_dump(mode="json") for name in simulated_targets()}

@@ -9,12 +9,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ExecMode
 
 from concept_transfer.concepts.study_vocabulary import reading
+from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
+    check_writable,
     code_digest,
     embedding_inputs,
     model_content,
@@ -24,13 +26,13 @@ from concept_transfer.workflow import (
     table_files,
 )
 
-ROOT = Path.cwd()
-
 try:
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
+    study = with_files(study, ROOT, HOME, is_prefixed())
     # The main process looks at headers and names once; jobs started by it need not.
     if workflow.exec_mode == ExecMode.DEFAULT:
         check_study(study, ROOT)
+        check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 

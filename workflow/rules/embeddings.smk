@@ -34,6 +34,8 @@ rule embed:
         f"{RESULTS}/logs/embed/{{embedding}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/embed/{{embedding}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,

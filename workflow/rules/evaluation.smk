@@ -27,6 +27,8 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{target}}/{{embedding}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{target}}/{{embedding}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
@@ -75,9 +77,10 @@ rule compare:
         f"{RESULTS}/logs/compare.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare.tsv"
+    conda:
+        ENVIRONMENT
     params:
         study=design(),
-        folders=metric_folders(),
         code=code_digest("evaluation"),
     script:
         "../scripts/compare.py"

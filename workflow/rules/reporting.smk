@@ -41,6 +41,8 @@ rule write_tables:
         f"{RESULTS}/logs/write_tables.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_tables.tsv"
+    conda:
+        ENVIRONMENT
     params:
         study=presented(),
         code=code_digest("reporting"),
@@ -62,6 +64,8 @@ rule draw_figures:
         f"{RESULTS}/logs/draw_figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_figures.tsv"
+    conda:
+        ENVIRONMENT
     threads: 2
     params:
         study=presented(),
@@ -84,6 +88,8 @@ rule write_page:
         f"{RESULTS}/logs/write_page.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_page.tsv"
+    conda:
+        ENVIRONMENT
     params:
         study=presented(),
         code=code_digest("reporting"),

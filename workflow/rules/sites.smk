@@ -40,6 +40,8 @@ rule quantile_edges:
         f"{RESULTS}/benchmarks/quantile_edges/{{site}}.tsv"
     wildcard_constraints:
         site=alternatives(QUANTILE_SITES),
+    conda:
+        ENVIRONMENT
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         bins=asked_bins,
@@ -60,6 +62,8 @@ rule write_vocabulary:
         f"{RESULTS}/logs/write_vocabulary.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_vocabulary.tsv"
+    conda:
+        ENVIRONMENT
     params:
         vocabulary=reads(*WORDLESS, "texts"),
         code=code_digest("concepts"),
@@ -77,6 +81,8 @@ rule encode_site:
         f"{RESULTS}/logs/encode_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode_site/{{site}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
@@ -95,6 +101,8 @@ rule split_site:
         f"{RESULTS}/logs/split_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split_site/{{site}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         split=split_parameters(),
         seed=study.seed,
@@ -120,6 +128,8 @@ rule check_sites:
     # First of what can run: what it refuses, no training job needs to find out. Not an input of
     # training, or another target size would train everything again.
     priority: 100
+    conda:
+        ENVIRONMENT
     params:
         sizes=study.target_sizes,
         targets=grid.targets,
@@ -141,6 +151,8 @@ rule download_nhamcs:
     wildcard_constraints:
         file=alternatives(nhamcs_downloads(study, ROOT)),
     localrule: True  # compute nodes often have no network
+    conda:
+        ENVIRONMENT
     params:
         site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
     script:

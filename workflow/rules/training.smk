@@ -102,6 +102,8 @@ rule train_source:
         f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,
@@ -133,6 +135,8 @@ rule apply_source:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds("direct")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     params:
         replicates=replicates,
@@ -159,6 +163,8 @@ rule train_local:
         pair=alternatives(grid.targets),
         classifier="cnn",
         strategy=alternatives(kinds("local")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,
@@ -220,6 +226,8 @@ rule fit_baseline:
         embedding=NO_EMBEDDING,
         classifier=alternatives(BASELINES),
         strategy=alternatives(kinds("local", "pooled")),
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     params:
         strategy=baseline_settings,
@@ -299,6 +307,8 @@ rule shuffle_concepts:
         f"{RESULTS}/logs/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: study.resources.threads
     resources:
         gpu=study.resources.gpu,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.evaluation.comparisons import SCHEMA, compare_study
 from concept_transfer.evaluation.permutations import shuffle_tests
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
@@ -15,11 +15,12 @@ from concept_transfer.study import Study
 
 with job(snakemake.log[0]):
     study = Study.model_validate_json(snakemake.params.study)
-    results = read_results(snakemake.params.folders)
+    folders = dict.fromkeys(Path(file).parent for file in snakemake.input.metrics)
+    results = read_results(folders)
     replicates = min(study.meaning.replicates, study.replicates)
     shuffled = shuffle_tests(results, snakemake.input.shuffles, replicates)
     contrasts, rows = compare_study(study, results, shuffled)
-    pq.write_table(pa.Table.from_pylist(rows), snakemake.output.comparisons)
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), snakemake.output.comparisons)
     cards = [json.loads(Path(path).read_text("utf-8")) for path in snakemake.input.cards]
     lengths = {card["name"]: card["norms"]["median"] for card in cards}
     answers = answer_questions(study, contrasts, results, rows, shuffled, lengths)

@@ -15,4 +15,5 @@ with job(snakemake.log[0]):
     data = {"vocabulary": Path(inputs.vocabulary)}
     data |= {f"site {Path(path).parent.name}": Path(path) for path in inputs.encounters}
     data |= {f"embedding {Path(path).stem}": Path(path) for path in inputs.embeddings}
-    write_page(evidence, inputs.figures[0], provenance(Path.cwd(), data), snakemake.output.page)
+    made_by = provenance(Path(snakemake.scriptdir), data)
+    write_page(evidence, inputs.figures[0], made_by, snakemake.output.page)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from concept_transfer.evaluation.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import TESTED, Effect, holm, paired_effect
@@ -20,6 +21,21 @@ DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")
 FEWEST_REPLICATES = 5
 NAN = float("nan")
+COLUMNS = (
+    *("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric"),
+    *("difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error", "freedom"),
+    *("reach", "replicates", "test", "p", "p_holm", "p_equivalence", "verdict"),
+)
+NUMBERS = {"difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error", "freedom"}
+NUMBERS |= {"reach", "p", "p_holm", "p_equivalence"}
+SCHEMA = pa.schema(
+    [
+        (name, pa.float64() if name in NUMBERS else pa.string())
+        if name != "replicates"
+        else (name, pa.int64())
+        for name in COLUMNS
+    ]
+)
 
 
 def compare_study(

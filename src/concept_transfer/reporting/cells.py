@@ -74,10 +74,21 @@ def largest_size(study: Study) -> str:
     return str(max((str(size) for size in study.target_sizes), key=size_rank))
 
 
+def direction_stem(source: str, target: str) -> str:
+    """A direction as part of a file's name."""
+    return f"{source}-to-{target}" if source else target
+
+
 def directions(study: Study, frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (source, target) pairs of the config that the frame has results for."""
+    """The (source, target) pairs of the config that the frame has results for.
+
+    A target that no model was carried to stands alone, with the source "".
+    """
     present = set(zip(frame["source"], frame["target"], strict=True))
-    return [pair for pair in study.ordered_pairs() if pair in present]
+    pairs = study.ordered_pairs()
+    alone = {target for _, target in present} - {target for source, target in present if source}
+    wanted = dict.fromkeys(("" if pair[1] in alone else pair[0], pair[1]) for pair in pairs)
+    return [pair for pair in wanted if pair in present]
 
 
 def in_direction(frame: pd.DataFrame, source: str, target: str) -> pd.DataFrame:

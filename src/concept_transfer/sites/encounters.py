@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.private import private
 
 SCHEMA = pa.schema(
     [
@@ -97,13 +98,14 @@ class Encounters:
                 f"{where}: token {int(self.tokens.max())} is outside the vocabulary of "
                 f"{len(vocabulary)} tokens"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(self.table, folder / "encounters.parquet")
-        self._write_findings(folder / "findings.parquet", vocabulary)
-        np.save(folder / "offsets.npy", self.offsets)
-        np.save(folder / "tokens.npy", self.tokens)
-        np.save(folder / "labels.npy", self.labels)
-        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        with private(folder, "encounters"):
+            pq.write_table(self.table, folder / "encounters.parquet")
+            self._write_findings(folder / "findings.parquet", vocabulary)
+            np.save(folder / "offsets.npy", self.offsets)
+            np.save(folder / "tokens.npy", self.tokens)
+            np.save(folder / "labels.npy", self.labels)
+            text = json.dumps(report, indent=2) + "\n"
+            (folder / "report.json").write_text(text, encoding="utf-8")
 
     def _write_findings(self, path: Path, vocabulary: Vocabulary) -> None:
         ids = self.table.column("encounter").combine_chunks()

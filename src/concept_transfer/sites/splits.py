@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from concept_transfer.errors import StudyError
+from concept_transfer.private import private
 
 NEVER_TESTED = -1
 UNUSED = -2
@@ -94,8 +95,8 @@ class Split:
 
     def write(self, path: Path | str) -> None:
         """Write the split as Parquet."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(self.table, path)
+        with private(Path(path).parent, "splits"):
+            pq.write_table(self.table, path)
 
     @classmethod
     def read(cls, path: Path | str) -> Split:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from concept_transfer.grid import Cell
+from concept_transfer.private import private
 from concept_transfer.sites.site import Site
 
 
@@ -73,7 +74,8 @@ class Predictions:
             "made_from": made_from,
         }
         temporary = path.with_name(f".{path.name}.partial")
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+        with private(path.parent, "predictions"):
+            pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
         temporary.replace(path)
 
 

@@ -13,6 +13,7 @@ from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
     direction_label,
+    direction_stem,
     in_direction,
     level,
     rows_of,
@@ -118,7 +119,7 @@ def _panel(axis: Axes, cells: pd.DataFrame, looks: dict[str, Look]) -> None:
 def _caption(study: Study, size: str, source: str, target: str) -> Caption:
     where = direction_label(source, target)
     return Caption(
-        f"calibration-curve_{source}-to-{target}",
+        f"calibration-curve_{direction_stem(source, target)}",
         "calibration",
         f"Calibration curves, {where}, {size_label(size)}",
         "Test encounters by rank of their predicted risk, in tenths (wider where a tenth holds too "

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from concept_transfer.reporting.cells import (
     arrange,
     direction_label,
+    direction_stem,
     highest,
     in_direction,
     records,
@@ -252,4 +253,6 @@ def _caption(cells: pd.DataFrame, source: str, target: str) -> Caption:
         text += " * Too few test encounters with, or without, the outcome."
     if cells["estimate"].isna().any():
         text += " n. e.: not estimable."
-    return Caption(f"heatmap_{source}-to-{target}", "heat maps", f"AUROC, {where}", text, alt + ".")
+    return Caption(
+        f"heatmap_{direction_stem(source, target)}", "heat maps", f"AUROC, {where}", text, alt + "."
+    )

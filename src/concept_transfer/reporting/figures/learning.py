@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from concept_transfer.reporting.cells import (
     arrange,
     direction_label,
+    direction_stem,
     in_direction,
     level,
     rows_of,
@@ -106,10 +107,14 @@ def _caption(
     where = direction_label(source, target)
     text = (
         f"AUROC on {target} against the number of labelled encounters that {target} itself could "
-        f"contribute, validation included; bands are {level(study)} intervals. Black is a model "
-        f"that never saw {source}: a coloured line above it is what transfer adds, and where it "
-        "catches up, own data suffice. The dashed line is the source model used unchanged."
+        f"contribute, validation included; bands are {level(study)} intervals."
     )
+    if source:
+        text += (
+            f" Black is a model that never saw {source}: a coloured line above it is what "
+            "transfer adds, and where it catches up, own data suffice. The dashed line is the "
+            "source model used unchanged."
+        )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
     local = [name for name, strategy in study.strategies.items() if strategy.kind == "local"]
     own = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
@@ -121,7 +126,7 @@ def _caption(
             f"{other['estimate'].max():.3f}"
         )
     return Caption(
-        f"learning-curve_{source}-to-{target}",
+        f"learning-curve_{direction_stem(source, target)}",
         "learning curves",
         f"Learning curves, {where}",
         text,

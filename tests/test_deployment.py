@@ -1,0 +1,176 @@
+"""The workflow used from another folder: as it is, as a module, and with the repository alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from in_process import planned
+from workflow_runs import REPOSITORY, tiny_study
+
+from concept_transfer.deployment import located, with_files
+from concept_transfer.study import load_study
+
+MODULE = """
+module transfer:
+    snakefile: "{snakefile}"
+    config: config["transfer"]
+{prefix}
+
+use rule * from transfer as transfer_*
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.transfer_check.input,
+"""
+
+
+def deployed_study() -> dict[str, Any]:
+    """The tiny study with the networks that come with the workflow and a vocabulary of its own."""
+    study = tiny_study()
+    for name, site in study["sites"].items():
+        site["network"] = f"resources/networks/{name}.yaml"
+    return {**study, "vocabulary": "mine/concepts.tsv"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that uses the workflow as a module and has its own vocabulary."""
+    (tmp_path / "mine").mkdir()
+    shutil.copy(REPOSITORY / "resources/concepts/influenza.tsv", tmp_path / "mine/concepts.tsv")
+    config = yaml.safe_dump({"transfer": deployed_study()}, sort_keys=False)
+    (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
+    return tmp_path
+
+
+def write_snakefile(project: Path, prefix: str = "") -> None:
+    text = MODULE.format(snakefile=REPOSITORY / "workflow" / "Snakefile", prefix=prefix)
+    (project / "Snakefile").write_text(text, encoding="utf-8")
+
+
+def snakemake(folder: Path, *arguments: str) -> str:
+    """The output of snakemake where the library is not installed, only its dependencies are.
+
+    A folder on PYTHONPATH is searched, but its .pth files, and so an editable install, are not.
+    """
+    packages = Path(sysconfig.get_path("purelib"))
+    if (packages / "concept_transfer").is_dir():
+        pytest.skip("the library is installed, and not from this repository")
+    done = subprocess.run(
+        [sys._base_executable, "-m", "snakemake", "--nocolor", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(packages)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_a_module_with_a_prefix_runs_from_another_folder(project: Path) -> None:
+    write_snakefile(project, '    prefix: "transfer"')
+    snakemake(project, "--cores", "2", "--scheduler", "greedy", "--configfile", "config.yaml")
+    assert (project / "transfer/results/tiny/check.tsv").is_file()
+    assert not (project / "results").exists()
+    planned = snakemake(project, "transfer_all", "--dry-run", "--configfile", "config.yaml")
+    lines = re.findall(r"^    (?:input|output|log|benchmark): (.*)$", planned, re.MULTILINE)
+    files = {file for line in lines for file in line.split(", ")}
+    users = {str(project / "mine/concepts.tsv"), *map(str, (REPOSITORY / "resources").rglob("*"))}
+    assert "transfer/results/tiny/report.html" in files
+    assert all(file.startswith("transfer/results/tiny/") for file in files - users)
+
+
+def test_a_module_without_prefix_plans_as_the_workflow_does(project: Path) -> None:
+    write_snakefile(project)
+    plan = snakemake(project, "transfer_all", "--dry-run", "--configfile", "config.yaml")
+    counts = dict(re.findall(r"^transfer_(\w+) +(\d+)$", plan, re.MULTILINE))
+    assert {rule: int(n) for rule, n in counts.items() if rule != "all"} == plan_here(project)
+
+
+def plan_here(project: Path) -> dict[str, int]:
+    with planned(project, deployed_study()) as jobs:
+        rules = [job.rule.name for job in jobs]
+    return {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
+
+
+def test_the_embedded_study_is_planned_from_any_folder(tmp_path: Path) -> None:
+    plan = snakemake(tmp_path, "--dry-run", "--snakefile", str(REPOSITORY / "Snakefile"))
+    assert "results/demo/report.html" in plan
+    assert str(REPOSITORY / "resources/concepts/influenza.tsv") in plan
+
+
+def test_every_job_has_the_conda_environment(tmp_path: Path) -> None:
+    with planned(tmp_path, tiny_study()) as jobs:
+        files = {Path(job.conda_env_spec.file.get_path_or_uri(secret_free=True)) for job in jobs}
+    assert {file.resolve() for file in files} == {REPOSITORY / "environment.yml"}
+
+
+# Paths of a config
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A working folder with `mine` and `both`, a workflow's folder with `brought` and `both`."""
+    root, home = tmp_path / "root", tmp_path / "home"
+    for folder, names in ((root, ("mine", "both")), (home, ("brought", "both"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    return root, home
+
+
+@pytest.mark.parametrize(
+    ("path", "plain", "prefixed"),
+    [
+        ("mine", "mine", "{root}/mine"),
+        ("both", "both", "{root}/both"),
+        ("brought", "{home}/brought", "{home}/brought"),
+        ("nowhere", "nowhere", "{root}/nowhere"),
+        ("/some/where", "/some/where", "/some/where"),
+    ],
+)
+def test_where_a_path_of_the_config_lies(
+    folders: tuple[Path, Path], path: str, plain: str, prefixed: str
+) -> None:
+    root, home = folders
+    assert located(path, root, home) == plain.format(root=root, home=home)
+    assert located(path, root, home, True) == prefixed.format(root=root, home=home)
+
+
+def test_every_path_of_a_study_is_located(tmp_path: Path) -> None:
+    label = {"column": "train", "positive": ["a"], "negative": ["b"]}
+    config = {
+        **tiny_study(),
+        "vocabulary": "v.tsv",
+        "sites": {
+            "whole": {"adapter": "tabular", "path": "w.csv", "crosswalk": "c.tsv", "label": label},
+            "parts": {"adapter": "tabular", "train": ["t.csv"], "test": ["e.csv"], "label": label},
+            "drawn": {"adapter": "simulated", "network": "n.yaml"},
+            "visits": {"adapter": "nhamcs", "path": "f", "years": [2018], "region": "South"},
+        },
+        "embeddings": {
+            "published": {"provider": "precomputed", "path": "p.h5", "crosswalk": "k.tsv"},
+            "model": {
+                "provider": "transformers",
+                "model": "org/name",
+                "wording": {"synonyms": "s.tsv", "definitions": "d.tsv"},
+            },
+        },
+    }
+    study = with_files(load_study(config), tmp_path, REPOSITORY, prefixed=True)
+    names = re.findall(rf'"{tmp_path}/([^"]*)"', study.model_dump_json())
+    of_sites = ["w.csv", "c.tsv", "t.csv", "e.csv", "n.yaml", "f"]
+    assert names == ["v.tsv", *of_sites, "p.h5", "k.tsv", "s.tsv", "d.tsv"]
+    assert with_files(load_study(config), tmp_path, REPOSITORY) == load_study(config)
