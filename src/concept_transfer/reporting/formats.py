@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
+
+from concept_transfer.reporting.suppression import COMPLEMENT
 
 NOT_ESTIMABLE = "not estimable"
 LONG = 35  # rows
@@ -157,9 +159,14 @@ def bind_percent(text: str) -> str:
     return re.sub(r"(?<=\d) %", "\u00a0%", text)
 
 
-def intervals(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Text of ``columns`` (estimate, lower, upper), one entry a row."""
-    return [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
+def intervals(
+    frame: pd.DataFrame, columns: Sequence[str], suppressed: Iterable[bool] | None = None
+) -> list[str]:
+    """Text of ``columns`` (estimate, lower, upper), one entry a row; says which are suppressed."""
+    texts = [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
+    if suppressed is None:
+        return texts
+    return [COMPLEMENT if own else text for own, text in zip(suppressed, texts, strict=True)]
 
 
 def _latex_row(cells: list[str]) -> str:
