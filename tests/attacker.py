@@ -96,7 +96,7 @@ class Attacker:
         pairs = {
             (s, t)
             for s, t in itertools.product(of_site, of_test)
-            if 0 <= s - t <= whole - tests and abs(t - self.share * s) <= 1.5
+            if 0 <= s - t <= whole - tests and abs(t - self.share * s) <= 0.5 + FLOAT
         }
         return {
             ("positives", site): {s for s, _ in pairs},

@@ -154,3 +154,90 @@ def test_no_share_of_a_small_count_stands_in_a_file(report: Report) -> None:
         }
     assert values
     assert report.attacker.verbatim(values) == []
+
+
+def test_published_evidence_is_the_same_where_no_count_is_small() -> None:
+    study = a_study()
+    found = evidence(study)
+    shown = published(found)
+    assert not hidden_in(found).sites
+    pd.testing.assert_frame_equal(
+        shown.estimates.drop(columns="suppressed"), found.estimates, check_dtype=False
+    )
+    pd.testing.assert_frame_equal(shown.comparisons.drop(columns="suppressed"), found.comparisons)
+    assert shown.ceilings == found.ceilings
+
+
+@pytest.mark.parametrize(
+    ("positives", "encounters", "hidden"),
+    [(10, 600, True), (11, 600, False), (589, 600, False), (590, 600, True), (0, 600, True)],
+)
+def test_either_class_may_be_the_small_one(positives: int, encounters: int, hidden: bool) -> None:
+    study = a_study()
+    tidy = estimates(study)
+    tidy.loc[tidy["target"] == "south_county", "positives"] = positives
+    tidy.loc[tidy["target"] == "south_county", "encounters"] = encounters
+    found = evidence(study, estimates=tidy, reports={})
+    assert (hidden_in(found).tests == {"south_county"}) == hidden
+    shown = published(found).estimates
+    own = shown[shown["target"] == "south_county"]
+    assert own["estimate"].isna().all() == hidden
+    assert not shown.loc[shown["target"] == "north_county", "suppressed"].any()
+
+
+def test_models_of_a_site_with_few_positives_show_ranks_but_no_risks() -> None:
+    """The mean risk of a model is about the prevalence where it learned."""
+    study = a_study(pairs=[["north_county", "south_county"]])
+    report = {"rows_read": 600, "dropped": {}, "encounters": 600, "positives": 8}
+    report |= {"prevalence": 8 / 600, "unmapped": {}}
+    found = evidence(study, reports={"north_county": report})
+    assert hidden_in(found).tests == set()
+    shown = published(found)
+    known = shown.estimates.groupby("metric")["estimate"].agg(lambda values: values.notna().all())
+    learned = shown.estimates[shown.estimates["source"] == "north_county"]
+    missing = learned.groupby("metric")["estimate"].agg(lambda values: values.isna().all())
+    assert missing[["brier", "log_loss", "calibration_slope"]].all()
+    assert known[["auroc", "auprc"]].all()
+    assert set(shown.calibration["source"]) == {""}
+    brier = shown.comparisons[shown.comparisons["metric"] == "brier"]
+    assert brier.loc[brier["source"] == "north_county", "difference"].isna().all()
+    assert "site south_county" in published_provenance(
+        Provenance("1", {}, {"site north_county": "a", "site south_county": "b"}), found
+    ).fingerprints
+
+
+def test_a_digest_of_few_patients_is_not_published(tmp_path: Path) -> None:
+    tidy = estimates(a_study()).assign(positives=5)
+    found = evidence(a_study(), estimates=tidy)
+    digests = Provenance("1", {}, {"site north_county": "ab" * 32, "vocabulary": "cd" * 32})
+    assert published_provenance(digests, found).fingerprints == {"vocabulary": "cd" * 32}
+
+
+def test_a_small_target_is_named_and_its_answers_are_left_out() -> None:
+    tidy = estimates(a_study())
+    tidy.loc[tidy["target"] == "south_county", "positives"] = 5
+    rows = [{"target": place, "regret": 0.01} for place in ("north_county", "south_county")]
+    answer = {"name": "choice", "question": "?", "answer": "Costs.", "rows": rows}
+    shown = published(evidence(a_study(), estimates=tidy, answers=[answer]))
+    assert [row["target"] for row in shown.answers[0]["rows"]] == ["north_county"]
+    assert shown.ceilings.keys() == {"north_county"}
+    assert set(shown.subgroups["target"]) == {"north_county"}
+    assert any("measured on south_county" in words for words in limitations(shown))
+
+
+def test_findings_never_rest_on_counts_that_are_suppressed() -> None:
+    with pytest.raises(StudyError, match=r"min_positives \(5\) is less than small_cells \(11\)"):
+        a_study(evaluation={"min_positives": 5})
+    assert a_study(evaluation={"min_positives": 5, "small_cells": 5})
+
+
+def test_answers_without_rows_have_no_table(tmp_path: Path) -> None:
+    tidy = estimates(a_study()).assign(positives=5)
+    paths = write_tables(evidence(a_study(), estimates=tidy), tmp_path)
+    assert {"cells", "glance"} <= {path.stem for path in paths}
+    shown = pd.read_csv(tmp_path / "cells.csv")
+    assert set(shown["positives"]) == {"<11"}
+    assert np.isnan(shown["auroc"]).all()
+    text = json.dumps((tmp_path / "cells.md").read_text())
+    assert "not estimable" not in text
+    assert "suppressed" in text

@@ -38,25 +38,31 @@ def hidden_in(evidence: Evidence) -> Hidden:
     """Whose counts are small: with or without the outcome, at the site, in its test set or beside
     it.
 
-    A split meets its shares among positives and negatives alike, so that the counts of a site
-    would tell those of a small test set, and both together those of a small rest.
+    The counts of a site are hidden with those of its test set, because a split by share meets its
+    share among positives and negatives alike; so are those of its test set with a small rest.
     """
     threshold = evidence.study.evaluation.small_cells
+    by_share = evidence.study.split.by == "share"
     estimates = evidence.estimates.drop_duplicates("target").set_index("target")
     tested = {
         str(target): (int(row["positives"]), int(row["encounters"]))
         for target, row in estimates.iterrows()
     }
     tests = {target for target, counts in tested.items() if few(*counts, threshold)}
-    sites, encounters = set(tests), set()
+    sites: set[str] = set()
+    encounters: set[str] = set()
     for site, report in evidence.reports.items():
         whole = (report["positives"], report["encounters"])
-        rest = tuple(a - b for a, b in zip(whole, tested.get(site, whole), strict=True))
-        if few(*whole, threshold) or (rest[1] and few(*rest, threshold)):
+        test = tested.get(site, whole)
+        rest = (whole[0] - test[0], whole[1] - test[1])
+        few_rest = rest[1] > 0 and few(*rest, threshold)
+        if few(*whole, threshold) or few_rest:
             sites.add(site)
+        if few_rest and by_share:
+            tests.add(site)
         if whole[1] < threshold or 0 < rest[1] < threshold:
             encounters.add(site)
-    return Hidden(frozenset(sites), frozenset(tests), frozenset(encounters))
+    return Hidden(frozenset(sites | tests), frozenset(tests), frozenset(encounters))
 
 
 def published(evidence: Evidence) -> Evidence:
@@ -108,6 +114,8 @@ def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFra
     present = [name for name in columns if name in frame]
     shown = frame.assign(suppressed=taken)
     shown[present] = frame[present].mask(taken)
+    if "verdict" in frame:
+        shown["verdict"] = frame["verdict"].mask(taken & (frame["verdict"] != ""), COMPLEMENT)
     return shown
 
 
@@ -140,6 +148,7 @@ def _analysis(analysis: Analysis, own: Hidden) -> Analysis:
     loss[measures] = loss[measures].astype(float).round(DECIMALS)
     of_labels = [name for name in measures if name.startswith(OF_LABELS)]
     loss[of_labels] = loss[of_labels].mask(either)
+    loss["verdict"] = loss["verdict"].mask(taken, COMPLEMENT)
     return replace(
         analysis,
         shift=_shift(analysis.shift, own),
