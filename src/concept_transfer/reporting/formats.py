@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -38,8 +38,17 @@ LATEX = {
     "·": r"$\cdot$",
     "–": "--",
     "\u00a0": "~",
+    "\n": " ",
+    "\r": " ",
 }
-MARKDOWN = {"\\": "\\\\", "|": "\\|", "\n": " ", "<": "&lt;", "_": "\\_", "*": "\\*"}
+MARKDOWN = {
+    **{character: f"\\{character}" for character in "\\|_*`$~"},
+    "&": "&amp;",
+    "<": "&lt;",
+    "\n": " ",
+    "\r": " ",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a spreadsheet reads as one begins so
 
 
 @dataclass(frozen=True)
@@ -73,15 +82,52 @@ def write_table(table: Table, folder: Path) -> list[Path]:
 
 def csv(table: Table) -> str:
     """The unrounded numbers as comma-separated text."""
-    return table.raw.to_csv(index=False, lineterminator="\n")
+    return csv_text(table.raw)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as comma-separated text that a spreadsheet computes nothing of.
+
+    Text that begins like a formula gets an apostrophe before it; numbers stay numbers, and a
+    carriage return, which ends a row in some readers, becomes a line feed.
+    """
+    safe = frame.rename(columns=_not_computed)
+    words = [name for name in safe if not pd.api.types.is_numeric_dtype(safe[name])]
+    safe[words] = safe[words].astype(object).map(_not_computed)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _not_computed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\n")
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text
 
 
 def markdown(table: Table) -> str:
     """A Markdown table under its title, its caption below."""
     rows = [list(table.shown.columns), *table.rows()]
-    lines = ["| " + " | ".join(_escape(cell, MARKDOWN) for cell in row) + " |" for row in rows]
+    lines = ["| " + " | ".join(map(markdown_text, row)) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * table.shown.shape[1])
-    return f"## {table.title}\n\n" + "\n".join(lines) + f"\n\n{table.caption}\n"
+    title, caption = map(markdown_text, (table.title, table.caption))
+    return f"## {title}\n\n" + "\n".join(lines) + f"\n\n{caption}\n"
+
+
+def markdown_text(text: str) -> str:
+    """Running text of which Markdown interprets nothing, not even a link.
+
+    >>> markdown_text("a_b|c [d](e)")
+    'a\\\\_b\\\\|c [d]\\\\(e)'
+    """
+    return _escape(text, MARKDOWN).replace("](", "]\\(")
 
 
 def latex(table: Table) -> str:
@@ -173,5 +219,5 @@ def _latex_row(cells: list[str]) -> str:
     return " & ".join(_escape(cell, LATEX) for cell in cells) + r" \\"
 
 
-def _escape(text: str, replacements: dict[str, str]) -> str:
+def _escape(text: str, replacements: Mapping[str, str]) -> str:
     return "".join(replacements.get(character, character) for character in text)
