@@ -63,7 +63,7 @@ class Attacker:
         """(file, name) of every value that stands in a file with at least five digits."""
         found = []
         for name, text in self.texts.items():
-            numbers = {token for token in re.findall(r"\d*\.\d{4,}(?:e-?\d+)?", text)}
+            numbers = set(re.findall(r"\d*\.\d{4,}(?:e-?\d+)?", text))
             for what, value in values.items():
                 for token in numbers:
                     digits = token.split("e")[0].replace(".", "").lstrip("0")
@@ -320,5 +320,3 @@ def add_up(ranges: dict[str, tuple[int, int]], total: int) -> dict[str, tuple[in
         name: (max(a, total - (high - b)), min(b, total - (low - a)))
         for name, (a, b) in ranges.items()
     }
-
-

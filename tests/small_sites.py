@@ -1,4 +1,4 @@
-"""Studies of small sites: real evaluation of invented patients, with counts that must stay inside."""
+"""Studies of small sites: real evaluation of invented patients with counts that stay inside."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from concept_transfer.sites.site import Site
 from concept_transfer.study import Study
 
 VOCABULARY = a_vocabulary()
-
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     wide = widened(tidy, KEYS, USEFUL)
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = _names(wide) | {
-        f"{words} {level}": intervals(wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric))
+        f"{words} {level}": intervals(
+            wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric)
+        )
         for metric, words in USEFUL.items()
     }
     return Table(

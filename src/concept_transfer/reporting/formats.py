@@ -92,8 +92,8 @@ def csv_text(frame: pd.DataFrame) -> str:
     carriage return, which ends a row in some readers, becomes a line feed.
     """
     safe = frame.rename(columns=_not_computed)
-    words = [name for name in safe if not pd.api.types.is_numeric_dtype(safe[name])]
-    safe[words] = safe[words].astype(object).map(_not_computed)
+    for name in safe.select_dtypes(exclude="number"):
+        safe[name] = safe[name].astype(object).map(_not_computed)
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 

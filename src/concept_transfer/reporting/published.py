@@ -18,6 +18,7 @@ DECIMALS = 3  # of what the sites' shift is published with, in every file
 MEASURED = ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"]
 COMPARED = ["difference", "lower", "upper", "standard_error", "p", "p_holm", "p_equivalence"]
 FITTED = ["replicates", "not_estimable", "diverged"]
+DISTANCES = ("js_", "kl_", "classifier_auroc")
 OF_LABELS = ("prevalence_difference", "js_positive", "js_negative")
 
 
@@ -80,7 +81,10 @@ def published(evidence: Evidence) -> Evidence:
         estimates=_counts_hidden(_without(evidence.estimates, own, MEASURED), own, threshold),
         comparisons=_without(evidence.comparisons, own, COMPARED),
         answers=[
-            {**answer, "rows": [row for row in answer["rows"] if row.get("target") not in own.tests]}
+            {
+                **answer,
+                "rows": [row for row in answer["rows"] if row.get("target") not in own.tests],
+            }
             for answer in evidence.answers
         ],
         reports={site: _report(site, report, own) for site, report in evidence.reports.items()},
@@ -139,12 +143,12 @@ def _report(site: str, report: Mapping[str, Any], own: Hidden) -> dict[str, Any]
 
 
 def _analysis(analysis: Analysis, own: Hidden) -> Analysis:
-    """Site shift with the digits that are published, and without the prevalences of hidden sites."""
+    """Site shift with the digits that are published, without the prevalences of hidden sites."""
     loss = analysis.shift_loss.copy()
     taken = loss["target"].isin(own.tests)
     loss[["loss", "lower", "upper"]] = loss[["loss", "lower", "upper"]].mask(taken)
     either = _carries_prevalence(loss, own)
-    measures = [name for name in loss if "js_" in name or "kl_" in name or name == "classifier_auroc"]
+    measures = [str(name) for name in loss if str(name).startswith(DISTANCES)]
     loss[measures] = loss[measures].astype(float).round(DECIMALS)
     of_labels = [name for name in measures if name.startswith(OF_LABELS)]
     loss[of_labels] = loss[of_labels].mask(either)

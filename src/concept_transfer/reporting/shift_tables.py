@@ -91,9 +91,10 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
         "Findings that differ most",
         f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence between each "
         "two sites, with the share of encounters in which anything is recorded about them. "
-        f"Concepts are left out that either site records, fails to record, or records in one of "
-        f"their states in fewer than {study.evaluation.small_cells} encounters, and the next rarest "
-        "with them; divergences of positives and negatives, where so few of these are behind them.",
+        "Concepts are left out that either site records, fails to record, or records in one of "
+        f"their states in fewer than {study.evaluation.small_cells} encounters, and the next "
+        "rarest with them; divergences of positives and negatives, where so few of these are "
+        "behind them.",
         raw,
         shown,
     )
@@ -217,4 +218,3 @@ def unordered(study: Study) -> list[tuple[str, str]]:
 def _of_pairs(frame: pd.DataFrame, pairs: list[tuple[str, str]]) -> pd.DataFrame:
     chosen = pd.DataFrame(pairs, columns=["source", "target"])
     return chosen.merge(frame, on=["source", "target"], how="inner")
-

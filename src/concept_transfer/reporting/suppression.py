@@ -54,9 +54,9 @@ def suppress_groups(
     Rows that agree in the columns ``by`` are the groups of one whole, which is published elsewhere;
     columns ``encounters`` and ``positives``. Where a group has few encounters, few positives or few
     others, these counts (and the group's ``flag``) read ``suppressed`` and the columns
-    ``revealing`` are missing. So it is with the smallest of the other groups, until the hidden ones together are not small: what they
-    are together is the total less what is shown. That a count is ``suppressed`` does not tell
-    whether it is small.
+    ``revealing`` are missing. So it is with the smallest of the other groups, until the hidden ones
+    together are not small: what they are together is the total less what is shown. That a count is
+    ``suppressed`` does not tell whether it is small.
     """
     shown = frame.copy()
     words = [name for name in ("encounters", "positives", "flag") if name in frame]

@@ -148,9 +148,7 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
             "Both with": [_shared(row) for row in records(raw)],
             "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
             "Labels": raw["size"].replace("", "–"),
-            f"A − B, AUROC [{level}]": intervals(
-                raw, ("difference", *BOUNDS), suppressed
-            ),
+            f"A − B, AUROC [{level}]": intervals(raw, ("difference", *BOUNDS), suppressed),
             "p (Holm)": raw["p_holm"].map(p_value),
             "A is": raw["verdict"],
         }

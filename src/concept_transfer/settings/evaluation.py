@@ -26,8 +26,7 @@ class Evaluation(Section):
     small_cells: int = Field(
         default=11,
         ge=0,
-        description="Counts of patients below this, and all that would tell them, are suppressed in "
-        "the report.",
+        description="Counts of patients below this, and what tells them, are not published.",
     )
 
     @model_validator(mode="after")
