@@ -273,7 +273,7 @@ def test_type_one_error_of_the_comparison_table(
     """On null data, families with any false verdict are at most 5 %, within Monte-Carlo error."""
     rng = np.random.default_rng(4)
     studies, wrong = 100, 0
-    evaluation = Evaluation(draws=150, min_positives=10)
+    evaluation = Evaluation(draws=150, min_positives=10, small_cells=10)
     cells = [a_cell(embedding=f"model_{number}") for number in range(3)]
     contrasts = [Contrast("random control", (cell,), (cells[0],)) for cell in cells[1:]]
     for number in range(studies):

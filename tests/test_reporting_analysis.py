@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from analysis_data import a_network, a_vocabulary, sampled_site
-from reporting_data import a_study
+from reporting_data import a_study, estimates, evidence
 
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
 from concept_transfer.analysis.loss import rank_correlations
@@ -22,6 +22,7 @@ from concept_transfer.reporting.analysis import (
 )
 from concept_transfer.reporting.figures.canvas import write_drawing
 from concept_transfer.reporting.page import SECTIONS
+from concept_transfer.reporting.published import published
 from concept_transfer.reporting.shift_tables import differing_findings, finding_table
 
 VOCABULARY = a_vocabulary()
@@ -139,27 +140,46 @@ def test_another_scale_of_the_same_vectors_has_no_map_of_its_own(analysis, study
 
 
 def test_rare_findings_are_left_out(analysis, study):
-    all_of_them = set(differing_findings(analysis.shift, analysis.shift_findings, study)["concept"])
+    findings = analysis.shift_findings
+    all_of_them = set(differing_findings(findings, study)["concept"])
+    few = findings.copy()
+    chosen = few["concept"] == "cough"
+    few.loc[chosen & (few["source"] == SITES[0]), "source_fewest"] = 10
+    few.loc[chosen & (few["target"] == SITES[0]), "target_fewest"] = 10
+    sizes = findings[findings["source"] == SITES[0]].groupby("concept")["source_fewest"].first()
+    second = sizes.drop("cough").idxmin()
+    left = set(differing_findings(few, study)["concept"])
+    assert all_of_them - left == {"cough", second}, "the published sum less the others is cough"
+    assert not {"cough", second} & set(finding_table(few, study).raw["concept"])
+
+
+def test_divergences_of_labels_need_enough_encounters_of_each(analysis, study):
     few = analysis.shift_findings.copy()
-    chosen = (few["concept"] == "cough") & (few["measure"] == "recording_difference")
-    few.loc[chosen, "target_value"] = 10 / 300
-    left = set(differing_findings(analysis.shift, few, study)["concept"])
-    assert all_of_them - left == {"cough"}
-    few.loc[chosen, "target_value"] = 290 / 300
-    left = set(differing_findings(analysis.shift, few, study)["concept"])
-    assert all_of_them - left == {"cough"}
-    table = finding_table(analysis.shift, few, study)
-    assert "cough" not in set(table.raw["concept"])
+    few["source_fewest_of_label"] = few["target_fewest_of_label"] = 50.0
+    assert differing_findings(few, study)[["js_positive", "js_negative"]].notna().all(axis=None)
+    few.loc[(few["concept"] == "age") & (few["source"] == SITES[0]), "source_fewest_of_label"] = 2
+    shown = differing_findings(few, study).set_index("concept")
+    assert shown["js"].notna().all()
+    assert shown.loc["age", ["js_positive", "js_negative"]].isna().all()
+    assert shown["js_positive"].isna().sum() == 2
 
 
 def test_prevalences_that_reveal_few_positives_are_hidden(analysis, study):
-    shift = analysis.shift.copy()
-    chosen = shift["measure"] == "prevalence_difference"
-    shift.loc[chosen, "source_value"] = 10 / 300
-    tables = list(analysis_tables(Analysis(**{**vars(analysis), "shift": shift}), study))
-    shown = next(table for table in tables if table.stem == "shift")
-    assert shown.raw["prevalence_difference"].isna().all()
-    assert (shown.shown.iloc[:, 1] == "").all()
+    tidy = estimates(study)
+    counts = {"rows_read": 300, "dropped": {}, "encounters": 300, "unmapped": {}}
+    few = {"north_county": {**counts, "positives": 10, "prevalence": 10 / 300}}
+    found = evidence(study, estimates=tidy, reports=few, analysis=analysis)
+    own = published(found).analysis
+    shift = own.shift.set_index("measure")
+    assert shift.loc["prevalence_difference", ["estimate", "source_value"]].isna().all(axis=None)
+    assert shift.loc["js_positive_sum", "estimate"].isna().all()
+    assert own.shift_loss["js_negative_sum"].isna().all()
+    pd.testing.assert_series_equal(
+        shift.loc["js_sum", "estimate"],
+        analysis.shift.set_index("measure").loc["js_sum", "estimate"].round(3),
+    )
+    tables = {table.stem: table for table in analysis_tables(own, study)}
+    assert (tables["shift"].shown.iloc[:, 1] == "").all()
 
 
 def test_labels_of_a_map_do_not_lie_on_each_other(analysis, study):

@@ -30,8 +30,9 @@ from concept_transfer.reporting.formats import (
 )
 from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.limitations import limitations
+from concept_transfer.reporting.published import published
 from concept_transfer.reporting.report import write_tables
-from concept_transfer.reporting.suppression import suppress, suppress_groups, suppress_parts
+from concept_transfer.reporting.suppression import suppress, suppress_groups
 from concept_transfer.reporting.tables import cell_table, side_label, site_table
 
 STUDY = a_study()
@@ -79,7 +80,7 @@ def test_small_counts_and_what_reveals_them_are_nowhere(positives: int) -> None:
     share = positives / 2400
     tidy = estimates(STUDY).assign(positives=positives)
     tidy.loc[tidy["metric"] == "auprc", "no_skill"] = share
-    table = cell_table(tidy, STUDY)
+    table = cell_table(published(evidence(STUDY, estimates=tidy)).estimates, STUDY)
     assert table.raw["auprc_no_skill"].isna().all()
     wanted = "suppressed" if positives > 100 else "<11"
     assert set(table.raw["positives"]) == set(table.shown["Positives"]) == {wanted}
@@ -88,22 +89,32 @@ def test_small_counts_and_what_reveals_them_are_nowhere(positives: int) -> None:
 
 
 def test_counts_at_the_threshold_are_shown() -> None:
-    table = cell_table(estimates(STUDY).assign(positives=11), STUDY)
+    tidy = estimates(STUDY).assign(positives=11)
+    table = cell_table(published(evidence(STUDY, estimates=tidy)).estimates, STUDY)
     assert set(table.raw["positives"]) == {11}
     assert table.raw["auprc_no_skill"].notna().all()
 
 
 @given(
-    st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=6),
     st.integers(0, 20),
 )
-def test_no_single_part_of_a_published_total_can_be_computed(
-    parts: list[int], threshold: int
+def test_no_small_part_of_a_published_total_can_be_computed(
+    parts: list[tuple[int, int]], threshold: int
 ) -> None:
-    shown = suppress_parts(parts, threshold)
-    hidden = [part for part, text in zip(parts, shown, strict=True) if isinstance(text, str)]
-    assert all(part >= threshold for part in parts if part not in hidden)
-    assert len(hidden) != 1 or len(parts) == 1
+    positives, others = (np.array(counts) for counts in zip(*parts, strict=True))
+    frame = pd.DataFrame(
+        {"whole": "a", "encounters": positives + others, "positives": positives, "share": 0.5}
+    )
+    shown = suppress_groups(frame, ["whole"], threshold, ("share",))
+    hidden = (shown["positives"] == "suppressed").to_numpy()
+    assert (hidden == (shown["encounters"] == "suppressed")).all()
+    assert (hidden == shown["share"].isna()).all()
+    for counts in (positives, others, positives + others):
+        assert (counts[~hidden] >= threshold).all()
+        together = counts[hidden].sum()  # the total less what is shown
+        assert not hidden.any() or hidden.all() or together >= threshold
+    assert hidden.sum() != 1 or len(parts) == 1
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 15))
@@ -292,7 +303,7 @@ def test_small_groups_give_nothing_away() -> None:
     table = subgroup_table(subgroups(frame), STUDY)
     numbers = ["auroc", "brier", "observed_minus_predicted_lower"]
     few, rest = (table.raw[table.raw["group"] == year] for year in ("2020", "2019"))
-    assert set(few["positives"]) == {"<11"}
+    assert set(few["positives"]) == set(few["flag"]) == {"suppressed"}
     assert set(rest["positives"]) == {"suppressed"}, "the total less 2019 would be 2020"
     assert set(few["encounters"]) == set(rest["encounters"]) == {"suppressed"}
     assert few[numbers].isna().all(axis=None)
@@ -317,8 +328,8 @@ def test_a_group_of_few_encounters_is_hidden_with_a_second_one() -> None:
         }
     )
     shown = suppress_groups(frame, ["whole"], 11, ("auroc",))
-    assert shown["encounters"].tolist() == [500, "<11", "suppressed", 400, 300]
-    assert shown["positives"].tolist() == [120, "<11", "suppressed", 60, 50]
+    assert shown["encounters"].tolist() == [500, "suppressed", "suppressed", 400, 300]
+    assert shown["positives"].tolist() == [120, "suppressed", "suppressed", 60, 50]
     assert shown["auroc"].isna().tolist() == [False, True, True, False, False]
 
 

@@ -98,7 +98,34 @@ def finding_shift(
         single = divergence_interval(drawn[0], drawn[1:], confidence)
         for name, *bounds in zip(outcomes.concepts, *single, strict=True):
             concept.append({"concept": name, **shift_row(measure, *bounds)})
+    fewest = {
+        f"{side}_{name}": dict(zip(outcomes.concepts, values, strict=True))
+        for side, counts in (("source", source), ("target", target))
+        for name, values in fewest_encounters(counts, outcomes).items()
+    }
+    for row in concept:
+        row |= {name: found[row["concept"]] for name, found in fewest.items()}
     return pair, concept
+
+
+def fewest_encounters(counts: Counts, outcomes: Outcomes) -> dict[str, list[float]]:
+    """The smallest count of encounters behind each concept's measures, by what they rest on.
+
+    ``fewest``: encounters that hold the concept, or one of its tokens or none unless there is no
+    such encounter; ``fewest_of_label``: the same within either label.
+    """
+    labels = (counts.of_label(0), counts.of_label(1))
+    return {
+        "fewest": _fewest(counts.whole, outcomes).tolist(),
+        "fewest_of_label": np.minimum(*(_fewest(own, outcomes) for own in labels)).tolist(),
+    }
+
+
+def _fewest(counted: tuple[Array, Array, Array], outcomes: Outcomes) -> Array:
+    sample = _outcome_counts(counted, outcomes)[0]
+    starts = np.flatnonzero(np.diff(outcomes.owner, prepend=-1))
+    smallest = np.minimum.reduceat(np.where(sample > 0, sample, np.inf), starts)
+    return np.minimum(smallest, counted[2][0, outcomes.number])
 
 
 def divergences(measure: str, source: Counts, target: Counts, outcomes: Outcomes) -> Array:

@@ -43,6 +43,7 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
     from concept_transfer.reporting.geometry_tables import geometry_table, neighbour_table
     from concept_transfer.reporting.shift_tables import (
         correlation_table,
+        differing_findings,
         finding_table,
         loss_table,
         shift_table,
@@ -53,7 +54,8 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
         yield loss_table(analysis.shift_loss, study)
     if not analysis.shift_correlations.empty:
         yield correlation_table(analysis.shift_correlations)
-    yield finding_table(analysis.shift, analysis.shift_findings, study)
+    if not differing_findings(analysis.shift_findings, study).empty:
+        yield finding_table(analysis.shift_findings, study)
     yield geometry_table(analysis.geometry, study)
     yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
 
@@ -63,10 +65,12 @@ def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
     from concept_transfer.reporting.figures.concepts import concept_map
     from concept_transfer.reporting.figures.negation import negation
     from concept_transfer.reporting.figures.shift import finding_shift, shift_against_loss
+    from concept_transfer.reporting.shift_tables import differing_findings
 
     if not analysis.shift_loss["loss"].isna().all():
         yield shift_against_loss(analysis.shift_loss, study)
-    yield finding_shift(analysis.shift, analysis.shift_findings, study)
+    if not differing_findings(analysis.shift_findings, study).empty:
+        yield finding_shift(analysis.shift_findings, study)
     if "present_absent" in set(analysis.geometry["measure"]):
         yield negation(analysis.geometry, study)
     for name in distinct_maps(analysis.map, study):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from concept_transfer.evaluation.contrasts import parent_of
-from concept_transfer.reporting.cells import KEYS, arrange, bounds_of, row_label, widened
+from concept_transfer.reporting.cells import (
+    KEYS,
+    arrange,
+    bounds_of,
+    row_label,
+    suppressed_in,
+    widened,
+)
 from concept_transfer.reporting.formats import Table, intervals, number
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
@@ -60,7 +67,10 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     wide = widened(tidy, KEYS, USEFUL)
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = _names(wide) | {
-        f"{words} {level}": intervals(wide, bounds_of(metric)) for metric, words in USEFUL.items()
+        f"{words} {level}": intervals(
+            wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric)
+        )
+        for metric, words in USEFUL.items()
     }
     return Table(
         "usefulness",
@@ -89,10 +99,11 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         study.evaluation.small_cells,
         tuple(name for metric in GROUP_METRICS for name in bounds_of(metric)),
     )
-    hidden = raw["positives"].map(lambda value: isinstance(value, str))
+    hidden = raw["positives"] == COMPLEMENT
 
     def estimates(metric: str) -> pd.Series:
-        return pd.Series(intervals(raw, bounds_of(metric)), raw.index).mask(hidden, COMPLEMENT)
+        taken = hidden | suppressed_in(tidy, wide.rename(columns={"group": "of"}), keys, metric)
+        return pd.Series(intervals(raw, bounds_of(metric), taken), raw.index)
 
     interval = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = {
@@ -103,7 +114,7 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         f"Observed − predicted {interval}": estimates("observed_minus_predicted"),
         "Encounters": raw["encounters"].map(number),
         "Positives": raw["positives"].map(number),
-        "Note": raw["flag"],
+        "Note": raw["flag"].mask(hidden, ""),
     }
     return Table(
         "subgroups",

@@ -141,6 +141,18 @@ def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.D
     return wide
 
 
+def suppressed_in(
+    tidy: pd.DataFrame, wide: pd.DataFrame, keys: list[str], metric: str
+) -> pd.Series:
+    """Which rows of ``wide`` (bool) lack a metric because it would tell small counts."""
+    taken: set[tuple[Any, ...]] = set()
+    if "suppressed" in tidy:
+        own = tidy[(tidy["metric"] == metric) & tidy["suppressed"]]
+        taken = set(own[keys].itertuples(index=False, name=None))
+    rows = wide[keys].itertuples(index=False, name=None)
+    return pd.Series([row in taken for row in rows], index=wide.index, dtype=bool)
+
+
 def bounds_of(metric: str) -> tuple[str, str, str]:
     """The columns that `widened` gives a metric."""
     return metric, f"{metric}_lower", f"{metric}_upper"

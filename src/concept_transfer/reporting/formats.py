@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
+
+from concept_transfer.reporting.suppression import COMPLEMENT
 
 NOT_ESTIMABLE = "not estimable"
 LONG = 35  # rows
@@ -36,8 +38,17 @@ LATEX = {
     "·": r"$\cdot$",
     "–": "--",
     "\u00a0": "~",
+    "\n": " ",
+    "\r": " ",
 }
-MARKDOWN = {"\\": "\\\\", "|": "\\|", "\n": " ", "<": "&lt;", "_": "\\_", "*": "\\*"}
+MARKDOWN = {
+    **{character: f"\\{character}" for character in "\\|_*`$~"},
+    "&": "&amp;",
+    "<": "&lt;",
+    "\n": " ",
+    "\r": " ",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a spreadsheet reads as one begins so
 
 
 @dataclass(frozen=True)
@@ -71,15 +82,52 @@ def write_table(table: Table, folder: Path) -> list[Path]:
 
 def csv(table: Table) -> str:
     """The unrounded numbers as comma-separated text."""
-    return table.raw.to_csv(index=False, lineterminator="\n")
+    return csv_text(table.raw)
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as comma-separated text that a spreadsheet computes nothing of.
+
+    Text that begins like a formula gets an apostrophe before it; numbers stay numbers, and a
+    carriage return, which ends a row in some readers, becomes a line feed.
+    """
+    safe = frame.rename(columns=_not_computed)
+    for name in safe.select_dtypes(exclude="number"):
+        safe[name] = safe[name].astype(object).map(_not_computed)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _not_computed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", "\n")
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text
 
 
 def markdown(table: Table) -> str:
     """A Markdown table under its title, its caption below."""
     rows = [list(table.shown.columns), *table.rows()]
-    lines = ["| " + " | ".join(_escape(cell, MARKDOWN) for cell in row) + " |" for row in rows]
+    lines = ["| " + " | ".join(map(markdown_text, row)) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * table.shown.shape[1])
-    return f"## {table.title}\n\n" + "\n".join(lines) + f"\n\n{table.caption}\n"
+    title, caption = map(markdown_text, (table.title, table.caption))
+    return f"## {title}\n\n" + "\n".join(lines) + f"\n\n{caption}\n"
+
+
+def markdown_text(text: str) -> str:
+    """Running text of which Markdown interprets nothing, not even a link.
+
+    >>> markdown_text("a_b|c [d](e)")
+    'a\\\\_b\\\\|c [d]\\\\(e)'
+    """
+    return _escape(text, MARKDOWN).replace("](", "]\\(")
 
 
 def latex(table: Table) -> str:
@@ -157,14 +205,19 @@ def bind_percent(text: str) -> str:
     return re.sub(r"(?<=\d) %", "\u00a0%", text)
 
 
-def intervals(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Text of ``columns`` (estimate, lower, upper), one entry a row."""
-    return [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
+def intervals(
+    frame: pd.DataFrame, columns: Sequence[str], suppressed: Iterable[bool] | None = None
+) -> list[str]:
+    """Text of ``columns`` (estimate, lower, upper), one entry a row; says which are suppressed."""
+    texts = [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
+    if suppressed is None:
+        return texts
+    return [COMPLEMENT if own else text for own, text in zip(suppressed, texts, strict=True)]
 
 
 def _latex_row(cells: list[str]) -> str:
     return " & ".join(_escape(cell, LATEX) for cell in cells) + r" \\"
 
 
-def _escape(text: str, replacements: dict[str, str]) -> str:
+def _escape(text: str, replacements: Mapping[str, str]) -> str:
     return "".join(replacements.get(character, character) for character in text)

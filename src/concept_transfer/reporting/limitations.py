@@ -28,6 +28,13 @@ def limitations(evidence: Evidence) -> list[str]:
             f"{listing(flagged)} (fewer than {study.evaluation.min_positives}); these cells are "
             "marked and left out of the findings."
         )
+    if "suppressed" in auroc:
+        silent = sorted(set(auroc.loc[auroc["suppressed"], "target"]))
+        if silent:
+            found.append(
+                f"Nothing that was measured on {listing(silent)} is shown: it would tell counts of "
+                f"fewer than {study.evaluation.small_cells} patients."
+            )
     failed, diverged = int(auroc["not_estimable"].sum()), int(auroc["diverged"].sum())
     if failed or diverged:
         found.append(

@@ -8,6 +8,7 @@ from typing import Any
 from concept_transfer.evaluation.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.cells import level
+from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.study import Study
@@ -40,7 +41,9 @@ def methods_text(
 
 def markdown(sections: Sequence[tuple[str, str]]) -> str:
     """The methods as a Markdown document."""
-    return "# Methods\n" + "".join(f"\n## {title}\n\n{text}\n" for title, text in sections)
+    return "# Methods\n" + "".join(
+        f"\n## {title}\n\n{markdown_text(text)}\n" for title, text in sections
+    )
 
 
 def _data(study: Study) -> str:

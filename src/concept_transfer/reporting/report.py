@@ -16,6 +16,7 @@ from concept_transfer.reporting.gallery import study_figures
 from concept_transfer.reporting.methods import markdown, methods_text
 from concept_transfer.reporting.page import render_page
 from concept_transfer.reporting.provenance import Provenance
+from concept_transfer.reporting.published import published, published_provenance
 from concept_transfer.reporting.tables import study_tables
 
 INDEX = "index.json"
@@ -23,7 +24,8 @@ INDEX = "index.json"
 
 def write_tables(evidence: Evidence, folder: str | Path) -> list[Path]:
     """Write every table of the study as CSV, Markdown and LaTeX; returns the files."""
-    tables = [glance(evidence), *_tables(evidence)]
+    shown = published(evidence)
+    tables = [glance(shown), *_tables(shown)]
     return [path for table in tables for path in write_table(table, Path(folder))]
 
 
@@ -34,9 +36,10 @@ def write_figures(evidence: Evidence, folder: str | Path, processes: int = 1) ->
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    drawings = list(study_figures(evidence))
-    if evidence.analysis:
-        drawings += analysis_figures(evidence.analysis, evidence.study)
+    shown = published(evidence)
+    drawings = list(study_figures(shown))
+    if shown.analysis:
+        drawings += analysis_figures(shown.analysis, shown.study)
     shares = [drawings[first::processes] for first in range(processes)]
     fork = multiprocessing.get_context("fork")  # a share of the drawings is inherited, not sent
     helpers = [fork.Process(target=_write_all, args=(share, folder)) for share in shares[1:]]
@@ -71,9 +74,9 @@ def write_page(
     folder, page = Path(figures), Path(page)
     stems = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     words = [folder / f"{stem}.json" for stem in stems]
-    tables = _tables(evidence)
+    shown, rests_on = published(evidence), published_provenance(provenance, evidence)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render_page(evidence, tables, words, provenance), encoding="utf-8")
+    page.write_text(render_page(shown, _tables(shown), words, rests_on), encoding="utf-8")
     methods = methods_text(evidence.study, evidence.cards, provenance.packages)
     page.with_name("methods.md").write_text(markdown(methods), encoding="utf-8")
 

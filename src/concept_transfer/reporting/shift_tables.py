@@ -6,10 +6,12 @@ import pandas as pd
 
 from concept_transfer.reporting.cells import direction_label, level, row_label
 from concept_transfer.reporting.formats import Table, intervals, number, p_value
+from concept_transfer.reporting.suppression import not_alone
 from concept_transfer.study import Study
 
 BOUNDS = ["estimate", "lower", "upper"]
 FINDINGS_A_PAIR = 20
+OF_LABELS = ("js_positive", "js_negative")
 PAIR_MEASURES = {
     "prevalence_difference": "Prevalence, target − source",
     "recording_difference_mean": "Recording rate, target − source",
@@ -37,8 +39,6 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
     pairs = study.ordered_pairs()
     tidy = _of_pairs(shift, pairs)
     tidy = tidy[tidy["measure"].isin(PAIR_MEASURES)]
-    few = _few_positives(tidy, study.evaluation.small_cells)
-    tidy.loc[few, BOUNDS] = float("nan")
     raw = pd.DataFrame(pairs, columns=["source", "target"])
     shown = {"Direction": [direction_label(*pair) for pair in pairs]}
     for measure, words in PAIR_MEASURES.items():
@@ -67,9 +67,9 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
     )
 
 
-def finding_table(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> Table:
+def finding_table(findings: pd.DataFrame, study: Study) -> Table:
     """The findings that differ most between each two sites."""
-    ranked = differing_findings(shift, findings, study)
+    ranked = differing_findings(findings, study)
     raw = pd.concat(
         own.head(FINDINGS_A_PAIR) for _, own in ranked.groupby(["source", "target"], sort=False)
     ).reset_index(drop=True)
@@ -92,48 +92,64 @@ def finding_table(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> 
         "Findings that differ most",
         f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence between each "
         "two sites, with the share of encounters in which anything is recorded about them. "
-        "Concepts that either site records, or fails to record, in fewer than "
-        f"{study.evaluation.small_cells} encounters are left out.",
+        "Concepts are left out that either site records, fails to record, or records in one of "
+        f"their states in fewer than {study.evaluation.small_cells} encounters, and the next "
+        "rarest with them; divergences of positives and negatives, where so few of these are "
+        "behind them.",
         raw,
         shown,
     )
 
 
-def differing_findings(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> pd.DataFrame:
+def differing_findings(findings: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Concepts of each two sites of a direction, by falling divergence; small counts left out.
 
     Columns: source, target, concept, name, category, source_recorded, target_recorded, js,
-    js_lower, js_upper, js_recording, js_positive, js_negative.
+    js_lower, js_upper, js_recording, js_positive, js_negative (missing where few encounters of a
+    label are behind them).
     """
     pairs = unordered(study)
     keys = ["source", "target", "concept", "name", "category"]
     tidy = _of_pairs(findings, pairs)
     wide = tidy.pivot(index=keys, columns="measure", values="estimate")
-    divergences = ["js", "js_recording", "js_positive", "js_negative"]
     rates = tidy[tidy["measure"] == "recording_difference"].set_index(keys)
     bounds = tidy[tidy["measure"] == "js"].set_index(keys)
     frame = pd.DataFrame(
         {
             "source_recorded": rates["source_value"],
             "target_recorded": rates["target_value"],
-            **{name: wide[name] for name in divergences},
+            **{name: wide[name] for name in ("js", "js_recording", *OF_LABELS)},
             "js_lower": bounds["lower"],
             "js_upper": bounds["upper"],
         }
     ).reset_index()
-    sizes = shift.groupby("source")["source_encounters"].first()
-    safe = pd.Series(True, index=frame.index)
-    for side in ("source", "target"):
-        encounters = frame[side].map(sizes)
-        recorded = (frame[f"{side}_recorded"] * encounters).round()
-        threshold = study.evaluation.small_cells
-        safe &= (recorded >= threshold) & (
-            (encounters - recorded >= threshold) | (encounters == recorded)
-        )
-    frame = frame[safe].sort_values("js", ascending=False, kind="stable")
+    threshold = study.evaluation.small_cells
+    of_label = _rests_on_few(findings, frame, "fewest_of_label", threshold)
+    frame[list(OF_LABELS)] = frame[list(OF_LABELS)].mask(of_label)
+    frame = frame[~_rests_on_few(findings, frame, "fewest", threshold)]
+    frame = frame.sort_values("js", ascending=False, kind="stable")
     order = {pair: place for place, pair in enumerate(pairs)}
     rank = [order[pair] for pair in zip(frame["source"], frame["target"], strict=True)]
     return frame.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
+
+
+def _rests_on_few(
+    findings: pd.DataFrame, frame: pd.DataFrame, fewest: str, threshold: int
+) -> pd.Series:
+    """Rows (source, target, concept) that a small count of either site is behind.
+
+    Sums over all concepts are published too, so a site never hides a concept alone.
+    """
+    few: set[tuple[str, str]] = set()
+    for site, own in findings.drop_duplicates(["source", "concept"]).groupby("source"):
+        sizes = own.set_index("concept")[f"source_{fewest}"]
+        hidden = not_alone(sizes < threshold, sizes)
+        few |= {(str(site), concept) for concept in hidden.index[hidden]}
+    sides = [
+        [key in few for key in zip(frame[side], frame["concept"], strict=True)]
+        for side in ("source", "target")
+    ]
+    return pd.Series([a or b for a, b in zip(*sides, strict=True)], index=frame.index, dtype=bool)
 
 
 def loss_table(loss: pd.DataFrame, study: Study) -> Table:
@@ -142,7 +158,9 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         {
             "Direction": [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()],
             "Model": [row_label(*names) for names in loss[["embedding", "classifier"]].to_numpy()],
-            f"AUROC lost [{level(study)} CI]": intervals(loss, ("loss", "lower", "upper")),
+            f"AUROC lost [{level(study)} CI]": intervals(
+                loss, ("loss", "lower", "upper"), loss.get("suppressed")
+            ),
             **{
                 words: loss[name].map(number) for name, words in {**SITE_DISTANCES, **RATIO}.items()
             },
@@ -163,7 +181,7 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         "sites: it says how clearly an embedding tells the two sites apart, and "
         "compares embeddings in one direction. It grows with the number of encounters, so "
         "directions between sites of other size do not compare.",
-        loss,
+        loss.drop(columns="suppressed", errors="ignore"),
         shown,
     )
 
@@ -208,12 +226,3 @@ def unordered(study: Study) -> list[tuple[str, str]]:
 def _of_pairs(frame: pd.DataFrame, pairs: list[tuple[str, str]]) -> pd.DataFrame:
     chosen = pd.DataFrame(pairs, columns=["source", "target"])
     return chosen.merge(frame, on=["source", "target"], how="inner")
-
-
-def _few_positives(tidy: pd.DataFrame, threshold: int) -> pd.Series:
-    """Rows whose prevalences would give away small counts."""
-    positives = pd.concat(
-        [tidy[f"{side}_value"] * tidy[f"{side}_encounters"] for side in ("source", "target")],
-        axis=1,
-    )
-    return (tidy["measure"] == "prevalence_difference") & (positives.min(axis=1) < threshold)

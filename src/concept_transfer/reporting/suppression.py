@@ -12,48 +12,39 @@ def hidden(threshold: int) -> str:
     return f"<{threshold}"
 
 
+def few(positives: int, encounters: int, threshold: int) -> bool:
+    """Whether so few encounters have the outcome, or so few have it not, that it must not show."""
+    return min(positives, encounters - positives) < threshold
+
+
 def suppress(
     frame: pd.DataFrame,
     count: str,
     threshold: int,
     of: str | None = None,
     revealing: tuple[str, ...] = (),
+    others: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The frame with small values of the column ``count`` replaced by ``<threshold``.
 
     ``of`` names the column that ``count`` is a part of: a count whose complement is small reads
-    ``suppressed``. Columns in ``revealing`` (shares of ``of``, for example) would give the count
-    away and become missing wherever it is hidden; whole numbers stay whole.
+    ``suppressed``, and so do the counts of the rows ``others`` (True), which would give away what
+    is hidden elsewhere. Columns in ``revealing`` (shares of ``of``, for example) would give the
+    count away and become missing wherever it is hidden; whole numbers stay whole.
     """
     counts = frame[count].astype("float64")
     small = counts < threshold
-    complement = pd.Series(False, index=frame.index)
+    told = pd.Series(False, index=frame.index) if others is None else others.astype(bool)
     if of is not None:
-        complement = (frame[of].astype("float64") - counts < threshold) & ~small
+        told = told | ((frame[of].astype("float64") - counts < threshold) & ~small)
     shown = frame.copy()
     shown[count] = (
-        frame[count].astype("object").mask(small, hidden(threshold)).mask(complement, COMPLEMENT)
+        frame[count].astype("object").mask(small, hidden(threshold)).mask(told, COMPLEMENT)
     )
     for column in revealing:
         whole = pd.api.types.is_integer_dtype(frame[column])
         values = frame[column].astype(object) if whole else frame[column]
-        shown[column] = values.mask(small | complement)
-    return shown
-
-
-def suppress_parts(parts: list[int], threshold: int) -> list[int | str]:
-    """Parts of a published total, the small ones hidden.
-
-    One hidden part alone could be computed from the total, so the smallest of the others is
-    hidden with it.
-
-    >>> suppress_parts([4, 90, 25], 11)
-    ['<11', 90, 'suppressed']
-    """
-    shown: list[int | str] = [hidden(threshold) if part < threshold else part for part in parts]
-    large = [index for index, part in enumerate(parts) if part >= threshold]
-    if len(parts) - len(large) == 1 and large:
-        shown[min(large, key=lambda index: parts[index])] = COMPLEMENT
+        shown[column] = values.mask(small | told)
     return shown
 
 
@@ -64,27 +55,35 @@ def suppress_groups(
 
     Rows that agree in the columns ``by`` are the groups of one whole, which is published elsewhere;
     columns ``encounters`` and ``positives``. Where a group has few encounters, few positives or few
-    others, its counts and the columns ``revealing`` are hidden, and so are those of a second group,
-    because one alone could be computed from the total.
+    others, these counts (and the group's ``flag``) read ``suppressed`` and the columns
+    ``revealing`` are missing. So it is with the smallest of the other groups, until the hidden ones
+    together are not small: what they are together is the total less what is shown. That a count is
+    ``suppressed`` does not tell whether it is small.
     """
     shown = frame.copy()
-    shown[["encounters", "positives"]] = frame[["encounters", "positives"]].astype(object)
+    words = [name for name in ("encounters", "positives", "flag") if name in frame]
+    shown[words] = frame[words].astype(object)
     for _, own in frame.groupby(by, sort=False):
-        counts = {
-            "encounters": own["encounters"],
-            "positives": own["positives"],
-            "others": own["encounters"] - own["positives"],
-        }
-        parts = {
-            name: suppress_parts([int(n) for n in values], threshold)
-            for name, values in counts.items()
-        }
-        for place, index in enumerate(own.index):
-            texts = {name: values[place] for name, values in parts.items()}
-            if not any(isinstance(text, str) for text in texts.values()):
-                continue
-            for name in ("encounters", "positives"):
-                small = counts[name].loc[index] < threshold
-                shown.loc[index, name] = hidden(threshold) if small else COMPLEMENT
-            shown.loc[index, list(revealing)] = float("nan")
+        counts = own[["encounters", "positives"]].astype(int)
+        counts["others"] = counts["encounters"] - counts["positives"]
+        small = (counts < threshold).any(axis=1)
+        taken = list(own.index[small])
+        left = counts[~small].sort_values("encounters", kind="stable")
+        for index in left.index:
+            if not taken or (len(taken) > 1 and counts.loc[taken].sum().min() >= threshold):
+                break
+            taken.append(index)
+        shown.loc[taken, words] = COMPLEMENT
+        shown.loc[taken, list(revealing)] = float("nan")
     return shown
+
+
+def not_alone(hidden: pd.Series, sizes: pd.Series) -> pd.Series:
+    """``hidden`` (bool) with the smallest of the other parts of a published sum, if any is hidden.
+
+    What one hidden part contributes could be computed from the sum and the parts shown.
+    """
+    if not hidden.any() or hidden.all():
+        return hidden
+    companion = sizes[~hidden].astype(float).idxmin()
+    return hidden | (hidden.index == companion)

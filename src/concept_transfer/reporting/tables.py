@@ -16,11 +16,13 @@ from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     KEYS,
     arrange,
+    bounds_of,
     direction_label,
     family_order,
     group_of,
     records,
     row_label,
+    suppressed_in,
     widened,
 )
 from concept_transfer.reporting.evidence import Evidence
@@ -78,13 +80,7 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
     chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
     chance = chance.rename(columns={"no_skill": "auprc_no_skill"})
     wide = wide.merge(chance, on=KEYS, how="left")
-    raw = suppress(
-        wide.rename(columns={"replicate_sd": "auroc_replicate_sd"}),
-        "positives",
-        study.evaluation.small_cells,
-        of="encounters",
-        revealing=("auprc_no_skill",),
-    )
+    raw = wide.rename(columns={"replicate_sd": "auroc_replicate_sd"})
     level = f"{100 * study.evaluation.confidence:g}% CI"
     failed = [
         "; ".join(
@@ -92,8 +88,12 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
             for n, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
             if n
         )
-        for numbers in raw[["not_estimable", "diverged"]].to_numpy(int)
+        for numbers in raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
     ]
+
+    def estimates_of(metric: str) -> list[str]:
+        return intervals(raw, bounds_of(metric), suppressed_in(tidy, raw, KEYS, metric))
+
     shown = pd.DataFrame(
         {
             "Target": raw["target"],
@@ -101,11 +101,11 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
             "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
             "Strategy": raw["strategy"],
             "Labels": raw["size"],
-            f"AUROC [{level}]": intervals(raw, ("auroc", "auroc_lower", "auroc_upper")),
+            f"AUROC [{level}]": estimates_of("auroc"),
             "Replicate SD": raw["auroc_replicate_sd"].map(number),
-            f"AUPRC [{level}]": intervals(raw, ("auprc", "auprc_lower", "auprc_upper")),
+            f"AUPRC [{level}]": estimates_of("auprc"),
             "No-skill AUPRC": raw["auprc_no_skill"].map(number),
-            f"Brier [{level}]": intervals(raw, ("brier", "brier_lower", "brier_upper")),
+            f"Brier [{level}]": estimates_of("brier"),
             "Positives": raw["positives"].map(number),
             "Note": [
                 "; ".join(filter(None, notes)) for notes in zip(raw["flag"], failed, strict=True)
@@ -138,6 +138,7 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     place = {family: index for index, family in enumerate(family_order(comparisons))}
     raw = raw.sort_values("family", key=lambda name: name.map(place), kind="stable")
     raw = raw.reset_index(drop=True)
+    suppressed = raw.pop("suppressed") if "suppressed" in raw else None
     level = f"{100 * study.evaluation.confidence:g}% CI"
     judged = raw.assign(
         lower=raw["lower_holm"].fillna(raw["lower"]), upper=raw["upper_holm"].fillna(raw["upper"])
@@ -150,7 +151,7 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
             "Both with": [_shared(row) for row in records(raw)],
             "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
             "Labels": raw["size"].replace("", "–"),
-            f"A − B, AUROC [{level}]": intervals(judged, ("difference", *BOUNDS)),
+            f"A − B, AUROC [{level}]": intervals(judged, ("difference", *BOUNDS), suppressed),
             "p (adjusted)": raw["p_holm"].map(p_value),
             "A is": raw["verdict"],
         }
@@ -199,10 +200,17 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
         for site in study.sites
         if site in reports
     )
+    few_positives, few_encounters = (
+        frame["site"].map(lambda site, name=name: name in reports[site].get("hidden", ()))
+        for name in ("positives", "encounters")
+    )
     threshold = study.evaluation.small_cells
-    raw = suppress(frame, "positives", threshold, of="encounters", revealing=("prevalence",))
+    raw = suppress(
+        frame, "positives", threshold, "encounters", ("prevalence",), others=few_positives
+    )
     few = suppress(raw, "dropped", threshold, revealing=("rows_read",))
     raw = few.where(frame["dropped"] > 0, raw)
+    raw = suppress(raw, "encounters", threshold, revealing=("rows_read",), others=few_encounters)
     shown = pd.DataFrame(
         {
             "Site": raw["site"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from concept_transfer.settings.section import Name, Section
 
@@ -28,8 +28,20 @@ class Evaluation(Section):
         description="AUROC difference that counts as equivalent; null asks for differences only.",
     )
     small_cells: int = Field(
-        default=11, ge=0, description="Counts of patients below this are suppressed in the report."
+        default=11,
+        ge=0,
+        description="Counts of patients below this, and what tells them, are not published.",
     )
+
+    @model_validator(mode="after")
+    def _no_headline_rests_on_hidden_counts(self) -> Evaluation:
+        if self.min_positives < self.small_cells:
+            raise ValueError(
+                f"min_positives ({self.min_positives}) is less than small_cells "
+                f"({self.small_cells}): findings would rest on counts that are suppressed; raise "
+                "min_positives or lower small_cells"
+            )
+        return self
 
 
 class Meaning(Section):

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from concept_transfer.reporting.formats import csv_text
 from concept_transfer.study import Study
 
 ROW_COLUMNS = 4
@@ -60,6 +61,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9.5,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "figure.facecolor": "white",
 }
 styled = mpl.rc_context(STYLE)
@@ -100,7 +102,7 @@ def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
         )
         drawing.figure.dpi = 200
         FigureCanvasAgg(drawing.figure).print_png(paths[1], metadata={"Software": None})
-    drawing.data.to_csv(paths[2], index=False, lineterminator="\n")
+    paths[2].write_text(csv_text(drawing.data), encoding="utf-8")
     words = json.dumps(asdict(drawing.caption), indent=2, ensure_ascii=False)
     paths[3].write_text(words + "\n", encoding="utf-8")
     return paths

@@ -191,7 +191,8 @@ def _fill(
         axes.add_patch(
             Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white" if known else RULE, lw=1)
         )
-        text = f"{cell['estimate']:.3f}".removeprefix("0") if known else "n. e."
+        missing = "supp." if cell.get("suppressed") else "n. e."
+        text = f"{cell['estimate']:.3f}".removeprefix("0") if known else missing
         axes.text(
             x + 0.5,
             y + 0.52,
@@ -251,8 +252,11 @@ def _caption(cells: pd.DataFrame, source: str, target: str) -> Caption:
     )
     if (cells["flag"].fillna("") != "").any():
         text += " * Too few test encounters with, or without, the outcome."
-    if cells["estimate"].isna().any():
+    suppressed = cells.get("suppressed", pd.Series(False, index=cells.index)).astype(bool)
+    if (cells["estimate"].isna() & ~suppressed).any():
         text += " n. e.: not estimable."
+    if suppressed.any():
+        text += " supp.: suppressed, because it would tell how few patients there are."
     return Caption(
         f"heatmap_{direction_stem(source, target)}", "heat maps", f"AUROC, {where}", text, alt + "."
     )

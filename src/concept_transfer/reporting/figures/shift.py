@@ -129,9 +129,9 @@ def _loss_caption(models: pd.DataFrame) -> Caption:
 
 
 @styled
-def finding_shift(shift: pd.DataFrame, findings: pd.DataFrame, study: Study) -> Drawing:
+def finding_shift(findings: pd.DataFrame, study: Study) -> Drawing:
     """Heat map of the findings that differ most, a column for each two sites."""
-    ranked = differing_findings(shift, findings, study)
+    ranked = differing_findings(findings, study)
     pairs = unordered(study)
     top = ranked.groupby("concept")["js"].max().nlargest(FINDINGS).index
     names = ranked.drop_duplicates("concept").set_index("concept")["name"]

@@ -1,0 +1,167 @@
+"""What of a study's results leaves the sites: decided once, for every table, figure and text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from concept_transfer.evaluation.metrics import RANKING
+from concept_transfer.reporting.analysis import Analysis
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.provenance import Provenance
+from concept_transfer.reporting.suppression import COMPLEMENT, few, hidden
+
+DECIMALS = 3  # of what the sites' shift is published with, in every file
+MEASURED = ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"]
+COMPARED = ["difference", "lower", "upper", "standard_error", "p", "p_holm", "p_equivalence"]
+FITTED = ["replicates", "not_estimable", "diverged"]
+DISTANCES = ("js_", "kl_", "classifier_auroc")
+OF_LABELS = ("prevalence_difference", "js_positive", "js_negative")
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Sites that keep counts to themselves.
+
+    ``sites``: how many of their patients have the outcome; ``tests``: the same of their test
+    encounters, and with it all that was measured on these; ``encounters``: how many there are.
+    """
+
+    sites: frozenset[str]
+    tests: frozenset[str]
+    encounters: frozenset[str]
+
+
+def hidden_in(evidence: Evidence) -> Hidden:
+    """Whose counts are small: with or without the outcome, at the site, in its test set or beside
+    it.
+
+    The counts of a site are hidden with those of its test set, because a split by share meets its
+    share among positives and negatives alike; so are those of its test set with a small rest.
+    """
+    threshold = evidence.study.evaluation.small_cells
+    by_share = evidence.study.split.by == "share"
+    estimates = evidence.estimates.drop_duplicates("target").set_index("target")
+    tested = {
+        str(target): (int(row["positives"]), int(row["encounters"]))
+        for target, row in estimates.iterrows()
+    }
+    tests = {target for target, counts in tested.items() if few(*counts, threshold)}
+    sites: set[str] = set()
+    encounters: set[str] = set()
+    for site, report in evidence.reports.items():
+        whole = (report["positives"], report["encounters"])
+        test = tested.get(site, whole)
+        rest = (whole[0] - test[0], whole[1] - test[1])
+        few_rest = rest[1] > 0 and few(*rest, threshold)
+        if few(*whole, threshold) or few_rest:
+            sites.add(site)
+        if few_rest and by_share:
+            tests.add(site)
+        if whole[1] < threshold or 0 < rest[1] < threshold:
+            encounters.add(site)
+    return Hidden(frozenset(sites | tests), frozenset(tests), frozenset(encounters))
+
+
+def published(evidence: Evidence) -> Evidence:
+    """The evidence without small counts of patients and without what would give them away.
+
+    Nothing is left that was measured on a test set with few encounters of either class: its
+    AUROC, sensitivity or intervals tell how many they are. Of models that learned from a site with
+    hidden counts, or are tested there, only rank metrics are left, because their risks carry its
+    prevalence. Rows whose numbers were taken away are marked in a column ``suppressed``.
+    """
+    own = hidden_in(evidence)
+    threshold = evidence.study.evaluation.small_cells
+    return replace(
+        evidence,
+        estimates=_counts_hidden(_without(evidence.estimates, own, MEASURED), own, threshold),
+        comparisons=_without(evidence.comparisons, own, COMPARED),
+        answers=[
+            {
+                **answer,
+                "rows": [row for row in answer["rows"] if row.get("target") not in own.tests],
+            }
+            for answer in evidence.answers
+        ],
+        reports={site: _report(site, report, own) for site, report in evidence.reports.items()},
+        ceilings={site: best for site, best in evidence.ceilings.items() if site not in own.tests},
+        analysis=evidence.analysis and _analysis(evidence.analysis, own),
+        subgroups=_without(
+            evidence.subgroups[~evidence.subgroups["target"].isin(own.tests)],
+            own,
+            ["estimate", "lower", "upper"],
+        ),
+        calibration=evidence.calibration[~_carries_prevalence(evidence.calibration, own)],
+    )
+
+
+def published_provenance(provenance: Provenance, evidence: Evidence) -> Provenance:
+    """The provenance without digests of files that hold hidden counts: guesses could be tested."""
+    hidden = {f"site {site}" for site in hidden_in(evidence).sites}
+    kept = {name: own for name, own in provenance.fingerprints.items() if name not in hidden}
+    return replace(provenance, fingerprints=kept)
+
+
+def _carries_prevalence(frame: pd.DataFrame, own: Hidden) -> pd.Series:
+    """Cells whose predicted risks would tell a hidden count."""
+    return frame["source"].isin(own.sites) | frame["target"].isin(own.sites)
+
+
+def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFrame:
+    """The frame with ``columns`` missing where they would tell a hidden count."""
+    risks = _carries_prevalence(frame, own) & ~frame["metric"].isin(RANKING)
+    taken = frame["target"].isin(own.tests) | risks
+    present = [name for name in columns if name in frame]
+    shown = frame.assign(suppressed=taken)
+    shown[present] = frame[present].mask(taken)
+    if "verdict" in frame:
+        shown["verdict"] = frame["verdict"].mask(taken & (frame["verdict"] != ""), COMPLEMENT)
+    return shown
+
+
+def _counts_hidden(estimates: pd.DataFrame, own: Hidden, threshold: int) -> pd.DataFrame:
+    taken = estimates["target"].isin(own.tests)
+    shown = estimates.copy()
+    for name in FITTED:
+        shown[name] = estimates[name].astype("Int64").mask(taken)
+    small = estimates["positives"] < threshold
+    labels = small.map({True: hidden(threshold), False: COMPLEMENT})
+    shown["positives"] = estimates["positives"].astype(object).mask(taken, labels)
+    small = estimates["encounters"] < threshold
+    shown["encounters"] = estimates["encounters"].astype(object).mask(small, hidden(threshold))
+    return shown
+
+
+def _report(site: str, report: Mapping[str, Any], own: Hidden) -> dict[str, Any]:
+    """A site's report with the names of the counts that must be hidden beside its own."""
+    names = {"positives": own.sites, "encounters": own.encounters}
+    return {**report, "hidden": [name for name, sites in names.items() if site in sites]}
+
+
+def _analysis(analysis: Analysis, own: Hidden) -> Analysis:
+    """Site shift with the digits that are published, without the prevalences of hidden sites."""
+    loss = analysis.shift_loss.copy()
+    taken = loss["target"].isin(own.tests)
+    loss[["loss", "lower", "upper"]] = loss[["loss", "lower", "upper"]].mask(taken)
+    either = _carries_prevalence(loss, own)
+    measures = [str(name) for name in loss if str(name).startswith(DISTANCES)]
+    loss[measures] = loss[measures].astype(float).round(DECIMALS)
+    of_labels = [name for name in measures if name.startswith(OF_LABELS)]
+    loss[of_labels] = loss[of_labels].mask(either)
+    loss["verdict"] = loss["verdict"].mask(taken, COMPLEMENT)
+    return replace(
+        analysis,
+        shift=_shift(analysis.shift, own),
+        shift_findings=_shift(analysis.shift_findings, own),
+        shift_loss=loss.assign(suppressed=taken),
+    )
+
+
+def _shift(frame: pd.DataFrame, own: Hidden) -> pd.DataFrame:
+    numbers = ["estimate", "lower", "upper", "source_value", "target_value"]
+    told = frame["measure"].str.startswith(OF_LABELS) & _carries_prevalence(frame, own)
+    return frame.assign(**frame[numbers].round(DECIMALS).mask(told))
