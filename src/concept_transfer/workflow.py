@@ -45,7 +45,15 @@ def check_study(study: Study, root: Path) -> None:
 
     vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
     allowed = allowed_tokens(vocabulary, study.task)
+    if not allowed.any():
+        raise StudyError(
+            "task.exclude_categories and task.exclude_concepts leave no concept for a model to "
+            f"see: they name everything that the vocabulary {study.vocabulary} has"
+        )
+    parked = study.parked_sites()
     for name, site in study.sites.items():
+        if name in parked:
+            continue
         with named(f"sites.{name}"):
             check_site(site, vocabulary, study.task, root)
     for name, embedding in study.embeddings.items():
