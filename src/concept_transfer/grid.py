@@ -118,7 +118,7 @@ class Grid:
 
     def embeddings_of_metrics(self) -> list[str]:
         """Folder names under metrics/<target>: the embeddings, and `none` for baselines."""
-        return list(dict.fromkeys(embedding for embedding, _ in self.models))
+        return list(dict.fromkeys(cell.embedding for cell in self.cells))
 
     def cells_of(self, target: str, embedding: str) -> list[Cell]:
         return [c for c in self.cells if c.target == target and c.embedding == embedding]

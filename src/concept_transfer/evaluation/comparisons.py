@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import TESTED, holm, paired_effect
@@ -17,6 +18,17 @@ from concept_transfer.study import Study
 DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")
 NAN = float("nan")
+_NAMES = ("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric")
+_NUMBERS = ("difference", "lower", "upper", "standard_error")
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in _NAMES),
+        *((name, pa.float64()) for name in _NUMBERS),
+        ("test", pa.string()),
+        *((name, pa.float64()) for name in ("p", "p_holm", "p_equivalence")),
+        ("verdict", pa.string()),
+    ]
+)
 
 
 def compare_study(study: Study, results: Results) -> tuple[list[Contrast], list[dict[str, Any]]]:
