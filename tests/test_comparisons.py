@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from evaluation_data import (
     a_cell,
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import compare_study, comparison_rows
+from concept_transfer.evaluation.comparisons import SCHEMA, compare_study, comparison_rows
 from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
 from concept_transfer.evaluation.effects import holm, paired_effect
 from concept_transfer.evaluation.evaluate import evaluate_cells
@@ -109,6 +110,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory):
     results = evaluate_study(study, folder, np.random.default_rng(1), separation)
     contrasts, rows = compare_study(study, results)
     return study, results, contrasts, rows
+
+
+def test_a_table_without_a_row_has_the_columns_of_every_other(compared) -> None:
+    rows = compared[3]
+    assert pa.Table.from_pylist(rows).schema == SCHEMA
+    assert pa.Table.from_pylist([], SCHEMA).to_pandas().columns.tolist() == list(rows[0])
 
 
 def test_verdicts_follow_the_effects(compared) -> None:
