@@ -129,8 +129,9 @@ def test_a_refusal_names_the_key_as_it_stands_in_the_config(
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
-        ({"strategies": []}, "strategies: should have an entry at least"),
-        ({"pairs": []}, "pairs: should have an entry at least"),
+        ({"strategies": []}, "strategies: should have at least 1 entry"),
+        (embedding(provider="average", of=["a"]), "embeddings.mine.of: should have at least 2 ent"),
+        ({"pairs": []}, "pairs: should have at least 1 entry"),
         ({"pairs": [["north", "south"]] * 2}, "pairs: ['north', 'south'] is there twice"),
         ({"target_sizes": [30, 30]}, "target_sizes: 30 is there twice"),
         ({"classifiers": ["cnn", "cnn"]}, "classifiers: 'cnn' is there twice"),

@@ -7,11 +7,13 @@ from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
 
-SECRET = "secret"  # type of the errors whose message must not show the value
 _SECRET_PARAMETER = re.compile("key|token|secret|pass|pwd|auth|credential|^sig$", re.IGNORECASE)
 _VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
+
+
+class SecretError(ValueError):
+    """A refusal that must not show the value."""
 
 
 def _check_address(address: str) -> str:
@@ -25,26 +27,21 @@ def _check_address(address: str) -> str:
         if _SECRET_PARAMETER.search(parameter):
             raise _refused(f"holds the parameter '{parameter}', which looks like a secret")
     if not parts.netloc:
-        raise PydanticCustomError(
-            SECRET, "is no complete address, such as http://localhost:11434/v1"
-        )
+        raise SecretError("is no complete address, such as http://localhost:11434/v1")
     return address
 
 
-def _refused(why: str) -> PydanticCustomError:
-    return PydanticCustomError(
-        SECRET,
-        "the address {why}, and addresses appear in reports and files; give the address alone. "
+def _refused(why: str) -> SecretError:
+    return SecretError(
+        f"the address {why}, and addresses appear in reports and files; give the address alone. "
         "A server of embeddings gets its key from the environment variable that 'key_variable' "
-        "names (OPENAI_API_KEY unless set)",
-        {"why": why},
+        "names (OPENAI_API_KEY unless set)"
     )
 
 
 def _check_variable(name: str) -> str:
     if not re.fullmatch(_VARIABLE, name):
-        raise PydanticCustomError(
-            SECRET,
+        raise SecretError(
             "is no name of an environment variable (letters, digits and '_'); never write the key "
             "itself into a config",
         )

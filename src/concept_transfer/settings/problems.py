@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from concept_transfer.settings.addresses import SECRET
-
-NEVER_SHOWN = {SECRET, "extra_forbidden"}  # a secret may stand under a misspelled key
+from concept_transfer.settings.addresses import SecretError
 
 
 def described(error: ValidationError, config: Any) -> str:
     """Every problem of the raw config as ``key: what is wrong``; alternatives joined by 'or'."""
-    places: dict[str, list[ErrorDetails]] = {}
+    places: dict[str, list[Any]] = {}
     for detail in error.errors(include_url=False):
         places.setdefault(_place(detail, config), []).append(detail)
     return "; ".join(
@@ -25,7 +22,7 @@ def described(error: ValidationError, config: Any) -> str:
     )
 
 
-def _place(detail: ErrorDetails, config: Any) -> str:
+def _place(detail: Any, config: Any) -> str:
     """The dotted key, without the names of alternatives that pydantic puts between."""
     keys, value = [], config
     for part in detail["loc"]:
@@ -46,11 +43,11 @@ def _entries(value: Any) -> dict[str, Any]:
     return {}
 
 
-def _said(alternatives: list[ErrorDetails]) -> str:
+def _said(alternatives: list[Any]) -> str:
     value = alternatives[0]["input"]
     message = " or ".join(dict.fromkeys(map(_message, alternatives)))
     if (
-        any(alternative["type"] in NEVER_SHOWN for alternative in alternatives)
+        any(map(_may_be_secret, alternatives))
         or repr(str(value)) in message
         or not isinstance(value, str | int | float | None)
     ):
@@ -59,7 +56,13 @@ def _said(alternatives: list[ErrorDetails]) -> str:
     return f"{message} (got {shown if len(shown) <= 80 else shown[:80] + '...'})"
 
 
-def _message(detail: ErrorDetails) -> str:
+def _may_be_secret(detail: Any) -> bool:
+    """Whether a check said so; under a misspelled key nobody has checked."""
+    refused = detail.get("ctx", {}).get("error")
+    return detail["type"] == "extra_forbidden" or isinstance(refused, SecretError)
+
+
+def _message(detail: Any) -> str:
     value, context = detail["input"], detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
@@ -78,7 +81,8 @@ def _message(detail: ErrorDetails) -> str:
         case "list_type" | "tuple_type":
             return "should be a list"
         case "too_short":
-            return "should have an entry at least"
+            fewest = context["min_length"]
+            return f"should have at least {fewest} {'entry' if fewest == 1 else 'entries'}"
         case "union_tag_invalid":
             return (
                 f"{context['discriminator']} is '{context['tag']}'; choose from "
