@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from evaluation_data import (
     a_cell,
@@ -119,6 +120,12 @@ def compared(tmp_path_factory: pytest.TempPathFactory):
     }
     contrasts, rows = compare_study(study, results, shuffled)
     return study, results, contrasts, rows
+
+
+def test_a_table_without_a_row_has_the_columns_of_every_other(compared) -> None:
+    rows = compared[3]
+    assert pa.Table.from_pylist(rows).schema == SCHEMA
+    assert pa.Table.from_pylist([], SCHEMA).to_pandas().columns.tolist() == list(rows[0])
 
 
 def test_verdicts_follow_the_effects(compared) -> None:

@@ -69,8 +69,13 @@ def test_study_survives_the_way_to_a_job(file):
         {"strategies": ["local", "magic"]},
         {"target_sizes": ["most"]},
         {"embeddings": {"one_hot": {"provider": "onehot"}}},
+        {"strategies": []},
+        {"strategies": {}},
+        {"pairs": []},
+        {"target_sizes": [30, 30]},
+        {"replicates": 10**9},
     ],
-    ids=lambda change: next(iter(change)),
+    ids=str,
 )
 def test_schema_and_models_refuse_the_same_mistakes(change):
     config = {

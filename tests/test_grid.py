@@ -35,6 +35,19 @@ def test_local_is_trained_where_the_source_model_would_differ_or_is_none(
     assert not grid(**changes).is_own_source("north", "local")
 
 
+def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
+    """A baseline cannot be tuned: it has no cell, and nothing to be evaluated."""
+    tuned = grid(strategies=["full"])
+    assert tuned.embeddings_of_metrics() == ["one_hot", "random", "shuffled"]
+    assert grid().embeddings_of_metrics() == ["one_hot", "random", "shuffled", "none"]
+    for each in (tuned, grid()):
+        assert all(
+            each.cells_of(target, embedding)
+            for target in each.targets
+            for embedding in each.embeddings_of_metrics()
+        )
+
+
 def test_only_local_is_a_site_s_own_model() -> None:
     for strategy in ("direct", "linear", "full", "pooled"):
         assert not grid().is_own_source("north", strategy)

@@ -1,5 +1,6 @@
 """Vocabularies: what is read is what was written, errors name file and line, shipped ones hold."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,54 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     row = 'C1\t"fever, or ""heat"""\tfinding\tpresent\tfever\r\n'
     path.write_bytes(("\ufeff" + "\t".join(COLUMNS) + "\r\n" + row).encode())
     assert Vocabulary.read(path).names == ('fever, or "heat"',)
+
+
+@pytest.mark.parametrize("text", ['"cold" feeling', '"cold', 'a 2" cut', '5" to 7"', '"a" and "b"'])
+def test_a_quotation_mark_is_part_of_the_text(tmp_path: Path, text: str) -> None:
+    rows = [["C1", "fever", "finding", "present", text], *GOOD[1:]]
+    vocabulary = Vocabulary.read(table(tmp_path / "plain.tsv", rows))
+    assert vocabulary.texts == (text, "no fever", "40 °C or above")
+    vocabulary.write(tmp_path / "quoted.tsv")
+    assert Vocabulary.read(tmp_path / "quoted.tsv") == vocabulary
+
+
+def test_quoted_cells_are_read_as_the_csv_module_writes_them(tmp_path: Path) -> None:
+    texts = ['"fever"', "hot\tskin", '"', 'a "b"\t"c"', "x" * 200_000]
+    path = tmp_path / "v.tsv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, dialect="excel-tab")
+        writer.writerow(COLUMNS)
+        writer.writerows(["C1", "fever", "finding", str(i), text] for i, text in enumerate(texts))
+    assert Vocabulary.read(path).texts == tuple(texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'C1\tfever\tfinding\tpresent\t"hot\nskin"\n', ["line 3", "line break"]),
+        ("C1\tFieber\tfinding\tpresent\tüber 38\n".encode("latin-1"), ["UTF-8", "line 2"]),
+    ],
+    ids=["line break", "Latin-1"],
+)
+def test_a_table_of_another_form_is_refused_by_line(
+    tmp_path: Path, content: bytes, said: list[str]
+) -> None:
+    path = tmp_path / "v.tsv"
+    path.write_bytes("\t".join(COLUMNS).encode() + b"\n" + content)
+    with pytest.raises(StudyError) as error:
+        Vocabulary.read(path)
+    assert all(part in str(error.value) for part in [str(path), *said])
+
+
+def test_a_folder_is_no_vocabulary(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"cannot be read \(Is a directory\).*TSV"):
+        Vocabulary.read(tmp_path)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "v.tsv", [[*row, row[-1]] for row in GOOD], header=(*COLUMNS, "text"))
+    with pytest.raises(StudyError, match=r"column\(s\) text more than once"):
+        Vocabulary.read(path)
 
 
 def test_unknown_tokens_get_the_nearest_known(repository: Path) -> None:

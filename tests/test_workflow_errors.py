@@ -104,6 +104,38 @@ def test_a_wrong_config_is_refused_before_any_job(
     refused_at_once(Study(tmp_path, {**tiny_study(), **changes}), *words)
 
 
+def test_a_key_that_stands_twice_is_refused_before_any_job(tmp_path: Path) -> None:
+    also = tmp_path / "also.json"
+    also.write_text('{"training":\n {"epochs": 1,\n "epochs": 2}}', encoding="utf-8")
+    run = Study(tmp_path, tiny_study()).run("--dry-run", also=also)
+    assert run.code != 0
+    assert f"{also} has 'training.epochs' in line 2 and in line 3" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_a_site_in_no_pair_is_named_and_not_read(tmp_path: Path) -> None:
+    study = tiny_study()
+    sites = {**study["sites"], "west": {"adapter": "simulated", "network": "nowhere.yaml"}}
+    run = Study(tmp_path, {**study, "sites": sites, "pairs": [["north", "south"]]}).run("--dry-run")
+    assert run.code == 0, run.output
+    assert [line for line in run.output.splitlines() if "sites.west" in line] == [
+        "No pair of 'pairs' names sites.west: this study does without."
+    ]
+
+
+def test_braces_in_the_label_are_no_wildcards(tmp_path: Path) -> None:
+    study = Study(tmp_path, {**tabular_study(tmp_path), "task": {"label": "{flu} {{2}}"}})
+    assert study.plan()["train_source"] == 6
+
+
+def test_a_device_that_the_machine_lacks_is_refused_in_the_first_job_that_needs_it(
+    tmp_path: Path,
+) -> None:
+    study = Study(tmp_path, tiny_study()).changed(resources={"device": "cuda:99"})
+    refused_in_job(study, "results/tiny/sources/north/one_hot/block0/card.json", "cuda:99", "cpu")
+    assert (tmp_path / "results" / "tiny" / "embeddings" / "one_hot.json").is_file()
+
+
 def test_a_missing_site_file_is_refused_before_any_job(tmp_path: Path) -> None:
     study = Study(tmp_path, tabular_study(tmp_path))
     (tmp_path / "b.csv").unlink()

@@ -72,13 +72,13 @@ class Study:
         """The same folder with some top-level keys replaced."""
         return Study(self.folder, {**copy.deepcopy(self.config), **sections})
 
-    def run(self, *arguments: str) -> Run:
-        """Call snakemake on this config; arguments are targets and flags."""
+    def run(self, *arguments: str, also: Path | None = None) -> Run:
+        """Call snakemake on this config and another file; arguments are targets and flags."""
         path = self.folder / "study.yaml"
         path.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", *arguments]
         command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(self.folder)]
-        command += ["--configfile", str(path)]
+        command += ["--configfile", str(path), *([str(also)] if also else [])]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

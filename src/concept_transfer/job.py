@@ -6,9 +6,11 @@ It imports next to nothing, because every job waits for it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import hashlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,24 +34,51 @@ def job(log: str) -> Iterator[None]:
     """Send a job's output to its log; a StudyError ends the job as one paragraph there.
 
     A job reads nothing from the terminal, whoever asks, and writes a line about its progress there
-    if it takes long.
+    if it takes long. A full disk or too little memory is a paragraph too, any other exception a
+    traceback. What cannot be written to the log goes to standard error.
+
     What the script has imported is exempt from garbage collection, at exit too: that spares a job
     that has imported torch some hundred milliseconds.
     """
     gc.freeze()
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
-    with (
-        Path(log).open("w", encoding="utf-8", buffering=1) as file,
-        contextlib.redirect_stdout(file),
-        contextlib.redirect_stderr(file),
-        told(" ".join(Path(log).with_suffix("").parts[3:])),  # results/<study>/logs/<job>.log
-    ):
-        try:
-            yield
-        except StudyError as error:
-            print(f"Error: {error}", file=file)
-            sys.exit(1)
-        except Exception:  # the last resort of a job: whatever went wrong belongs in its log
-            traceback.print_exc(file=file)
-            sys.exit(1)
+    said = ""
+    try:
+        with (
+            Path(log).open("w", encoding="utf-8", buffering=1) as file,
+            contextlib.redirect_stdout(file),
+            contextlib.redirect_stderr(file),
+            told(" ".join(Path(log).with_suffix("").parts[3:])),  # results/<study>/logs/<job>.log
+        ):
+            try:
+                yield
+            except Exception as error:  # the last resort of a job: all that goes wrong is said
+                said = _explained(error)
+                print(said, file=file)
+                sys.exit(1)
+    except OSError as error:
+        print(said or f"Error: the log {log} cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, StudyError):
+        return f"Error: {error}"
+    if _is_full_disk(error):
+        return (
+            f"Error: no space is left on a disk, or in a quota, that the job writes to ({error}); "
+            "free some and run again, what is finished stays"
+        )
+    if isinstance(error, MemoryError):
+        return f"Error: the job needs more memory than there is ({error or 'no amount known'})"
+    return traceback.format_exc().rstrip()
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Whether the system said so, or a library that repeats it in words only."""
+    return (
+        getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        or os.strerror(errno.ENOSPC) in str(error)  # safetensors
+        or bool(re.fullmatch(r"\d+ requested and \d+ written", str(error)))  # numpy
+    )

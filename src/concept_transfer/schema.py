@@ -27,9 +27,10 @@ def study_schema() -> dict[str, Any]:
     properties = schema["properties"]
 
     strategies = properties["strategies"]
-    own = {key: strategies.pop(key) for key in ("type", "additionalProperties")}
+    own = {key: strategies.pop(key) for key in ("type", "additionalProperties", "minProperties")}
     own["additionalProperties"] = {"anyOf": [own["additionalProperties"], {"type": "null"}]}
-    names = {"type": "array", "items": {"enum": list(STRATEGIES)}}
+    names: dict[str, Any] = {"type": "array", "items": {"enum": list(STRATEGIES)}}
+    names |= {"minItems": 1, "uniqueItems": True}
     strategies["anyOf"] = [names, own]
 
     bins = properties["bins"]

@@ -7,30 +7,46 @@ the two in step.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
 
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.grid import TUNED
 from concept_transfer.settings.bins import Bins, from_edges
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
 from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
-from concept_transfer.settings.section import Name, Section
+from concept_transfer.settings.files import check_size
+from concept_transfer.settings.problems import described
+from concept_transfer.settings.section import Distinct, Name, Section
 from concept_transfer.settings.sites import Site, Split, Task
 from concept_transfer.settings.training import STRATEGIES, Strategy, Training, named_strategies
+
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+def _check_device(device: str) -> str:
+    kind, colon, number = device.partition(":")
+    if kind not in DEVICES or (colon and not number.isdecimal()):
+        raise ValueError(f"no torch device; choose from {choices(DEVICES)}, or name one: cuda:1")
+    return device
 
 
 class Resources(Section):
     """Where embedding and training jobs run."""
 
-    device: str = Field(default="cpu", description="torch device of embedding and training jobs.")
+    device: Annotated[str, AfterValidator(_check_device)] = Field(
+        default="cpu", description="torch device of embedding and training jobs."
+    )
     gpu: int = Field(default=0, ge=0, description="GPUs each embedding or training job asks for.")
     threads: int = Field(default=1, ge=1, description="CPU threads of a training job.")
 
@@ -56,28 +72,34 @@ class Study(Section):
         min_length=1, description="Site name -> where its encounters come from."
     )
     split: Split = Field(description="How every site's encounters are divided.")
-    pairs: Literal["all"] | list[tuple[Name, Name]] = Field(
-        default="all", description="[source, target] pairs, or all ordered pairs of sites."
-    )
+    pairs: Annotated[
+        Annotated[Literal["all"], Tag("word")]
+        | Annotated[Distinct[tuple[Name, Name]], Field(min_length=1), Tag("list")],
+        Discriminator(lambda pairs: "list" if isinstance(pairs, list) else "word"),
+    ] = Field(default="all", description="[source, target] pairs, or all ordered pairs of sites.")
     embeddings: Annotated[dict[Name, Embedding], BeforeValidator(from_catalogue)] = Field(
         min_length=1,
         description="Embedding name -> how its vectors are made; a name alone stands for the "
         "entry of that name in config/embeddings/.",
     )
-    classifiers: list[Literal["cnn", "logistic", "gradient_boosting"]] = Field(
+    classifiers: Distinct[Literal["cnn", "logistic", "gradient_boosting"]] = Field(
         default=["cnn", "logistic", "gradient_boosting"],
         min_length=1,
         description="The concept CNN, and baselines on one-hot findings.",
     )
     strategies: Annotated[dict[Name, Strategy], BeforeValidator(named_strategies)] = Field(
         default_factory=lambda: {name: Strategy(kind=name) for name in STRATEGIES},  # type: ignore[arg-type]
+        min_length=1,
         description="A list of the built-in names, or strategy name -> its settings.",
     )
-    target_sizes: list[Annotated[int, Field(ge=2)] | Literal["all"]] = Field(
+    target_sizes: Distinct[Annotated[int, Field(ge=2)] | Literal["all"]] = Field(
         default=["all"], min_length=1, description="Labelled target encounters, validation included"
     )
     replicates: int = Field(
-        default=10, ge=1, description="Independent redraws of everything that chance decides."
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Independent redraws of everything that chance decides.",
     )
     block_size: int = Field(default=10, ge=1, description="Replicates that share one job.")
     training: Training = Field(
@@ -110,6 +132,11 @@ class Study(Section):
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
         self._check_bins()
+        if "cnn" not in self.classifiers and all(s.kind in TUNED for s in self.strategies.values()):
+            raise ValueError(
+                f"strategies: {choices(self.strategies)} tune a network, and classifiers names "
+                "none; add the classifier 'cnn', or the strategy local, direct or pooled"
+            )
         self._check_claims()
         self._check_meaning()
         return self
@@ -166,6 +193,11 @@ class Study(Section):
                             f"{choices(defined)}"
                         )
 
+    def parked_sites(self) -> list[str]:
+        """Sites that stand in no pair, so that no job reads them."""
+        used = {site for pair in self.ordered_pairs() for site in pair}
+        return [site for site in self.sites if site not in used]
+
     def ordered_pairs(self) -> list[tuple[str, str]]:
         """All [source, target] pairs of the study."""
         if self.pairs == "all":
@@ -180,11 +212,12 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
 
     Raises StudyError that lists every problem as ``key: what is wrong``.
     """
+    check_size(config, where)
     data = str(config.get("data", "."))
     try:
         return Study.model_validate(_expand(config, data))
     except ValidationError as error:
-        problems = "; ".join(_problem(detail, config) for detail in error.errors())
+        problems = described(error, config)
         raise StudyError(f"{where} describes no valid study. {problems}") from None
 
 
@@ -196,33 +229,6 @@ def _expand(value: Any, data: str) -> Any:
     if isinstance(value, str):
         return value.replace("{data}", data)
     return value
-
-
-def _problem(detail: Any, config: dict[str, Any]) -> str:
-    where = ".".join(_keys(detail["loc"], config)) or "top level"
-    value = detail.get("input")
-    if detail["type"] == "extra_forbidden":
-        return f"{where}: unknown key (see config/README.md for the accepted ones)"
-    message = detail["msg"].removeprefix("Value error, ")
-    shown = f" (got {value!r})" if isinstance(value, str | int | float | bool | None) else ""
-    return f"{where}: {message}{shown}"
-
-
-def _keys(location: tuple[str | int, ...], config: Any) -> list[str]:
-    """The keys of the config on pydantic's way to a problem, which also names kinds of section."""
-    keys = []
-    for part in location:
-        chosen = (
-            (config.get(key) for key in ("adapter", "provider")) if isinstance(config, dict) else ()
-        )
-        if part in chosen or re.match(r"function-|constrained-|.*\[", str(part)):
-            continue
-        keys.append(str(part))
-        try:
-            config = config[part]
-        except (KeyError, IndexError, TypeError):
-            config = None
-    return keys
 
 
 def resolve(path: str, root: Path) -> Path:

@@ -11,8 +11,7 @@ import yaml
 
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError, choices, named
-from concept_transfer.grid import Grid
+from concept_transfer.errors import StudyError, named
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
 from concept_transfer.study import Study, resolve
@@ -45,10 +44,17 @@ def check_study(study: Study, root: Path) -> None:
     from concept_transfer.sites.layout import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
-    _check_cells(study)
     vocabulary = planned_vocabulary(study, root)
     allowed = allowed_tokens(vocabulary, study.task)
+    if not allowed.any():
+        raise StudyError(
+            "task.exclude_categories and task.exclude_concepts leave no concept for a model to "
+            f"see: they name everything that the vocabulary {study.vocabulary} has"
+        )
+    parked = study.parked_sites()
     for name, site in study.sites.items():
+        if name in parked:
+            continue
         with named(f"sites.{name}"):
             check_site(site, vocabulary, study.task, root)
     check_bins(study, vocabulary, root)
@@ -75,16 +81,6 @@ def _without_quantiles(study: Study, root: Path) -> Vocabulary:
     bins = {concept: entry for concept, entry in study.bins.items() if not entry.quantiles}
     vocabulary = Vocabulary.read(resolve(study.vocabulary, root))
     return with_bins(vocabulary, bins, planned_edges(bins)) if bins else vocabulary
-
-
-def _check_cells(study: Study) -> None:
-    if not Grid(study).cells:
-        raise StudyError(
-            "strategies and classifiers: no model can be made, because the classifiers "
-            f"({choices(study.classifiers)}) cannot follow the strategies "
-            f"({choices(study.strategies)}); add the classifier 'cnn', or a strategy of the kind "
-            "local, direct or pooled"
-        )
 
 
 def check_writable(logs: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
 from concept_transfer.concepts.study_vocabulary import reading
@@ -13,6 +14,7 @@ from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.settings.files import check_files
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
@@ -26,15 +28,23 @@ from concept_transfer.workflow import (
     table_files,
 )
 
+# The main process looks at files, headers and names once; jobs started by it need not.
+planning = workflow.exec_mode == ExecMode.DEFAULT
+
 try:
+    if planning:
+        check_files(map(Path, workflow.configfiles))
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
     study = with_files(study, ROOT, HOME, is_prefixed())
-    # The main process looks at headers and names once; jobs started by it need not.
-    if workflow.exec_mode == ExecMode.DEFAULT:
+    if planning:
         check_study(study, ROOT)
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+if planning and study.parked_sites():
+    parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
+    logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
 
 # Sums of floats depend on the number of threads, so no library may choose it by itself.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

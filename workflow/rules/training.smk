@@ -112,7 +112,7 @@ rule train_source:
         training=fixed(grid.training()),
         replicates=replicates,
         seed=study.seed,
-        label=study.task.label,
+        label=lambda wildcards: study.task.label,
         study=study.study,
         vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,

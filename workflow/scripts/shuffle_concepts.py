@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import torch
 
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.device import usable_device
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.evaluation.permutations import SCHEMA, shuffled_rows
 from concept_transfer.grid import Cell
@@ -18,6 +19,7 @@ from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffle
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
+    device = usable_device(snakemake.resources.device)
     inputs, params = snakemake.input, snakemake.params
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
@@ -40,7 +42,7 @@ with job(snakemake.log[0]):
         block,
         Training.model_validate_json(params.training),
         uses,
-        snakemake.resources.device,
+        device,
     ):
         size = uses[strategy].size
         cell = Cell(source.name, target, snakemake.wildcards.embedding, "cnn", strategy, size)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.device import usable_device
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.models.bundle import read_bundle
@@ -16,6 +17,7 @@ from concept_transfer.training.jobs import predict_sizes, read_site_files
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
+    device = usable_device(snakemake.resources.device)
     inputs, params = snakemake.input, snakemake.params
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     model, records = None, None
@@ -42,7 +44,7 @@ with job(snakemake.log[0]):
             model,
             records,
             strategy["source_weight"],
-            snakemake.resources.device,
+            device,
         ),
         snakemake.wildcards,
         params.sizes,

@@ -6,6 +6,7 @@ import torch
 
 from concept_transfer import __version__
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.device import usable_device
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.models.bundle import Card, write_bundle
@@ -23,7 +24,11 @@ with job(snakemake.log[0]):
     training = Training.model_validate_json(params.training)
     block = Block(params.seed, params.replicates)
     weights, records = train_source(
-        site, block.vectors(table, vocabulary), block, training, snakemake.resources.device
+        site,
+        block.vectors(table, vocabulary),
+        block,
+        training,
+        usable_device(snakemake.resources.device),
     )
     card = Card(
         study=params.study,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.device import usable_device
 from concept_transfer.embeddings import model_files
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
 from concept_transfer.embeddings.model_files import ModelFolder
@@ -44,7 +45,7 @@ def embed(
             f"embeddings.{name}",
             located().path,
             pooling=config.pooling,
-            device=device,
+            device=usable_device(device),
             dtype=config.dtype,
             truncate=config.truncate,
             pickled_weights=config.pickled_weights,

@@ -21,19 +21,19 @@ DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")
 FEWEST_REPLICATES = 5
 NAN = float("nan")
-COLUMNS = (
-    *("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric"),
-    *("difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error", "freedom"),
-    *("reach", "replicates", "test", "p", "p_holm", "p_equivalence", "verdict"),
+_NAMES = ("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric")
+_NUMBERS = (
+    *("difference", "lower", "upper", "lower_holm", "upper_holm"),
+    *("standard_error", "freedom", "reach"),
 )
-NUMBERS = {"difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error", "freedom"}
-NUMBERS |= {"reach", "p", "p_holm", "p_equivalence"}
 SCHEMA = pa.schema(
     [
-        (name, pa.float64() if name in NUMBERS else pa.string())
-        if name != "replicates"
-        else (name, pa.int64())
-        for name in COLUMNS
+        *((name, pa.string()) for name in _NAMES),
+        *((name, pa.float64()) for name in _NUMBERS),
+        ("replicates", pa.int64()),
+        ("test", pa.string()),
+        *((name, pa.float64()) for name in ("p", "p_holm", "p_equivalence")),
+        ("verdict", pa.string()),
     ]
 )
 

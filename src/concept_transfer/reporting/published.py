@@ -16,7 +16,8 @@ from concept_transfer.reporting.suppression import COMPLEMENT, few, hidden
 
 DECIMALS = 3  # of what the sites' shift is published with, in every file
 MEASURED = ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"]
-COMPARED = ["difference", "lower", "upper", "standard_error", "p", "p_holm", "p_equivalence"]
+COMPARED = ["difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error"]
+COMPARED += ["freedom", "p", "p_holm", "p_equivalence"]
 FITTED = ["replicates", "not_estimable", "diverged"]
 DISTANCES = ("js_", "kl_", "classifier_auroc")
 OF_LABELS = ("prevalence_difference", "js_positive", "js_negative")

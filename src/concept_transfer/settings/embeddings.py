@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from concept_transfer.embeddings import catalogue
 from concept_transfer.errors import choices
+from concept_transfer.settings.addresses import Address, Variable
 from concept_transfer.settings.section import Name, Section
 
 
@@ -26,13 +27,27 @@ class Standardized(Section):
     )
 
 
-Scale = Literal["raw", "unit", "standardized"] | Norm | Standardized
+def _form_of_scale(scale: Any) -> str:
+    if isinstance(scale, dict | Section):
+        return "standardized" if "standardized" in dict(scale) else "norm"
+    return "word"
+
+
+Scale = Annotated[
+    Annotated[Literal["raw", "unit", "standardized"], Tag("word")]
+    | Annotated[Norm, Tag("norm")]
+    | Annotated[Standardized, Tag("standardized")],
+    Discriminator(_form_of_scale),
+]
 
 
 SCALE = (
     "Length of the rows: as they are (raw), 1 (unit), columns standardized (standardized), "
     "or a stated norm."
 )
+
+
+MOST_GENERATIONS = 100
 
 
 PLACEHOLDERS = ("text", "name", "state", "category", "definition")
@@ -157,13 +172,13 @@ class OpenAIEmbedding(TextEmbedding):
 
     provider: Literal["openai"]
     model: str = Field(description="Model (or Azure deployment) name on the server.")
-    base_url: str | None = Field(
+    base_url: Address | None = Field(
         default=None, description="Server, e.g. http://localhost:11434/v1; null is OpenAI's own."
     )
     api_version: str | None = Field(
         default=None, description="Azure's API version; base_url is then the Azure endpoint."
     )
-    key_variable: str = Field(
+    key_variable: Variable = Field(
         default="OPENAI_API_KEY", description="Environment variable that holds the key."
     )
     dimensions: int | None = Field(default=None, ge=1, description="Ask for shortened vectors.")
@@ -262,12 +277,27 @@ def check_parents(embeddings: dict[str, Any]) -> None:
                     f"embeddings.{name} refers to '{parent}', which is a control itself; "
                     "refer to the embedding behind it"
                 )
-    for name in embeddings:
-        ancestors = list(parents_of(embeddings[name]))
-        for ancestor in ancestors:
-            if ancestor == name:
-                raise ValueError(f"embeddings.{name} is made from itself; break the circle")
-            ancestors += [p for p in parents_of(embeddings[ancestor]) if p not in ancestors]
+    _check_generations({name: parents_of(entry) for name, entry in embeddings.items()})
+
+
+def _check_generations(parents: dict[str, tuple[str, ...]]) -> None:
+    """Take away those that stand alone, then those that need only them, until none is left."""
+    waiting = dict(parents)
+    for _ in range(MOST_GENERATIONS):
+        ready = {name for name, of in waiting.items() if not any(p in waiting for p in of)}
+        waiting = {name: of for name, of in waiting.items() if name not in ready}
+    if not waiting:
+        return
+    name, met = next(iter(waiting)), set[str]()
+    while name not in met and any(p in waiting for p in waiting[name]):
+        met.add(name)
+        name = next(p for p in waiting[name] if p in waiting)
+    if name in met:
+        raise ValueError(f"embeddings.{name} is made from itself; break the circle")
+    raise ValueError(
+        f"embeddings.{name} is made from another, which is made from another, more than "
+        f"{MOST_GENERATIONS} times; shorten the chain"
+    )
 
 
 def from_catalogue(value: Any) -> Any:

@@ -12,7 +12,7 @@ from concept_transfer.settings.section import Name, Section
 class Evaluation(Section):
     """Intervals, and what is too small to show."""
 
-    draws: int = Field(default=1000, ge=100, description="Bootstrap draws of clusters.")
+    draws: int = Field(default=1000, ge=100, le=100_000, description="Bootstrap draws of clusters.")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Level of the intervals.")
     min_positives: int = Field(
         default=20,

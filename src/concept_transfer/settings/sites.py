@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from concept_transfer.settings.section import Section
+from concept_transfer.settings.addresses import Address
+from concept_transfer.settings.section import Distinct, Section
 
 
 def _quoted(value: object) -> object:
@@ -66,9 +67,9 @@ class TabularSite(Section):
 
     adapter: Literal["tabular"]
     path: str | None = Field(default=None, description="The file, when one file holds all rows.")
-    train: list[str] = Field(default=[], description="Files whose rows are given for training.")
-    validation: list[str] = Field(default=[], description="Files given for validation.")
-    test: list[str] = Field(default=[], description="Files given for testing.")
+    train: Distinct[str] = Field(default=[], description="Files whose rows are given for training.")
+    validation: Distinct[str] = Field(default=[], description="Files given for validation.")
+    test: Distinct[str] = Field(default=[], description="Files given for testing.")
     label: LabelColumn = Field(description="Where the outcome stands.")
     encounter: str | None = Field(default=None, description="Encounter id column (else row).")
     patient: str | None = Field(default=None, description="Patient id column.")
@@ -115,7 +116,7 @@ class NhamcsSite(Section):
 
     adapter: Literal["nhamcs"]
     path: str = Field(description="Folder of the CDC's zipped Stata files.")
-    years: list[int] = Field(min_length=1, description="Survey years to read.")
+    years: Distinct[int] = Field(min_length=1, description="Survey years to read.")
     region: Literal["Northeast", "Midwest", "South", "West"] = Field(
         description="Census region of the hospital."
     )
@@ -123,7 +124,7 @@ class NhamcsSite(Section):
         default="respiratory",
         description="Visits with a fever or respiratory reason (10050-10123, 14000-14859), or all.",
     )
-    download_from: str | None = Field(
+    download_from: Address | None = Field(
         default="https://ftp.cdc.gov/pub/Health_Statistics/NCHS/dataset_documentation/nhamcs/stata",
         description="Where missing years are fetched; null never downloads.",
     )
@@ -140,7 +141,9 @@ class Split(Section):
         "clusters tests (share), or every encounter is tested once by a model that saw nothing of "
         "its cluster (folds)."
     )
-    folds: int = Field(default=5, ge=2, description="folds: number of cross-fitting folds.")
+    folds: int = Field(
+        default=5, ge=2, le=1000, description="folds: number of cross-fitting folds."
+    )
     test_share: float = Field(default=0.3, gt=0, lt=1, description="share: part held for testing.")
     test_from: datetime.date | None = Field(
         default=None, description="time: encounters from this day on test."

@@ -92,6 +92,8 @@ def named_strategies(value: Any) -> Any:
         for name in value:
             if name not in STRATEGIES:
                 raise ValueError(f"unknown strategy '{name}'; choose from {choices(STRATEGIES)}")
+            if value.count(name) > 1:
+                raise ValueError(f"'{name}' is there twice; name it once")
         return {name: {"kind": name} for name in value}
     if isinstance(value, dict):
         return {
