@@ -182,11 +182,9 @@ def test_the_key_is_written_nowhere(server, tmp_path, capfd):
     assert KEY not in repr(config(server))
 
 
-def test_a_password_in_the_address_is_shown_nowhere(server):
-    url = server.url.replace("http://", "http://user:hidden@")
-    made = OpenAIEmbedding(
-        provider="openai", model="other", base_url=url, key_variable="TEST_KEY", retries=0
-    )
+def test_a_password_in_the_address_of_the_environment_is_shown_nowhere(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("http://", "http://user:hidden@"))
+    made = OpenAIEmbedding(provider="openai", model="other", key_variable="TEST_KEY", retries=0)
     with pytest.raises(StudyError) as error:
         embed("api", made, VOCABULARY, None)
     assert "hidden" not in str(error.value)
