@@ -157,7 +157,7 @@ def training(study: Study) -> str:
         f"{training.learning_rate:g}, weight decay {training.weight_decay:g}, batches of "
         f"{training.batch_size}, for at most {count(training.epochs, 'epoch')} of {length}{stop}; "
         f"the epoch with the best validation {monitored} was kept{untuned}. With fewer than 10 "
-        f"positives in the labelled target data, {count(training.fixed_epochs, 'epoch')} were run "
+        f"labels of either class in the labelled target data, {count(training.fixed_epochs, 'epoch')} were run "
         f"without early stopping.{weighted} Each cell was repeated in "
         f"{count(study.replicates, 'replicate')}; a replicate redraws the target's labelled "
         "subset, initial weights, batches, dropout and control tables. All embeddings, controls "
