@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,13 @@ from concept_transfer.sites.site import Site
 from concept_transfer.sites.splits import split_table
 from concept_transfer.training import block
 from concept_transfer.training.block import Block
-from concept_transfer.training.budget import Budget, draw_budget, positives, replicate_key
+from concept_transfer.training.budget import (
+    Budget,
+    allow_choice,
+    draw_budget,
+    positives,
+    replicate_key,
+)
 from concept_transfer.training.cells import train_and_apply
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
@@ -186,6 +194,18 @@ def test_few_positives_train_a_fixed_number_of_epochs() -> None:
     fixed = [record["epochs"] for record in predictions.records if record["status"] == "ok"]
     assert fixed
     assert set(fixed) == {SETTINGS.fixed_epochs}
+
+
+def test_few_negatives_say_as_little_as_few_positives() -> None:
+    site = target_site()
+    train, held, _ = site.split.parts(0)
+    few = np.flatnonzero(np.isin(np.arange(len(site.labels)), train[:5]))
+    for rarer in (0, 1):
+        labels = np.full_like(site.labels, 1 - rarer)
+        labels[few] = rarer
+        lopsided = replace(site, labels=labels)
+        assert not allow_choice(lopsided, train[None], held[None])[0]
+    assert allow_choice(site, train[None], held[None])[0]
 
 
 def test_replicates_do_not_depend_on_their_block() -> None:

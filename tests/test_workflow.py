@@ -95,8 +95,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "embed": 1,
                 "train_source": 2,
                 "train_local": 2,
-                "apply_source": 2,
-                "tune_source": 4,
+                "use_source": 2,
                 "train_pooled": 2,
                 "evaluate": 2,
                 "site_shift": 1,
@@ -118,14 +117,14 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                     "pooled": None,
                 }
             },
-            {"tune_source": 6, "evaluate": 6, **report},
+            {"use_source": 6, "evaluate": 6, **report},
         ),
         "another target size": (
             {"target_sizes": [60, 80, "all"]},
             {
                 "check_sites": 1,
                 "train_local": 6,
-                "tune_source": 12,
+                "use_source": 6,
                 "train_pooled": 6,
                 "fit_baseline": 4,
                 **everywhere,
@@ -136,8 +135,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             {
                 "train_source": 6,
                 "train_local": 6,
-                "apply_source": 6,
-                "tune_source": 12,
+                "use_source": 6,
                 "train_pooled": 6,
                 "fit_baseline": 4,
                 "apply_baseline": 2,
@@ -156,8 +154,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 **sites,
                 "train_source": 6,
                 "train_local": 6,
-                "apply_source": 6,
-                "tune_source": 12,
+                "use_source": 6,
                 "train_pooled": 6,
                 "fit_baseline": 4,
                 "apply_baseline": 2,
@@ -177,8 +174,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 **sites,
                 "train_source": 3,
                 "train_local": 3,
-                "apply_source": 6,
-                "tune_source": 12,
+                "use_source": 6,
                 "train_pooled": 6,
                 "fit_baseline": 3,
                 "apply_baseline": 2,
@@ -282,8 +278,8 @@ def test_a_changed_text_reruns_embeddings_of_texts_and_nothing_else(copied: Stud
     bundle = "results/tiny/predictions/north-to-south/one_hot/cnn/full"
     run = copied.changed(target_sizes=[60, 80, "all"]).run(f"{bundle}/80/block0.parquet", "-c", "1")
     assert run.code == 0, run.output
-    log = copied.folder / "results/tiny/logs/tune_source/north-to-south/one_hot/cnn/full/block0.log"
-    assert "target size 60: kept" in log.read_text()
+    log = copied.folder / "results/tiny/logs/use_source/north-to-south/one_hot/block0.log"
+    assert "full, target size 60: kept" in log.read_text()
 
     name = Vocabulary.read(vocabulary).names[-1]
     vocabulary.write_text(before.replace(f"\t{name}\t", f"\tthe {name}\t"), encoding="utf-8")

@@ -33,6 +33,17 @@ def sizes_of_family():
     ]
 
 
+def uses_of_source():
+    """What one job makes of a source model: every strategy that starts from it, at every size."""
+    return [
+        update(
+            f"{RESULTS}/predictions/{{pair}}/{{embedding}}/cnn/{name}/{size}/block{{block}}.parquet"
+        )
+        for name in sorted(kinds("direct", *TUNED))
+        for size in (["0"] if study.strategies[name].kind == "direct" else grid.sizes)
+    ]
+
+
 def without_labels():
     """The predictions of a source model, which uses no target label."""
     return f"{RESULTS}/predictions/{FAMILY}/0/block{{block}}.parquet"
@@ -120,31 +131,34 @@ rule train_source:
         "../scripts/train_source.py"
 
 
-rule apply_source:
+rule use_source:
     input:
         **vocabulary_files(),
         target=target_site,
         bundle=bundle,
     output:
-        without_labels(),
+        uses_of_source(),
     log:
-        f"{RESULTS}/logs/apply_source/{FAMILY}/block{{block}}.log",
+        f"{RESULTS}/logs/use_source/{{pair}}/{{embedding}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/apply_source/{FAMILY}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/use_source/{{pair}}/{{embedding}}/block{{block}}.tsv"
     wildcard_constraints:
         pair=PAIRS,
-        classifier="cnn",
-        strategy=alternatives(kinds("direct")),
     conda:
         ENVIRONMENT
     threads: study.resources.threads
+    resources:
+        gpu=study.resources.gpu,
+        device=study.resources.device,
     params:
+        strategies=fixed({name: strategy_settings(name) for name in kinds("direct", *TUNED)}),
+        sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
         vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
-        "../scripts/apply_source.py"
+        "../scripts/use_source.py"
 
 
 rule train_local:
@@ -194,21 +208,6 @@ use rule train_local as train_pooled with:
         pair=PAIRS,
         classifier="cnn",
         strategy=alternatives(kinds("pooled")),
-
-
-use rule train_local as tune_source with:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-        bundle=bundle,
-    log:
-        f"{RESULTS}/logs/tune_source/{FAMILY}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/tune_source/{FAMILY}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=PAIRS,
-        classifier="cnn",
-        strategy=alternatives(kinds(*TUNED)),
 
 
 rule fit_baseline:

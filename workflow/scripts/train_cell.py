@@ -1,4 +1,4 @@
-"""Fit a strategy (local, linear, full, pooled) at every target size and predict the target."""
+"""Fit a model from nothing (local, pooled) at every target size and predict the target."""
 
 import json
 from pathlib import Path
@@ -22,8 +22,8 @@ with job(snakemake.log[0]):
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     model, records = None, None
     own = inputs.get("own", [])
-    if bundle := inputs.get("bundle", own):
-        model, card, _, table = read_bundle(Path(bundle[0]).parent, vocabulary)
+    if own:
+        model, card, _, table = read_bundle(Path(own[0]).parent, vocabulary)
         records = card.replicates
     else:
         table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)

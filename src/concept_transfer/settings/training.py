@@ -53,7 +53,9 @@ class Training(Section):
         default="log_loss", description="Validation quantity whose best epoch is kept."
     )
     fixed_epochs: int = Field(
-        default=20, ge=1, description="Epochs when fewer than 10 positives rule out early stopping."
+        default=20,
+        ge=1,
+        description="Epochs when fewer than 10 labels of a class rule out early stopping.",
     )
     optimizer: Literal["sgd", "adamw"] = Field(
         default="sgd", description="SGD with Nesterov momentum, or AdamW."

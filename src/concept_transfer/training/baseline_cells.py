@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix, vstack
 from concept_transfer.models.baselines import Classifier, findings_matrix, fit_baseline
 from concept_transfer.progress import Progress
 from concept_transfer.sites.site import Site
-from concept_transfer.training.budget import MIN_POSITIVES, Rows, draw_budget, replicate_key
+from concept_transfer.training.budget import Rows, allow_choice, draw_budget, replicate_key
 from concept_transfer.training.predictions import Predictions, record
 
 
@@ -63,13 +63,12 @@ def baseline_cell(
                 parts, shown = [own, *borrowed], checked.rows
                 found = int(own.labels.sum())
                 counts = (len(own.rows), len(checked.rows), found)
-                choose = found + int(checked.labels.sum()) >= MIN_POSITIVES
+                choose = bool(allow_choice(target, own.rows[None], checked.rows[None])[0])
             else:
                 assert source is not None
                 parts, shown, counts = borrowed, pool, (0, 0, 0)
                 checked = Part(source, source_validation)
-                used = source.labels[np.concatenate([source_train, source_validation])]
-                choose = int(used.sum()) >= MIN_POSITIVES
+                choose = bool(allow_choice(source, source_train[None], source_validation[None])[0])
             model = trainer.fit(parts, checked, choose and len(checked.rows) > 0)
             for is_test, rows in ((False, shown), (True, test)):
                 probability = trainer.predict(model, target, rows)

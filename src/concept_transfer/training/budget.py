@@ -14,7 +14,7 @@ from concept_transfer.sites.splits import draw_sizes
 
 Rows = NDArray[np.int64]
 
-MIN_POSITIVES = 10  # fewer in a budget rule out early stopping
+FEWEST_OF_A_CLASS = 10  # in a budget; fewer rule out early stopping
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,17 @@ def positives(site: Site, rows: Rows) -> Rows:
     if are_same(rows):
         return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
     return site.labels[rows].sum(axis=1, dtype=np.int64)
+
+
+def allow_choice(site: Site, train: Rows, validation: Rows) -> NDArray[np.bool_]:
+    """Whether each replicate's labels, [R, n] and [R, m], are enough to choose by validation, [R].
+
+    Either class counts: with a handful of negatives validation says as little as with a handful of
+    positives.
+    """
+    found = positives(site, train) + positives(site, validation)
+    total = train.shape[1] + validation.shape[1]
+    return np.minimum(found, total - found) >= FEWEST_OF_A_CLASS
 
 
 def _select(rows: Rows, replicates: list[int]) -> Rows:

@@ -15,9 +15,9 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.budget import (
-    MIN_POSITIVES,
     Budget,
     Rows,
+    allow_choice,
     are_same,
     draw_budget,
     positives,
@@ -77,7 +77,7 @@ def train_and_apply(
             own_model = model.select(usable) if model is not None else None
             own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
             plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
-            enough = found[usable] + positives(target, chosen.validation) >= MIN_POSITIVES
+            enough = allow_choice(target, chosen.train, chosen.validation)
             keys = [block.keys[i] for i in usable]
             with part(f"fold {fold + 1} of {folds}" if folds > 1 else ""):
                 result = fit_plan(plan, own_vectors, keys, settings, enough, device)

@@ -40,17 +40,17 @@ def predict_sizes(
     family = (source, target, names["embedding"], names["classifier"], names["strategy"])
     origin = made_from(parameters, inputs)
     for size, path in zip(sizes, map(Path, outputs), strict=True):
+        what = f"{names['strategy']}, target size {size}"
         if is_current(path, origin):
-            _log.info(f"target size {size}: kept, nothing it depends on has changed")
+            _log.info(f"{what}: kept, nothing it depends on has changed")
             path.touch()
             continue
         begin = time.monotonic()
-        with part(f"target size {size}"):
+        with part(what):
             predictions = predict(size)
         predictions.write(path, Cell(*family, size), origin)
         _log.info(
-            f"target size {size}: computed, {described(predictions.records)}, "
-            f"{time.monotonic() - begin:.1f} s"
+            f"{what}: computed, {described(predictions.records)}, {time.monotonic() - begin:.1f} s"
         )
 
 

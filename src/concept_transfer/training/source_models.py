@@ -15,9 +15,9 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.budget import (
-    MIN_POSITIVES,
     Budget,
     Rows,
+    allow_choice,
     positives,
     same_for_all,
 )
@@ -46,7 +46,7 @@ def train_source(
             "encounters; a source model needs both classes"
         )
     plan = STRATEGIES["local"](site, Budget(train, validation), None, None, 1.0)
-    enough = positives(site, train) + positives(site, validation) >= MIN_POSITIVES
+    enough = allow_choice(site, train, validation)
     result = fit_plan(plan, vectors, block.keys, settings, enough, device)
     sizes = (train.shape[1], validation.shape[1], found)
     seen = _validation_auroc(site, validation[0], result.weights, vectors)
