@@ -86,11 +86,12 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
         "target_sizes": draw(st.lists(st.sampled_from([10, 20, "all"]), min_size=1, unique=True)),
         "replicates": draw(st.sampled_from([1, 2])),
         "block_size": draw(st.sampled_from([1, 2])),
+        "meaning": {"shuffles": 2},
         "training": {"epochs": 1, "fixed_epochs": 1, "filters": 5},
         "evaluation": {
             "draws": 100,
             "small_cells": draw(st.sampled_from([0, 11])),
-            "min_positives": draw(st.sampled_from([1, 1000])),
+            "min_positives": draw(st.sampled_from([11, 1000])),
             "margin": draw(st.sampled_from([None, 0.05])),
         },
     }

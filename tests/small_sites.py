@@ -77,14 +77,15 @@ def evidence_of(hospitals: dict[str, Hospital], share: float, folder: Path) -> E
         for name, tables in frames.items():
             tables.append(getattr(found, name).to_pandas())
     results = read_results(sorted(folder.glob("*/*")))
-    contrasts, rows = compare_study(study, results)
+    contrasts, rows = compare_study(study, results, {})
+    lengths = dict.fromkeys(study.embeddings, 1.0)
     comparisons = pd.DataFrame(rows)
     return Evidence(
         study,
         comparisons=comparisons,
-        answers=answer_questions(study, contrasts, results),
+        answers=answer_questions(study, contrasts, results, rows, {}, lengths),
         reports={name: _report(hospital) for name, hospital in hospitals.items()},
-        ceilings=dict.fromkeys(hospitals, 0.97),
+        ceilings={key: {"estimate": 0.97, "lower": 0.96, "upper": 0.98} for key in hospitals},
         analysis=_analysis(study, hospitals, comparisons, rng),
         **{name: pd.concat(tables, ignore_index=True) for name, tables in frames.items()},
     )

@@ -133,19 +133,19 @@ def study(**changes: Any) -> dict[str, Any]:
     [
         (
             "label: {column: flu, positive: [1], negative: ['0']}",
-            r"sites\.north\.label\.positive\.0: .* a number, .* put it in quotes.* \(got 1\)",
+            r"sites\.north\.label\.positive\.0: should be text; quote it: '1'",
         ),
         (
             "label: {column: flu, positive: ['1'], negative: ['0'], drop: [2020-01-01]}",
-            r"sites\.north\.label\.drop\.0: .* a date, .* put it in quotes",
+            r"sites\.north\.label\.drop\.0: should be text; quote it: '2020-01-01'",
         ),
         (
             "spelling: {present: [yes], absent: ['no']}",
-            r"sites\.north\.spelling\.present\.0: .* true or false, .* put it in quotes",
+            r"sites\.north\.spelling\.present\.0: .* true or false; quote the word, as in 'yes'",
         ),
         (
             "concept_spelling: {age: {child: [0.5]}}",
-            r"sites\.north\.concept_spelling\.age\.child\.0: .* a number",
+            r"sites\.north\.concept_spelling\.age\.child\.0: should be text; quote it: '0.5'",
         ),
         ("ignore_colums: [a]", r"sites\.north\.ignore_colums: unknown key"),
         ("path: null", r"sites\.north: give either 'path'"),
@@ -162,6 +162,6 @@ def test_keys_in_messages_are_those_of_the_config() -> None:
     config["target_sizes"] = [1]
     with pytest.raises(StudyError) as error:
         load_study(config)
-    assert "embeddings.noise.like: Field required" in str(error.value)
-    assert "target_sizes.0: Input should be" in str(error.value)
+    assert "embeddings.noise.like: is required" in str(error.value)
+    assert "target_sizes.0: should be greater" in str(error.value)
     assert "constrained" not in str(error.value)

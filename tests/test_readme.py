@@ -54,7 +54,8 @@ def project(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("a clone")
     for part in ("workflow", "config", "profiles", "resources"):
         shutil.copytree(REPOSITORY / part, folder / part)
-    shutil.copy(REPOSITORY / "Snakefile", folder)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(REPOSITORY / name, folder)
     example = folder / "my"
     example.mkdir()
     (example / "concepts.tsv").write_text(block("tsv"), encoding="utf-8")

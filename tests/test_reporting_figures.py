@@ -42,7 +42,7 @@ def test_the_study_has_every_kind_of_figure(drawings) -> None:
         "auroc_all",
         "auroc_50",
         "learning-curve_north_county-to-south_county",
-        "comparisons_meaning_all",
+        "comparisons_random-control_all",
         "comparisons_simple-baselines_50",
         "comparisons_target-data-only_all",
         "calibration-slope",
@@ -130,7 +130,7 @@ def test_heat_map_marks_few_positives_and_missing_estimates() -> None:
     texts = [text.get_text() for text in drawing.figure.axes[0].texts]
     assert texts.count("n. e.") == 15
     assert sum(text.endswith("*") for text in texts) == 15
-    assert "too few positives" in drawing.caption.text.lower()
+    assert "too few test encounters" in drawing.caption.text.lower()
 
 
 @pytest.mark.parametrize("value", np.linspace(0, 1, 21))
@@ -193,14 +193,14 @@ def test_learning_curves_follow_the_data(drawings) -> None:
 def test_forest_fills_only_what_is_significant() -> None:
     table = comparisons(STUDY, estimates(STUDY))
     table["verdict"] = np.where(table["metric"] == "auroc", "underpowered", "")
-    hollow = forest(table, STUDY, "meaning", "all", [PAIR], "x")
+    hollow = forest(table, STUDY, "random control", "all", [PAIR], "x")
     assert hollow is not None
     faces = np.concatenate(
         [c.get_facecolor() for c in hollow.figure.axes[0].collections if c.get_offsets().any()]
     )
     assert (faces == 1).all()
     table.loc[table["metric"] == "auroc", "verdict"] = "worse"
-    solid = forest(table, STUDY, "meaning", "all", [PAIR], "x")
+    solid = forest(table, STUDY, "random control", "all", [PAIR], "x")
     assert solid is not None
     faces = np.concatenate(
         [c.get_facecolor() for c in solid.figure.axes[0].collections if c.get_offsets().any()]
@@ -211,7 +211,7 @@ def test_forest_fills_only_what_is_significant() -> None:
 
 def test_a_family_without_an_estimable_difference_has_no_figure() -> None:
     table = comparisons(STUDY, estimates(STUDY)).assign(difference=np.nan)
-    assert forest(table, STUDY, "meaning", "all", [PAIR], "x") is None
+    assert forest(table, STUDY, "random control", "all", [PAIR], "x") is None
 
 
 def test_scale_and_learning_rate_have_readable_rows() -> None:
@@ -222,6 +222,7 @@ def test_scale_and_learning_rate_have_readable_rows() -> None:
     shared = {"target": PAIR[1], "source": PAIR[0], "size": "all", "classifier": "cnn"}
     shared |= {"question": "What?", "metric": "auroc", "difference": 0.01, "verdict": "better"}
     shared |= {"lower": 0.0, "upper": 0.02, "p": 0.01, "p_holm": 0.02}
+    shared |= {"lower_holm": -0.01, "upper_holm": 0.03}
     neither = {"embedding": "", "strategy": ""}
     table = pd.DataFrame(
         [

@@ -139,6 +139,12 @@ class Study(Section):
             )
         self._check_claims()
         self._check_meaning()
+        if self.evaluation.min_positives < self.evaluation.small_cells:
+            raise ValueError(
+                f"evaluation.min_positives ({self.evaluation.min_positives}) is less than "
+                f"evaluation.small_cells ({self.evaluation.small_cells}): findings would rest on "
+                "counts that are suppressed; raise min_positives or lower small_cells"
+            )
         return self
 
     def _check_meaning(self) -> None:

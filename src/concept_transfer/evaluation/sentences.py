@@ -201,10 +201,8 @@ def say_simple(study: Study, rows: list[Row]) -> str:
     """Counts and range first; then every case in which one side wins."""
     simple, network = _of(rows, "worse"), _of(rows, "better")
     total = len(rows)
-    if simple and network:
-        opening = f"Sometimes: a simple model wins in {len(simple)} of {total} combinations of "
-    elif simple:
-        opening = f"Yes, in {len(simple)} of {total} combinations of "
+    if simple:
+        opening = f"A simple model wins in {len(simple)} of {total} combinations of "
     elif network:
         opening = f"No simple model is shown to win in {total} combinations of "
     else:

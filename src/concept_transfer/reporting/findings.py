@@ -44,7 +44,7 @@ def lead(evidence: Evidence) -> Finding:
     if simple is None or not simple_model_wins(evidence):
         return Finding("", best, "")
     short, rest = shorten(simple["answer"])
-    return Finding(simple["question"], f"{simple['question']} {short}\n{best}", rest)
+    return Finding(simple["question"], f"{short}\n{best}", rest)
 
 
 def findings(evidence: Evidence) -> list[Finding]:

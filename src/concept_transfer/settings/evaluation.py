@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from concept_transfer.settings.section import Name, Section
 
@@ -32,16 +32,6 @@ class Evaluation(Section):
         ge=0,
         description="Counts of patients below this, and what tells them, are not published.",
     )
-
-    @model_validator(mode="after")
-    def _no_headline_rests_on_hidden_counts(self) -> Evaluation:
-        if self.min_positives < self.small_cells:
-            raise ValueError(
-                f"min_positives ({self.min_positives}) is less than small_cells "
-                f"({self.small_cells}): findings would rest on counts that are suppressed; raise "
-                "min_positives or lower small_cells"
-            )
-        return self
 
 
 class Meaning(Section):

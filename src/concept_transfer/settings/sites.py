@@ -5,24 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from concept_transfer.settings.addresses import Address
 from concept_transfer.settings.section import Distinct, Section
-
-
-def _quoted(value: object) -> object:
-    if isinstance(value, bool | int | float | datetime.date):
-        raise ValueError(
-            f"YAML reads this as {_KINDS[type(value)]}, but a spelling is text; put it in quotes, "
-            'such as "1" or "yes"'
-        )
-    return value
-
-
-_KINDS = {bool: "true or false", int: "a number", float: "a number", datetime.date: "a date"}
-
-Spelling = Annotated[str, BeforeValidator(_quoted)]
 
 
 class Task(Section):
@@ -55,11 +41,9 @@ class LabelColumn(Section):
     """Which column holds the outcome of a tabular site, and how it is spelled."""
 
     column: str = Field(description="Name of the column.")
-    positive: list[Spelling] = Field(min_length=1, description="Spellings of the outcome.")
-    negative: list[Spelling] = Field(min_length=1, description="Spellings of its absence.")
-    drop: list[Spelling] = Field(
-        default=[], description="Encounters with these values are left out."
-    )
+    positive: list[str] = Field(min_length=1, description="strs of the outcome.")
+    negative: list[str] = Field(min_length=1, description="strs of its absence.")
+    drop: list[str] = Field(default=[], description="Encounters with these values are left out.")
 
 
 class TabularSite(Section):
@@ -80,7 +64,7 @@ class TabularSite(Section):
     partition: str | None = Field(
         default=None, description="Column holding train / validation / test."
     )
-    spelling: dict[str, list[Spelling]] = Field(
+    spelling: dict[str, list[str]] = Field(
         default={
             "present": ["present", "P", "1", "true", "yes"],
             "absent": ["absent", "A", "0", "false", "no"],
@@ -88,7 +72,7 @@ class TabularSite(Section):
         },
         description="State -> spellings (case is ignored) for concepts without their own entry.",
     )
-    concept_spelling: dict[str, dict[str, list[Spelling]]] = Field(
+    concept_spelling: dict[str, dict[str, list[str]]] = Field(
         default={}, description="Concept -> state -> spellings, for graded concepts."
     )
     crosswalk: str | None = Field(
