@@ -230,7 +230,9 @@ def test_a_small_target_is_named_and_its_answers_are_left_out() -> None:
 
 
 def test_findings_never_rest_on_counts_that_are_suppressed() -> None:
-    with pytest.raises(StudyError, match=r"min_positives \(5\) is less than small_cells \(11\)"):
+    with pytest.raises(
+        StudyError, match=r"min_positives \(5\) is less than evaluation\.small_cells \(11\)"
+    ):
         a_study(evaluation={"min_positives": 5})
     assert a_study(evaluation={"min_positives": 5, "small_cells": 5})
 

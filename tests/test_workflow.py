@@ -153,6 +153,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "split_site": 2,
                 **sites,
                 "train_source": 6,
+                "shuffle_concepts": 2,
                 "train_local": 6,
                 "use_source": 6,
                 "train_pooled": 6,
@@ -173,6 +174,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "split_site": 1,
                 **sites,
                 "train_source": 3,
+                "shuffle_concepts": 2,
                 "train_local": 3,
                 "use_source": 6,
                 "train_pooled": 6,
@@ -283,5 +285,5 @@ def test_a_changed_text_reruns_embeddings_of_texts_and_nothing_else(copied: Stud
 
     name = Vocabulary.read(vocabulary).names[-1]
     vocabulary.write_text(before.replace(f"\t{name}\t", f"\tthe {name}\t"), encoding="utf-8")
-    assert copied.plan("results/tiny/check.tsv") == {}
+    assert copied.plan("results/tiny/check.tsv") == {"check_sites": 1}  # which names concepts
     assert copied.plan(models[1]) == {"embed": 2, "train_source": 1}

@@ -41,6 +41,7 @@ def tiny_study() -> dict[str, Any]:
         "target_sizes": [60, "all"],
         "replicates": 2,
         "block_size": 2,
+        "meaning": {"shuffles": 2},
         "training": {"epochs": 2, "fixed_epochs": 2},
         "evaluation": {"draws": 100},
     }

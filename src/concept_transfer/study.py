@@ -139,12 +139,6 @@ class Study(Section):
             )
         self._check_claims()
         self._check_meaning()
-        if self.evaluation.min_positives < self.evaluation.small_cells:
-            raise ValueError(
-                f"evaluation.min_positives ({self.evaluation.min_positives}) is less than "
-                f"evaluation.small_cells ({self.evaluation.small_cells}): findings would rest on "
-                "counts that are suppressed; raise min_positives or lower small_cells"
-            )
         return self
 
     def _check_meaning(self) -> None:
@@ -221,10 +215,18 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     check_size(config, where)
     data = str(config.get("data", "."))
     try:
-        return Study.model_validate(_expand(config, data))
+        study = Study.model_validate(_expand(config, data))
     except ValidationError as error:
         problems = described(error, config)
         raise StudyError(f"{where} describes no valid study. {problems}") from None
+    least, small = study.evaluation.min_positives, study.evaluation.small_cells
+    if least < small:  # jobs that know only one of them are right to accept it
+        raise StudyError(
+            f"{where}: evaluation.min_positives ({least}) is less than evaluation.small_cells "
+            f"({small}): findings would rest on counts that are suppressed; raise min_positives or "
+            "lower small_cells"
+        )
+    return study
 
 
 def _expand(value: Any, data: str) -> Any:

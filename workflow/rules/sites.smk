@@ -171,5 +171,7 @@ rule check:
     log:
         f"{RESULTS}/logs/check.log",
     localrule: True  # without output or benchmark it runs, and prints, every time it is asked for
+    conda:
+        ENVIRONMENT
     shell:
         "tee {log:q} < {input:q}"
