@@ -154,12 +154,12 @@ def say_tuning(study: Study, rows: list[Row]) -> str:
         for size, winners in first.items():
             sentences.append(
                 f"{strategy} beats {rival} from {_labels(size)} on with "
-                f"{_listed([r['model'] for r in winners])}: {_span(winners)}."
+                f"{_listed([_plain(r['model']) for r in winners])}: {_span(winners)}."
             )
         if not first:
             sentences.append(f"{strategy} is not shown to beat {rival} at any size studied.")
         sentences += [
-            f"At {_labels(r['size'])} {_finding(study, r)} with {r['model']}."
+            f"At {_labels(r['size'])} {_finding(study, r)} with {_plain(r['model'])}."
             for r in _of(own, "worse")
         ]
     return " ".join(sentences) or UNDERPOWERED
@@ -170,7 +170,7 @@ def _of(rows: list[Row], verdict: str) -> list[Row]:
 
 
 def _tuned(row: Row) -> str:
-    return f"{row['model']} {_used(row['a'], row['size'])}"
+    return f"{_plain(row['model'])} {_used(row['a'], row['size'])}"
 
 
 def _span(rows: list[Row]) -> str:
@@ -229,7 +229,11 @@ def _rival(row: Row) -> str:
 def _simple(row: Row) -> str:
     """The simple model, and its strategy where that is another than the network's."""
     other = f" ({row['rival']})" if row["rival"] != row["strategy"] else ""
-    return f"{PLAIN.get(row['b'], row['b'])}{other}"
+    return f"{_plain(row['b'])}{other}"
+
+
+def _plain(model: str) -> str:
+    return PLAIN.get(model, model)
 
 
 def say_rates(study: Study, rows: list[Row]) -> str:
