@@ -15,6 +15,7 @@ from concept_transfer.evaluation.comparisons import compare_study
 from concept_transfer.evaluation.effects import holm
 from concept_transfer.evaluation.permutations import max_t
 from concept_transfer.evaluation.questions import answer_questions
+from concept_transfer.evaluation.reversal import reversal_warnings
 from concept_transfer.evaluation.selection import choices_by_validation
 from concept_transfer.evaluation.sentences import say_semantic
 from concept_transfer.grid import Cell, Grid
@@ -278,3 +279,16 @@ def test_a_claim_about_something_undefined_is_refused(changes: dict, message: st
     claim["tests"][0] |= changes
     with pytest.raises(StudyError, match=message):
         a_study(claims=[claim])
+
+
+def test_a_site_whose_outcome_is_coded_in_reverse_is_named(tmp_path: Path) -> None:
+    def separation(cell: Cell) -> float:
+        return -1.5 if cell.strategy == "direct" and cell.target == "south" else 1.5
+
+    _, results, _ = answers_of(tmp_path, separation, pairs="all")
+    (warning,) = reversal_warnings(results)
+    assert warning.startswith("Every source model ranks the encounters of south the wrong way")
+    one = next(c for c in results if c.strategy == "direct" and c.target == "south")
+    better = dict(results[one].estimates)
+    better["auroc"] = {**better["auroc"], "upper": 0.51}
+    assert reversal_warnings({**results, one: replace(results[one], estimates=better)}) == []

@@ -73,6 +73,7 @@ rule compare:
     output:
         comparisons=f"{RESULTS}/comparisons.parquet",
         answers=f"{RESULTS}/answers.json",
+        warnings=f"{RESULTS}/compare_warnings.json",
     log:
         f"{RESULTS}/logs/compare.log",
     benchmark:

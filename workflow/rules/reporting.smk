@@ -10,7 +10,7 @@ def evidence():
         "comparisons": [rules.compare.output.comparisons],
         "answers": [rules.compare.output.answers],
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
-        "warnings": [rules.check_sites.output.warnings],
+        "warnings": [rules.check_sites.output.warnings, rules.compare.output.warnings],
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
         "ceilings": rules.ceiling.output,
         "analysis": [

@@ -10,6 +10,7 @@ from concept_transfer.evaluation.comparisons import SCHEMA, compare_study
 from concept_transfer.evaluation.permutations import shuffle_tests
 from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
+from concept_transfer.evaluation.reversal import reversal_warnings
 from concept_transfer.job import job
 from concept_transfer.study import Study
 
@@ -26,3 +27,5 @@ with job(snakemake.log[0]):
     answers = answer_questions(study, contrasts, results, rows, shuffled, lengths)
     text = json.dumps(answers, indent=1)
     Path(snakemake.output.answers).write_text(text, encoding="utf-8")
+    warnings = json.dumps(reversal_warnings(results), indent=1)
+    Path(snakemake.output.warnings).write_text(warnings, encoding="utf-8")

@@ -1,0 +1,31 @@
+"""Sites whose outcome seems to be coded the other way round."""
+
+from __future__ import annotations
+
+from concept_transfer.evaluation.results import CellResult, Results
+
+CHANCE = 0.5
+
+
+def reversal_warnings(results: Results) -> list[str]:
+    """A sentence a target that every source model ranks the wrong way round.
+
+    That is where the interval of each model's AUROC, used without target labels, lies below 0.5.
+    Targets with too few test encounters of the rarer class say nothing.
+    """
+    unchanged: dict[str, list[CellResult]] = {}
+    for cell, result in results.items():
+        if cell.size == "0" and result.headline:
+            unchanged.setdefault(cell.target, []).append(result)
+    found = []
+    for target, models in unchanged.items():
+        if all(model.estimates["auroc"]["upper"] < CHANCE for model in models):
+            highest = max(model.estimate() for model in models)
+            sources = dict.fromkeys(model.cell.source for model in models)
+            found.append(
+                f"Every source model ranks the encounters of {target} the wrong way round (AUROC "
+                f"{highest:.3f} at most, from {', '.join(sources)}): the outcome of one of these "
+                "sites may be coded in reverse. Compare what their configs call positive and "
+                "negative."
+            )
+    return found
