@@ -10,7 +10,7 @@ TRAINING_CODE = code_digest(
     "sites/splits.py",
     "sites/encounters.py",
 )
-FAMILY = "{pair}/{embedding}/{classifier}/{strategy}"
+TRANSFERS = ("direct", *TUNED, "pooled")
 BUNDLE_FILES = ["card.json", "weights.safetensors", "vocabulary.tsv"]
 BUNDLE_FILES += ["embedding.safetensors", "embedding.json"]
 PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
@@ -21,32 +21,23 @@ def site_data(site):
     return [*site_outputs(site, TRAINING_FILES), f"{RESULTS}/splits/{site}.parquet"]
 
 
-def sizes_of_family():
-    """The predictions of a strategy at every target size, made by one job.
+def made_by_one_job(classifier, *kinds_made):
+    """The predictions of all strategies of some kinds, at every target size, from one pair.
 
-    Start-up is most of a small cell's cost. `update` leaves the files in place, and the job
-    keeps those that are current: another size does not compute the old ones again.
+    Start-up is most of a small cell's cost. `update` leaves the files in place, and the job keeps
+    those that are current: another size or strategy does not compute the old ones again.
     """
-    return [
-        update(f"{RESULTS}/predictions/{FAMILY}/{size}/block{{block}}.parquet")
-        for size in grid.sizes
-    ]
-
-
-def uses_of_source():
-    """What one job makes of a source model: every strategy that starts from it, at every size."""
-    return [
-        update(
-            f"{RESULTS}/predictions/{{pair}}/{{embedding}}/cnn/{name}/{size}/block{{block}}.parquet"
-        )
-        for name in sorted(kinds("direct", *TUNED))
+    model = f"{{embedding}}/{classifier}" if classifier == "cnn" else f"{NO_EMBEDDING}/{classifier}"
+    cells = [
+        f"{name}/{size}"
+        for name in sorted(kinds(*kinds_made))
         for size in (["0"] if study.strategies[name].kind == "direct" else grid.sizes)
     ]
-
-
-def without_labels():
-    """The predictions of a source model, which uses no target label."""
-    return f"{RESULTS}/predictions/{FAMILY}/0/block{{block}}.parquet"
+    # A rule must have an output, even if this study asks nothing of it.
+    return [
+        update(f"{RESULTS}/predictions/{{pair}}/{model}/{cell}/block{{block}}.parquet")
+        for cell in cells or ["nothing"]
+    ]
 
 
 def source_site(wildcards):
@@ -66,7 +57,8 @@ def bundle(wildcards):
 
 def own_bundle(wildcards):
     """The target's source model where `local` on all labels is the same model."""
-    if not grid.is_own_source(wildcards.pair, wildcards.strategy) or "all" not in grid.sizes:
+    same = [name for name in kinds("local") if grid.is_own_source(wildcards.pair, name)]
+    if not same or "all" not in grid.sizes:
         return []
     folder = f"{RESULTS}/sources/{wildcards.pair}/{wildcards.embedding}/block{wildcards.block}"
     return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
@@ -86,17 +78,23 @@ def strategy_settings(name):
     }
 
 
-def training_of(wildcards):
-    return stable(strategy_settings(wildcards.strategy))
+def strategies_of(*kinds_used):
+    """Name -> settings of the strategies of some kinds."""
+    return fixed({name: strategy_settings(name) for name in kinds(*kinds_used)})
 
 
-def baseline_settings(wildcards):
-    strategy = study.strategies[wildcards.strategy]
-    settings = {
-        "source_weight": strategy.source_weight,
-        "class_weight": study.training.class_weight,
-    }
-    return stable(settings)
+def baseline_strategies(*kinds_used):
+    """The same for models that know no epochs and no learning rate."""
+    return fixed(
+        {
+            name: {
+                "kind": study.strategies[name].kind,
+                "source_weight": study.strategies[name].source_weight,
+                "class_weight": study.training.class_weight,
+            }
+            for name in kinds(*kinds_used)
+        }
+    )
 
 
 rule train_source:
@@ -131,17 +129,19 @@ rule train_source:
         "../scripts/train_source.py"
 
 
-rule use_source:
+rule transfer:
     input:
         **vocabulary_files(),
         target=target_site,
-        bundle=bundle,
+        bundle=lambda wildcards: bundle(wildcards) if kinds("direct", *TUNED) else [],
+        source=lambda wildcards: source_site(wildcards) if kinds("pooled") else [],
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
     output:
-        uses_of_source(),
+        made_by_one_job("cnn", *TRANSFERS),
     log:
-        f"{RESULTS}/logs/use_source/{{pair}}/{{embedding}}/block{{block}}.log",
+        f"{RESULTS}/logs/transfer/{{pair}}/{{embedding}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/use_source/{{pair}}/{{embedding}}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/transfer/{{pair}}/{{embedding}}/block{{block}}.tsv"
     wildcard_constraints:
         pair=PAIRS,
     conda:
@@ -151,14 +151,14 @@ rule use_source:
         gpu=study.resources.gpu,
         device=study.resources.device,
     params:
-        strategies=fixed({name: strategy_settings(name) for name in kinds("direct", *TUNED)}),
+        strategies=strategies_of(*TRANSFERS),
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
         vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
-        "../scripts/use_source.py"
+        "../scripts/transfer.py"
 
 
 rule train_local:
@@ -168,15 +168,13 @@ rule train_local:
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         own=own_bundle,
     output:
-        sizes_of_family(),
+        made_by_one_job("cnn", "local"),
     log:
-        f"{RESULTS}/logs/train_local/{FAMILY}/block{{block}}.log",
+        f"{RESULTS}/logs/train_local/{{pair}}/{{embedding}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_local/{FAMILY}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/train_local/{{pair}}/{{embedding}}/block{{block}}.tsv"
     wildcard_constraints:
         pair=alternatives(grid.targets),
-        classifier="cnn",
-        strategy=alternatives(kinds("local")),
     conda:
         ENVIRONMENT
     threads: study.resources.threads
@@ -184,52 +182,35 @@ rule train_local:
         gpu=study.resources.gpu,
         device=study.resources.device,
     params:
-        strategy=training_of,
+        strategies=strategies_of("local"),
+        source_training=fixed(grid.training()),
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
         vocabulary=reads(*IDENTITY),
         code=TRAINING_CODE,
     script:
-        "../scripts/train_cell.py"
-
-
-use rule train_local as train_pooled with:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-        source=source_site,
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-    log:
-        f"{RESULTS}/logs/train_pooled/{FAMILY}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_pooled/{FAMILY}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=PAIRS,
-        classifier="cnn",
-        strategy=alternatives(kinds("pooled")),
+        "../scripts/train_local.py"
 
 
 rule fit_baseline:
     input:
         **vocabulary_files(),
         target=target_site,
-        source=source_site,
     output:
-        sizes_of_family(),
+        made_by_one_job("{classifier}", "local"),
     log:
-        f"{RESULTS}/logs/fit_baseline/{FAMILY}/block{{block}}.log",
+        f"{RESULTS}/logs/fit_baseline/{{pair}}/{{classifier}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fit_baseline/{FAMILY}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/fit_baseline/{{pair}}/{{classifier}}/block{{block}}.tsv"
     wildcard_constraints:
-        embedding=NO_EMBEDDING,
+        pair=alternatives(grid.targets),
         classifier=alternatives(BASELINES),
-        strategy=alternatives(kinds("local", "pooled")),
     conda:
         ENVIRONMENT
     threads: study.resources.threads
     params:
-        strategy=baseline_settings,
+        strategies=baseline_strategies("local"),
         sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
@@ -239,20 +220,23 @@ rule fit_baseline:
         "../scripts/fit_baseline.py"
 
 
-use rule fit_baseline as apply_baseline with:
+use rule fit_baseline as transfer_baseline with:
+    input:
+        **vocabulary_files(),
+        target=target_site,
+        source=source_site,
     output:
-        without_labels(),
+        made_by_one_job("{classifier}", "direct", "pooled"),
     log:
-        f"{RESULTS}/logs/apply_baseline/{FAMILY}/block{{block}}.log",
+        f"{RESULTS}/logs/transfer_baseline/{{pair}}/{{classifier}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/apply_baseline/{FAMILY}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/transfer_baseline/{{pair}}/{{classifier}}/block{{block}}.tsv"
     wildcard_constraints:
-        embedding=NO_EMBEDDING,
+        pair=PAIRS,
         classifier=alternatives(BASELINES),
-        strategy=alternatives(kinds("direct")),
     params:
-        strategy=baseline_settings,
-        sizes=["0"],
+        strategies=baseline_strategies("direct", "pooled"),
+        sizes=grid.sizes,
         replicates=replicates,
         seed=study.seed,
         vocabulary=reads("concepts", "states"),

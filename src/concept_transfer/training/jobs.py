@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,33 @@ _log = logging.getLogger(__name__)
 def read_site_files(files: Sequence[str]) -> Site | None:
     """The site whose arrays come first and whose split comes last; None without files."""
     return Site.read(Path(files[0]).parent, Path(files[-1])) if files else None
+
+
+def predict_strategies(
+    predict: Callable[[dict[str, Any], str], Predictions],
+    names: dict[str, str],
+    params: Any,
+    outputs: Sequence[str],
+    inputs: Sequence[str],
+) -> None:
+    """Write the predictions of every strategy and target size that a job makes.
+
+    ``predict`` takes a strategy's settings and a target size; names: pair, embedding and
+    classifier. ``params`` are the rule's: ``strategies`` (JSON, name -> settings), ``sizes``,
+    ``seed``, ``replicates``, ``vocabulary`` and ``code``; ``outputs`` are in the order of the
+    strategies' names, then of the sizes ("0" alone for `direct`).
+    """
+    files = iter(outputs)
+    for strategy, settings in sorted(json.loads(params.strategies).items()):
+        sizes = ["0"] if settings["kind"] == "direct" else params.sizes
+        predict_sizes(
+            partial(predict, settings),
+            {**names, "strategy": strategy},
+            sizes,
+            [next(files) for _ in sizes],
+            [settings, params.seed, params.replicates, params.vocabulary, params.code],
+            inputs,
+        )
 
 
 def predict_sizes(

@@ -1,4 +1,4 @@
-"""Fit a model from nothing (local, pooled) at every target size and predict the target."""
+"""Train on the target's own encounters at every target size, and predict its test encounters."""
 
 import json
 from pathlib import Path
@@ -13,43 +13,41 @@ from concept_transfer.models.bundle import read_bundle
 from concept_transfer.settings.training import Training
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import train_and_apply
-from concept_transfer.training.jobs import predict_sizes, read_site_files
+from concept_transfer.training.jobs import predict_strategies, read_site_files
 
 with job(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     device = usable_device(snakemake.resources.device)
     inputs, params = snakemake.input, snakemake.params
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
-    model, records = None, None
-    own = inputs.get("own", [])
-    if own:
-        model, card, _, table = read_bundle(Path(own[0]).parent, vocabulary)
+    table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
+    own, records = None, None
+    if inputs.own:
+        own, card, _, _ = read_bundle(Path(inputs.own[0]).parent, vocabulary, table)
         records = card.replicates
-    else:
-        table = EmbeddingTable.read(Path(inputs.embedding), vocabulary)
-    target, source = read_site_files(inputs.target), read_site_files(inputs.get("source", []))
-    strategy = json.loads(params.strategy)
-    training = Training.model_validate(strategy["training"])
+    target = read_site_files(inputs.target)
     block = Block(params.seed, params.replicates)
     vectors = block.vectors(table, vocabulary)
-    predict_sizes(
-        lambda size: train_and_apply(
+
+    def predict(settings, size):
+        same = settings["training"] == json.loads(params.source_training)
+        return train_and_apply(
             target,
-            strategy["kind"],
+            settings["kind"],
             size,
             vectors,
             block,
-            training,
-            source,
-            model,
-            records,
-            strategy["source_weight"],
-            device,
-        ),
-        snakemake.wildcards,
-        params.sizes,
+            Training.model_validate(settings["training"]),
+            model=own if same else None,
+            source_records=records if same else None,
+            device=device,
+        )
+
+    predict_strategies(
+        predict,
+        {**snakemake.wildcards, "classifier": "cnn"},
+        params,
         snakemake.output,
-        [params.strategy, params.seed, params.replicates, params.vocabulary, params.code],
         # the target's own source model is a short cut to the same predictions
-        [file for file in inputs if file not in (*own, inputs.vocabulary)],
+        [file for file in inputs if file not in (*inputs.own, inputs.vocabulary)],
     )
