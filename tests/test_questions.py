@@ -102,10 +102,10 @@ def test_tuning_is_worth_it_from_the_size_that_was_built_in(telling, silent) -> 
 
 
 def test_opposite_directions_are_not_averaged(tmp_path: Path) -> None:
-    """Tuning gains in one direction and loses in the other: the mean of both says neither."""
+    """Tuning gains much in one direction and loses in the other: the mean speaks for neither."""
 
     def separation(cell: Cell) -> float:
-        gain = 0.8 if cell.target == "south" else -0.6
+        gain = 1.4 if cell.target == "south" else -0.2
         return 1.5 + gain * (cell.strategy == "full")
 
     _, _, answers = answers_of(tmp_path, separation, pairs="all")
@@ -116,6 +116,7 @@ def test_opposite_directions_are_not_averaged(tmp_path: Path) -> None:
     ]
     assert rows
     for row in rows:
+        assert row["lower_holm"] > 0
         assert row["verdict"] == "mixed"
         assert row["lowest"] < 0 < row["highest"]
         assert row["lowest_at"] == "south → north"
@@ -162,7 +163,7 @@ def test_cells_that_tie_share_the_choice(tmp_path: Path) -> None:
             if "random" not in c.embedding
         ]
         assert row["auroc_of_choices"] == pytest.approx(np.mean(own))
-        assert row["regret_naive"] == pytest.approx(max(own) - np.mean(own))
+        assert row["regret"] <= row["regret_naive"]
 
 
 def test_regret_is_what_a_misleading_validation_costs(tmp_path: Path) -> None:

@@ -198,7 +198,8 @@ def estimate_rows(
             "estimate": float(np.mean(found)),
             "replicate_sd": float(np.std(found, ddof=1)) if len(found) > 1 else NAN,
         }
-        for metric, found in further.items()
+        for metric, known in further.items()
+        if (found := [value for value in known if value == value])
     ]
     return rows
 

@@ -31,8 +31,9 @@ def claim_rows(
 
     The AUROC difference between the side that the claim calls better and the other, with
     ``p_holm`` among all rows and the ``verdict`` on the first side; a claim over a shuffled control
-    is tested by permutation. Cells with few test encounters of the rarer class are
-    ``underpowered``, and ``not estimable`` if no model could be fitted.
+    is tested by permutation, apart from the others (``p_holm`` is then its max-T p). Cells with few
+    test encounters of the rarer class are ``underpowered``, and ``not estimable`` if no model could
+    be fitted.
     """
     rows: list[dict[str, Any]] = []
     for claim in study.claims:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from concept_transfer.evaluation.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
-from concept_transfer.evaluation.effects import TESTED, Effect, holm, paired_effect
+from concept_transfer.evaluation.effects import TESTED, Effect, holm, holm_levels, paired_effect
 from concept_transfer.evaluation.intervals import interval_within
 from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import CellResult, Results
@@ -20,6 +20,7 @@ from concept_transfer.study import Study
 DESCRIBED = ("auprc", "brier", "log_loss")
 LABELLED = ("embedding", "classifier", "strategy")
 FEWEST_REPLICATES = 5
+PERMUTATION = "permutation of concepts"
 NAN = float("nan")
 _NAMES = ("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric")
 _NUMBERS = (
@@ -112,12 +113,24 @@ def effect_columns(effect: Effect) -> dict[str, Any]:
 
 
 def permutation_columns(test: ShuffleTest | None, settings: Evaluation) -> dict[str, Any]:
-    """What a permutation test over shuffles says of a cell, in place of a paired t test."""
+    """What a permutation test over shuffles says of a cell, in place of a paired t test.
+
+    The difference is that from the mean over shuffles, and its bounds are those from the middle
+    95 % (or as the config says) of the shuffles.
+    """
     if test is None:
         return {"test": "", "p": NAN, "p_equivalence": NAN, "verdict": "not tested"}
-    shown = test.p_max_t < 1 - settings.confidence
+    shown = test.is_shown(settings.confidence)
+    outside = (1 - settings.confidence) / 2
+    low, high = np.quantile(test.shuffled, [outside, 1 - outside])
     return {
-        "test": "permutation of concepts",
+        "difference": test.observed - float(test.shuffled.mean()),
+        "lower": test.observed - float(high),
+        "upper": test.observed - float(low),
+        "standard_error": NAN,
+        "freedom": NAN,
+        "replicates": test.replicates,
+        "test": PERMUTATION,
         "p": test.p,
         "p_holm": test.p_max_t,
         "p_equivalence": NAN,
@@ -145,12 +158,13 @@ def decide(rows: Sequence[dict[str, Any]], settings: Evaluation) -> None:
             row |= {"p": NAN, "p_equivalence": NAN, "verdict": "too few replicates"}
         else:
             tested.append(row)
+    own = [row["p"] for row in tested]
     same = holm([row["p_equivalence"] for row in tested])
-    for row, p, p_same in zip(tested, holm([row["p"] for row in tested]), same, strict=True):
+    levels = holm_levels(own, alpha)
+    for row, p, p_same, level in zip(tested, holm(own), same, levels, strict=True):
         row["p_holm"] = float(p)
-        level = 1 - alpha * row["p"] / p if p > 0 else settings.confidence
         row["lower_holm"], row["upper_holm"] = interval_within(
-            row["difference"], row["standard_error"], row["freedom"], level, row["reach"]
+            row["difference"], row["standard_error"], row["freedom"], 1 - level, row["reach"]
         )
         if p < alpha:
             row["verdict"] = "better" if row["difference"] > 0 else "worse"

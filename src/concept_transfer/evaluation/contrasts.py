@@ -23,7 +23,8 @@ FAMILIES = {
     "target data only": "Does transfer beat the same model trained on the same target labels "
     "alone?",
     BEST_LOCAL: "Does transfer beat the target-only model that validation would choose at the "
-    "same target size?",
+    "same target size? (Under cross-fitting the choice sees labels that test in other folds, which "
+    "favours that rival.)",
     "simple baselines": "Does the network, with the embedding that validation prefers (with every "
     "embedding under cross-fitting), beat a simple model on the same labels? Tuned networks meet "
     "the simple model on both sites' data.",

@@ -143,3 +143,19 @@ def holm(p: Sequence[float]) -> np.ndarray:
     steps = np.arange(len(order), 0, -1) * values[order]
     adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
     return adjusted
+
+
+def holm_levels(p: Sequence[float], alpha: float) -> np.ndarray:
+    """The significance level at which Holm's procedure judges each of its p values (none NaN).
+
+    The i-th smallest of m is judged at alpha / (m - i + 1); those behind the first that fails are
+    judged at that one's level. An interval of 1 - level leaves out 0 just where Holm rejects.
+    """
+    order = np.argsort(p, kind="stable")
+    steps = alpha / np.arange(len(p), 0, -1)
+    failed = np.flatnonzero(np.asarray(p)[order] >= steps)
+    if len(failed):
+        steps[failed[0] :] = steps[failed[0]]
+    levels = np.empty(len(p))
+    levels[order] = steps
+    return levels

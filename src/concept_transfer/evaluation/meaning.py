@@ -61,7 +61,7 @@ def meaning_rows(
                 "p_alone": test.p,
                 "p_max_t": test.p_max_t,
             }
-            if test.p_max_t >= 1 - study.evaluation.confidence:
+            if not test.is_shown(study.evaluation.confidence):
                 missing.append("not shown over its own shuffled vectors")
         for rival, name in _rivals(study, cell.embedding).items():
             if name is None:

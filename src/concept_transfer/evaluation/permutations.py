@@ -2,8 +2,9 @@
 
 If it did not matter which concept has which vector, the real assignment would be one of many
 equally good ones, and its AUROC as likely to be the highest as any other's. Cells tested together
-share their permutations, and the largest standardised gain among them is what each must exceed
-(max-T, step-down: Westfall & Young 1993, Resampling-Based Multiple Testing, algorithm 2.8).
+share their permutations, and each must exceed the largest standardised gain that a permutation
+reaches among itself and the cells that gain less (max-T, step-down: Westfall & Young 1993,
+Resampling-Based Multiple Testing, algorithm 2.8).
 """
 
 from __future__ import annotations
@@ -34,12 +35,22 @@ SCHEMA = pa.schema(
 @dataclass(frozen=True)
 class ShuffleTest:
     """One cell's AUROC (``observed``) among those of ``shuffles`` permutations [shuffles], means
-    over the same replicates; ``p`` of the cell alone, ``p_max_t`` among all cells tested."""
+    over the same ``replicates``; ``p`` of the cell alone, ``p_max_t`` among all cells tested."""
 
     observed: float
     shuffled: np.ndarray
     p: float
     p_max_t: float
+    replicates: int = 1
+
+    def is_shown(self, confidence: float) -> bool:
+        """Whether the corrected p is at most 1 - confidence; shares of shuffles may equal it."""
+        return is_small(self.p_max_t, confidence)
+
+
+def is_small(p: float, confidence: float) -> bool:
+    """p <= 1 - confidence, whatever the rounding of the difference."""
+    return p <= 1 - confidence + 1e-9
 
 
 def shuffled_rows(
@@ -83,14 +94,14 @@ def shuffle_tests(
         mean = np.array([np.mean(observed), *shuffles])
         if not np.isnan(mean).any():
             means[cell] = mean
-    return max_t(means)
+    return max_t(means, replicates)
 
 
-def max_t(means: Mapping[Cell, np.ndarray]) -> dict[Cell, ShuffleTest]:
+def max_t(means: Mapping[Cell, np.ndarray], replicates: int = 1) -> dict[Cell, ShuffleTest]:
     """One-sided permutation tests, corrected for each other.
 
-    ``means``: cell -> AUROC [1 + shuffles], the real assignment first; entry s belongs to the same
-    permutation in every cell.
+    ``means``: cell -> AUROC [1 + shuffles] over so many ``replicates``, the real assignment first;
+    entry s belongs to the same permutation in every cell.
     """
     if not means:
         return {}
@@ -105,6 +116,6 @@ def max_t(means: Mapping[Cell, np.ndarray]) -> dict[Cell, ShuffleTest]:
     adjusted[order] = np.maximum.accumulate(reached.mean(axis=1)[::-1])[::-1]
     alone = (gains >= gains[:, :1] - 1e-12).mean(axis=1)
     return {
-        cell: ShuffleTest(float(row[0]), row[1:], float(p), float(p_max))
+        cell: ShuffleTest(float(row[0]), row[1:], float(p), float(p_max), replicates)
         for cell, row, p, p_max in zip(cells, values, alone, adjusted, strict=True)
     }

@@ -1,7 +1,8 @@
 """The study's questions, each answered in words that its own numbers choose.
 
 Only like things are averaged: an effect here is the mean over directions of contrasts that agree
-in everything else, and it has a verdict only where its directions do not contradict each other.
+in everything else (but for the embedding of the network that meets a simple model), and it is
+better or worse only where no direction has the opposite sign.
 P values behind one answer are Holm-corrected among its rows. Cells with few test encounters of the
 rarer class stay out.
 """
@@ -113,7 +114,8 @@ def mean_effects(
     """The mean AUROC effect of every group of contrasts that share family and ``columns``.
 
     ``comparisons`` of them, from ``lowest`` (at the direction ``lowest_at``) to ``highest``. Where
-    these have opposite signs the verdict is ``mixed``: no mean speaks for all directions.
+    these have opposite signs, a mean that would be better or worse is ``mixed`` instead: it does
+    not speak for all directions.
     """
     groups: dict[tuple[tuple[str, str], ...], list[Contrast]] = {}
     for contrast in contrasts:
@@ -136,7 +138,7 @@ def mean_effects(
         )
     decide(rows, settings)
     for row in rows:
-        if row["lowest"] < 0 < row["highest"] and row["verdict"] != "too few replicates":
+        if row["lowest"] < 0 < row["highest"] and row["verdict"] in ("better", "worse"):
             row["verdict"] = "mixed"
     return rows
 

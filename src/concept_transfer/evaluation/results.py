@@ -47,7 +47,7 @@ class CellResult:
 
     @property
     def headline(self) -> bool:
-        """It has an estimate, from enough positives."""
+        """It has an estimate, from enough test encounters of either class."""
         return not self.estimates["auroc"]["flag"] and not np.isnan(self.estimate())
 
     def mean(self, partition: str, metric: str = "auroc") -> float:

@@ -19,7 +19,7 @@ def reversal_warnings(results: Results) -> list[str]:
             unchanged.setdefault(cell.target, []).append(result)
     found = []
     for target, models in unchanged.items():
-        if all(model.estimates["auroc"]["upper"] < CHANCE for model in models):
+        if all(_upper(model) < CHANCE for model in models):
             highest = max(model.estimate() for model in models)
             sources = dict.fromkeys(model.cell.source for model in models)
             found.append(
@@ -29,3 +29,9 @@ def reversal_warnings(results: Results) -> list[str]:
                 "negative."
             )
     return found
+
+
+def _upper(model: CellResult) -> float:
+    """The interval's end; an AUROC of 0 has none."""
+    upper = float(model.estimates["auroc"]["upper"])
+    return model.estimate() if upper != upper else upper

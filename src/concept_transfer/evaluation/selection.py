@@ -25,11 +25,11 @@ def choices_by_validation(
     the controls. Every replicate chooses by the AUROC on the validation labels that it may use at
     that size, with folds once a fold, because a fold's test encounters validate other folds;
     without both classes among these labels it is ``undecided``; cells that tie share the choice,
-    and ``chosen`` is the most frequent of these ``choices``. What the choice costs lies in a
-    bracket: ``regret_naive`` compares it with the cell that is the best on the same test
-    encounters, which flatters hindsight; ``regret`` is cross-fitted, a choice being compared on
-    some test clusters (its fold, or a random half) with the cell that is the best on all others,
-    which weakens hindsight. The interval of the latter holds the picks fixed.
+    and ``chosen`` is the most frequent of these ``choices``. What the choice costs is bracketed on
+    parts of the test clusters (its fold, or a random half): ``regret_naive`` compares it with the
+    cell that is the best on the same part, which flatters hindsight; ``regret`` is cross-fitted,
+    with the cell that is the best on all other clusters, which weakens hindsight. The interval of
+    the latter holds the picks fixed.
     """
     rows = []
     for target in dict.fromkeys(cell.target for cell in results):
@@ -58,8 +58,10 @@ def _choice(
     if not able.any():
         return None
     picks = _shared_picks(seen) * able
-    regrets, best_share = _regrets(np.stack([c.parts for c in candidates]), picks, able)
-    regret = float(np.mean(regrets))
+    parts = np.stack([c.parts for c in candidates])
+    regrets, best_share = _regrets(parts, parts[..., 1], picks, able)
+    flattering, _ = _regrets(parts, parts[..., 0], picks, able)
+    regret = float(np.nanmean(regrets))
     times = picks.sum(axis=(1, 2))
     weights = best_share - times / able.sum()
     lower, upper = plain_interval(
@@ -79,7 +81,7 @@ def _choice(
         "auroc_of_choices": reached,
         "best_in_hindsight": model_name(hindsight.cell),
         "auroc_in_hindsight": hindsight.estimate(),
-        "regret_naive": hindsight.estimate() - reached,
+        "regret_naive": float(np.nanmean(flattering)),
         "regret": regret,
         "lower": lower,
         "upper": upper,
@@ -102,19 +104,19 @@ def _seen(candidate: CellResult, size: str) -> np.ndarray:
 
 
 def _regrets(
-    parts: np.ndarray, picks: np.ndarray, able: np.ndarray
+    parts: np.ndarray, judged: np.ndarray, picks: np.ndarray, able: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Regret of every replicate that can choose, averaged over parts, and how often each cell is
     the best.
 
-    ``parts`` [cells, replicates, parts, 2]; ``picks``, each cell's share in the choice
-    [cells, replicates, parts or 1], and ``able``, whether there was a choice, without the first.
+    ``parts`` [cells, replicates, parts, 2]; ``judged``, the AUROC by which the best cell is found,
+    and ``picks``, each cell's share in the choice, [cells, replicates, parts or 1]; ``able``,
+    whether there was a choice, without the first axis.
     """
-    means = np.nan_to_num(parts[..., 1], nan=0.0).mean(axis=1)  # a failed replicate loses
-    best = np.argmax(means, axis=0)
+    best = np.argmax(np.nan_to_num(judged, nan=0.0).mean(axis=1), axis=0)  # a failure loses
     replicate, part = np.indices(parts.shape[1:3])
-    inside = parts[..., 0]
-    chosen = np.where(picks > 0, picks * inside, 0).sum(axis=0)
+    inside = np.nan_to_num(parts[..., 0], nan=0.0)
+    chosen = (picks * inside).sum(axis=0)
     lost = np.where(able, inside[best[part], replicate, part] - chosen, np.nan)
     share = np.bincount(best, minlength=len(parts)) / len(best)
     return np.nanmean(lost[able.any(axis=1)], axis=1), share

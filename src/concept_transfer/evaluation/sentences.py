@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from concept_transfer.evaluation.comparisons import PERMUTATION
+from concept_transfer.evaluation.permutations import is_small
 from concept_transfer.study import Study
 
 Row = dict[str, Any]
@@ -29,6 +31,12 @@ PLAIN = {"logistic": "logistic regression", "gradient_boosting": "gradient boost
 
 def _amount(study: Study, row: Row) -> str:
     """The effect in words: signed difference and the interval that agrees with the verdict."""
+    if row["test"] == PERMUTATION:
+        return (
+            f"{_signed(row['difference'])} AUROC over the mean of the permutations, of which the "
+            f"middle {100 * study.evaluation.confidence:g} % lie {_signed(row['lower'])} to "
+            f"{_signed(row['upper'])} away (p {row['p_holm']:.2g})"
+        )
     adjusted = row["lower_holm"] == row["lower_holm"]
     names = ("lower_holm", "upper_holm") if adjusted else ("lower", "upper")
     low, high = (_signed(row[name]) for name in names)
@@ -61,8 +69,8 @@ def _undecided(rows: list[Row]) -> str:
     """What became of the rows that neither side wins."""
     counts: dict[str, int] = {}
     words = {
-        "mixed": "are better in one direction and worse in another",
-        "no evidence": "show no difference",
+        "mixed": "differ in sign between directions",
+        "no evidence": "are undecided",
         "too few replicates": "have too few replicates for a verdict",
         "equivalent": "are equivalent",
         "not estimable": "could not be compared",
@@ -85,20 +93,19 @@ def say_semantic(study: Study, rows: list[Row]) -> str:
     if not tested:
         return UNDERPOWERED
     shown = [row for row in tested if row["shown"]]
-    alpha = 1 - study.evaluation.confidence
     smallest = 1 / (tested[0]["shuffles"] + 1)
-    if smallest >= alpha:
+    if not is_small(smallest, study.evaluation.confidence):
         opening = (
             f"This study cannot show it: with {tested[0]['shuffles']} shuffles no p value can be "
             f"below {smallest:.2g}."
         )
     elif shown:
         opening = (
-            f"Yes, in {len(shown)} of {len(rows)} tested cases: "
+            f"Yes, in {len(shown)} of {len(tested)} tested cases: "
             f"{'; '.join(_case(row) for row in shown)}."
         )
     else:
-        opening = f"Not shown in any of {len(rows)} tested cases."
+        opening = f"Not shown in any of {len(tested)} tested cases."
     kind = (
         "A case counts only if the embedding beats its own vectors on permuted concepts, random "
         "vectors and one-hot findings, all of one length."
@@ -156,7 +163,13 @@ def say_tuning(study: Study, rows: list[Row]) -> str:
                 f"{strategy} beats {rival} from {_labels(size)} on with "
                 f"{_listed([_plain(r['model']) for r in winners])}: {_span(winners)}."
             )
-        if not first:
+        for row in _of(own, "better"):
+            if not any(row["model"] == winner["model"] for w in first.values() for winner in w):
+                sentences.append(
+                    f"At {_labels(row['size'])} {strategy} beats {rival} with "
+                    f"{_plain(row['model'])}, but not at every larger size: {_span([row])}."
+                )
+        if not _of(own, "better"):
             sentences.append(f"{strategy} is not shown to beat {rival} at any size studied.")
         sentences += [
             f"At {_labels(r['size'])} {_finding(study, r)} with {_plain(r['model'])}."
@@ -306,7 +319,7 @@ def say_choice(study: Study, rows: list[Row]) -> str:
         sentences.append(
             f"On {r['target']} with {_labels(r['size'])}, validation chooses {favourite}; its "
             f"choices reach AUROC {r['auroc_of_choices']:.3f} and cost between "
-            f"{_signed(max(0.0, r['regret']))} (cross-fitted, against what is best on other test "
+            f"{_signed(r['regret'])} (cross-fitted, against what is best on other test "
             f"patients) and {_signed(r['regret_naive'])} (against the best of "
             f"{r['candidates']} on the same ones, which flatters hindsight)."
         )

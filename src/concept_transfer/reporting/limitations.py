@@ -33,7 +33,7 @@ def limitations(evidence: Evidence) -> list[str]:
         if silent:
             found.append(
                 f"Nothing that was measured on {listing(silent)} is shown: it would tell counts of "
-                f"fewer than {study.evaluation.small_cells} patients."
+                f"fewer than {study.evaluation.small_cells} encounters."
             )
     failed, diverged = int(auroc["not_estimable"].sum()), int(auroc["diverged"].sum())
     if failed or diverged:

@@ -146,7 +146,7 @@ def _evaluation(study: Study) -> str:
         f"{FEWEST_REPLICATES} replicates no verdict is given. All inference holds each site's "
         f"training sample fixed.{equivalence}{_meaning(study)} Cells with fewer than "
         f"{settings.min_positives} test encounters with, or without, the outcome are flagged and "
-        "kept out of the findings. Counts of patients below "
+        "kept out of the findings. Counts of encounters below "
         f"{settings.small_cells} are suppressed."
     )
 

@@ -30,7 +30,7 @@ class Evaluation(Section):
     small_cells: int = Field(
         default=11,
         ge=0,
-        description="Counts of patients below this, and what tells them, are not published.",
+        description="Counts of encounters below this, and what tells them, are not published.",
     )
 
 

@@ -41,8 +41,8 @@ class LabelColumn(Section):
     """Which column holds the outcome of a tabular site, and how it is spelled."""
 
     column: str = Field(description="Name of the column.")
-    positive: list[str] = Field(min_length=1, description="strs of the outcome.")
-    negative: list[str] = Field(min_length=1, description="strs of its absence.")
+    positive: list[str] = Field(min_length=1, description="Spellings of the outcome.")
+    negative: list[str] = Field(min_length=1, description="Spellings of its absence.")
     drop: list[str] = Field(default=[], description="Encounters with these values are left out.")
 
 
