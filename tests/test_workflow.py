@@ -201,9 +201,7 @@ def test_another_target_size_keeps_the_cells_that_are_done(copied: Study) -> Non
     assert wanted.is_file()
     for size, content in before.items():
         assert (family / size / "block0.parquet").read_bytes() == content
-    log = (
-        copied.folder / "results/tiny/logs/train_local/south/random/cnn/local/block0.log"
-    ).read_text()
+    log = (copied.folder / "results/tiny/logs/train_local/south/random/block0.log").read_text()
     assert "target size 60: kept" in log
     assert "target size 80: computed" in log
     assert "target size all: kept" in log
