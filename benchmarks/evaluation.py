@@ -96,8 +96,9 @@ def measure(folder: Path) -> dict[str, float]:
                 )
     with timed("compare and answer"):
         results = read_results(folders)
-        contrasts, rows = compare_study(study, results)
-        answers = answer_questions(study, contrasts, results)
+        contrasts, rows = compare_study(study, results, {})
+        lengths = dict.fromkeys(study.embeddings, 1.0)
+        answers = answer_questions(study, contrasts, results, rows, {}, lengths)
         pd.DataFrame(rows).to_parquet(folder / "comparisons.parquet")
         (folder / "answers.json").write_text(json.dumps(answers))
     files = {

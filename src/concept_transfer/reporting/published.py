@@ -84,7 +84,7 @@ def published(evidence: Evidence) -> Evidence:
         answers=[
             {
                 **answer,
-                "rows": [row for row in answer["rows"] if row.get("target") not in own.tests],
+                "rows": [row for row in answer["rows"] if own.tests.isdisjoint(_targets(row))],
             }
             for answer in evidence.answers
         ],
@@ -98,6 +98,12 @@ def published(evidence: Evidence) -> Evidence:
         ),
         calibration=evidence.calibration[~_carries_prevalence(evidence.calibration, own)],
     )
+
+
+def _targets(row: Mapping[str, Any]) -> list[str]:
+    """The targets that an answer's row tells a single number of."""
+    places = [row.get(name, "") for name in ("target", "lowest_at", "highest_at")]
+    return [str(place).rpartition(" → ")[2] for place in places]
 
 
 def published_provenance(provenance: Provenance, evidence: Evidence) -> Provenance:
