@@ -12,12 +12,13 @@ from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.bootstrap import draw_cell, resample
-from concept_transfer.evaluation.cells import Sample
+from concept_transfer.evaluation.bootstrap import CellDraws, draw_cell, resample
+from concept_transfer.evaluation.cell_rows import replicate_rows
+from concept_transfer.evaluation.cells import CellPredictions, Sample
 from concept_transfer.evaluation.delong import placements, variance
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.intervals import variance_of
-from concept_transfer.evaluation.metrics import METRICS, condense
+from concept_transfer.evaluation.metrics import METRICS, condense, weighted_metrics
 from concept_transfer.settings.evaluation import Evaluation
 
 ONE_FOLD = np.zeros(1000, np.int16)
@@ -209,3 +210,37 @@ def test_a_source_model_is_judged_on_the_labels_that_a_size_offers() -> None:
     assert alone["seen"][0, 1, 0, 0] == pytest.approx(
         roc_auc_score(held, direct.validation[1].probability)
     )
+
+
+def test_a_threshold_from_validation_is_applied_to_the_test_encounters() -> None:
+    rng = np.random.default_rng(20)
+    _, labels, (p,) = clustered_scores(rng, 600, 1, 2)
+    held, scores = labels[:200], p[:, :200]
+    cell = predictions(a_cell(), labels[200:], p[:, 200:], (held, scores))
+    rows = replicate_rows(cell, _one_draw(cell), 0.1)
+    values = {(r["replicate"], r["metric"]): r["value"] for r in rows if r["partition"] == "test"}
+    for number in range(2):
+        negatives = np.sort(scores[number][held == 0].astype(np.float32))
+        lowest = min(t for t in negatives if (negatives > t).mean() <= 0.1)
+        alert = p[number, 200:].astype(np.float32) > lowest
+        own = labels[200:]
+        assert values[number, "sensitivity_at_validated_90"] == pytest.approx(
+            alert[own == 1].mean()
+        )
+        assert values[number, "specificity_at_validated_90"] == pytest.approx(
+            1 - alert[own == 0].mean()
+        )
+    few = (np.array([0] * 9 + [1] * 9), np.tile(np.linspace(0, 1, 18), (2, 1)))
+    without = predictions(a_cell(), labels[200:], p[:, 200:], few)
+    found = {row["metric"] for row in replicate_rows(without, _one_draw(without), 0.1)}
+    assert "sensitivity_at_validated_90" not in found
+
+
+def _one_draw(cell: CellPredictions) -> CellDraws:
+    """The observed metrics alone."""
+    observed = [
+        weighted_metrics(condense(cell.labels, p), np.ones((len(cell.labels), 1)))[:, 0]
+        for p in cell.probability
+    ]
+    nothing = np.empty((len(METRICS), 0))
+    return CellDraws(np.stack(observed, axis=1), nothing, nothing, np.empty((2, 0, 2)))

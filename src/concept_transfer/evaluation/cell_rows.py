@@ -73,6 +73,7 @@ CALIBRATION_COLUMNS = (
     ("positives", pa.float64()),
 )
 RECALIBRATION_POSITIVES = 10  # of either class; fewer cannot carry an intercept and a slope
+FEWEST_NEGATIVES = 10  # one of them may raise an alert
 SHARES = {"auroc", "auprc", "sensitivity_at_90", "sensitivity_at_95", "ppv_at_alert_rate", "brier"}
 NAN = float("nan")
 
@@ -100,6 +101,7 @@ def replicate_rows(
         parts = brier_parts(cell.labels, probability, cell.fold)
         test |= dict(zip(DECOMPOSITION, parts, strict=True))
         test |= _recalibrated(cell, probability, validation)
+        test |= _at_validated_threshold(cell, probability, validation)
         values = {"test": test}
         if len(validation.labels):
             values["validation"] = metrics(
@@ -134,6 +136,30 @@ def _recalibrated(
         adjusted[tested] = sigmoid(intercept + slope * logit(probability[tested]))
     values = metrics(cell.labels, adjusted, fold=cell.fold)
     return {f"recalibrated_{name}": values[name] for name in CALIBRATION}
+
+
+def _at_validated_threshold(
+    cell: CellPredictions, probability: np.ndarray, validation: Sample
+) -> dict[str, float]:
+    """Sensitivity and specificity at the threshold with 90 % specificity on validation data.
+
+    With folds each model has its own threshold; none where a fold has too few negatives to set it,
+    or the test set lacks a class.
+    """
+    alert = np.empty(len(probability), dtype=bool)
+    for fold in np.unique(cell.fold):
+        own, tested = validation.of_fold(fold), cell.fold == fold
+        negatives = np.sort(own.probability[own.labels == 0])[::-1]
+        if len(negatives) < FEWEST_NEGATIVES:
+            return {}
+        alert[tested] = probability[tested] > negatives[int(0.1 * len(negatives))]
+    positive = cell.labels == 1
+    if positive.all() or not positive.any():
+        return {}
+    return {
+        "sensitivity_at_validated_90": float(alert[positive].mean()),
+        "specificity_at_validated_90": float(1 - alert[~positive].mean()),
+    }
 
 
 def estimate_rows(

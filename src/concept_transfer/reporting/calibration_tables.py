@@ -34,6 +34,10 @@ USEFUL = {
     "sensitivity_at_95": "Sensitivity at 95 % specificity",
     "ppv_at_alert_rate": "PPV of alerts",
 }
+VALIDATED = {
+    "sensitivity_at_validated_90": "Sensitivity, threshold from validation",
+    "specificity_at_validated_90": "Specificity there",
+}
 GROUP_METRICS = ("auroc", "brier", "observed_minus_predicted")
 
 
@@ -61,10 +65,10 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
 
 def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     """Sensitivity at fixed specificity and PPV at the alert rate, with intervals."""
-    tidy = arrange(estimates[estimates["metric"].isin(USEFUL)], study)
+    tidy = arrange(estimates[estimates["metric"].isin([*USEFUL, *VALIDATED])], study)
     if tidy.empty:
         return None
-    wide = widened(tidy, KEYS, USEFUL)
+    wide = widened(tidy, KEYS, [*USEFUL, *VALIDATED])
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
     shown = _names(wide) | {
         f"{words} {level}": intervals(
@@ -72,11 +76,15 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         )
         for metric, words in USEFUL.items()
     }
+    shown |= {words: wide[metric].map(number) for metric, words in VALIDATED.items()}
     return Table(
         "usefulness",
         "intervals",
         "What the models would find",
-        "Sensitivity where 90 or 95 % of those without the outcome raise no alert, and the share "
+        "Sensitivity where 90 or 95 % of those without the outcome raise no alert, points of the "
+        "test encounters' own ROC curve; beside them what the threshold gives that reaches 90 % "
+        "specificity on the validation labels (all of the target's for direct, else those of the size; "
+        "empty where they hold fewer than 10 without the outcome). PPV is the share "
         f"of alerts that are right (PPV) when the {study.evaluation.alert_rate:.0%} of encounters "
         "with the highest risks raise one.",
         wide,
