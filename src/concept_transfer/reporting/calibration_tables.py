@@ -84,7 +84,7 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "Sensitivity where 90 or 95 % of those without the outcome raise no alert, points of the "
         "test encounters' own ROC curve; beside them what the threshold gives that reaches 90 % "
         "specificity on the validation labels (all of the target's for direct, else those of the "
-        "size; empty where they hold fewer than 10 without the outcome). PPV is the share of alerts "
+        "size; empty where they hold fewer than 10 without the outcome). PPV: the share of alerts "
         f"that are right when the {study.evaluation.alert_rate:.0%} of encounters "
         "with the highest risks raise one.",
         wide,

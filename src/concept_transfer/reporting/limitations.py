@@ -75,8 +75,8 @@ def limitations(evidence: Evidence) -> list[str]:
     )
     found.append(
         "Sensitivities at 90 and 95 % specificity are read off the test encounters' own ROC "
-        "curves; a threshold fixed beforehand reaches the intended specificity only roughly, as the "
-        "columns beside them show."
+        "curves; a threshold fixed beforehand reaches the intended specificity only roughly, as "
+        "the columns beside them show."
     )
     found.append(
         "The highest of many cells is higher in this test set than it would be in new data; the "
