@@ -64,6 +64,8 @@ def snakemake(folder: Path, *arguments: str) -> str:
     A folder on PYTHONPATH is searched, but its .pth files, and so an editable install, are not.
     """
     packages = Path(sysconfig.get_path("purelib"))
+    # A library that is installed whole (not `make test`'s way) would be used instead of the one
+    # beside the rules, and the test would pass whatever the deployment does.
     if (packages / "concept_transfer").is_dir():
         pytest.skip("the library is installed, and not from this repository")
     done = subprocess.run(

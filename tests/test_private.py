@@ -66,6 +66,7 @@ def test_the_users_own_habit_is_restored(tmp_path: Path) -> None:
         os.umask(before)
 
 
+# No other way makes a folder somebody else's; elsewhere the rule is that of the tests above.
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
 def test_a_folder_of_another_user_is_left_as_it_is(tmp_path: Path) -> None:
     theirs = tmp_path / "splits"
