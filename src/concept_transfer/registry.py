@@ -1,0 +1,95 @@
+"""Records found by name: ours, and those that other distributions bring as entry points.
+
+A record says what the house must know of an adapter, an embedding provider, a learner or a
+strategy. Its module imports next to nothing, because every job loads the records; what is heavy is
+imported where it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.section import Section
+
+
+class Registered(Protocol):
+    """What every record has: the section of a study's config that describes one use of it."""
+
+    @property
+    def settings(self) -> type[Section]: ...
+
+
+Record = TypeVar("Record", bound=Registered)
+
+
+class Registry(Mapping[str, Record], Generic[Record]):
+    """Name -> record, loaded when it is first asked for."""
+
+    def __init__(self, group: str, ours: Mapping[str, str]) -> None:
+        """group: of the entry points; ours: name -> ``module:ATTRIBUTE`` of our own records."""
+        self.group, self.ours = group, ours
+        self._loaded: dict[str, Record] = {}
+
+    def __getitem__(self, name: str) -> Record:
+        if name not in self._loaded:
+            if name not in self._entries:
+                raise KeyError(name)
+            self._loaded[name] = self._entries[name].load()
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @cached_property
+    def _entries(self) -> dict[str, EntryPoint]:
+        """Ours first. Raises StudyError where two distributions bring one name."""
+        found = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
+        for entry in entry_points(group=self.group):
+            if entry.name in found and found[entry.name].value != entry.value:
+                raise StudyError(
+                    f"the entry point '{entry.name}' of {self.group} ({entry.value}) has the name "
+                    f"of {found[entry.name].value}; its distribution must choose another. Taken "
+                    f"are {choices(found)}"
+                )
+            found[entry.name] = entry
+        return found
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotation of a config field: a section of the record that the value under ``key`` names."""
+
+    registry: Mapping[str, Any]
+    key: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        sections = {
+            name: handler.generate_schema(record.settings)
+            for name, record in self.registry.items()
+        }
+        return core_schema.tagged_union_schema(sections, self.key)
+
+
+def imported(place: str) -> Callable[..., Any]:
+    """The function or class at ``module:name``.
+
+    >>> imported("math:sqrt")(9.0)
+    3.0
+    """
+    module, _, name = place.partition(":")
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
