@@ -92,7 +92,7 @@ def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) ->
         "" if kind == "local" else source,
         target,
         side.embedding,
-        "cnn",
+        study.embedding_classifiers()[0],
         side.strategy,
         "0" if kind == "direct" else size,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
-from concept_transfer.grid import NO_EMBEDDING, TUNED, Cell
+from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding
 from concept_transfer.study import Study
 
@@ -111,7 +111,8 @@ def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
     sizes = [str(size) for size in study.target_sizes]
     for cell in cells:
         kind = kinds[cell.strategy]
-        if kind in ("linear", "full", "pooled"):
+        record = study.strategy(cell.strategy)
+        if record.has_source and record.uses_labels:
             for name in direct:
                 yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
         if kind != "local":
@@ -143,12 +144,13 @@ def _of_best_local(
 def _of_baselines(
     study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
-    baselines = [name for name in study.classifiers if name != "cnn"]
+    embedded = study.embedding_classifiers()
+    baselines = [name for name in study.classifiers if name not in embedded]
     kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
     with_source = [name for name, kind in kinds.items() if kind == "pooled"]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:
-        if cell.classifier == "cnn":
+        if cell.classifier in embedded:
             rivals.setdefault(replace(cell, embedding=""), []).append(cell)
     for group in rivals.values():
         known = [cell for cell in group if validation[cell] == validation[cell]]
@@ -156,7 +158,7 @@ def _of_baselines(
         chosen = [max(known, key=lambda cell: validation[cell])] if chooses else group
         for cell, name in product(chosen, baselines):
             simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
-            if kinds[cell.strategy] in TUNED:
+            if study.strategy(cell.strategy).tunes:
                 if not with_source:
                     continue  # a target-only rival would see fewer labels
                 simple = replace(simple, strategy=with_source[0])
