@@ -11,13 +11,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.table import EmbeddingTable
 
 FORMAT = 2
 CARD, VOCABULARY, TABLE = "card.json", "vocabulary.tsv", "embedding.safetensors"
@@ -117,7 +119,7 @@ def read_bundle(
         )
     own_table = None
     if (folder / TABLE).exists() or table is not None:
-        own_table = EmbeddingTable.read(folder / TABLE, own)
+        own_table = read_table(folder / TABLE, own)
     if table is not None and own_table is not None and _digest(table) != _digest(own_table):
         raise StudyError(
             f"{folder} was trained on embedding '{own_table.card.name}' with vectors "
@@ -125,6 +127,13 @@ def read_bundle(
             "table that came with the bundle"
         )
     return Bundle(folder, card, own, own_table)
+
+
+def read_table(path: Path, vocabulary: Vocabulary) -> EmbeddingTable:
+    """The embedding table at `path`; learners without one need not load what reads it."""
+    from concept_transfer.embeddings.table import EmbeddingTable
+
+    return EmbeddingTable.read(path, vocabulary)
 
 
 def tensors_in(path: Path, load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:

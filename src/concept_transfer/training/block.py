@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.training.budget import replicate_key
+
+if TYPE_CHECKING:
+    from concept_transfer.concepts.vocabulary import Vocabulary
+    from concept_transfer.embeddings.table import EmbeddingTable
 
 
 @dataclass(frozen=True)

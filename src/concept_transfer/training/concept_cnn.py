@@ -70,7 +70,9 @@ class ConceptCNNs:
         return Fitted(result.weights.to("cpu"), result.epochs, result.diverged)
 
     def predict(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        positive = predict(models, self.vectors, dataset_of(site), torch.from_numpy(rows.copy())).numpy()
+        positive = predict(
+            models, self.vectors, dataset_of(site), torch.from_numpy(rows.copy())
+        ).numpy()
         return np.stack([1 - positive, positive], -1)
 
     def write(self, models: Weights, folder: Path) -> None:

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from concept_transfer import __version__
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.grid import NO_EMBEDDING, Cell, split_pair
 from concept_transfer.job import made_from
 from concept_transfer.learners import LEARNERS
@@ -26,6 +25,7 @@ from concept_transfer.models.bundle import (
     ModelCard,
     is_current_bundle,
     read_bundle,
+    read_table,
     write_bundle,
 )
 from concept_transfer.progress import part, span
@@ -37,6 +37,9 @@ from concept_transfer.training.budget import draw_from
 from concept_transfer.training.cells import FoldFit, HandedOn, Work, Workbench, fit_fold, run_cell
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions, is_current
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.table import EmbeddingTable
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +131,7 @@ def read_setup(inputs: Any, params: Any, device: str, threads: int) -> Setup:
     """From a rule's inputs (``vocabulary``, ``edges``, ``embedding``) and parameters (``study``,
     ``label``, ``learner``, ``seed``, ``replicates``, ``vocabulary``)."""
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
-    table = EmbeddingTable.read(Path(inputs.embedding), vocabulary) if inputs.embedding else None
+    table = read_table(Path(inputs.embedding), vocabulary) if inputs.embedding else None
     label = json.loads(params.label)
     return Setup(
         params.study,
