@@ -18,7 +18,7 @@ from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
-from concept_transfer.training.engine import Fit, fit
+from concept_transfer.training.engine import Fit, Tuning, fit
 from concept_transfer.training.strategies import Plan
 
 _log = logging.getLogger(__name__)
@@ -58,19 +58,18 @@ def fit_plan(
     handed-on model as it came; the paper's protocol always takes the best epoch after it.
     """
     begin = time.monotonic()
-    own_keys = torch.tensor(keys, device=device)
-    start = plan.start or initial_weights(own_keys, vectors.shape[-1], settings.filters)
+    drawn_by = torch.tensor(keys, device=device)
+    start = plan.start or initial_weights(drawn_by, vectors.shape[-1], settings.filters)
     result = fit(
         plan.dataset.to(device),
         vectors.to(device),
         plan.train.to(device),
         plan.validation.to(device),
-        own_keys,
+        drawn_by,
         start.to(device),
         settings,
         [bool(e) and plan.validation.shape[1] > 0 for e in enough],
-        plan.frozen,
-        plan.start is not None and settings.protocol != "gao2024",
+        Tuning(plan.frozen, plan.start is not None and settings.protocol != "gao2024"),
     )
     _log.info(within(f"{described(plan, settings, result)}, {time.monotonic() - begin:.1f} s"))
     return replace(result, weights=result.weights.to("cpu"))

@@ -107,7 +107,7 @@ def _collect(
     if result is not None:
         own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
         fitted = predict(result.weights, own_vectors, dataset_of(target), torch.from_numpy(rows))
-        probability[usable] = fitted.numpy()
+        probability[usable] = fitted[..., 1].numpy()
     for i, replicate in enumerate(block.replicates):
         own = probability[i] if status[i] == "ok" else np.full(len(rows), np.nan)
         places = np.searchsorted(held, validation[i])

@@ -65,7 +65,7 @@ def _validation_auroc(
 ) -> list[float | None]:
     """Each replicate's AUROC on rows of its own site; None where they hold one class."""
     held = torch.from_numpy(rows.copy())
-    scores = predict(weights, vectors, dataset_of(site), held)
+    scores = predict(weights, vectors, dataset_of(site), held)[..., 1]
     labels = torch.from_numpy(site.labels[rows]).expand(len(scores), -1)
     return [area if area == area else None for area in auroc(scores, labels).tolist()]
 
@@ -86,7 +86,7 @@ def apply_source(
     predictions = Predictions(target)
     dataset = dataset_of(target)
     every = torch.arange(len(dataset))
-    probability = predict(model, vectors, dataset, every).numpy()
+    probability = predict(model, vectors, dataset, every)[..., 1].numpy()
     counts = ("train", "validation", "positives")
     for fold in target.split.folds:
         _, validation, test = target.split.parts(fold)
