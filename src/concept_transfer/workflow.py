@@ -12,9 +12,10 @@ import yaml
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, named
+from concept_transfer.paths import resolve
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
-from concept_transfer.study import Study, resolve
+from concept_transfer.study import Study
 
 PACKAGE = Path(__file__).parent
 

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
+from concept_transfer import closure
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
@@ -72,6 +73,11 @@ def stable(value):
 def fixed(value):
     """A stable parameter whose braces Snakemake does not take for wildcards."""
     return lambda wildcards: stable(value)
+
+
+def code_of(script, *modules):
+    """A parameter that changes with the code that a script's jobs use, see `closure.digest`."""
+    return closure.digest(HOME / "workflow" / "scripts" / f"{script}.py", *modules)
 
 
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})

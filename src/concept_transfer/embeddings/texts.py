@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import digest_of_texts
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.embeddings import TextEmbedding, Wording
-from concept_transfer.study import resolve
 
 Origin = Literal["concepts", "notes"]
 

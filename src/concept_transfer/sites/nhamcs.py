@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.sites import NhamcsSite, Task
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
-from concept_transfer.study import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
