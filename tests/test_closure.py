@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_process import planned
-from workflow_runs import Study, tiny_study
+from modules_of_jobs import NOT_OF_SIMULATED_SITES, NOTE, of_house
 
 from concept_transfer import closure
 from concept_transfer.closure import HOUSE, module_file
@@ -215,77 +213,7 @@ def test_a_template_counts_as_code_of_the_page():
     assert f"{HOUSE}.reporting/templates/style.css" in closure.closure(script("write_page"))
 
 
-# Against what is really loaded
-
-NOTE = """
-import atexit, importlib.metadata, json, os, sys
-
-records = set()
-load = importlib.metadata.EntryPoint.load
-
-def noted(entry):
-    before = set(sys.modules)
-    record = load(entry)
-    records.update(set(sys.modules) - before)
-    return record
-
-importlib.metadata.EntryPoint.load = noted
-
-@atexit.register
-def note():
-    job = getattr(sys.modules["__main__"], "snakemake", None)
-    folder = os.environ.get("MODULES_OF_JOBS")
-    if job is None or folder is None:
-        return
-    loaded = sorted(set(sys.modules) - records)
-    with open(os.path.join(folder, str(os.getpid())), "w") as file:
-        json.dump({"rule": job.rule, "code": job.params["code"], "modules": loaded}, file)
-"""
-
-
-def of_house(modules: list[str]) -> set[str]:
-    """Modules of the library; its `__init__` is no part of what they are made from."""
-    return {module for module in modules if module.startswith(f"{HOUSE}.")}
-
-
-NOT_OF_SIMULATED_SITES = ("download_nhamcs", "quantile_edges", "write_vocabulary")
-
-
-@pytest.mark.slow
-def test_every_module_that_a_job_loads_is_in_its_digest(tmp_path, monkeypatch):
-    study = tiny_study()
-    study |= {"pairs": [["north", "south"]], "strategies": ["local", "direct"], "replicates": 1}
-    closures: dict[str, set[str]] = {}
-    digest = closure.digest
-
-    def noted(start: Path, *modules: str) -> str:
-        code = digest(start, *modules)
-        closures[code] = set(closure.closure(start, *modules))
-        return code
-
-    with monkeypatch.context() as planning:
-        planning.setattr(closure, "digest", noted)
-        with planned(tmp_path, study) as jobs:
-            scripts = {job.rule.name: Path(job.rule.script).stem for job in jobs}
-    assert {*scripts.values(), *NOT_OF_SIMULATED_SITES} == {f.stem for f in SCRIPTS.glob("*.py")}
-    run_noted(tmp_path, study, monkeypatch)
-    jobs = [json.loads(file.read_text()) for file in (tmp_path / "jobs").iterdir()]
-    assert {job["rule"] for job in jobs} == scripts.keys()
-    for job in jobs:
-        covered = closures.get(job["code"]) or closure.closure(script(scripts[job["rule"]])).keys()
-        assert of_house(job["modules"]) <= covered, job["rule"]
-
-
-def run_noted(folder: Path, study: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a study whose jobs write what they loaded, without records, to the folder `jobs`."""
-    for name in ("note", "jobs"):
-        (folder / name).mkdir()
-    (folder / "note" / "sitecustomize.py").write_text(NOTE)
-    path = [str(folder / "note"), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    monkeypatch.setenv("MODULES_OF_JOBS", str(folder / "jobs"))
-    run = Study(folder, study).run("--cores", "2")
-    assert run.code == 0, run.output
+# What the scripts load that no job of the tiny study runs; for the others see test_workflow.py.
 
 
 @pytest.mark.parametrize("name", NOT_OF_SIMULATED_SITES)
