@@ -19,6 +19,9 @@ def scale_rows(vectors: NDArray[np.float32], scale: Scale) -> NDArray[np.float32
     - ``standardized``: columns to mean 0 and variance 1 over the tokens, then rows to norm 1,
       because standardized rows have norm sqrt(width) and width would come in through the norm.
       ``{standardized: x}``: rows to norm x. A column without variance becomes 0.
+
+    >>> scale_rows(np.array([[6, 8], [0, 0]], np.float32), Norm(norm=5)).tolist()
+    [[3.0, 4.0], [0.0, 0.0]]
     """
     if scale == "raw":
         return vectors
