@@ -72,4 +72,4 @@ def _standardized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
     scaled = ((vectors - mean.astype(np.float32)) * inverse.astype(np.float32)).astype(np.float32)
     scaled[~known] = 0
-    return scaled
+    return np.asarray(scaled)

@@ -46,7 +46,7 @@ class TokenTexts:
             first = np.array([members[0] for members in self.members])
             if len(first) == len(vectors) and (first == np.arange(len(first))).all():
                 return vectors
-            return vectors[first]
+            return np.asarray(vectors[first])
         return np.stack([vectors[list(members)].mean(axis=0) for members in self.members])
 
 

@@ -195,7 +195,7 @@ def _respiratory(visits: pd.DataFrame) -> pd.Series[bool]:
 
 def _influenza(visits: pd.DataFrame) -> NDArray[np.bool_]:
     codes = [visits[name].astype(str) for name in _present(visits, DIAGNOSES)]
-    return np.logical_or.reduce([code.str.startswith(INFLUENZA) for code in codes])
+    return np.asarray(np.logical_or.reduce([code.str.startswith(INFLUENZA) for code in codes]))
 
 
 def _recorded(visits: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.int64]]:

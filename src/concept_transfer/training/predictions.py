@@ -38,7 +38,7 @@ class Predictions:
         """Probabilities of the site's rows by a fold's model; NaN where there are none."""
         self._parts.append((replicate, fold, test, rows, probability.astype(np.float32)))
 
-    def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray]:
+    def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[Any]]:
         """Labels, probabilities and folds of one replicate's test rows, all [n]."""
         own = [(fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test]
         rows = np.concatenate([rows for _, rows, _ in own])
