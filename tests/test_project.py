@@ -210,6 +210,32 @@ def test_conda_environment_holds_the_same_pins():
     assert conda == {CONDA_NAMES.get(name, name): number for name, number in wanted.items()}
 
 
+# One set of gates, wherever they run
+
+
+def test_both_forges_run_make_test():
+    forge = yaml.safe_load((REPOSITORY / ".github/workflows/test.yml").read_text())
+    commands = [step["run"] for step in forge["jobs"]["test"]["steps"] if "run" in step]
+    assert commands == [".ci/run"]
+    script = (REPOSITORY / ".ci/run").read_text().splitlines()
+    assert script[-1] == "exec make test"
+
+
+def test_commit_hooks_run_the_pinned_tools():
+    """Nothing is fetched: each is a tool of the environment that `make test` makes."""
+    repositories = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook for entry in repositories for hook in entry["hooks"]]
+    assert {entry["repo"] for entry in repositories} == {"local"}
+    tools = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in hooks}
+    assert tools == {"ruff", "snakefmt", "mypy"}
+    assert tools <= ranges("dev").keys()
+
+
+def test_every_embedded_study_is_there():
+    (studies,) = re.findall(r"^STUDIES := (.+)$", (REPOSITORY / "Makefile").read_text(), re.M)
+    assert all((REPOSITORY / study).is_file() for study in studies.split())
+
+
 # Versions and contents
 
 
