@@ -52,7 +52,7 @@ def initial_weights(
     """
 
     def draw(purpose: int, shape: tuple[int, ...], fan_in: int) -> Tensor:
-        bound = fan_in**-0.5
+        bound: float = fan_in**-0.5
         return ((uniforms(keys, purpose, shape) * 2 - 1) * bound).to(dtype)
 
     return Weights(

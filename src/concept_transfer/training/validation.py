@@ -54,7 +54,7 @@ class Validation:
         return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
-        return rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1)
+        return tuple(rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1))
 
     def _inputs(self, body: Body) -> Iterable[Any]:
         inputs = (body.inputs(part[None])[0] for part in self._parts(self.rows))
