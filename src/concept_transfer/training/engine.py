@@ -20,7 +20,8 @@ from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import convolution_for
 from concept_transfer.training.heads import head_for
-from concept_transfer.training.optimizers import TOWARDS_ZERO, Decay
+from concept_transfer.strategies.strategy import Decay
+from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
 from concept_transfer.training.stacking import Stacker
 from concept_transfer.training.trainer import Trainer

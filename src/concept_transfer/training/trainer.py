@@ -12,10 +12,11 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.batches import Batch, Batches
 from concept_transfer.training.bodies import Body
 from concept_transfer.training.heads import head_for
-from concept_transfer.training.optimizers import TOWARDS_ZERO, Decay, optimizer_for
+from concept_transfer.training.optimizers import TOWARDS_ZERO, optimizer_for
 
 ROW_MULTIPLE = 64  # numbers: vectorised code then rounds every replicate's row alike
 
