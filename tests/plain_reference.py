@@ -42,7 +42,7 @@ class PlainCNN(nn.Module):
                 self.linear.bias.copy_(weights.linear_bias[0])
 
     def forward(self, tokens: Tensor, dropout: Tensor | None = None) -> Tensor:
-        """Logits [batch, classes] of token ids [batch, findings]; dropout multiplies the features."""
+        """Logits [batch, classes] of tokens [batch, findings]; dropout multiplies the features."""
         embedded = self.embedding(tokens).transpose(1, 2)
         activated = functional.relu(self.convolution(embedded))
         activated = activated.masked_fill((tokens == self.padding)[:, None], 0)
