@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from concept_transfer.models.baselines import Classifier, findings_matrix, fit_baseline
+from concept_transfer.models.baselines import Classifier, Examples, findings_matrix
+from concept_transfer.models.boosting import fit_boosting
+from concept_transfer.models.logistic import fit_logistic
 from concept_transfer.progress import Progress
 from concept_transfer.sites.site import Site
 from concept_transfer.training.budget import Rows, allow_choice, draw_budget, replicate_key
 from concept_transfer.training.predictions import Predictions, record
+
+FITS: dict[str, Callable[..., Classifier]] = {
+    "logistic": fit_logistic,
+    "gradient_boosting": fit_boosting,
+}
 
 
 @dataclass(frozen=True)
@@ -100,13 +108,10 @@ class _Trainer:
             self.fitted[key] = (
                 None
                 if labels.min() == labels.max()
-                else fit_baseline(
-                    self.classifier,
-                    self._findings(parts),
-                    labels,
+                else FITS[self.classifier](
+                    Examples(self._findings(parts), labels),
                     weights,
-                    self._findings([checked]),
-                    checked.labels,
+                    Examples(self._findings([checked]), checked.labels),
                     choose,
                 )
             )
