@@ -74,6 +74,20 @@ def test_initial_weights_stay_within_one_over_the_root_of_the_inputs() -> None:
         assert stats.kstest(scaled.numpy(), "uniform").pvalue > TINY
 
 
+def test_initial_weights_of_two_classes_are_drawn_as_they_always_were() -> None:
+    """The first draws of replicate 0, and uniform numbers of the same purposes by hand."""
+    weights = initial_weights(keys(0, 5), 3, 4)
+    for value, purpose, shape in (
+        (weights.linear, LINEAR, (4, 2)),
+        (weights.convolution, CONVOLUTION, (3, 4)),
+    ):
+        expected = (uniforms(keys(0, 5), purpose, shape) * 2 - 1) * shape[0] ** -0.5
+        assert torch.equal(value, expected.float())
+    three = initial_weights(keys(0, 5), 3, 4, 3)
+    assert (three.linear.shape, three.linear_bias.shape) == ((2, 4, 3), (2, 3))
+    assert torch.equal(three.convolution, weights.convolution)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 400), st.integers(0, 50), st.data())
 def test_an_order_is_a_permutation_and_may_be_read_in_parts(
