@@ -43,8 +43,12 @@ class Logistic:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Logistic:
-        parts = (arrays[name] for name in ("coefficients", "intercepts", "present"))
-        return cls(*parts, int(arrays["classes"]))
+        return cls(
+            arrays["coefficients"],
+            arrays["intercepts"],
+            arrays["present"],
+            int(arrays["classes"]),
+        )
 
 
 def fit_logistic(
