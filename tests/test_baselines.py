@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from scipy.sparse import csr_matrix
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
-from test_cells import SETTINGS, Site, target_site
+from test_cells import SETTINGS, Site
+from test_cells import target_site as site_with_repetitions
 
 from concept_transfer.models.baselines import Classifier, Examples, findings_matrix, losses
 from concept_transfer.models.boosting import (
@@ -34,6 +37,14 @@ TOKENS = 12
 
 def bench(learner: str, replicates: int = 1) -> Workbench:
     return workbench(Block(0, list(range(replicates))), learner=learner, tokens=TOKENS)
+
+
+def target_site(*arguments: Any, **options: Any) -> Site:
+    """As sites are: no encounter repeats a token."""
+    site = site_with_repetitions(*arguments, **options)
+    held = [np.unique(part) for part in np.split(site.tokens, site.offsets[1:-1])]
+    offsets = np.cumsum([0, *map(len, held)])
+    return replace(site, offsets=offsets, tokens=np.concatenate(held))
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:

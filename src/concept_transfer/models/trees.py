@@ -136,7 +136,8 @@ class _Paths:
 
     def added(self, matrix: csr_matrix) -> NDArray[np.float64]:
         """What each tree adds for each row, [trees, rows]."""
-        held = matrix[:, self.columns].toarray().T.astype(self.masks.dtype, order="C")
+        there = matrix[:, self.columns].toarray().T > 0
+        held = there.astype(self.masks.dtype, order="C")
         trees, rows = len(self.values), held.shape[1]
         ruled_out = np.zeros((trees, rows), self.masks.dtype)
         by_node = np.empty_like(ruled_out)
