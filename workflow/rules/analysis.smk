@@ -1,7 +1,7 @@
 # How different the sites are, what the embeddings know, and the best that any model could reach.
 
 ANALYSIS = f"{RESULTS}/analysis"
-ANALYSIS_CODE = code_digest("analysis", "evaluation/delong.py", "evaluation/intervals.py")
+ANALYSIS_CODE = code_digest("analysis", "inputs", "evaluation/delong.py", "evaluation/intervals.py")
 CONTROLS = ("random", "shuffled")
 
 

@@ -36,8 +36,9 @@ rule evaluate:
         vocabulary=reads(*WORDLESS),
         code=code_digest(
             "evaluation",
-            "sites/encounters.py",
-            "sites/splits.py",
+            "cohorts",
+            "inputs",
+            "sites/extract.py",
             "sites/subgroups.py",
             "concepts",
         ),

@@ -1,8 +1,7 @@
 # Raw site files -> canonical encounters -> splits -> checks.
 
-SITE_FILES = ["encounters.parquet", "findings.parquet", "offsets.npy", "tokens.npy"]
-SITE_FILES += ["labels.npy", "report.json"]
-TRAINING_FILES = ["offsets.npy", "tokens.npy", "labels.npy"]
+SITE_FILES = ["encounters.parquet", "labels.npy", *INPUTS["findings"].files, "report.json"]
+TRAINING_FILES = [*INPUTS["findings"].arrays, "labels.npy"]
 
 
 def site_outputs(site, names=SITE_FILES):
@@ -48,7 +47,7 @@ rule quantile_edges:
         split=split_parameters(),
         seed=study.seed,
         vocabulary=reads("concepts", "states"),
-        code=code_digest("sites", "concepts"),
+        code=code_digest("sites", "cohorts", "inputs", "concepts"),
     script:
         "../scripts/quantile_edges.py"
 
@@ -87,7 +86,7 @@ rule encode_site:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=reads("concepts", "categories", "states"),
-        code=code_digest("sites", "concepts"),
+        code=code_digest("sites", "cohorts", "inputs", "concepts"),
     script:
         "../scripts/encode_site.py"
 
@@ -106,7 +105,7 @@ rule split_site:
     params:
         split=split_parameters(),
         seed=study.seed,
-        code=code_digest("sites/splits.py", "sites/splitting.py"),
+        code=code_digest("cohorts"),
     script:
         "../scripts/split_site.py"
 
@@ -136,7 +135,7 @@ rule check_sites:
         task=fixed(study.task.model_dump(mode="json")),
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
         vocabulary=reads("concepts", "names", "categories", "states"),
-        code=code_digest("sites"),
+        code=code_digest("sites", "cohorts", "inputs"),
     script:
         "../scripts/check_sites.py"
 

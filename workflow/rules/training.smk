@@ -7,8 +7,8 @@ TRAINING_CODE = code_digest(
     "embeddings/table.py",
     "embeddings/controls.py",
     "sites/site.py",
-    "sites/splits.py",
-    "sites/encounters.py",
+    "cohorts",
+    "inputs",
 )
 TRANSFERS = ("direct", *TUNED, "pooled")
 BUNDLE_FILES = ["card.json", "weights.safetensors", "vocabulary.tsv"]

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 from concept_transfer.analysis.ceiling import site_ceiling
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import Split
+from concept_transfer.sites.extract import Extract
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
@@ -19,7 +19,7 @@ with job(snakemake.log[0]):
         target = Path(split).stem
         ceilings[target] = site_ceiling(
             SimulatedSite.model_validate(json.loads(params.sites)[target]),
-            Encounters.read(Path(encounters).parent),
+            Extract.read(Path(encounters).parent, vocabulary),
             Split.read(split),
             vocabulary,
             task,

@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from concept_transfer.analysis.two_sample import clustered_auroc
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.intervals import Variance, share_interval
 from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
-from concept_transfer.sites.splits import Split
 from concept_transfer.study import resolve
 
 
 def site_ceiling(
     site: SimulatedSite,
-    encounters: Encounters,
+    extract: Extract,
     split: Split,
     vocabulary: Vocabulary,
     task: Task,
@@ -36,19 +35,10 @@ def site_ceiling(
     """
     network = read_network(resolve(site.network, root))
     rows = np.flatnonzero(split.fold >= 0)
-    test = take(encounters, rows)
-    chance = posterior(network, test, vocabulary, task)
+    findings = extract.inputs["findings"].select(rows)
+    chance = posterior(network, findings, vocabulary, task)
     _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
-    estimate, variance = clustered_auroc(test.labels, chance, cluster)
+    estimate, variance = clustered_auroc(extract.encounters.labels[rows], chance, cluster)
     spread = Variance(variance, 0, 0, int(cluster.max()) + 1, 1, "")
     lower, upper = share_interval(estimate, spread, confidence)
     return {"estimate": estimate, "lower": lower, "upper": upper}
-
-
-def take(encounters: Encounters, rows: NDArray[np.int64]) -> Encounters:
-    """The encounters of the given rows, in their order."""
-    sizes = np.diff(encounters.offsets)[rows]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes)
-    tokens = encounters.tokens[np.repeat(encounters.offsets[rows], sizes) + within]
-    return Encounters(encounters.table.take(rows), offsets, np.asarray(tokens, np.int32))

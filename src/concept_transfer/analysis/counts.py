@@ -57,12 +57,10 @@ def bootstrap_counts(site: Site, concept_of: NDArray[np.int64], draws: int, seed
     step = max(_NUMBERS // width, 1)
     for start in range(0, len(site.labels), step):
         stop = min(start + step, len(site.labels))
-        offsets = site.offsets[start : stop + 1]
-        token = site.tokens[offsets[0] : offsets[-1]]
-        row = np.repeat(np.arange(stop - start), np.diff(offsets))
-        held = np.zeros((stop - start, width), bool)
-        held[row, token] = True
-        held[row, tokens + concept_of[token]] = True
+        part = site.inputs["findings"].part(start, stop)
+        held = np.zeros((len(part), width), bool)
+        held[part.owners, part.values] = True
+        held[part.owners, tokens + concept_of[part.values]] = True
         row, column = np.nonzero(held)
         cell = 2 * unit[start + row] + site.labels[start + row]
         sums += np.bincount(cell * width + column, minlength=len(sums))

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Task
-from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.tokens import allowed_tokens
 
 Array = NDArray[np.float64]
@@ -94,7 +94,7 @@ def sample(network: Network, encounters: int, seed: int) -> Sample:
 
 
 def posterior(
-    network: Network, encounters: Encounters, vocabulary: Vocabulary, task: Task
+    network: Network, findings: CompressedRows, vocabulary: Vocabulary, task: Task
 ) -> Array:
     """P(task.label | tokens of the encounter), float64 [n], exact up to rounding.
 
@@ -102,20 +102,14 @@ def posterior(
     (`not_recorded: absent`), are summed out, so no model on the same tokens has a higher
     expected AUROC. Raises StudyError where label or vocabulary lack what the network has.
     """
-    from scipy.sparse import csr_array
     from scipy.special import softmax
 
     disease = disease_index(network, task.label)
     nothing, gain = _log_likelihood(network, vocabulary, _telling(vocabulary, task))
-    result = np.empty(len(encounters))
-    for start in range(0, len(encounters), _ENCOUNTERS_AT_ONCE):
-        stop = min(start + _ENCOUNTERS_AT_ONCE, len(encounters))
-        offsets = encounters.offsets[start : stop + 1]
-        tokens = encounters.tokens[offsets[0] : offsets[-1]]
-        counts = csr_array(
-            (np.ones(len(tokens)), tokens, offsets - offsets[0]),
-            shape=(stop - start, len(vocabulary)),
-        )
+    result = np.empty(len(findings))
+    for start in range(0, len(findings), _ENCOUNTERS_AT_ONCE):
+        stop = start + _ENCOUNTERS_AT_ONCE
+        counts = findings.part(start, stop).matrix(len(vocabulary))
         causes = softmax(nothing + counts @ gain, axis=1).reshape(-1, *network.joint.shape)
         result[start:stop] = causes[:, disease].sum(axis=(1, 2, 3))
     return result

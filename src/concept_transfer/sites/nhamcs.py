@@ -12,16 +12,17 @@ import datetime
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import NhamcsSite, Task
 from concept_transfer.sites.download import fetch
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
 from concept_transfer.study import resolve
@@ -83,9 +84,7 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
         )
 
 
-def read_nhamcs(
-    site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
-) -> tuple[Encounters, dict[str, Any]]:
+def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
     """Visits of a region: label is a diagnosis of influenza (ICD-10-CM J09-J11, any of five).
 
     Findings are the reasons for visit (complaints: present or nothing), the temperature grade,
@@ -131,9 +130,8 @@ def read_nhamcs(
             for year, month in zip(visits["YEAR"], visits["VMONTH"], strict=True)
         ],
     )
-    encounters = Encounters(
-        table, *token_rows(encounter, token.astype(np.int64), len(visits), vocabulary, task)
-    )
+    encounters = Encounters(table)
+    findings = token_rows(encounter, token.astype(np.int64), len(visits), vocabulary, task)
     report = ingest_report(
         encounters,
         rows_read,
@@ -149,7 +147,7 @@ def read_nhamcs(
             if concept in vocabulary.concept_states
         },
     )
-    return encounters, report
+    return Extract(encounters, {"findings": findings}, report)
 
 
 def _read_year(path: Path, year: int) -> pd.DataFrame:

@@ -8,17 +8,16 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import Split
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.sites.extract import Extract
 
 RECORDED = "recorded "
 _BLOCK = 100_000
 
 
-def site_profile(
-    encounters: Encounters, split: Split, vocabulary: Vocabulary
-) -> list[dict[str, Any]]:
+def site_profile(extract: Extract, split: Split, vocabulary: Vocabulary) -> list[dict[str, Any]]:
     """One row a part of the site: all, training and validation (as a source), test by fold.
 
     Keys: part, encounters, positives, prevalence, clusters, findings (mean number an encounter),
@@ -31,14 +30,14 @@ def site_profile(
         name = "test" if len(split.folds) == 1 else f"test fold {fold}"
         parts[name] = split.parts(fold)[2]
     categories = list(dict.fromkeys(vocabulary.categories))
-    counts = _counts(encounters, vocabulary, categories)
+    counts = _counts(extract.inputs["findings"], vocabulary, categories)
     concepts = np.array([_concepts(vocabulary, category) for category in categories])
     rows = []
     for part, index in parts.items():
         size = len(index)
         positives = int(split.label[index].sum())
         recorded = counts[index].sum(axis=0) / max(size, 1)
-        times = encounters.table.column("time").take(index)
+        times = extract.encounters.table.column("time").take(index)
         days = pc.min_max(times).as_py()
         rows.append(
             {
@@ -65,17 +64,14 @@ def _concepts(vocabulary: Vocabulary, category: str) -> int:
 
 
 def _counts(
-    encounters: Encounters, vocabulary: Vocabulary, categories: list[str]
+    findings: CompressedRows, vocabulary: Vocabulary, categories: list[str]
 ) -> NDArray[np.int32]:
     """Tokens of every encounter in every category, int32 [n, categories]."""
     category_of = np.array([categories.index(category) for category in vocabulary.categories])
-    offsets = encounters.offsets
     blocks = []
-    for start in range(0, len(encounters), _BLOCK):
-        stop = min(start + _BLOCK, len(encounters))
-        rows = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
-        category = category_of[encounters.tokens[offsets[start] : offsets[stop]]]
-        cell = rows * len(categories) + category
-        count = np.bincount(cell, minlength=(stop - start) * len(categories))
+    for start in range(0, len(findings), _BLOCK):
+        part = findings.part(start, start + _BLOCK)
+        cell = part.owners * len(categories) + category_of[part.values]
+        count = np.bincount(cell, minlength=len(part) * len(categories))
         blocks.append(count.reshape(-1, len(categories)).astype(np.int32))
     return np.concatenate(blocks)

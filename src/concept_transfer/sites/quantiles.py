@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import Split, TabularSite, Task
@@ -16,7 +17,6 @@ from concept_transfer.sites.binning import numbers_of
 from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import layout_of
 from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
-from concept_transfer.sites.splitting import make_split
 from concept_transfer.sites.tabular import read_tabular
 
 _STEPS = 50
@@ -37,7 +37,7 @@ def training_edges(
     own source models train; under cross-fitting those test in another fold. `vocabulary` holds the
     concepts, with whatever bins. Raises StudyError where the numbers cannot be divided.
     """
-    encounters, _ = read_tabular(site, vocabulary, Task(label=site.label.column), root)
+    encounters = read_tabular(site, vocabulary, Task(label=site.label.column), root).encounters
     training, _ = make_split(encounters, split, seed, f"site {name}").source_parts()
     found = {}
     for concept, wanted in bins.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.cohorts.encounters import Encounters
 
 
 def ingest_report(

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample, disease_index, sample
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
+from concept_transfer.sites.tokens import token_rows
 from concept_transfer.study import resolve
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 7, 1), datetime.date(2025, 6, 30)
@@ -31,9 +32,7 @@ def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, roo
     disease_index(_checked_network(site, vocabulary, root), task.label)
 
 
-def read_simulated(
-    site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path
-) -> tuple[Encounters, dict[str, Any]]:
+def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
     """Sample the site's encounters, in order of time; the label is the disease of that name.
 
     The same site gives the same encounters on every machine.
@@ -52,15 +51,16 @@ def read_simulated(
         label=label,
         time=days[order],
     )
-    offsets, tokens = _rows(network, drawn, order, vocabulary, task)
-    encounters = Encounters(table, offsets, tokens)
-    return encounters, ingest_report(
+    encounters = Encounters(table)
+    findings = _findings(network, drawn, order, vocabulary, task)
+    report = ingest_report(
         encounters,
         rows_read=site.encounters,
         dropped={},
         unmapped={},
         not_recorded=_not_recorded(network, drawn),
     )
+    return Extract(encounters, {"findings": findings}, report)
 
 
 def _checked_network(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> Network:
@@ -92,13 +92,13 @@ def _days(network: Network, season: NDArray[np.int64], seed: int) -> NDArray[np.
     return days
 
 
-def _rows(
+def _findings(
     network: Network,
     drawn: Sample,
     order: NDArray[np.int64],
     vocabulary: Vocabulary,
     task: Task,
-) -> Rows:
+) -> CompressedRows:
     nothing = len(vocabulary)
     tokens_of = [
         np.array([*(vocabulary.token(*token) for token in finding.tokens), nothing], np.int32)
@@ -112,7 +112,7 @@ def _rows(
         parts.append(
             token_rows(encounter, tokens[encounter, column], len(written), vocabulary, task)
         )
-    return concatenate_rows(parts)
+    return concatenated(parts)
 
 
 def _ids(prefix: str, numbers: NDArray[np.int64]) -> pa.Array:

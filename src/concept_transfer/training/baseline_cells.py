@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from concept_transfer.cohorts.budget import Rows, allow_choice, draw_budget, replicate_key
 from concept_transfer.models.baselines import Classifier, findings_matrix, fit_baseline
 from concept_transfer.progress import Progress
 from concept_transfer.sites.site import Site
-from concept_transfer.training.budget import Rows, allow_choice, draw_budget, replicate_key
 from concept_transfer.training.predictions import Predictions, record
 
 
@@ -55,7 +55,7 @@ def baseline_cell(
     progress = Progress("fits", len(target.split.folds) * len(replicates))
     for fold in target.split.folds:
         _, pool, test = target.split.parts(fold)
-        budget = draw_budget(target, fold, size, keys) if size != "0" else None
+        budget = draw_budget(target.cohort, fold, size, keys) if size != "0" else None
         for i, replicate in enumerate(replicates):
             if budget is not None:
                 own = Part(target, np.sort(budget.train[i]))
@@ -63,12 +63,13 @@ def baseline_cell(
                 parts, shown = [own, *borrowed], checked.rows
                 found = int(own.labels.sum())
                 counts = (len(own.rows), len(checked.rows), found)
-                choose = bool(allow_choice(target, own.rows[None], checked.rows[None])[0])
+                choose = bool(allow_choice(target.cohort, own.rows[None], checked.rows[None])[0])
             else:
                 assert source is not None
                 parts, shown, counts = borrowed, pool, (0, 0, 0)
                 checked = Part(source, source_validation)
-                choose = bool(allow_choice(source, source_train[None], source_validation[None])[0])
+                offered = (source_train[None], source_validation[None])
+                choose = bool(allow_choice(source.cohort, *offered)[0])
             model = trainer.fit(parts, checked, choose and len(checked.rows) > 0)
             for is_test, rows in ((False, shown), (True, test)):
                 probability = trainer.predict(model, target, rows)

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
-from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, fit
 from concept_transfer.training.strategies import Plan

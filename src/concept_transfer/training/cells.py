@@ -8,13 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from concept_transfer.models.cnn import Weights, predict
-from concept_transfer.models.dataset import dataset_of
-from concept_transfer.progress import part
-from concept_transfer.settings.training import Training
-from concept_transfer.sites.site import Site
-from concept_transfer.training.block import Block, fit_plan
-from concept_transfer.training.budget import (
+from concept_transfer.cohorts.budget import (
     Budget,
     Rows,
     allow_choice,
@@ -22,6 +16,12 @@ from concept_transfer.training.budget import (
     draw_budget,
     positives,
 )
+from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.dataset import dataset_of
+from concept_transfer.progress import part
+from concept_transfer.settings.training import Training
+from concept_transfer.sites.site import Site
+from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.engine import Fit
 from concept_transfer.training.predictions import Predictions, record
 from concept_transfer.training.source_models import apply_source
@@ -59,8 +59,8 @@ def train_and_apply(
     broken = {r["replicate"] for r in source_records or [] if r["status"] == "diverged"}
     folds = len(target.split.folds)
     for fold in target.split.folds:
-        budget = draw_budget(target, fold, size, block.keys)
-        found = positives(target, budget.train)
+        budget = draw_budget(target.cohort, fold, size, block.keys)
+        found = positives(target.cohort, budget.train)
         pooled = source.labels[source.split.source_parts()[0]] if source is not None else NO_LABELS
         total = budget.train.shape[1] + len(pooled)
         one_class = np.isin(found + pooled.sum(), (0, total))
@@ -77,7 +77,7 @@ def train_and_apply(
             own_model = model.select(usable) if model is not None else None
             own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
             plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
-            enough = allow_choice(target, chosen.train, chosen.validation)
+            enough = allow_choice(target.cohort, chosen.train, chosen.validation)
             keys = [block.keys[i] for i in usable]
             with part(f"fold {fold + 1} of {folds}" if folds > 1 else ""):
                 result = fit_plan(plan, own_vectors, keys, settings, enough, device)

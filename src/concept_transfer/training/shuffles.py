@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, permuted_rows
 from concept_transfer.embeddings.scaling import known_rows
@@ -16,7 +17,6 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
-from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.cells import train_and_apply
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import apply_source, train_source

@@ -8,19 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from concept_transfer.errors import StudyError
-from concept_transfer.models.cnn import Weights, predict
-from concept_transfer.models.dataset import dataset_of
-from concept_transfer.settings.training import Training
-from concept_transfer.sites.site import Site
-from concept_transfer.training.block import Block, fit_plan
-from concept_transfer.training.budget import (
+from concept_transfer.cohorts.budget import (
     Budget,
     Rows,
     allow_choice,
     positives,
     same_for_all,
 )
+from concept_transfer.errors import StudyError
+from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.dataset import dataset_of
+from concept_transfer.settings.training import Training
+from concept_transfer.sites.site import Site
+from concept_transfer.training.block import Block, fit_plan
 from concept_transfer.training.predictions import Predictions, record
 from concept_transfer.training.strategies import STRATEGIES
 from concept_transfer.training.validation import auroc
@@ -39,14 +39,14 @@ def train_source(
     train, validation = (
         same_for_all(rows, len(block.replicates)) for rows in site.split.source_parts()
     )
-    found = int(positives(site, train)[0])
+    found = int(positives(site.cohort, train)[0])
     if found in (0, train.shape[1]):
         raise StudyError(
             f"site '{site.name}' has {found} positives among its {train.shape[1]} training "
             "encounters; a source model needs both classes"
         )
     plan = STRATEGIES["local"](site, Budget(train, validation), None, None, 1.0)
-    enough = allow_choice(site, train, validation)
+    enough = allow_choice(site.cohort, train, validation)
     result = fit_plan(plan, vectors, block.keys, settings, enough, device)
     sizes = (train.shape[1], validation.shape[1], found)
     seen = _validation_auroc(site, validation[0], result.weights, vectors)

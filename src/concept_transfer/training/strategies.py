@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import Budget, Rows, are_same
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
 from concept_transfer.sites.site import Site
-from concept_transfer.training.budget import Budget, Rows, are_same
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters
+from concept_transfer.cohorts.splits import NEVER_TESTED, UNUSED, Split, split_table
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import Split as SplitConfig
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import NEVER_TESTED, UNUSED, Split, split_table
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import draw_sizes
 from concept_transfer.errors import StudyError
-from concept_transfer.sites.site import Site
-from concept_transfer.sites.splits import draw_sizes
 
 Rows = NDArray[np.int64]
 
@@ -38,25 +38,26 @@ def replicate_key(seed: int, replicate: int) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
+def draw_budget(cohort: Cohort, fold: int, size: str, keys: list[int]) -> Budget:
     """Every replicate's draw of `size` labelled encounters ("all" takes the whole pool).
 
     Validation takes its share from the rows the split set apart for it, so no cluster is on both
     sides; both parts are nested in those of any larger size.
     Raises StudyError where the pool is smaller than the budget.
     """
-    train, validation, _ = site.split.parts(fold)
+    train, validation, _ = cohort.split.parts(fold)
     if size == "all":
         return Budget(same_for_all(train, len(keys)), same_for_all(validation, len(keys)))
     n, m = draw_sizes(int(size))
     if n > len(train) or m > len(validation):
         raise StudyError(
             f"target size {size} needs {n} training and {m} validation encounters, but site "
-            f"'{site.name}' offers {len(train)} and {len(validation)}; use a smaller size or 'all'"
+            f"'{cohort.name}' offers {len(train)} and {len(validation)}; use a smaller size or "
+            "'all'"
         )
     return Budget(
-        np.stack([subset_order(key, site.name, train)[:n] for key in keys]),
-        np.stack([subset_order(key, site.name, validation)[:m] for key in keys]),
+        np.stack([subset_order(key, cohort.name, train)[:n] for key in keys]),
+        np.stack([subset_order(key, cohort.name, validation)[:m] for key in keys]),
     )
 
 
@@ -81,22 +82,32 @@ def are_same(rows: Rows) -> bool:
     return rows.strides[0] == 0
 
 
-def positives(site: Site, rows: Rows) -> Rows:
-    """Number of positive labels in each replicate's rows, [R]."""
+def count_classes(cohort: Cohort, rows: Rows) -> Rows:
+    """Number of labels of each class in each replicate's rows, [R, classes of the cohort]."""
     if are_same(rows):
-        return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
-    return site.labels[rows].sum(axis=1, dtype=np.int64)
+        return np.repeat(_count(cohort, rows[:1]), len(rows), axis=0)
+    return _count(cohort, rows)
 
 
-def allow_choice(site: Site, train: Rows, validation: Rows) -> NDArray[np.bool_]:
+def positives(cohort: Cohort, rows: Rows) -> Rows:
+    """Number of labels of any class but the first in each replicate's rows, [R]."""
+    return count_classes(cohort, rows)[:, 1:].sum(axis=1)
+
+
+def allow_choice(cohort: Cohort, train: Rows, validation: Rows) -> NDArray[np.bool_]:
     """Whether each replicate's labels, [R, n] and [R, m], are enough to choose by validation, [R].
 
-    Either class counts: with a handful of negatives validation says as little as with a handful of
-    positives.
+    Every class of the cohort counts: with a handful of negatives validation says as little as with
+    a handful of positives.
     """
-    found = positives(site, train) + positives(site, validation)
-    total = train.shape[1] + validation.shape[1]
-    return np.minimum(found, total - found) >= FEWEST_OF_A_CLASS
+    counts = count_classes(cohort, train) + count_classes(cohort, validation)
+    known = cohort.class_counts > 0
+    return (counts[:, known].min(axis=1) >= FEWEST_OF_A_CLASS) & (known.sum() > 1)
+
+
+def _count(cohort: Cohort, rows: Rows) -> Rows:
+    labels = cohort.labels[rows]
+    return np.stack([(labels == k).sum(axis=1) for k in range(len(cohort.class_counts))], axis=1)
 
 
 def _select(rows: Rows, replicates: list[int]) -> Rows:
