@@ -10,11 +10,12 @@ from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import SimulatedSite, Split, Task
+from concept_transfer.settings.sites import Split, Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
 from concept_transfer.sites.simulated import read_simulated
+from concept_transfer.sites.simulated_site import SimulatedSite
 
 TASK = Task(label="influenza", exclude_categories=["lab result", "lab order", "impression"])
 
@@ -40,7 +41,7 @@ def test_it_is_the_auroc_of_the_posterior_on_the_test_encounters(north, split, r
     divided = make_split(extract.encounters, split, 1)
     network = read_network(repository / site.network)
     test = divided.fold >= 0
-    chance = posterior(network, extract.inputs["findings"], vocabulary, TASK)[test]
+    chance = posterior(network, extract.inputs["findings"], vocabulary, TASK)[test, 1]
     expected = roc_auc_score(extract.encounters.labels[test], chance)
     ceiling = site_ceiling(site, extract, divided, vocabulary, TASK, repository, 0.95)
     assert ceiling["estimate"] == pytest.approx(expected, abs=1e-12)

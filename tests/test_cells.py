@@ -210,7 +210,7 @@ def test_few_negatives_say_as_little_as_few_positives() -> None:
     for rarer in (0, 1):
         labels = np.full_like(site.labels, 1 - rarer)
         labels[few] = rarer
-        lopsided = replace(site, labels=labels)
+        lopsided = relabelled(site, labels)
         assert not allow_choice(lopsided.cohort, train[None], held[None])[0]
     assert allow_choice(site.cohort, train[None], held[None])[0]
 

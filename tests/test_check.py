@@ -67,7 +67,7 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
     rows = [
         {"site": name, **row}
         for name in ("north", "south")
-        for row in site_profile(site, split, VOCABULARY)
+        for row in site_profile(site, split, VOCABULARY, TASK)
     ]
     concepts = ["fever", "C10", "C20"]
     coverage = {

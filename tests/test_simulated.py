@@ -10,11 +10,12 @@ from sklearn.metrics import roc_auc_score
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import SimulatedSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
 from concept_transfer.sites.simulated import check_simulated, read_simulated
+from concept_transfer.sites.simulated_site import SimulatedSite
 from concept_transfer.study import load_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -155,8 +156,8 @@ def test_demo_counties_lose_in_transfer_what_words_carry():
     task = load_study(yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())).task
     train, test, home, ceiling = {}, {}, {}, {}
     for name in ("north", "south"):
-        train[name], _ = read(name, 6000, task=task)
-        test[name], _ = read(name, 15_000, seed=2, task=task)
+        train[name] = read(name, 6000, task=task)
+        test[name] = read(name, 15_000, seed=2, task=task)
         network = read_network(REPOSITORY / f"resources/networks/{name}.yaml")
         ceiling[name] = roc_auc_score(
             test[name].encounters.labels,

@@ -27,6 +27,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Split as SplitConfig
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
 
@@ -298,7 +299,8 @@ def test_profile_counts_every_part() -> None:
             np.array([False, True, False, False]),
         ).table
     )
-    rows = {row.pop("part"): row for row in site_profile(extract, split, vocabulary)}
+    profile = site_profile(extract, split, vocabulary, Task(label="flu"))
+    rows = {row.pop("part"): row for row in profile}
     assert list(rows) == ["all", "training", "validation", "test"]
     assert rows["training"] == {
         "encounters": 2,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study, resolve
 
-SITE_FILES = ("network", "path", "train", "validation", "test", "crosswalk")
 EMBEDDING_FILES = ("path", "crosswalk")
 WORDING_FILES = ("synonyms", "definitions")
 
@@ -34,7 +34,7 @@ def with_files(study: Study, root: Path, home: Path, prefixed: bool = False) -> 
 
     _replace(config, ("vocabulary",), locate)
     for site in config["sites"].values():
-        _replace(site, SITE_FILES, locate)
+        _replace(site, ADAPTERS[site["adapter"]].paths, locate)
     for embedding in config["embeddings"].values():
         _replace(embedding, EMBEDDING_FILES, locate)
         _replace(embedding.get("wording") or {}, WORDING_FILES, locate)

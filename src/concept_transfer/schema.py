@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
 from concept_transfer.settings.training import STRATEGIES, Training
 from concept_transfer.study import Study
@@ -85,12 +86,21 @@ def _sections(
 def _parts(annotation: Any) -> Iterator[tuple[str, type[Section]]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         yield "", annotation
+    elif one := _one_of(annotation):
+        for record in one.registry.values():
+            yield "", record.settings
     elif get_origin(annotation) is dict:
         for suffix, part in _parts(get_args(annotation)[1]):
             yield f".<name>{suffix}", part
     else:
         for argument in get_args(annotation):
             yield from _parts(argument)
+
+
+def _one_of(annotation: Any) -> OneOf | None:
+    """The note that the annotation's sections are those of a registry, where it has one."""
+    notes = getattr(annotation, "__metadata__", ())
+    return next((note for note in notes if isinstance(note, OneOf)), None)
 
 
 def _kind(model: type[Section]) -> tuple[str, str] | None:

@@ -14,8 +14,9 @@ def meaningful():
     return [name for name, e in study.embeddings.items() if e.provider not in CONTROLS]
 
 
-def simulated_targets():
-    return [name for name in grid.targets if study.sites[name].adapter == "simulated"]
+def targets_with_ceiling():
+    """Targets whose adapter knows the truth that they were sampled from."""
+    return [name for name in grid.targets if ADAPTERS[study.sites[name].adapter].posterior]
 
 
 rule site_shift:
@@ -93,11 +94,11 @@ rule embedding_geometry:
 rule ceiling:
     input:
         **vocabulary_files(),
-        networks=[site_inputs(study.sites[name], ROOT) for name in simulated_targets()],
+        networks=[site_inputs(study.sites[name], ROOT) for name in targets_with_ceiling()],
         encounters=expand(
-            f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=simulated_targets()
+            f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=targets_with_ceiling()
         ),
-        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=simulated_targets()),
+        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=targets_with_ceiling()),
     output:
         f"{ANALYSIS}/ceiling.json",
     log:
@@ -108,7 +109,7 @@ rule ceiling:
         ENVIRONMENT
     params:
         sites=fixed(
-            {name: study.sites[name].model_dump(mode="json") for name in simulated_targets()}
+            {name: study.sites[name].model_dump(mode="json") for name in targets_with_ceiling()}
         ),
         task=fixed(study.task.model_dump(mode="json")),
         confidence=study.evaluation.confidence,
@@ -117,8 +118,8 @@ rule ceiling:
             "analysis/ceiling.py",
             "analysis/two_sample.py",
             "evaluation/intervals.py",
-            "sites/networks.py",
-            "sites/network_files.py",
+            "inputs",
+            "sites",
         ),
     script:
         "../scripts/ceiling.py"

@@ -16,14 +16,15 @@ from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pa
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.settings.files import check_files
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
     check_writable,
     code_digest,
+    downloads,
     embedding_inputs,
     model_content,
-    nhamcs_downloads,
     planned_vocabulary,
     site_inputs,
     table_files,

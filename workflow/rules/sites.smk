@@ -4,6 +4,9 @@ SITE_FILES = ["encounters.parquet", "labels.npy", *INPUTS["findings"].files, "re
 TRAINING_FILES = [*INPUTS["findings"].arrays, "labels.npy"]
 
 
+SITES_CODE = code_digest("sites", "cohorts", "inputs", "concepts")
+
+
 def site_outputs(site, names=SITE_FILES):
     return expand(f"{RESULTS}/encounters/{site}/{{file}}", file=names)
 
@@ -44,10 +47,11 @@ rule quantile_edges:
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         bins=asked_bins,
+        task=fixed(study.task.model_dump(mode="json", include={"label", "classes"})),
         split=split_parameters(),
         seed=study.seed,
         vocabulary=reads("concepts", "states"),
-        code=code_digest("sites", "cohorts", "inputs", "concepts"),
+        code=SITES_CODE,
     script:
         "../scripts/quantile_edges.py"
 
@@ -86,7 +90,7 @@ rule encode_site:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=reads("concepts", "categories", "states"),
-        code=code_digest("sites", "cohorts", "inputs", "concepts"),
+        code=SITES_CODE,
     script:
         "../scripts/encode_site.py"
 
@@ -140,22 +144,22 @@ rule check_sites:
         "../scripts/check_sites.py"
 
 
-rule download_nhamcs:
+rule download:
     output:
         "{file}",
     log:
-        f"{RESULTS}/logs/download_nhamcs/{{file}}.log",
+        f"{RESULTS}/logs/download/{{file}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/download_nhamcs/{{file}}.tsv"
+        f"{RESULTS}/benchmarks/download/{{file}}.tsv"
     wildcard_constraints:
-        file=alternatives(nhamcs_downloads(study, ROOT)),
+        file=alternatives(downloads(study, ROOT)),
     localrule: True  # compute nodes often have no network
     conda:
         ENVIRONMENT
     params:
-        site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
+        site=lambda wildcards: stable(downloads(study, ROOT)[wildcards.file]),
     script:
-        "../scripts/download_nhamcs.py"
+        "../scripts/download.py"
 
 
 rule encounters:

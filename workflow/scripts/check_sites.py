@@ -25,7 +25,8 @@ with job(snakemake.log[0]):
         extract = sites[site] = Extract.read(Path(report_path).parent, vocabulary)
         if site in params.targets:
             check_target_sizes(site, split, params.sizes)
-        profiles += [{"site": site, **row} for row in site_profile(extract, split, vocabulary)]
+        profile = site_profile(extract, split, vocabulary, task)
+        profiles += [{"site": site, **row} for row in profile]
         coverage[site] = coverage_of(extract, vocabulary, task)
     table = pd.DataFrame(profiles)
     table.to_csv(output.table, sep="\t", index=False, float_format="%.4g")

@@ -8,19 +8,24 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.classes import class_counts
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.extract import Extract
 
 RECORDED = "recorded "
 _BLOCK = 100_000
 
 
-def site_profile(extract: Extract, split: Split, vocabulary: Vocabulary) -> list[dict[str, Any]]:
+def site_profile(
+    extract: Extract, split: Split, vocabulary: Vocabulary, task: Task
+) -> list[dict[str, Any]]:
     """One row a part of the site: all, training and validation (as a source), test by fold.
 
-    Keys: part, encounters, positives, prevalence, clusters, findings (mean number an encounter),
+    Keys: part, encounters, positives and prevalence, or of more than two classes `with <class>`
+    (encounters of each), clusters, findings (mean number an encounter),
     first, last (day, ISO; None without time), and `recorded <category>`: the share of a
     category's concepts with a token at an encounter, on average.
     """
@@ -35,7 +40,6 @@ def site_profile(extract: Extract, split: Split, vocabulary: Vocabulary) -> list
     rows = []
     for part, index in parts.items():
         size = len(index)
-        positives = int(split.label[index].sum())
         recorded = counts[index].sum(axis=0) / max(size, 1)
         times = extract.encounters.table.column("time").take(index)
         days = pc.min_max(times).as_py()
@@ -43,8 +47,7 @@ def site_profile(extract: Extract, split: Split, vocabulary: Vocabulary) -> list
             {
                 "part": part,
                 "encounters": size,
-                "positives": positives,
-                "prevalence": positives / size if size else None,
+                **_outcomes(split.label[index], task),
                 "clusters": len(pc.unique(split.table.column("cluster").take(index))),
                 "findings": float(recorded.sum()),
                 "first": days["min"] and days["min"].isoformat(),
@@ -56,6 +59,14 @@ def site_profile(extract: Extract, split: Split, vocabulary: Vocabulary) -> list
             }
         )
     return rows
+
+
+def _outcomes(labels: NDArray[np.int8], task: Task) -> dict[str, Any]:
+    counts = class_counts(labels, task)
+    if len(counts) > 2:
+        return {f"with {name}": count for name, count in counts.items()}
+    positives = counts[task.class_names[1]]
+    return {"positives": positives, "prevalence": positives / len(labels) if len(labels) else None}
 
 
 def _concepts(vocabulary: Vocabulary, category: str) -> int:

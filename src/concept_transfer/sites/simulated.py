@@ -14,11 +14,12 @@ from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
-from concept_transfer.settings.sites import SimulatedSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
-from concept_transfer.sites.networks import Network, Sample, disease_index, sample
+from concept_transfer.sites.networks import Network, Sample, class_of_diseases, posterior, sample
 from concept_transfer.sites.report import ingest_report
+from concept_transfer.sites.simulated_site import SimulatedSite
 from concept_transfer.sites.tokens import token_rows
 from concept_transfer.study import resolve
 
@@ -29,20 +30,20 @@ _ENCOUNTERS_AT_ONCE = 100_000
 
 def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check the network, its label and that the vocabulary has all its tokens (StudyError)."""
-    disease_index(_checked_network(site, vocabulary, root), task.label)
+    class_of_diseases(_checked_network(site, vocabulary, root), task)
 
 
 def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
-    """Sample the site's encounters, in order of time; the label is the disease of that name.
+    """Sample the site's encounters, in order of time; the label is the class of the disease.
 
     The same site gives the same encounters on every machine.
     """
     network = _checked_network(site, vocabulary, root)
-    positive = disease_index(network, task.label)
+    classes = class_of_diseases(network, task)
     drawn = sample(network, site.encounters, site.seed)
     days = _days(network, drawn.season, site.seed)
     order = np.argsort(days, kind="stable")
-    label = (drawn.disease[order] == positive).astype(np.int8)
+    label = classes[drawn.disease[order]]
     patient = _ids("P", drawn.patient[order])
     table = encounter_table(
         encounter=_ids("E", np.arange(site.encounters)),
@@ -61,6 +62,14 @@ def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root
         not_recorded=_not_recorded(network, drawn),
     )
     return Extract(encounters, {"findings": findings}, report)
+
+
+def site_posterior(
+    site: SimulatedSite, findings: CompressedRows, vocabulary: Vocabulary, task: Task, root: Path
+) -> NDArray[np.float64]:
+    """Probability of each class given the tokens of encounters, float64 [n, classes] (see
+    networks)."""
+    return posterior(read_network(resolve(site.network, root)), findings, vocabulary, task)
 
 
 def _checked_network(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> Network:

@@ -22,13 +22,14 @@ from concept_transfer.cohorts.encounters import (
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
-from concept_transfer.settings.sites import TabularSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import TextColumn, read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
+from concept_transfer.sites.spelling import DROPPED, class_of_spelling, spelled, spelling_of_concept
+from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
 _BLOCK = 100_000
@@ -36,6 +37,7 @@ _BLOCK = 100_000
 
 def check_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check files, headers, crosswalk and spellings without reading a row (StudyError)."""
+    class_of_spelling(site, task)
     layout_of(site, vocabulary, root)
 
 
@@ -145,11 +147,11 @@ def _read_file(
     table = read_table(file.path, list(dict.fromkeys(wanted + measured)))
     read = {name: text_column(table.column(name)) for name in dict.fromkeys(wanted)}
     cells = _Cells(file, read, site.show_values)
-    kinds = cells.meanings(site.label.column, spelling_of_label(site))
-    kept = np.flatnonzero(kinds != "drop")
-    count = len(kinds)
+    label = cells.meanings(site.label.column, class_of_spelling(site, task)).astype(np.int8)
+    kept = np.flatnonzero(label != DROPPED)
+    count = len(label)
 
-    columns: dict[str, NDArray[Any]] = {"label": (kinds == "positive").astype(np.int8)}
+    columns: dict[str, NDArray[Any]] = {"label": label}
     columns["encounter"] = (
         np.array([f"{file.name}:{row}" for row in range(1, count + 1)], dtype=object)
         if site.encounter is None
