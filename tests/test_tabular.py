@@ -108,6 +108,7 @@ def test_a_table_reads_alike_in_every_format(tmp_path: Path, name: str) -> None:
         "prevalence": pytest.approx(1 / 3),
         "unmapped": {},
         "not_recorded": {"C1": 1, "T": 1},
+        "classes": {"no y": 2, "y": 1},
     }
 
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from concept_transfer.settings.embeddings import controlled_by
+
 if TYPE_CHECKING:
     from concept_transfer.study import Study
 
@@ -129,9 +131,8 @@ class Grid:
             chosen = [kinds[kind] for kind in ("direct", "full") if kind in kinds]
         largest = max(self.study.target_sizes, key=lambda n: float("inf") if n == "all" else n)
         size = str(meaning.target_size or largest)
-        tables = self.study.embeddings.values()
-        random = {e.like for e in tables if e.provider == "random"}
-        shuffled = dict.fromkeys(e.of for e in tables if e.provider == "shuffled")
+        random = controlled_by(self.study.embeddings, "random")
+        shuffled = controlled_by(self.study.embeddings, "shuffled")
         return [
             Cell(*pair, embedding, "cnn", name, "0" if strategies[name].kind == "direct" else size)
             for pair in self.pairs

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.providers import PROVIDERS, check_embedding
 from concept_transfer.errors import StudyError, named
-from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
+from concept_transfer.registry import imported
+from concept_transfer.settings.embeddings import EmbeddingSection
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import ADAPTERS, check_site
 from concept_transfer.study import Study, resolve
@@ -38,7 +41,6 @@ def check_study(study: Study, root: Path) -> None:
 
     Raises StudyError for the first problem found.
     """
-    from concept_transfer.embeddings.providers import check_embedding
     from concept_transfer.sites.binning import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
@@ -120,28 +122,21 @@ def downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:
     return {path: site for path, site in files.items() if not resolve(path, root).is_file()}
 
 
-def embedding_inputs(name: str, embedding: Embedding, root: Path) -> list[str]:
+def embedding_inputs(name: str, embedding: EmbeddingSection, root: Path) -> list[str]:
     """Local files the embedding `name` is made from (none for packages and hub models)."""
-    names = [getattr(embedding, key, None) for key in ("path", "crosswalk")]
-    wording = getattr(embedding, "wording", None)
-    names += [getattr(wording, key, None) for key in ("synonyms", "definitions")]
-    files = [file for file in names if file]
-    if isinstance(embedding, TransformersEmbedding):
-        from concept_transfer.embeddings.model_files import folder_files
-
-        model = folder_files(name, embedding, root)
-        files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in model]
+    provider = PROVIDERS[embedding.provider]
+    files = [file for key in provider.paths if (file := attrgetter(key)(embedding))]
+    if provider.files:
+        further = imported(provider.files)(name, embedding, root)
+        files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in further]
     return files
 
 
-def model_content(name: str, embedding: Embedding, root: Path) -> str | None:
-    """Digest of a package's or folder's model; None for hub models and all other embeddings.
+def model_content(name: str, embedding: EmbeddingSection, root: Path) -> str | None:
+    """Digest of what an embedding is made from and is no file that the workflow watches.
 
     As a parameter of the job it tells of a package installed anew, and of files put into a folder
-    with their old dates.
+    with their old dates. None for hub models and most providers.
     """
-    if not isinstance(embedding, TransformersEmbedding):
-        return None
-    from concept_transfer.embeddings.model_files import local_content
-
-    return local_content(name, embedding, root)
+    content = PROVIDERS[embedding.provider].content
+    return imported(content)(name, embedding, root) if content else None

@@ -2,7 +2,6 @@
 
 ANALYSIS = f"{RESULTS}/analysis"
 ANALYSIS_CODE = code_digest("analysis", "inputs", "evaluation/delong.py", "evaluation/intervals.py")
-CONTROLS = ("random", "shuffled")
 
 
 def tables_of(names):
@@ -11,7 +10,7 @@ def tables_of(names):
 
 def meaningful():
     """Embeddings that are no random or shuffled control."""
-    return [name for name, e in study.embeddings.items() if e.provider not in CONTROLS]
+    return [name for name, entry in study.embeddings.items() if control_of(entry) is None]
 
 
 def targets_with_ceiling():

@@ -11,10 +11,11 @@ from snakemake.settings.types import ExecMode
 
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
 from concept_transfer.inputs.registry import INPUTS
-from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import load_study

@@ -1,7 +1,5 @@
 # Tokens -> one embedding table each.
 
-WORDY = ("transformers", "openai", "precomputed")
-
 
 def embedding_parent(name):
     """The table another embedding is made from, as input."""
@@ -18,7 +16,7 @@ def about_embedding(describe):
 
 def read_by_embedding(wildcards):
     """What an embedding reads of the vocabulary: its words only where vectors are made of them."""
-    words = study.embeddings[wildcards.embedding].provider in WORDY
+    words = PROVIDERS[study.embeddings[wildcards.embedding].provider].reads_words
     return reads(*((*WORDLESS, "texts") if words else IDENTITY))(wildcards)
 
 

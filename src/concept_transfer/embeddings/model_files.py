@@ -14,8 +14,8 @@ from pathlib import Path
 
 from concept_transfer.embeddings.cache import file_digest
 from concept_transfer.embeddings.dense_layers import dense_weights
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import TransformersEmbedding
 from concept_transfer.study import resolve
 
 PACKAGED_WEIGHTS = {

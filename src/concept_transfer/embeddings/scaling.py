@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.settings.embeddings import Norm, Scale, Standardized
+from concept_transfer.settings.scale import Norm, Scale, Standardized
 
 
 def scale_rows(vectors: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import digest_of_texts
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import TextEmbedding, Wording
+from concept_transfer.settings.wording import TextEmbedding, Wording
 from concept_transfer.study import resolve
 
 Origin = Literal["concepts", "notes"]

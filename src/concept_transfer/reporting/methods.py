@@ -48,9 +48,9 @@ def markdown(sections: Sequence[tuple[str, str]]) -> str:
 
 
 def _data(study: Study) -> str:
-    described = [
+    sites = "; ".join(
         f"{name}: {ADAPTERS[site.adapter].described(site)}" for name, site in study.sites.items()
-    ]
+    )
     left_out = [*study.task.exclude_categories, *study.task.exclude_concepts]
     excluded = (
         f" Concepts of the kind {listing(left_out)} were withheld from every model, because they "
@@ -59,7 +59,7 @@ def _data(study: Study) -> str:
         else ""
     )
     return (
-        f"Encounters of {count(len(study.sites), 'site')} were used ({'; '.join(described)}). The outcome was "
+        f"Encounters of {count(len(study.sites), 'site')} were used ({sites}). The outcome was "
         f"{study.task.label}. Predictors were the concepts of one vocabulary shared by all sites "
         f"({study.vocabulary}), each with its states as separate tokens.{_bins(study)}{excluded} "
         f"{NOT_RECORDED[study.task.not_recorded]} Encounters were mapped to the vocabulary before "
