@@ -52,9 +52,8 @@ def test_its_interval_is_for_the_network_not_for_the_sample(north, repository):
     """Of twenty samples of 300 encounters, most 90 % intervals hold the AUROC of all 6,000."""
     site, vocabulary, extract = north
     network = read_network(repository / site.network)
-    truth = roc_auc_score(
-        extract.encounters.labels, posterior(network, extract.inputs["findings"], vocabulary, TASK)
-    )
+    chances = posterior(network, extract.inputs["findings"], vocabulary, TASK)
+    truth = roc_auc_score(extract.encounters.labels, chances[:, 1])
     held = []
     for start in range(0, 6000, 300):
         part = rows_of(extract, np.arange(start, start + 300))
@@ -69,9 +68,7 @@ def test_a_fitted_model_stays_below_it(north, repository):
     site, vocabulary, extract = north
     divided = make_split(extract.encounters, Split(by="share", test_share=0.5), 1)
     ceiling = site_ceiling(site, extract, divided, vocabulary, TASK, repository, 0.95)
-    findings = np.zeros((len(extract), len(vocabulary)))
-    row = np.repeat(np.arange(len(extract)), np.diff(extract.inputs["findings"].offsets))
-    findings[row, extract.inputs["findings"].values] = 1
+    findings = extract.inputs["findings"].matrix(len(vocabulary))
     test = divided.fold >= 0
     model = LogisticRegression(C=0.1, max_iter=500).fit(
         findings[~test], extract.encounters.labels[~test]

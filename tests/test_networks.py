@@ -286,9 +286,8 @@ def test_shipped_posteriors_are_calibrated(repository, name):
     site = SimulatedSite(adapter="simulated", network=path, encounters=40_000, seed=11)
     task = Task(label="influenza", exclude_categories=["lab order", "lab result"])
     extract = read_simulated(site, vocabulary, task, repository)
-    probability = posterior(
-        read_network(repository / path), extract.inputs["findings"], vocabulary, task
-    )
+    findings = extract.inputs["findings"]
+    probability = posterior(read_network(repository / path), findings, vocabulary, task)[:, 1]
     for group in np.array_split(np.argsort(probability), 10):
         p = probability[group]
         z = (extract.encounters.labels[group] - p).sum() / np.sqrt((p * (1 - p)).sum())
