@@ -91,7 +91,7 @@ def count_classes(cohort: Cohort, rows: Rows) -> Rows:
 
 def positives(cohort: Cohort, rows: Rows) -> Rows:
     """Number of labels of any class but the first in each replicate's rows, [R]."""
-    return count_classes(cohort, rows)[:, 1:].sum(axis=1)
+    return np.asarray(count_classes(cohort, rows)[:, 1:].sum(axis=1))
 
 
 def allow_choice(cohort: Cohort, train: Rows, validation: Rows) -> NDArray[np.bool_]:
@@ -102,7 +102,8 @@ def allow_choice(cohort: Cohort, train: Rows, validation: Rows) -> NDArray[np.bo
     """
     counts = count_classes(cohort, train) + count_classes(cohort, validation)
     known = cohort.class_counts > 0
-    return (counts[:, known].min(axis=1) >= FEWEST_OF_A_CLASS) & (known.sum() > 1)
+    rarest = counts[:, known].min(axis=1)
+    return np.asarray((rarest >= FEWEST_OF_A_CLASS) & (known.sum() > 1))
 
 
 def _count(cohort: Cohort, rows: Rows) -> Rows:
