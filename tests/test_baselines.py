@@ -14,14 +14,15 @@ from cell_data import from_source, predict, workbench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from test_cells import SETTINGS, Site
 from test_cells import target_site as site_with_repetitions
 
-from concept_transfer.models.baselines import Classifier, Examples, findings_matrix, losses
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.models.baselines import Classifier, Examples, losses
 from concept_transfer.models.boosting import (
     HISTOGRAM_FROM,
     MIN_SAMPLES_LEAF,
@@ -44,7 +45,7 @@ def target_site(*arguments: Any, **options: Any) -> Site:
     site = site_with_repetitions(*arguments, **options)
     held = [np.unique(part) for part in np.split(site.tokens, site.offsets[1:-1])]
     offsets = np.cumsum([0, *map(len, held)])
-    return replace(site, offsets=offsets, tokens=np.concatenate(held))
+    return replace(site, inputs={"findings": CompressedRows(offsets, np.concatenate(held))})
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -68,7 +69,7 @@ def boosting(trees: int, rows: int) -> GradientBoostingClassifier | HistGradient
     )
 
 
-def boosted(train: csr_matrix, labels: NDArray[np.int8], classes: int = 2) -> Boosting:
+def boosted(train: csr_array, labels: NDArray[np.int8], classes: int = 2) -> Boosting:
     """Fitted without a choice by validation."""
     examples = Examples(train, labels)
     return fit_boosting(examples, np.ones(len(labels)), examples, False, classes)
@@ -77,7 +78,7 @@ def boosted(train: csr_matrix, labels: NDArray[np.int8], classes: int = 2) -> Bo
 def test_the_findings_matrix() -> None:
     site = target_site()
     rows = np.array([5, 0, 5, 119])
-    found = findings_matrix(site.offsets, site.tokens, rows, TOKENS).toarray()
+    found = site.inputs["findings"].select(rows).matrix(TOKENS).toarray()
     assert np.array_equal(found, dense(site, rows))
 
 
@@ -191,7 +192,7 @@ def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
 
 
 def test_boosting_without_a_finding_that_splits_predicts_the_prevalence() -> None:
-    empty = findings_matrix(np.zeros(41, np.int64), np.zeros(0, np.int32), np.arange(40), TOKENS)
+    empty = csr_array((40, TOKENS))
     labels = (np.arange(40) % 4 == 0).astype(np.int8)
     model = boosted(empty, labels)
     np.testing.assert_allclose(model.predict_proba(empty)[:, 1], 0.25, atol=1e-6)
@@ -206,7 +207,7 @@ def test_boosting_on_few_rows_is_no_worse_than_plain_gradient_boosting(rows: int
         x = (rng.random((rows + 1000, 60)) < 0.3).astype(np.float64)
         margin = 2.5 * (x[:, 0] + x[:, 1] - x[:, 2] - x[:, 3]) - 0.5
         y = (rng.random(len(x)) < 1 / (1 + np.exp(-margin))).astype(np.int8)
-        train, test, labels = csr_matrix(x[:rows]), csr_matrix(x[rows:]), y[rows:]
+        train, test, labels = csr_array(x[:rows]), csr_array(x[rows:]), y[rows:]
         own = boosted(train, y[:rows]).predict_proba(test)[:, 1]
         plain = GradientBoostingClassifier(random_state=0).fit(x[:rows], y[:rows])
         other = plain.predict_proba(x[rows:])[:, 1]
@@ -222,9 +223,9 @@ def test_boosting_uses_a_finding_that_few_rows_hold() -> None:
     labels[:8] = 1
     x = np.zeros((200, 4))
     x[:6, 0] = x[::2, 1] = x[::3, 2] = x[::5, 3] = 1
-    train = csr_matrix(x)
+    train = csr_array(x)
     model = boosted(train, labels)
-    risks = model.predict_proba(csr_matrix(np.eye(4)))[:, 1]
+    risks = model.predict_proba(csr_array(np.eye(4)))[:, 1]
     assert risks[0] > 3 * risks[1:].max()
 
 
@@ -233,7 +234,7 @@ def random_examples(rows: int, classes: int, seed: int, tokens: int = 25) -> Exa
     rng = np.random.default_rng(seed)
     x = (rng.random((rows, tokens)) < 0.35).astype(np.float64)
     score = 2 * x[:, :classes] + rng.gumbel(size=(rows, classes))
-    return Examples(csr_matrix(x), score.argmax(1).astype(np.int8))
+    return Examples(csr_array(x), score.argmax(1).astype(np.int8))
 
 
 def without(examples: Examples, absent: int | None) -> Examples:
@@ -307,13 +308,13 @@ def test_trees_of_any_rows_predict_what_scikit_learn_predicts(
     rng = np.random.default_rng(seed)
     x = (rng.random((rows, tokens)) < rng.choice([0.0, 0.3, 1.0], tokens)).astype(np.float64)
     y = np.concatenate([[0, 1], rng.integers(0, classes, rows - 2)]).astype(np.int8)
-    model = boosted(csr_matrix(x), y, classes)
+    model = boosted(csr_array(x), y, classes)
     split = x.any(axis=0) & ~x.all(axis=0)
     columns = np.flatnonzero(split) if split.any() else np.arange(1)
     theirs = boosting(20, rows).fit(x[:, columns], y)
     expected = np.zeros((rows, classes))
     expected[:, theirs.classes_] = theirs.predict_proba(x[:, columns])
-    found = model.predict_proba(csr_matrix(x))
+    found = model.predict_proba(csr_array(x))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from concept_transfer.training.budget import replicate_key, subset_order
+from concept_transfer.cohorts.budget import replicate_key, subset_order
 from concept_transfer.training.draws import (
     CONVOLUTION,
     LINEAR,

@@ -13,7 +13,7 @@ from concept_transfer.learners.learner import Context, Family, Learner, LearnerS
 from concept_transfer.settings.training import Training
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_array
 
     from concept_transfer.models.baselines import Examples
 
@@ -38,7 +38,7 @@ class BernoulliModel:
     present: NDArray[np.float64]
     absent: NDArray[np.float64]
 
-    def predict_proba(self, findings: csr_matrix) -> NDArray[np.float64]:
+    def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probabilities [n, classes] of the rows of a 0/1 matrix [n, tokens]."""
         joint = np.asarray(findings @ self.present) + self.absent
         likelihood = np.exp(joint - joint.max(axis=1, keepdims=True))

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -15,7 +15,7 @@ Arrays = dict[str, NDArray[Any]]
 class Classifier(Protocol):
     """A fitted model that is nothing but arrays; it is written and read as these."""
 
-    def predict_proba(self, matrix: csr_matrix) -> NDArray[np.float64]:
+    def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of encounters' findings, 0/1 [n, tokens]."""
 
     def arrays(self) -> Arrays:
@@ -26,26 +26,11 @@ class Classifier(Protocol):
 class Examples:
     """Findings 0/1 [n, tokens] and labels int8 [n] of encounters, classes 0..K-1."""
 
-    findings: csr_matrix
+    findings: csr_array
     labels: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.labels)
-
-
-def findings_matrix(
-    offsets: NDArray[np.int64],
-    tokens: NDArray[np.int32],
-    rows: NDArray[np.int64],
-    vocabulary_size: int,
-) -> csr_matrix:
-    """0/1 matrix [rows, tokens] of the given encounters."""
-    lengths = offsets[rows + 1] - offsets[rows]
-    pointers = np.concatenate([[0], lengths.cumsum()])
-    within = np.arange(pointers[-1]) - np.repeat(pointers[:-1], lengths)
-    columns = tokens[np.repeat(offsets[rows], lengths) + within]
-    ones = np.ones(len(columns), dtype=np.float64)
-    return csr_matrix((ones, columns, pointers), shape=(len(rows), vocabulary_size))
 
 
 def spread(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 
 from concept_transfer.models.baselines import Arrays, Examples, losses, spread
@@ -28,7 +28,7 @@ class Logistic:
     present: NDArray[np.int64]
     classes: int
 
-    def predict_proba(self, matrix: csr_matrix) -> NDArray[np.float64]:
+    def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings [n, tokens]."""
         scores = matrix @ self.coefficients.T + self.intercepts
         if scores.shape[1] > 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 
 LEAF = -1
 NUMBERS_AT_ONCE = 1 << 17  # of all trees: they stay in the processor's cache
@@ -52,12 +52,12 @@ class Trees:
         token, left, right = self.token[:end], self.left[:end], self.right[:end]
         return Trees(token, left, right, self.value[:end], roots, self.initial)
 
-    def scores(self, matrix: csr_matrix) -> NDArray[np.float64]:
+    def scores(self, matrix: csr_array) -> NDArray[np.float64]:
         """Sums [n, scores] of findings 0/1 [n, tokens]."""
         parts = [added.sum(0).T for _, added in self.parts(matrix)]
         return np.concatenate([np.empty((0, len(self.initial))), *parts])
 
-    def parts(self, matrix: csr_matrix) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    def parts(self, matrix: csr_array) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         """Some rows at a time, and what each tree adds to them [iterations, scores, rows].
 
         The first one's part holds the initial sum too.
@@ -134,7 +134,7 @@ class _Paths:
         columns, column = np.unique(token, return_inverse=True)
         return cls(columns, column.reshape(token.shape).T, masks.T.copy(), values)
 
-    def added(self, matrix: csr_matrix) -> NDArray[np.float64]:
+    def added(self, matrix: csr_array) -> NDArray[np.float64]:
         """What each tree adds for each row, [trees, rows]."""
         there = matrix[:, self.columns].toarray().T > 0
         held = there.astype(self.masks.dtype, order="C")

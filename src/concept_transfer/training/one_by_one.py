@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_array, vstack
 
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, Fitted
-from concept_transfer.models.baselines import Classifier, Examples, findings_matrix
+from concept_transfer.models.baselines import Classifier, Examples
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
@@ -94,7 +95,7 @@ class OneByOne:
         arrays = {"model_of": np.array([needed.index(place) for place in models.of])}
         for number, place in enumerate(needed):
             for name, array in models.models[place].arrays().items():
-                arrays[f"{number}.{name}"] = np.ascontiguousarray(array)
+                arrays[f"{number}.{name}"] = np.array(array, order="C")
         save_file(arrays, folder / FILE)
 
     def read(self, folder: Path) -> Stack:
@@ -125,5 +126,6 @@ class OneByOne:
         shares = np.maximum(counts, 1) / len(labels)
         return weights * (1 / self.context.classes / shares)[labels]
 
-    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_matrix:
-        return findings_matrix(site.offsets, site.tokens, rows, self.context.tokens)
+    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
+        findings: CompressedRows = site.inputs["findings"]
+        return findings.select(rows).matrix(self.context.tokens)
