@@ -18,10 +18,10 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.measure import table
-from concept_transfer.evaluation.cells import CellPredictions, Sample
-from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
-from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.reporting.evidence import read_evidence
@@ -63,7 +63,9 @@ def predictions(cell: Cell, labels: np.ndarray, rng: np.random.Generator) -> Cel
     noise = rng.normal(size=(REPLICATES, len(labels)))
     p = (1 / (1 + np.exp(3 - 1.5 * labels - noise))).astype(np.float32)
     fold = np.zeros(len(labels), np.int16)
-    validation = [Sample(ids[:HELD], labels[:HELD], row[:HELD], fold[:HELD]) for row in p]
+    validation = [
+        LabelledPredictions(ids[:HELD], labels[:HELD], row[:HELD], fold[:HELD]) for row in p
+    ]
     return CellPredictions(cell, ids, labels, fold, p, np.arange(REPLICATES), tuple(validation), ())
 
 

@@ -13,8 +13,8 @@ from in_process import planned, run_study
 from random_studies import EMBEDDINGS, STRATEGIES, studies, write_vectors
 from workflow_runs import tiny_study
 
+from concept_transfer.comparison.comparisons import SCHEMA
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import SCHEMA
 from concept_transfer.grid import Grid
 from concept_transfer.study import load_study
 

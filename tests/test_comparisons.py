@@ -20,17 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import (
+from concept_transfer.comparison.comparisons import (
     SCHEMA,
     compare_study,
     comparison_rows,
     seen_before,
 )
-from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
-from concept_transfer.evaluation.effects import holm, paired_effect
+from concept_transfer.comparison.contrasts import FAMILIES, Contrast, study_contrasts
+from concept_transfer.comparison.effects import holm, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
+from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import evaluate_cells
-from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.settings.evaluation import Evaluation

@@ -85,10 +85,10 @@ def test_metrics_equal_scikit_learn_with_ties_and_weights(sample) -> None:
         assume(w[labels == 1].sum() > 0 and w[labels == 0].sum() > 0)
         expected = scikit_learn(labels, p.astype(np.float64), w)
         for name, value in expected.items():
-            assert ours[METRICS.index(name), draw] == pytest.approx(value, abs=1e-9), name
+            assert ours[list(METRICS).index(name), draw] == pytest.approx(value, abs=1e-9), name
         copies = np.repeat(np.arange(len(labels)), w.astype(int))
         ppv = alerted_share_of_positives(labels[copies], p[copies], ALERT_RATE)
-        assert ours[METRICS.index("ppv_at_alert_rate"), draw] == pytest.approx(ppv, abs=1e-9)
+        assert ours[list(METRICS).index("ppv_at_alert_rate"), draw] == pytest.approx(ppv, abs=1e-9)
 
 
 def test_clusters_weigh_all_their_encounters() -> None:
@@ -118,7 +118,7 @@ def test_one_class_has_no_ranking_and_no_calibration() -> None:
     assert undefined == set(METRICS) - {"brier", "log_loss"}
     both = condense(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.3]))
     drawn = weighted_metrics(both, np.array([[1.0], [1.0], [0.0]]))
-    assert np.isnan(drawn[METRICS.index("auroc"), 0])
+    assert np.isnan(drawn[list(METRICS).index("auroc"), 0])
 
 
 def logistic_sample(n: int, intercept: float, slope: float) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +144,7 @@ def test_one_newton_step_is_close_to_the_refitted_calibration() -> None:
     labels, p = logistic_sample(1500, 0.3, 0.8)
     rng = np.random.default_rng(5)
     weights = rng.multinomial(1500, np.full(1500, 1 / 1500), size=40).T.astype(np.float64)
-    ours = weighted_metrics(condense(labels, p), weights)[METRICS.index("calibration_slope")]
+    ours = weighted_metrics(condense(labels, p), weights)[list(METRICS).index("calibration_slope")]
     design, family = sm.add_constant(logit(p)), sm.families.Binomial()
     refitted = [
         sm.GLM(labels, design, family=family, freq_weights=w).fit().params[1] for w in weights.T

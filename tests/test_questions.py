@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from evaluation_data import a_study, evaluate_study
 
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.effects import holm
+from concept_transfer.comparison.permutations import max_t
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.comparison.reversal import reversal_warnings
+from concept_transfer.comparison.selection import choices_by_validation
+from concept_transfer.comparison.sentences import say_semantic
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import compare_study
-from concept_transfer.evaluation.effects import holm
-from concept_transfer.evaluation.permutations import max_t
-from concept_transfer.evaluation.questions import answer_questions
-from concept_transfer.evaluation.reversal import reversal_warnings
-from concept_transfer.evaluation.selection import choices_by_validation
-from concept_transfer.evaluation.sentences import say_semantic
 from concept_transfer.grid import Cell, Grid
 
 SHUFFLED = np.linspace(0.80, 0.87, 99)  # AUROC under permuted concepts; 1.5 reaches .856

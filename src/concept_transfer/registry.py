@@ -78,8 +78,7 @@ class OneOf:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         sections = {
-            name: handler.generate_schema(record.settings)
-            for name, record in self.registry.items()
+            name: handler.generate_schema(record.settings) for name, record in self.registry.items()
         }
         return core_schema.tagged_union_schema(sections, self.key)
 

@@ -1,7 +1,9 @@
 # How different the sites are, what the embeddings know, and the best that any model could reach.
 
 ANALYSIS = f"{RESULTS}/analysis"
-ANALYSIS_CODE = code_digest("analysis", "evaluation/delong.py", "evaluation/intervals.py")
+ANALYSIS_CODE = code_digest(
+    "analysis", "evaluation/clusters.py", "evaluation/delong.py", "evaluation/intervals.py"
+)
 CONTROLS = ("random", "shuffled")
 
 
@@ -115,7 +117,8 @@ rule ceiling:
         vocabulary=reads("concepts", "categories", "states"),
         code=code_digest(
             "analysis/ceiling.py",
-            "analysis/two_sample.py",
+            "evaluation/clusters.py",
+            "evaluation/delong.py",
             "evaluation/intervals.py",
             "sites/networks.py",
             "sites/network_files.py",

@@ -82,7 +82,7 @@ rule compare:
         ENVIRONMENT
     params:
         study=design(),
-        code=code_digest("evaluation"),
+        code=code_digest("comparison", "evaluation"),
     script:
         "../scripts/compare.py"
 

@@ -303,7 +303,7 @@ rule shuffle_concepts:
         replicates=list(range(min(study.meaning.replicates, study.replicates))),
         seed=study.seed,
         vocabulary=reads(*IDENTITY),
-        code=TRAINING_CODE + code_digest("evaluation/delong.py", "evaluation/permutations.py"),
+        code=TRAINING_CODE + code_digest("evaluation/delong.py", "evaluation/shuffles.py"),
     script:
         "../scripts/shuffle_concepts.py"
 

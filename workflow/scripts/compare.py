@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_transfer.evaluation.comparisons import SCHEMA, compare_study
-from concept_transfer.evaluation.permutations import shuffle_tests
-from concept_transfer.evaluation.questions import answer_questions
+from concept_transfer.comparison.comparisons import SCHEMA, compare_study
+from concept_transfer.comparison.permutations import shuffle_tests
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.comparison.reversal import reversal_warnings
 from concept_transfer.evaluation.results import read_results
-from concept_transfer.evaluation.reversal import reversal_warnings
 from concept_transfer.job import job
 from concept_transfer.study import Study
 

@@ -3,16 +3,16 @@
 import json
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.device import usable_device
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.evaluation.permutations import SCHEMA, shuffled_rows
+from concept_transfer.evaluation.schemas import SHUFFLES
+from concept_transfer.evaluation.shuffles import shuffled_rows
 from concept_transfer.grid import Cell
 from concept_transfer.job import job
+from concept_transfer.parquet import write_rows
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
@@ -47,4 +47,4 @@ with job(snakemake.log[0]):
         size = uses[strategy].size
         cell = Cell(source.name, target, snakemake.wildcards.embedding, "cnn", strategy, size)
         rows += shuffled_rows(cell, predictions, block.drawn)
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), snakemake.output[0])
+    write_rows(snakemake.output[0], rows, SHUFFLES)

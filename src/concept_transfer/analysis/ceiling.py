@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.analysis.two_sample import clustered_auroc
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.evaluation.intervals import Variance, share_interval
 from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
@@ -39,8 +39,8 @@ def site_ceiling(
     test = take(encounters, rows)
     chance = posterior(network, test, vocabulary, task)
     _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
-    estimate, variance = clustered_auroc(test.labels, chance, cluster)
-    spread = Variance(variance, 0, 0, int(cluster.max()) + 1, 1, "")
+    estimate, sampling = clustered_auroc(test.labels, chance, cluster)
+    spread = Variance.of_sampling(sampling.variance, int(cluster.max()) + 1)
     lower, upper = share_interval(estimate, spread, confidence)
     return {"estimate": estimate, "lower": lower, "upper": upper}
 

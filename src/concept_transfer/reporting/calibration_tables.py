@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.evaluation.contrasts import parent_of
+from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.reporting.cells import (
     KEYS,
     arrange,

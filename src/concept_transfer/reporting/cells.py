@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from concept_transfer.evaluation.contrasts import FAMILIES
+from concept_transfer.comparison.contrasts import FAMILIES
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import Study
 

@@ -120,7 +120,8 @@ def _carries_prevalence(frame: pd.DataFrame, own: Hidden) -> pd.Series:
 
 def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFrame:
     """The frame with ``columns`` missing where they would tell a hidden count."""
-    risks = _carries_prevalence(frame, own) & ~frame["metric"].isin(RANKING)
+    ranks = frame["metric"].isin([metric.name for metric in RANKING])
+    risks = _carries_prevalence(frame, own) & ~ranks
     taken = frame["target"].isin(own.tests) | risks
     present = [name for name in columns if name in frame]
     shown = frame.assign(suppressed=taken)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from concept_transfer.evaluation.contrasts import BEST_LOCAL, SHUFFLED
+from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
 from concept_transfer.reporting.cells import (
     CLASSIFIER_LABELS,
     arrange,
@@ -40,7 +40,7 @@ def forest(
 ) -> Drawing | None:
     """AUROC differences of one family at one target size (and without labels).
 
-    ``comparisons`` is the comparison table of `concept_transfer.evaluation.comparisons`; filled
+    ``comparisons`` is the comparison table of `concept_transfer.comparison.comparisons`; filled
     markers are differences that remain significant after Holm's correction. ``place``
     ends the title. None where the family has nothing to show for ``pairs``.
     """

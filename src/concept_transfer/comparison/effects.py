@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from concept_transfer.evaluation.contrasts import Contrast
+from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.evaluation.delong import variance as delong_variance
 from concept_transfer.evaluation.intervals import (
     Variance,

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from concept_transfer.evaluation.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
-from concept_transfer.evaluation.effects import TESTED
-from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.comparison.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
+from concept_transfer.comparison.effects import TESTED
+from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.study import Study
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from concept_transfer.evaluation.cells import model_name
-from concept_transfer.evaluation.contrasts import parent_of
+from concept_transfer.comparison.contrasts import parent_of
+from concept_transfer.evaluation.cell_predictions import model_name
 from concept_transfer.evaluation.intervals import Variance, plain_interval, variance_of
 from concept_transfer.evaluation.results import CellResult, Results
 from concept_transfer.settings.evaluation import Evaluation

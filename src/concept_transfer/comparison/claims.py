@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import (
+from concept_transfer.comparison.comparisons import (
     NAN,
     decide,
     effect_columns,
     permutation_columns,
 )
-from concept_transfer.evaluation.contrasts import Contrast
-from concept_transfer.evaluation.effects import Effect, paired_effect
-from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.comparison.contrasts import Contrast
+from concept_transfer.comparison.effects import Effect, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import ClaimSide, ClaimTest

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from concept_transfer.evaluation.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
-from concept_transfer.evaluation.effects import TESTED, Effect, holm, holm_levels, paired_effect
+from concept_transfer.comparison.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
+from concept_transfer.comparison.effects import TESTED, Effect, holm, holm_levels, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.intervals import interval_within
-from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import CellResult, Results
 from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation

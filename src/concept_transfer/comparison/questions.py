@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from concept_transfer.evaluation.claims import claim_rows
-from concept_transfer.evaluation.comparisons import decide, effect_columns
-from concept_transfer.evaluation.contrasts import BEST_LOCAL, Contrast
-from concept_transfer.evaluation.effects import paired_effect
-from concept_transfer.evaluation.meaning import describes_shuffles, meaning_rows
-from concept_transfer.evaluation.permutations import ShuffleTest
-from concept_transfer.evaluation.results import Results
-from concept_transfer.evaluation.selection import choices_by_validation
-from concept_transfer.evaluation.sentences import (
+from concept_transfer.comparison.claims import claim_rows
+from concept_transfer.comparison.comparisons import decide, effect_columns
+from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast
+from concept_transfer.comparison.effects import paired_effect
+from concept_transfer.comparison.meaning import describes_shuffles, meaning_rows
+from concept_transfer.comparison.permutations import ShuffleTest
+from concept_transfer.comparison.selection import choices_by_validation
+from concept_transfer.comparison.sentences import (
     UNDERPOWERED,
     Row,
     say_choice,
@@ -31,6 +30,7 @@ from concept_transfer.evaluation.sentences import (
     say_simple,
     say_tuning,
 )
+from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import PERMUTATION
-from concept_transfer.evaluation.permutations import is_small
+from concept_transfer.comparison.comparisons import PERMUTATION
+from concept_transfer.comparison.permutations import is_small
 from concept_transfer.study import Study
 
 Row = dict[str, Any]

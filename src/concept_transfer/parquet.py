@@ -1,0 +1,48 @@
+"""Tidy tables in Parquet files, checked against their schema when written and when read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from concept_transfer.errors import StudyError
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The rows as a table; what a row lacks is null.
+
+    Raises ValueError where a row has a column that the schema lacks.
+    """
+    rows = list(rows)
+    unknown = {name for row in rows for name in row} - set(schema.names)
+    if unknown:
+        raise ValueError(f"no column of {schema.names}: {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(rows, schema)
+
+
+def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write `table_of` the rows."""
+    pq.write_table(table_of(rows, schema), path)
+
+
+def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
+    """The columns of the schema from a Parquet file, in its order.
+
+    Raises StudyError where the file lacks a column, or has it in another type.
+    """
+    found = pq.read_schema(path)
+    for field in schema:
+        if field.name not in found.names:
+            raise StudyError(
+                f"{path} lacks the column '{field.name}'; it should have {', '.join(schema.names)}."
+            )
+        if found.field(field.name).type != field.type:
+            raise StudyError(
+                f"{path} has the column '{field.name}' as {found.field(field.name).type}; it "
+                f"should be {field.type}. Remove the file to have it made again."
+            )
+    return pq.ParquetFile(path).read(schema.names)
