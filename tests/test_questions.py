@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from concept_transfer.comparison.sentences import say_semantic
 from evaluation_data import a_study, evaluate_study
 
 from concept_transfer.comparison.comparisons import compare_study
@@ -16,7 +17,6 @@ from concept_transfer.comparison.permutations import max_t
 from concept_transfer.comparison.questions import answer_questions
 from concept_transfer.comparison.reversal import reversal_warnings
 from concept_transfer.comparison.selection import choices_by_validation
-from concept_transfer.comparison.sentences import say_semantic
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import Cell, Grid
 

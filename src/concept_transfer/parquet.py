@@ -30,19 +30,22 @@ def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]], schema: pa.S
 
 
 def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
-    """The columns of the schema from a Parquet file, in its order.
+    """The columns of the schema from a Parquet file, in its order and with its types.
 
-    Raises StudyError where the file lacks a column, or has it in another type.
+    Raises StudyError where the file lacks a column, or has it in a type that does not fit.
     """
-    found = pq.read_schema(path)
+    file = pq.ParquetFile(path)
     for field in schema:
-        if field.name not in found.names:
+        if field.name not in file.schema_arrow.names:
             raise StudyError(
-                f"{path} lacks the column '{field.name}'; it should have {', '.join(schema.names)}."
+                f"{path} lacks the column '{field.name}'; it should have "
+                f"{', '.join(schema.names)}. Remove it to have it made again."
             )
-        if found.field(field.name).type != field.type:
-            raise StudyError(
-                f"{path} has the column '{field.name}' as {found.field(field.name).type}; it "
-                f"should be {field.type}. Remove the file to have it made again."
-            )
-    return pq.ParquetFile(path).read(schema.names)
+    table = file.read(schema.names).select(schema.names)
+    try:
+        return table.cast(schema)
+    except pa.ArrowException as error:
+        types = ", ".join(f"{field.name} ({field.type})" for field in schema)
+        raise StudyError(
+            f"{path} has a column of another type ({error}); it should have {types}."
+        ) from None

@@ -49,8 +49,8 @@ def claim_rows(
                     "source": better.source or than.source,
                     "target": better.target,
                     "size": next((c.size for c in contrast.cells if c.size != "0"), "0"),
-                    "a": _side(test.better),
-                    "b": _side(test.than),
+                    "a": test.better.model_dump(),
+                    "b": test.than.model_dump(),
                     **effect_columns(effect),
                 }
                 if not powered:
@@ -70,7 +70,7 @@ def _is_shuffled(study: Study, test: ClaimTest) -> bool:
 
 
 def _is_known(results: Results, cell: Cell) -> bool:
-    return cell in results and not math.isnan(results[cell].estimate())
+    return cell in results and math.isfinite(results[cell].estimate())
 
 
 def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:
@@ -79,11 +79,11 @@ def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:
         for source, target in study.ordered_pairs()
         if test.source in (None, source)
     ]
-    found = [
+    contrasts = [
         Contrast(FAMILY, (_cell(study, test.better, *where),), (_cell(study, test.than, *where),))
         for where in ((*pair, str(size)) for pair in pairs for size in study.target_sizes)
     ]
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(contrasts)
 
 
 def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) -> Cell:
@@ -96,7 +96,3 @@ def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) ->
         side.strategy,
         "0" if kind == "direct" else size,
     )
-
-
-def _side(side: ClaimSide) -> str:
-    return f"{side.embedding} {side.strategy}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import Results, cell_of
 from concept_transfer.evaluation.schemas import SHUFFLES
 from concept_transfer.grid import Cell
@@ -58,7 +59,7 @@ def shuffle_tests(
     for cell, by_shuffle in areas.items():
         if cell not in results or not results[cell].headline:
             continue
-        real = results[cell].values[("test", "auroc")]
+        real = results[cell].values[("test", TESTED)]
         observed = [real.get(replicate, float("nan")) for replicate in range(replicates)]
         shuffles = [np.mean(by_shuffle[shuffle]) for shuffle in sorted(by_shuffle)]
         mean = np.array([np.mean(observed), *shuffles])

@@ -1,4 +1,4 @@
-"""The study's questions, each answered in words that its own numbers choose.
+"""The study's questions, each answered by rows that its words can be chosen from.
 
 Only like things are averaged: an effect here is the mean over directions of contrasts that agree
 in everything else (but for the embedding of the network that meets a simple model), and it is
@@ -9,7 +9,7 @@ rarer class stay out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,31 +20,61 @@ from concept_transfer.comparison.effects import paired_effect
 from concept_transfer.comparison.meaning import describes_shuffles, meaning_rows
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.comparison.selection import choices_by_validation
-from concept_transfer.comparison.sentences import (
-    UNDERPOWERED,
-    Row,
-    say_choice,
-    say_claims,
-    say_rates,
-    say_semantic,
-    say_simple,
-    say_tuning,
-)
 from concept_transfer.evaluation.results import Results
-from concept_transfer.grid import NO_EMBEDDING, Cell
+from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
+
+Row = dict[str, Any]
+Fields = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What contrasts of one family agree in to be averaged, beside family and target size.
+
+    Fields of the first cell of either side, and fields that ``both`` sides share.
+    """
+
+    a: Fields = ()
+    b: Fields = ()
+    both: Fields = ()
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of which families of contrasts; ``columns`` tell effects apart."""
+    """What is asked of which families of contrasts."""
 
     name: str
-    text: str
-    families: tuple[str, ...]
-    columns: Callable[[Contrast], dict[str, str]]
-    say: Callable[[Study, list[Row]], str]
+    families: Mapping[str, Alike]
+
+
+MODEL = ("embedding", "classifier")
+QUESTIONS = (
+    Question(
+        "tuning",
+        {
+            BEST_LOCAL: Alike(a=("strategy",), both=MODEL),
+            "tuning": Alike(a=("strategy",), b=("strategy",), both=MODEL),
+        },
+    ),
+    Question(
+        "simple",
+        {
+            "simple baselines": Alike(a=("classifier", "strategy"), b=("classifier", "strategy")),
+        },
+    ),
+    Question(
+        "rates",
+        {
+            "scale": Alike(a=("embedding",), b=("embedding",), both=("strategy",)),
+            "learning rate": Alike(a=("strategy",), b=("strategy",), both=MODEL),
+            "scale x learning rate": Alike(
+                a=("embedding", "strategy"), b=("embedding", "strategy")
+            ),
+        },
+    ),
+)
 
 
 def answer_questions(
@@ -54,86 +84,58 @@ def answer_questions(
     comparisons: Sequence[Row],
     shuffled: Mapping[Cell, ShuffleTest],
     lengths: Mapping[str, float],
-) -> list[dict[str, Any]]:
-    """Answers in the order of the report, one dict a question that the study's cells can ask.
+) -> list[Row]:
+    """Answers in the order of the report, one a question that the study's cells can ask.
 
-    ``name``, ``question``, ``answer`` (sentences) and ``rows`` (the numbers behind it).
+    Each has its ``name`` and its ``rows``; `concept_transfer.reporting.answers` finds the words.
     ``comparisons``: the rows of the contrasts; ``lengths``: embedding -> median row length.
     """
     answers = []
     if describes_shuffles(contrasts):
-        rows = meaning_rows(study, contrasts, comparisons, shuffled, lengths)
-        answers.append(
-            _answer(
-                "semantic",
-                "Does it matter what the vectors mean?",
-                say_semantic(study, rows),
-                rows,
-            )
-        )
+        answers.append(("semantic", meaning_rows(study, contrasts, comparisons, shuffled, lengths)))
     powered = {c for c in contrasts if all(results[cell].headline for cell in c.cells)}
     for question in QUESTIONS:
         asked = [c for c in contrasts if c.family in question.families]
         if asked:
-            rows = mean_effects(
-                [c for c in asked if c in powered], results, study.evaluation, question.columns
-            )
-            words = question.say(study, rows) if rows else UNDERPOWERED
-            answers.append(_answer(question.name, question.text, words, rows))
+            told = [c for c in asked if c in powered]
+            answers.append((question.name, mean_effects(question, told, results, study.evaluation)))
     if claims := claim_rows(study, results, shuffled):
-        answers.append(
-            _answer(
-                "claims",
-                "Which of the stated claims survive?",
-                say_claims(study, claims),
-                claims,
-            )
-        )
+        answers.append(("claims", claims))
     if choices := choices_by_validation(study, results, study.evaluation):
-        answers.append(
-            _answer(
-                "choice",
-                "What would validation data have chosen, and what does it cost?",
-                say_choice(study, choices),
-                choices,
-            )
-        )
-    return answers
-
-
-def _answer(name: str, question: str, answer: str, rows: list[Row]) -> dict[str, Any]:
-    return {"name": name, "question": question, "answer": answer, "rows": rows}
+        answers.append(("choice", choices))
+    return [{"name": name, "rows": rows} for name, rows in answers]
 
 
 def mean_effects(
-    contrasts: Sequence[Contrast],
-    results: Results,
-    settings: Evaluation,
-    columns: Callable[[Contrast], dict[str, str]],
+    question: Question, contrasts: Sequence[Contrast], results: Results, settings: Evaluation
 ) -> list[Row]:
-    """The mean AUROC effect of every group of contrasts that share family and ``columns``.
+    """The mean AUROC effect of every group of contrasts that the question takes for alike.
 
-    ``comparisons`` of them, from ``lowest`` (at the direction ``lowest_at``) to ``highest``. Where
-    these have opposite signs, a mean that would be better or worse is ``mixed`` instead: it does
-    not speak for all directions.
+    A row has its ``family``, the fields of the sides ``a`` and ``b`` and of ``both``, ``size``,
+    the number of ``comparisons``, the effect, and the ``lowest`` and ``highest`` single difference
+    with its direction (``lowest_at``, ``highest_at``: source and target). Where these have
+    opposite signs, a mean that would be better or worse is ``mixed`` instead: it does not speak
+    for all directions.
     """
-    groups: dict[tuple[tuple[str, str], ...], list[Contrast]] = {}
+    groups: dict[tuple[Any, ...], list[Contrast]] = {}
     for contrast in contrasts:
-        key = (("family", contrast.family), *columns(contrast).items())
-        groups.setdefault(key, []).append(contrast)
+        agreed = _agreement(contrast, question.families[contrast.family])
+        groups.setdefault(tuple(agreed.items()), []).append(contrast)
     rows: list[Row] = []
     for key, members in groups.items():
         each = sorted(_each(members, results, settings))
         (lowest, lowest_at), (highest, highest_at) = each[0], each[-1]
+        named = dict(key)
         rows.append(
             {
-                **dict(key),
+                **named,
+                **{name: dict(named[name]) for name in ("a", "b", "both")},
                 "comparisons": len(members),
                 **effect_columns(paired_effect(members, results, settings)),
                 "lowest": lowest,
-                "lowest_at": lowest_at,
+                "lowest_at": dict(zip(("source", "target"), lowest_at, strict=True)),
                 "highest": highest,
-                "highest_at": highest_at,
+                "highest_at": dict(zip(("source", "target"), highest_at, strict=True)),
             }
         )
     decide(rows, settings)
@@ -143,66 +145,26 @@ def mean_effects(
     return rows
 
 
+def _agreement(contrast: Contrast, alike: Alike) -> dict[str, Any]:
+    a, b = contrast.plus[0], contrast.minus[0]
+    return {
+        "family": contrast.family,
+        "a": _fields(a, alike.a),
+        "b": _fields(b, alike.b),
+        "both": _fields(a, alike.both),
+        "size": next((cell.size for cell in contrast.cells if cell.size != "0"), "0"),
+    }
+
+
+def _fields(cell: Cell, names: Fields) -> tuple[tuple[str, str], ...]:
+    return tuple((name, getattr(cell, name)) for name in names)
+
+
 def _each(
     contrasts: Sequence[Contrast], results: Results, settings: Evaluation
-) -> Iterator[tuple[float, str]]:
+) -> Iterator[tuple[float, tuple[str, str]]]:
+    """Every contrast's difference and direction."""
     for contrast in contrasts:
         cell = contrast.plus[0]
-        direction = f"{cell.source} → {cell.target}" if cell.source else cell.target
-        yield paired_effect([contrast], results, settings).difference, direction
-
-
-def _model(cell: Cell) -> str:
-    return cell.classifier if cell.embedding == NO_EMBEDDING else cell.embedding
-
-
-def _size(contrast: Contrast) -> str:
-    return next((cell.size for cell in contrast.cells if cell.size != "0"), "0")
-
-
-def _tuning_columns(contrast: Contrast) -> dict[str, str]:
-    a, b = contrast.plus[0], contrast.minus[0]
-    rival = "best target-only model" if contrast.family == BEST_LOCAL else b.strategy
-    return {"model": _model(a), "a": a.strategy, "b": rival, "size": _size(contrast)}
-
-
-def _simple_columns(contrast: Contrast) -> dict[str, str]:
-    network, simple = contrast.plus[0], contrast.minus[0]
-    names = {"a": "network", "b": simple.classifier, "strategy": network.strategy}
-    return names | {"rival": simple.strategy, "size": _size(contrast)}
-
-
-def _rates_columns(contrast: Contrast) -> dict[str, str]:
-    a, b = contrast.plus[0], contrast.minus[0]
-    size = {"size": _size(contrast)}
-    if contrast.family == "scale":
-        return {"a": a.embedding, "b": b.embedding, "at": a.strategy} | size
-    if contrast.family == "learning rate":
-        return {"a": a.strategy, "b": b.strategy, "at": a.embedding} | size
-    both = {"a": f"{a.embedding} {a.strategy}", "b": f"{b.embedding} {b.strategy}", "at": "both"}
-    return both | size
-
-
-QUESTIONS = (
-    Question(
-        "tuning",
-        "When does transfer hurt, and from how many target labels on is tuning worth it?",
-        (BEST_LOCAL, "tuning"),
-        _tuning_columns,
-        say_tuning,
-    ),
-    Question(
-        "simple",
-        "Does a simple model win?",
-        ("simple baselines",),
-        _simple_columns,
-        say_simple,
-    ),
-    Question(
-        "rates",
-        "What do scale and learning rate do by themselves?",
-        ("scale", "learning rate", "scale x learning rate"),
-        _rates_columns,
-        say_rates,
-    ),
-)
+        effect = paired_effect([contrast], results, settings)
+        yield effect.difference, (cell.source, cell.target)

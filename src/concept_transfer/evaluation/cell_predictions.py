@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import NO_EMBEDDING, Cell
+from concept_transfer.grid import Cell
 
 SCHEMA = pa.schema(
     {
@@ -84,13 +84,6 @@ def cell_name(cell: Cell) -> str:
     """The cell as error messages write it: its pair, then its settings."""
     place = f"{cell.source} -> {cell.target}" if cell.source else cell.target
     return f"{place} / {cell.embedding} / {cell.classifier} / {cell.strategy} / {cell.size}"
-
-
-def model_name(cell: Cell) -> str:
-    """A cell among those of one target: model, strategy, source; "minilm full from north"."""
-    model = cell.classifier if cell.embedding == NO_EMBEDDING else cell.embedding
-    origin = f" from {cell.source}" if cell.source else ""
-    return f"{model} {cell.strategy}{origin}"
 
 
 def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:

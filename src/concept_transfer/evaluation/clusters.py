@@ -36,6 +36,5 @@ def clustered(
         of_class = values[members]
         deviation = (of_class - of_class.mean()) / len(of_class)
         influence[members] = (count / (count - 1)) ** 0.5 * deviation
-    if unit is not None:
-        influence = np.bincount(unit, weights=influence)
-    return Clustered(float((influence**2).sum()), min(counts))
+    of_cluster = influence if unit is None else np.bincount(unit, weights=influence)
+    return Clustered(float((of_cluster**2).sum()), min(counts))
