@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
+
+
+def columns(kind: pa.DataType, names: Sequence[str]) -> list[tuple[str, pa.DataType]]:
+    """Columns of one type, for a schema."""
+    return [(name, kind) for name in names]
 
 
 def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:

@@ -63,7 +63,6 @@ rule shift_loss:
     conda:
         ENVIRONMENT
     params:
-        kinds=fixed({name: strategy.kind for name, strategy in study.strategies.items()}),
         sizes=grid.sizes,
         code=ANALYSIS_CODE,
     script:

@@ -9,18 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from concept_transfer.analysis.schemas import DISTANCES, SPACES
+
 FAMILY = "target data only"
 MODEL = ["embedding", "classifier"]
 PAIR = ["source", "target"]
-DISTANCES = (
-    "js_sum",
-    "js_recording_sum",
-    "js_positive_sum",
-    "js_negative_sum",
-    "kl_target_source_sum",
-    "classifier_auroc",
-)
-SPACES = ["mmd2", "mmd2_ratio"]
 PERMUTATIONS = 2000  # at most; all of them up to six sites
 FEWEST_PAIRS = 4  # fewer can be ranked in too few ways to say anything
 
@@ -59,7 +52,7 @@ def shift_against_loss(
     )
     return (
         loss.merge(distances[list(DISTANCES)].reset_index(), on=PAIR, how="left")
-        .merge(spaces.reindex(columns=SPACES).reset_index(), on=[*PAIR, "embedding"], how="left")
+        .merge(spaces.reindex(columns=list(SPACES)).reset_index(), on=[*PAIR, "embedding"], how="left")
         .reset_index(drop=True)
     )
 
@@ -74,9 +67,9 @@ def rank_correlations(loss: pd.DataFrame) -> pd.DataFrame:
     Empty where fewer than `FEWEST_PAIRS` directions were.
     """
     rows = []
-    for model, own in loss.dropna(subset=["loss"]).groupby(MODEL, sort=False):
+    for model, losses in loss.dropna(subset=["loss"]).groupby(MODEL, sort=False):
         for measure in (*DISTANCES, "mmd2"):
-            known = own.dropna(subset=[measure])
+            known = losses.dropna(subset=[measure])
             if len(known) >= FEWEST_PAIRS and known[measure].nunique() > 1:
                 rho = known["loss"].rank().corr(known[measure].rank())
                 rows.append([*model, measure, len(known), rho, _permutation_p(known, measure)])

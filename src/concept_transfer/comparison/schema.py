@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from concept_transfer.evaluation.schemas import CELL, columns
+from concept_transfer.evaluation.schemas import CELL
+from concept_transfer.parquet import columns
 
 LABELLED = ("embedding", "classifier", "strategy")  # what may tell two sides apart
 SIDE = pa.list_(pa.struct(CELL))

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 
 from concept_transfer.grid import CELL_COLUMNS
-
-
-def columns(kind: pa.DataType, names: Sequence[str]) -> list[tuple[str, pa.DataType]]:
-    """Columns of one type."""
-    return [(name, kind) for name in names]
-
+from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)
 REPLICATES = pa.schema(
