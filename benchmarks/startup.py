@@ -17,11 +17,10 @@ LOADS = {
     "torch": "import torch",
     "torch, exempt at exit": "import torch, gc; gc.freeze()",
     "a training job": (
-        "import concept_transfer.training.cells, concept_transfer.training.jobs, "
-        "concept_transfer.models.bundle"
+        "import concept_transfer.training.jobs, concept_transfer.training.concept_cnn"
     ),
     "a baseline job": (
-        "import concept_transfer.training.baseline_cells, concept_transfer.training.jobs"
+        "import concept_transfer.training.jobs, concept_transfer.training.one_by_one"
     ),
 }
 RESOLUTION = 0.01  # seconds, of the system's clock

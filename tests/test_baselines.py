@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cell_data import from_source, predict, workbench
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
-from test_cells import Site, target_site
+from test_cells import SETTINGS, Site, target_site
 
 from concept_transfer.errors import StudyError
 from concept_transfer.models.baselines import (
@@ -19,9 +20,14 @@ from concept_transfer.models.baselines import (
     findings_matrix,
     fit_baseline,
 )
-from concept_transfer.training.baseline_cells import baseline_cell
+from concept_transfer.training.block import Block
+from concept_transfer.training.cells import Workbench
 
 TOKENS = 12
+
+
+def bench(learner: str, replicates: int = 1) -> Workbench:
+    return workbench(Block(0, list(range(replicates))), learner=learner, tokens=TOKENS)
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -79,7 +85,7 @@ def test_local_equals_scikit_learn_with_the_best_validation_loss(
         losses = [log_loss(truth, probability[:, 1]) for probability in staged]
         best = boosting(int(np.argmin(losses)) + 1, len(y)).fit(x, y)
     expected = best.predict_proba(test_x)[:, 1]
-    predictions = baseline_cell(site, classifier, "all", TOKENS, 0, [0, 1])
+    predictions = predict(bench(classifier, 2), site, "local", "all", SETTINGS)
     for _, _, is_test, rows, probability in predictions._parts:
         if is_test:
             assert np.array_equal(rows, test)
@@ -92,7 +98,7 @@ def test_few_positives_leave_the_default_penalty() -> None:
     labels[[1, 2, 4, 7, 11]] = 1
     site = target_site(labels=labels)
     train, _, test = parts(site)
-    predictions = baseline_cell(site, "logistic", "all", TOKENS, 0, [0])
+    predictions = predict(bench("logistic"), site, "local", "all", SETTINGS)
     expected = logistic(0.1).fit(dense(site, train), labels[train])
     found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(
@@ -104,7 +110,7 @@ def test_a_source_with_few_positives_leaves_the_default_penalty_too() -> None:
     labels = np.zeros(120, np.int8)
     labels[[1, 2, 4, 7, 11]] = 1
     site, source = target_site(), target_site("source", labels=labels)
-    predictions = baseline_cell(site, "logistic", "0", TOKENS, 0, [0], source=source)
+    predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
     train, _ = source.split.source_parts()
     expected = logistic(0.1).fit(dense(source, train), labels[train])
     found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
@@ -123,7 +129,7 @@ def test_direct_trains_on_the_source_alone() -> None:
         log_loss(source.labels[held], m.predict_proba(dense(source, held))[:, 1]) for m in models
     ]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, parts(site)[2]))[:, 1]
-    predictions = baseline_cell(site, "logistic", "0", TOKENS, 0, [0], source=source)
+    predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
     found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -141,9 +147,10 @@ def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     models = [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in INVERSE_PENALTIES]
     losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
-    predictions = baseline_cell(
-        site, "logistic", "all", TOKENS, 0, [0], balanced, source, source_weight=0.25
-    )
+    weight = "balanced" if balanced else "none"
+    settings = SETTINGS.model_copy(update={"class_weight": weight})
+    pooled = {"kind": "pooled", "source_weight": 0.25}
+    predictions = predict(bench("logistic"), site, pooled, "all", settings, source)
     found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -153,7 +160,7 @@ def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
     labels = np.zeros(120, np.int8)
     labels[[1, 2, 4, 7, 11]] = 1
     site = target_site(labels=labels)
-    predictions = baseline_cell(site, classifier, "10", TOKENS, 0, list(range(6)))
+    predictions = predict(bench(classifier, 6), site, "local", "10", SETTINGS)
     statuses = [record["status"] for record in predictions.records]
     assert {"not estimable", "ok"} == set(statuses)
     for replicate, _, _, _, probability in predictions._parts:

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cell_data import workbench
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.models.bundle import Card, read_bundle, write_bundle
+from concept_transfer.models.bundle import ModelCard, read_bundle, write_bundle
 from concept_transfer.models.cnn import Weights
+from concept_transfer.training.block import Block
 from concept_transfer.training.draws import initial_weights
 
 FILES = {
@@ -41,9 +43,14 @@ VOCABULARY = vocabulary("fever", "cough", "chills")
 VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4) + 1
 TABLE = EmbeddingTable.create("bert", "precomputed", VECTORS, VOCABULARY)
 WEIGHTS = initial_weights(torch.tensor([1, 2]), 4, 5)
-CARD = Card(
+CARD = ModelCard(
     study="demo",
-    source="north",
+    site="north",
+    source="",
+    strategy=None,
+    target_size="all",
+    classes=["no", "influenza"],
+    learner={"kind": "cnn"},
     label="influenza",
     seed=0,
     replicates=[{"replicate": 0, "status": "ok"}, {"replicate": 1, "status": "diverged"}],
@@ -55,54 +62,64 @@ CARD = Card(
 )
 
 
+CNNS = workbench(Block(0, [0, 1]), VECTORS).everyone()
+
+
+def write(folder: Path, weights: Weights, card: ModelCard, *words_and_table: object) -> None:
+    write_bundle(folder, lambda inside: CNNS.write(weights, inside), card, *words_and_table)
+
+
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
-    write_bundle(folder, WEIGHTS, CARD, VOCABULARY, TABLE)
+    write(folder, WEIGHTS, CARD, VOCABULARY, TABLE)
     return folder
 
 
 def test_a_bundle_reads_back_as_it_was_written(bundle: Path) -> None:
-    weights, card, words, table = read_bundle(bundle, VOCABULARY, TABLE)
+    read = read_bundle(bundle, VOCABULARY, TABLE)
+    weights = CNNS.read(bundle)
     assert isinstance(weights, Weights)
     for name, value in vars(WEIGHTS).items():
         assert torch.equal(getattr(weights, name), value)
-    assert card == CARD
-    assert words.digest == VOCABULARY.digest
-    assert np.array_equal(table.vectors, VECTORS)
+    assert read.card == CARD
+    assert read.vocabulary.digest == VOCABULARY.digest
+    assert read.table is not None
+    assert np.array_equal(read.table.vectors, VECTORS)
 
 
 def test_a_bundle_holds_five_files_and_only_tensors_of_weights(bundle: Path) -> None:
     assert {path.name for path in bundle.iterdir()} == FILES
     card = json.loads((bundle / "card.json").read_text())
-    assert set(card) == set(Card.__dataclass_fields__)
+    assert set(card) == set(ModelCard.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("missing", sorted(FILES))
 def test_a_missing_file_is_named(bundle: Path, missing: str) -> None:
     (bundle / missing).unlink()
     with pytest.raises(StudyError, match=missing.split(".")[0]):
-        read_bundle(bundle)
+        CNNS.read(read_bundle(bundle, table=TABLE).folder)
 
 
 def test_a_damaged_file_is_no_traceback(bundle: Path) -> None:
     (bundle / "weights.safetensors").write_bytes(b"nonsense")
     with pytest.raises(StudyError, match="no complete model bundle"):
-        read_bundle(bundle)
+        CNNS.read(read_bundle(bundle).folder)
 
 
-def test_an_unknown_format_is_refused(bundle: Path) -> None:
+@pytest.mark.parametrize("number", [1, 99])
+def test_another_format_is_refused_in_a_sentence(bundle: Path, number: int) -> None:
     content = json.loads((bundle / "card.json").read_text())
-    (bundle / "card.json").write_text(json.dumps(content | {"format": 99}))
-    with pytest.raises(StudyError, match="format 99"):
+    (bundle / "card.json").write_text(json.dumps(content | {"format": number}))
+    with pytest.raises(StudyError, match=f"format {number}; this version reads .* run again"):
         read_bundle(bundle)
 
 
 def test_weights_that_do_not_fit_the_table_are_refused(tmp_path: Path) -> None:
     wide = initial_weights(torch.tensor([1, 2]), 7, 5)
-    write_bundle(tmp_path / "bundle", wide, CARD, VOCABULARY, TABLE)
+    write(tmp_path / "bundle", wide, CARD, VOCABULARY, TABLE)
     with pytest.raises(StudyError, match=r"width 7.*width 4"):
-        read_bundle(tmp_path / "bundle")
+        CNNS.read(read_bundle(tmp_path / "bundle").folder)
 
 
 def test_another_vocabulary_is_refused_by_both_digests(bundle: Path) -> None:
@@ -119,9 +136,9 @@ def test_another_wording_is_accepted_and_another_unit_is_not(tmp_path: Path) -> 
     words = replace(words, lowers=("-inf", "5", ""))
     card = replace(CARD, vocabulary_digest=words.digest)
     table = EmbeddingTable.create("bert", "precomputed", VECTORS, words)
-    write_bundle(tmp_path / "b", WEIGHTS, card, words, table)
-    _, _, own, _ = read_bundle(tmp_path / "b", replace(words, texts=("few", "many", "cough")))
-    assert own == words
+    write(tmp_path / "b", WEIGHTS, card, words, table)
+    read = read_bundle(tmp_path / "b", replace(words, texts=("few", "many", "cough")))
+    assert read.vocabulary == words
     for changes in (
         {"states": ("below 5 g", "5 g or more", "present")},
         {"lowers": ("-inf", "6", "")},
@@ -139,8 +156,6 @@ def test_another_embedding_is_refused_by_both_digests_and_names(bundle: Path) ->
 
 
 def test_a_changed_vocabulary_file_is_noticed(bundle: Path, tmp_path: Path) -> None:
-    write_bundle(
-        tmp_path / "b", WEIGHTS, replace(CARD, vocabulary_digest="0" * 64), VOCABULARY, TABLE
-    )
+    write(tmp_path / "b", WEIGHTS, replace(CARD, vocabulary_digest="0" * 64), VOCABULARY, TABLE)
     with pytest.raises(StudyError, match="changed after it was written"):
         read_bundle(tmp_path / "b")

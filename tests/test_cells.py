@@ -7,31 +7,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cell_data import predict as predict_cell
+from cell_data import workbench
 from engine_data import keys, random_encounters
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
 
 from concept_transfer.errors import StudyError
-from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.cnn import predict
 from concept_transfer.models.dataset import dataset_of
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.sites.splits import split_table
-from concept_transfer.training import block
+from concept_transfer.strategies.strategy import Part
+from concept_transfer.training import concept_cnn
 from concept_transfer.training.block import Block
 from concept_transfer.training.budget import (
     Budget,
-    allow_choice,
     draw_budget,
-    positives,
     replicate_key,
 )
-from concept_transfer.training.cells import train_and_apply
+from concept_transfer.training.cells import HandedOn, allow_choice, class_counts
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
 from concept_transfer.training.predictions import Predictions
-from concept_transfer.training.source_models import apply_source, train_source
+from concept_transfer.training.source_models import train_source
 
 TOKENS, WIDTH = 10, 14
 VECTORS = torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(3))
@@ -39,6 +40,7 @@ SETTINGS = Training.model_validate(
     {"learning_rate": 0.05, "epochs": 4, "filters": 6, "fixed_epochs": 2, "patience": None}
 )
 BLOCK = Block(0, [0, 1, 2])
+BENCH = workbench(BLOCK, VECTORS)
 
 
 def make_site(
@@ -95,8 +97,12 @@ def probabilities(predictions: Predictions, test: bool = True) -> NDArray[np.flo
     return np.concatenate([p for _, _, is_test, _, p in predictions._parts if is_test == test])
 
 
-def source_model(site: Site, block: Block = BLOCK) -> tuple[Weights, list[dict[str, object]]]:
-    return train_source(site, VECTORS, block, SETTINGS)
+def source_model(site: Site) -> HandedOn:
+    return train_source(site, BENCH, SETTINGS)
+
+
+def positives(site: Site, rows: NDArray[np.int64]) -> list[int]:
+    return class_counts(Part(site, rows), 2)[:, 1].tolist()
 
 
 @pytest.mark.parametrize("size", ["60", "all"])
@@ -111,8 +117,8 @@ def test_every_encounter_is_predicted_once_by_a_model_that_never_saw_its_cluster
         seen.append({str(cluster) for cluster in np.unique(site.split.cluster[used])})
         return fit(dataset, vectors, train, held, *rest)
 
-    monkeypatch.setattr(block, "fit", watched)
-    predictions = train_and_apply(site, "local", size, VECTORS, BLOCK, SETTINGS)
+    monkeypatch.setattr(concept_cnn, "fit", watched)
+    predictions = predict_cell(BENCH, site, "local", size, SETTINGS)
     for rows in rows_of(predictions, test=True).values():
         assert sorted(rows.tolist()) == list(range(120))
     for fold, clusters in zip(site.split.folds, seen, strict=True):
@@ -148,7 +154,7 @@ def test_rows_that_all_replicates_share_are_stored_once() -> None:
     assert budget.train.strides[0] == 0
     assert budget.select([0, 2]).train.shape == (2, budget.train.shape[1])
     assert (
-        positives(target_site(), budget.train).tolist()
+        positives(target_site(), budget.train)
         == [int(target_site().labels[budget.train[0]].sum())] * 3
     )
 
@@ -167,7 +173,7 @@ def test_a_draw_of_one_class_is_not_estimable(seed_of_block: int) -> None:
     site, _ = single_class_draws()
     block = Block(seed_of_block, [0, 1, 2, 3])
     found = positives(site, draw_budget(site, 0, "10", block.keys).train)
-    predictions = train_and_apply(site, "local", "10", VECTORS, block, SETTINGS)
+    predictions = predict_cell(workbench(block, VECTORS), site, "local", "10", SETTINGS)
     for record, count in zip(predictions.records, found, strict=True):
         expected = "not estimable" if count in (0, 8) else "ok"
         assert record["status"] == expected
@@ -184,13 +190,13 @@ def test_pooled_needs_both_classes_at_one_of_the_sites() -> None:
         (target_site("source", labels=np.zeros(120, np.int8)), "not estimable"),
     ):
         balanced = SETTINGS.model_copy(update={"class_weight": "balanced"})
-        found = train_and_apply(negative, "pooled", "all", VECTORS, BLOCK, balanced, source)
+        found = predict_cell(BENCH, negative, "pooled", "all", balanced, source)
         assert {record["status"] for record in found.records} == {status}
 
 
 def test_few_positives_train_a_fixed_number_of_epochs() -> None:
     site, _ = single_class_draws()
-    predictions = train_and_apply(site, "local", "20", VECTORS, BLOCK, SETTINGS)
+    predictions = predict_cell(BENCH, site, "local", "20", SETTINGS)
     fixed = [record["epochs"] for record in predictions.records if record["status"] == "ok"]
     assert fixed
     assert set(fixed) == {SETTINGS.fixed_epochs}
@@ -204,14 +210,14 @@ def test_few_negatives_say_as_little_as_few_positives() -> None:
         labels = np.full_like(site.labels, 1 - rarer)
         labels[few] = rarer
         lopsided = replace(site, labels=labels)
-        assert not allow_choice(lopsided, train[None], held[None])[0]
-    assert allow_choice(site, train[None], held[None])[0]
+        assert not allow_choice(lopsided, Budget(train[None], held[None]), 2)[0]
+    assert allow_choice(site, Budget(train[None], held[None]), 2)[0]
 
 
 def test_replicates_do_not_depend_on_their_block() -> None:
     site = target_site()
-    together = train_and_apply(site, "local", "50", VECTORS, BLOCK, SETTINGS)
-    alone = train_and_apply(site, "local", "50", VECTORS, Block(0, [2]), SETTINGS)
+    together = predict_cell(BENCH, site, "local", "50", SETTINGS)
+    alone = predict_cell(workbench(Block(0, [2]), VECTORS), site, "local", "50", SETTINGS)
     own = [part for part in together._parts if part[0] == 2]
     for (*_, rows, p), (*_, other_rows, other_p) in zip(own, alone._parts, strict=True):
         assert np.array_equal(rows, other_rows)
@@ -225,59 +231,58 @@ def capture_fit(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         fits.append(fit(*arguments))
         return fits[-1]
 
-    monkeypatch.setattr(block, "fit", watched)
+    monkeypatch.setattr(concept_cnn, "fit", watched)
     return fits
 
 
 def test_linear_tuning_leaves_the_convolution_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, records = source_model(target_site("source", seed=1))
+    handed = source_model(target_site("source", seed=1))
     fits = capture_fit(monkeypatch)
     for kind in ("linear", "full"):
-        train_and_apply(target_site(), kind, "50", VECTORS, BLOCK, SETTINGS, None, model, records)
+        predict_cell(BENCH, target_site(), kind, "50", SETTINGS, None, handed)
     linear, full = (result.weights for result in fits)
-    assert torch.equal(linear.convolution, model.convolution)
-    assert torch.equal(linear.convolution_bias, model.convolution_bias)
-    assert not torch.equal(linear.linear, model.linear)
-    assert not torch.equal(full.convolution, model.convolution)
-    assert not torch.equal(full.linear, model.linear)
+    assert torch.equal(linear.convolution, handed.models.convolution)
+    assert torch.equal(linear.convolution_bias, handed.models.convolution_bias)
+    assert not torch.equal(linear.linear, handed.models.linear)
+    assert not torch.equal(full.convolution, handed.models.convolution)
+    assert not torch.equal(full.linear, handed.models.linear)
 
 
 def test_full_tuning_starts_from_the_source_model_and_local_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With a vanishing learning rate both stay where they start."""
-    model, records = source_model(target_site("source", seed=1))
+    handed = source_model(target_site("source", seed=1))
     still = SETTINGS.model_copy(update={"learning_rate": 1e-12})
     fits = capture_fit(monkeypatch)
     site = target_site()
-    train_and_apply(site, "full", "50", VECTORS, BLOCK, still, None, model, records)
-    train_and_apply(site, "local", "50", VECTORS, BLOCK, still)
-    torch.testing.assert_close(fits[0].weights.convolution, model.convolution)
+    predict_cell(BENCH, site, "full", "50", still, None, handed)
+    predict_cell(BENCH, site, "local", "50", still)
+    torch.testing.assert_close(fits[0].weights.convolution, handed.models.convolution)
     fresh = initial_weights(torch.tensor(BLOCK.keys), WIDTH, SETTINGS.filters)
     torch.testing.assert_close(fits[1].weights.convolution, fresh.convolution)
 
 
 def test_direct_is_the_source_model_on_the_target() -> None:
-    model, records = source_model(target_site("source", seed=1))
+    handed = source_model(target_site("source", seed=1))
     site = target_site()
-    predictions = apply_source(site, model, records, VECTORS, BLOCK)
+    predictions = predict_cell(BENCH, site, "direct", "0", SETTINGS, None, handed)
     rows = torch.from_numpy(site.split.parts(0)[2])
-    expected = predict(model, VECTORS, dataset_of(site), rows).float().numpy()
+    expected = predict(handed.models, VECTORS, dataset_of(site), rows).float().numpy()
     assert np.array_equal(probabilities(predictions), expected.ravel())
     assert [record["train"] for record in predictions.records] == [0, 0, 0]
 
 
 def test_local_on_all_labels_is_the_source_model_of_the_site_itself() -> None:
     site = target_site()
-    model, records = source_model(site)
-    arguments = (site, "local", "all", VECTORS, BLOCK, SETTINGS)
-    trained = train_and_apply(*arguments)
-    reused = train_and_apply(*arguments, None, model, records)
+    own = source_model(site)
+    trained = predict_cell(BENCH, site, "local", "all", SETTINGS)
+    reused = predict_cell(BENCH, site, "local", "all", SETTINGS, same=own)
     assert np.array_equal(probabilities(reused), probabilities(trained))
     assert reused.records == trained.records
-    smaller = (site, "local", "50", VECTORS, BLOCK, SETTINGS)
-    again = train_and_apply(*smaller, None, model, records)
-    assert np.array_equal(probabilities(again), probabilities(train_and_apply(*smaller)))
+    smaller = predict_cell(BENCH, site, "local", "50", SETTINGS)
+    again = predict_cell(BENCH, site, "local", "50", SETTINGS, same=own)
+    assert np.array_equal(probabilities(again), probabilities(smaller))
 
 
 def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
@@ -287,9 +292,8 @@ def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
     long = SETTINGS.model_copy(update={"epochs": 25, "dropout": 0.0})
 
     def auroc(kind: str, weight: float) -> float:
-        own = train_and_apply(
-            site, kind, "all", VECTORS, BLOCK, long, reversed_, None, None, weight
-        )
+        strategy = {"kind": kind} | ({"source_weight": weight} if kind == "pooled" else {})
+        own = predict_cell(BENCH, site, strategy, "all", long, reversed_)
         labels = np.tile(site.labels[site.split.parts(0)[2]], 3)
         return float(roc_auc_score(labels, probabilities(own)))
 
@@ -307,9 +311,9 @@ def test_pooled_validates_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -
         calls.append((train, held))
         return fit(dataset, vectors, train, held, *rest)
 
-    monkeypatch.setattr(block, "fit", watched)
+    monkeypatch.setattr(concept_cnn, "fit", watched)
     for size in ("50", "all"):
-        train_and_apply(site, "pooled", size, VECTORS, BLOCK, SETTINGS, source)
+        predict_cell(BENCH, site, "pooled", size, SETTINGS, source)
     offered = source.split.source_parts()[0] + len(site.labels)
     for train, held in calls:
         assert int(held.max()) < len(site.labels)
@@ -318,12 +322,12 @@ def test_pooled_validates_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_diverged_source_gives_no_predictions() -> None:
-    model, records = source_model(target_site("source", seed=1))
-    records[1]["status"] = "diverged"
+    handed = source_model(target_site("source", seed=1))
+    handed.records[1]["status"] = "diverged"
     site = target_site()
     for predictions in (
-        apply_source(site, model, records, VECTORS, BLOCK),
-        train_and_apply(site, "full", "50", VECTORS, BLOCK, SETTINGS, None, model, records),
+        predict_cell(BENCH, site, "direct", "0", SETTINGS, None, handed),
+        predict_cell(BENCH, site, "full", "50", SETTINGS, None, handed),
     ):
         assert [r["status"] for r in predictions.records] == ["ok", "diverged", "ok"]
         for replicate, _, _, _, probability in predictions._parts:
@@ -332,7 +336,7 @@ def test_a_diverged_source_gives_no_predictions() -> None:
 
 def test_a_learning_rate_that_diverges_is_recorded_by_replicate() -> None:
     wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
-    predictions = train_and_apply(target_site(), "local", "all", VECTORS * 1e6, BLOCK, wild)
+    predictions = predict_cell(workbench(BLOCK, VECTORS * 1e6), target_site(), "local", "all", wild)
     assert [record["status"] for record in predictions.records] == ["diverged"] * 3
     assert np.isnan(probabilities(predictions)).all()
 
@@ -347,8 +351,8 @@ def test_controls_have_vectors_of_their_own() -> None:
     """Replicate i trains and predicts on table i."""
     own = torch.randn(3, TOKENS, WIDTH, generator=torch.Generator().manual_seed(5))
     site = target_site()
-    together = train_and_apply(site, "local", "50", own, BLOCK, SETTINGS)
-    alone = train_and_apply(site, "local", "50", own[1], Block(0, [1]), SETTINGS)
+    together = predict_cell(workbench(BLOCK, own), site, "local", "50", SETTINGS)
+    alone = predict_cell(workbench(Block(0, [1]), own[1]), site, "local", "50", SETTINGS)
     expected = [p for replicate, _, _, _, p in together._parts if replicate == 1]
     for (*_, found), other in zip(alone._parts, expected, strict=True):
         assert np.array_equal(found, other)
@@ -370,14 +374,14 @@ def test_tuning_that_only_harms_returns_the_source_model(
     kind: str, size: str, monitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 15, "patience": 3, "monitor": monitor})
-    model, records = train_source(target_site("source", 600, seed=1), VECTORS, BLOCK, settings)
+    handed = train_source(target_site("source", 600, seed=1), BENCH, settings)
     fits, site = capture_fit(monkeypatch), misleading_site()
-    tuned = train_and_apply(site, kind, size, VECTORS, BLOCK, settings, None, model, records)
-    for name, value in vars(model).items():
+    tuned = predict_cell(BENCH, site, kind, size, settings, None, handed)
+    for name, value in vars(handed.models).items():
         assert torch.equal(getattr(fits[0].weights, name), value)
     assert [record["epochs"] for record in tuned.records] == [0, 0, 0]
     assert {record["status"] for record in tuned.records} == {"ok"}
-    direct = apply_source(site, model, records, VECTORS, BLOCK)
+    direct = predict_cell(BENCH, site, "direct", "0", SETTINGS, None, handed)
     assert np.array_equal(probabilities(tuned), probabilities(direct))
 
 
@@ -395,25 +399,23 @@ def test_the_start_is_no_candidate_otherwise(
     kind: str, size: str, changes: dict[str, object]
 ) -> None:
     source = target_site("source", 600, seed=1)
-    model, records = source_model(source)
+    handed = source_model(source)
     settings = SETTINGS.model_copy(update=changes)
-    handed = (None, model, records) if kind == "full" else (source,)
+    handed = (None, handed) if kind == "full" else (source,)
     site = misleading_site()
     if size == "20":
         labels = np.where(np.arange(300) % 7 == 0, site.labels, 0).astype(np.int8)
         site = Site(site.name, site.offsets, site.tokens, labels, site.split)
-    tuned = train_and_apply(site, kind, size, VECTORS, BLOCK, settings, *handed)
+    tuned = predict_cell(BENCH, site, kind, size, settings, *handed)
     epochs = [record["epochs"] for record in tuned.records if record["status"] == "ok"]
     assert epochs
     assert min(epochs) > 0
 
 
 def test_tuning_that_diverges_at_once_is_recorded_although_its_start_was_good() -> None:
-    model, records = source_model(target_site("source", seed=1))
+    handed = source_model(target_site("source", seed=1))
     wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
-    tuned = train_and_apply(
-        target_site(), "full", "all", VECTORS, BLOCK, wild, None, model, records
-    )
+    tuned = predict_cell(BENCH, target_site(), "full", "all", wild, None, handed)
     assert [record["status"] for record in tuned.records] == ["diverged"] * 3
     assert np.isnan(probabilities(tuned)).all()
 
@@ -429,10 +431,10 @@ def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None
     site, settings = target_site(), SETTINGS.model_copy(update={"epochs": 20})
     train, validation = site.split.source_parts()
     with caplog.at_level("INFO"):
-        weights, records = train_source(site, VECTORS, BLOCK, settings)
-    every = predict(weights, VECTORS, dataset_of(site), torch.from_numpy(validation)).numpy()
+        own = train_source(site, BENCH, settings)
+    every = predict(own.models, VECTORS, dataset_of(site), torch.from_numpy(validation)).numpy()
     losses = sorted(log_loss(site.labels[validation], own.astype(float)) for own in every)
-    epochs = sorted(record["epochs"] for record in records)
+    epochs = sorted(record["epochs"] for record in own.records)
     assert caplog.messages[0].startswith(
         f"3 replicate(s) trained on {len(train)} encounters ({site.labels[train].sum()} positive), "
         f"validated on {len(validation)}; epochs kept {epochs[0]} to {epochs[-1]}, "
@@ -442,7 +444,7 @@ def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None
 
 def test_the_log_names_the_fold(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
-        train_and_apply(folded_site(), "local", "all", VECTORS, BLOCK, SETTINGS)
+        predict_cell(BENCH, folded_site(), "local", "all", SETTINGS)
     assert [message.split(":")[0] for message in caplog.messages] == [
         f"fold {fold} of 3" for fold in (1, 2, 3)
     ]

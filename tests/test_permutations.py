@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import torch
+from cell_data import from_source, workbench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
@@ -19,9 +19,7 @@ from concept_transfer.embeddings.table import Card, EmbeddingTable
 from concept_transfer.evaluation.shuffles import shuffled_rows
 from concept_transfer.grid import Cell
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import train_and_apply
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
-from concept_transfer.training.source_models import apply_source, train_source
 
 
 def cells(count: int) -> list[Cell]:
@@ -95,22 +93,24 @@ def test_a_shuffle_trains_what_its_vectors_would_train_alone() -> None:
     vectors = np.random.default_rng(4).normal(size=(TOKENS, 14)).astype(np.float32)
     card = Card("minilm", "precomputed", vocabulary.digest, "", 14, {})
     block = ShuffledBlock.of(7, [3, 9], [0, 1])
-    uses = {"direct": Use("direct", "0", SETTINGS), "full": Use("full", "50", SETTINGS)}
+    training = SETTINGS.model_dump()
+    uses = {
+        "direct": Use.of({"kind": "direct"}, training, "0"),
+        "full": Use.of({"kind": "full"}, training, "50"),
+    }
     drawn = block.vectors(EmbeddingTable(vectors, card), vocabulary)
+    bench = workbench(block, drawn)
     found = {
         name: predictions
-        for _, name, predictions in apply_shuffled(source, [target], drawn, block, SETTINGS, uses)
+        for _, name, predictions in apply_shuffled(bench, source, [target], SETTINGS, uses)
     }
     for place, (shuffle, replicate) in enumerate(block.drawn):
         rng = generator(7, shuffle, "permutation")
-        permuted = torch.from_numpy(vectors[permuted_rows(vocabulary, np.ones(TOKENS, bool), rng)])
-        alone = Block(7, [replicate])
-        model, records = train_source(source, permuted, alone, SETTINGS)
+        permuted = vectors[permuted_rows(vocabulary, np.ones(TOKENS, bool), rng)]
+        alone = workbench(Block(7, [replicate]), permuted)
         plain = {
-            "direct": apply_source(target, model, records, permuted, alone),
-            "full": train_and_apply(
-                target, "full", "50", permuted, alone, SETTINGS, None, model, records
-            ),
+            name: from_source(alone, target, use.strategy.kind, use.size, SETTINGS, source)
+            for name, use in uses.items()
         }
         for name, predictions in plain.items():
             np.testing.assert_allclose(

@@ -93,9 +93,9 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             },
             {
                 "embed": 1,
-                "train_source": 2,
-                "train_local": 2,
-                "transfer": 2,
+                "train_source_cnn": 2,
+                "train_local_cnn": 2,
+                "transfer_cnn": 2,
                 "evaluate": 2,
                 "site_shift": 1,
                 "embedding_geometry": 1,
@@ -116,27 +116,32 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                     "pooled": None,
                 }
             },
-            {"transfer": 6, "evaluate": 6, **report},
+            {"transfer_cnn": 4, "transfer_cnn_unkept": 2, "evaluate": 6, **report},
         ),
         "another target size": (
             {"target_sizes": [60, 80, "all"]},
             {
                 "check_sites": 1,
-                "train_local": 6,
-                "transfer": 6,
-                "fit_baseline": 2,
-                "transfer_baseline": 2,
+                "train_local_cnn": 4,
+                "train_local_cnn_unkept": 2,
+                "transfer_cnn": 4,
+                "transfer_cnn_unkept": 2,
+                "train_local_logistic": 2,
+                "transfer_logistic": 2,
                 **everywhere,
             },
         ),
         "another block of replicates": (
             {"replicates": 4},
             {
-                "train_source": 6,
-                "train_local": 6,
-                "transfer": 6,
-                "fit_baseline": 2,
-                "transfer_baseline": 2,
+                "train_source_cnn": 6,
+                "train_source_logistic": 2,
+                "train_local_cnn": 4,
+                "train_local_cnn_unkept": 2,
+                "transfer_cnn": 4,
+                "transfer_cnn_unkept": 2,
+                "train_local_logistic": 2,
+                "transfer_logistic": 2,
                 **everywhere,
             },
         ),
@@ -150,12 +155,15 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             {
                 "split_site": 2,
                 **sites,
-                "train_source": 6,
+                "train_source_cnn": 6,
+                "train_source_logistic": 2,
                 "shuffle_concepts": 2,
-                "train_local": 6,
-                "transfer": 6,
-                "fit_baseline": 2,
-                "transfer_baseline": 2,
+                "train_local_cnn": 4,
+                "train_local_cnn_unkept": 2,
+                "transfer_cnn": 4,
+                "transfer_cnn_unkept": 2,
+                "train_local_logistic": 2,
+                "transfer_logistic": 2,
                 **everywhere,
             },
         ),
@@ -170,12 +178,15 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "encode_site": 1,
                 "split_site": 1,
                 **sites,
-                "train_source": 3,
+                "train_source_cnn": 3,
+                "train_source_logistic": 1,
                 "shuffle_concepts": 2,
-                "train_local": 3,
-                "transfer": 6,
-                "fit_baseline": 1,
-                "transfer_baseline": 2,
+                "train_local_cnn": 2,
+                "train_local_cnn_unkept": 1,
+                "transfer_cnn": 4,
+                "transfer_cnn_unkept": 2,
+                "train_local_logistic": 1,
+                "transfer_logistic": 2,
                 **everywhere,
             },
         ),
@@ -201,7 +212,7 @@ def test_another_target_size_keeps_the_cells_that_are_done(copied: Study) -> Non
     assert wanted.is_file()
     for size, content in before.items():
         assert (family / size / "block0.parquet").read_bytes() == content
-    log = (copied.folder / "results/tiny/logs/train_local/south/random/block0.log").read_text()
+    log = (copied.folder / "results/tiny/logs/train_local/south/random/cnn/block0.log").read_text()
     assert "target size 60: kept" in log
     assert "target size 80: computed" in log
     assert "target size all: kept" in log
@@ -263,21 +274,23 @@ def test_a_changed_text_reruns_embeddings_of_texts_and_nothing_else(copied: Stud
     keys = [*texts, f"{texts[-1]}!"]
     np.savez(copied.folder / "words.npz", keys=keys, vectors=np.eye(len(keys)))
     study = copied.changed(embeddings={**copied.config["embeddings"], "words": words})
-    models = [f"results/tiny/sources/north/{name}/block0/card.json" for name in ("words", "random")]
+    models = [
+        f"results/tiny/sources/north/{name}/cnn/block0/card.json" for name in ("words", "random")
+    ]
     run = study.run(*models, "--cores", "1")
     assert run.code == 0, run.output
 
     vocabulary.write_text(f"{before.rstrip()}!\n", encoding="utf-8")
-    assert study.plan(*models) == {"embed": 1, "train_source": 1}
+    assert study.plan(*models) == {"embed": 1, "train_source_cnn": 1}
     assert copied.plan() == {"write_page": 1}
 
     bundle = "results/tiny/predictions/north-to-south/one_hot/cnn/full"
     run = copied.changed(target_sizes=[60, 80, "all"]).run(f"{bundle}/80/block0.parquet", "-c", "1")
     assert run.code == 0, run.output
-    log = copied.folder / "results/tiny/logs/transfer/north-to-south/one_hot/block0.log"
+    log = copied.folder / "results/tiny/logs/transfer/north-to-south/one_hot/cnn/block0.log"
     assert "full, target size 60: kept" in log.read_text()
 
     name = Vocabulary.read(vocabulary).names[-1]
     vocabulary.write_text(before.replace(f"\t{name}\t", f"\tthe {name}\t"), encoding="utf-8")
     assert copied.plan("results/tiny/check.tsv") == {"check_sites": 1}  # which names concepts
-    assert copied.plan(models[1]) == {"embed": 2, "train_source": 1}
+    assert copied.plan(models[1]) == {"embed": 2, "train_source_cnn": 1}

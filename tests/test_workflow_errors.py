@@ -125,14 +125,16 @@ def test_a_site_in_no_pair_is_named_and_not_read(tmp_path: Path) -> None:
 
 def test_braces_in_the_label_are_no_wildcards(tmp_path: Path) -> None:
     study = Study(tmp_path, {**tabular_study(tmp_path), "task": {"label": "{flu} {{2}}"}})
-    assert study.plan()["train_source"] == 6
+    assert study.plan()["train_source_cnn"] == 6
 
 
 def test_a_device_that_the_machine_lacks_is_refused_in_the_first_job_that_needs_it(
     tmp_path: Path,
 ) -> None:
     study = Study(tmp_path, tiny_study()).changed(resources={"device": "cuda:99"})
-    refused_in_job(study, "results/tiny/sources/north/one_hot/block0/card.json", "cuda:99", "cpu")
+    refused_in_job(
+        study, "results/tiny/sources/north/one_hot/cnn/block0/card.json", "cuda:99", "cpu"
+    )
     assert (tmp_path / "results" / "tiny" / "embeddings" / "one_hot.json").is_file()
 
 

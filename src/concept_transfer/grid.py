@@ -1,13 +1,14 @@
 """The cells of a study and the files each of them owns; pure names, nothing is read.
 
 A cell is source x target x embedding x classifier x strategy x target size. Only combinations
-with a meaning exist: `local` has no source, `direct` uses no target labels (size 0), baselines
-have no embedding and cannot be tuned.
+with a meaning exist: a strategy without a source has none, one without target labels has size 0,
+a learner that takes no embedding has "none", and no learner meets a strategy that asks for what it
+cannot do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from concept_transfer.study import Study
 
-BASELINES = ("logistic", "gradient_boosting")
-TUNED = ("linear", "full")
+SOURCE_KIND = "local"  # how a source trains its own models
+TESTED_KINDS = ("direct", "full")  # in the test of meaning, unless the config says otherwise
 NO_EMBEDDING = "none"
 SHUFFLES_A_BLOCK = 33
 
 
 @dataclass(frozen=True)
 class Cell:
-    """source is "" for `local`; embedding is "none" for baselines; size is "0" for `direct`."""
+    """source is "" and size "0" where the strategy has none; so is embedding "none"."""
 
     source: str
     target: str
@@ -51,6 +52,10 @@ def split_pair(pair: str) -> tuple[str, str]:
     """(source, target) of a pair's name; source is "" where there is none."""
     source, separator, target = pair.rpartition("-to-")
     return (source, target) if separator else ("", pair)
+
+
+def _given(chosen: Collection[Any] | None, otherwise: Collection[Any]) -> Collection[Any]:
+    return otherwise if chosen is None else chosen
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,12 @@ class Grid:
 
     @cached_property
     def models(self) -> list[tuple[str, str]]:
-        """(embedding, classifier) combinations."""
-        found = []
-        if "cnn" in self.study.classifiers:
-            found += [(embedding, "cnn") for embedding in self.study.embeddings]
-        return found + [(NO_EMBEDDING, name) for name in self.study.classifiers if name != "cnn"]
+        """(embedding, classifier) combinations, those with an embedding first."""
+        embedded = self.study.embedding_classifiers()
+        return [
+            *((embedding, name) for name in embedded for embedding in self.study.embeddings),
+            *((NO_EMBEDDING, name) for name in self.study.classifiers if name not in embedded),
+        ]
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -101,14 +107,55 @@ class Grid:
     def _cells(self) -> Iterator[Cell]:
         for target in self.targets:
             for embedding, classifier in self.models:
-                for strategy, settings in self.study.strategies.items():
-                    if settings.kind in TUNED and classifier != "cnn":
-                        continue
-                    sources = [""] if settings.kind == "local" else self.sources_of(target)
-                    sizes = ["0"] if settings.kind == "direct" else self.sizes
-                    for source in sources:
-                        for size in sizes:
+                for strategy in self.strategies_of(classifier):
+                    record = self.study.strategy(strategy)
+                    for source in self.sources_of(target) if record.has_source else [""]:
+                        for size in self.sizes_of(strategy):
                             yield Cell(source, target, embedding, classifier, strategy, size)
+
+    def strategies_of(self, classifier: str) -> list[str]:
+        """The strategies of the study that a classifier can do."""
+        can = self.study.learner(classifier).can
+        return [name for name in self.study.strategies if self.study.strategy(name).needs <= can]
+
+    def sizes_of(self, strategy: str) -> list[str]:
+        """The target sizes of a strategy; "0" alone if it uses no label of the target."""
+        return self.sizes if self.study.strategy(strategy).uses_labels else ["0"]
+
+    def kept_sizes(self, classifier: str, strategy: str) -> list[str]:
+        """The target sizes at which the models of a strategy are kept as bundles."""
+        keep, study = self.study.keep, self.study
+        kept = (
+            study.strategy(strategy).uses_labels
+            and strategy in _given(keep.strategies, study.strategies)
+            and classifier in _given(keep.classifiers, study.classifiers)
+        )
+        return [str(size) for size in _given(keep.target_sizes, [self.largest])] if kept else []
+
+    @cached_property
+    def kept_embeddings(self) -> list[str]:
+        """The embeddings whose models are kept as bundles, and "none"."""
+        meant = [name for name in self.study.embeddings if not self._is_control(name)]
+        return [*_given(self.study.keep.embeddings, meant), NO_EMBEDDING]
+
+    def _is_control(self, embedding: str) -> bool:
+        return self.study.embeddings[embedding].provider in ("shuffled", "random")
+
+    @cached_property
+    def kept_cells(self) -> list[Cell]:
+        """The cells whose models are kept as bundles."""
+        return [
+            cell
+            for cell in self.cells
+            if cell.embedding in self.kept_embeddings
+            and cell.size in self.kept_sizes(cell.classifier, cell.strategy)
+        ]
+
+    @cached_property
+    def largest(self) -> str:
+        """The largest target size."""
+        sizes = self.study.target_sizes
+        return str(max(sizes, key=lambda size: float("inf") if size == "all" else size))
 
     @cached_property
     def sizes(self) -> list[str]:
@@ -121,23 +168,23 @@ class Grid:
         Without a random control beside the shuffled one nothing could be claimed of an embedding.
         """
         meaning, strategies = self.study.meaning, self.study.strategies
-        if "cnn" not in self.study.classifiers:
-            return []
         chosen = meaning.strategies
         if chosen is None:
             kinds = {strategy.kind: name for name, strategy in reversed(strategies.items())}
-            chosen = [kinds[kind] for kind in ("direct", "full") if kind in kinds]
-        largest = max(self.study.target_sizes, key=lambda n: float("inf") if n == "all" else n)
-        size = str(meaning.target_size or largest)
+            chosen = [kinds[kind] for kind in TESTED_KINDS if kind in kinds]
+        size = str(meaning.target_size or self.largest)
         tables = self.study.embeddings.values()
         random = {e.like for e in tables if e.provider == "random"}
         shuffled = dict.fromkeys(e.of for e in tables if e.provider == "shuffled")
         return [
-            Cell(*pair, embedding, "cnn", name, "0" if strategies[name].kind == "direct" else size)
+            Cell(*pair, embedding, classifier, name, size if size_matters else "0")
+            for classifier in self.study.embedding_classifiers()
             for pair in self.pairs
             for embedding in shuffled
             if embedding in random
             for name in chosen
+            if name in self.strategies_of(classifier)
+            for size_matters in [self.study.strategy(name).uses_labels]
         ]
 
     @cached_property
@@ -159,29 +206,38 @@ class Grid:
     def cells_of(self, target: str, embedding: str) -> list[Cell]:
         return [c for c in self.cells if c.target == target and c.embedding == embedding]
 
-    def training(self, strategy: str | None = None) -> dict[str, Any]:
-        """Complete training settings of a strategy, or of source models (None)."""
+    def training(self, classifier: str, strategy: str | None = None) -> dict[str, Any]:
+        """Training settings that a classifier reads: of a strategy, or of source models (None)."""
         settings = self.study.training.model_dump(mode="json")
-        if strategy is None:
-            return settings
-        chosen = self.study.strategies[strategy]
-        if chosen.learning_rate is not None:
+        chosen = self.study.strategies[strategy] if strategy else None
+        if chosen and chosen.learning_rate is not None:
             settings["learning_rate"] = chosen.learning_rate
-        if chosen.epochs is not None:
+        if chosen and chosen.epochs is not None:
             settings["epochs"] = settings["fixed_epochs"] = chosen.epochs
-        return settings
+        keys = self.study.learner(classifier).training
+        return {key: value for key, value in settings.items() if key in keys}
 
-    def is_own_source(self, target: str, strategy: str) -> bool:
+    def strategy_settings(self, name: str) -> dict[str, Any]:
+        """A strategy's section without what `training` holds of it."""
+        settings = self.study.strategies[name]
+        return settings.model_dump(mode="json", exclude={"learning_rate", "epochs"})
+
+    def hands_on(self, classifier: str) -> bool:
+        """Whether any strategy starts from the models that sources hand on."""
+        return any(
+            self.study.strategy(name).starts_from_source for name in self.strategies_of(classifier)
+        )
+
+    def is_own_source(self, classifier: str, target: str, strategy: str) -> bool:
         """Whether `local` at target size "all" is the model the target trains as a source.
 
         It is where one fold tests and the settings are equal: the encounters, the initial weights
         and the batches are then the same.
         """
-        transfers = any(s.kind in ("direct", *TUNED) for s in self.study.strategies.values())
         return (
-            transfers
-            and self.study.strategies[strategy].kind == "local"
+            self.hands_on(classifier)
+            and self.study.strategies[strategy].kind == SOURCE_KIND
             and target in self.sources
             and self.study.split.by != "folds"
-            and self.training(strategy) == self.training()
+            and self.training(classifier, strategy) == self.training(classifier)
         )

@@ -92,3 +92,30 @@ def imported(place: str) -> Callable[..., Any]:
     module, _, name = place.partition(":")
     function: Callable[..., Any] = getattr(import_module(module), name)
     return function
+
+
+def named(registry: Mapping[str, Any], key: str, what: str) -> Callable[[Any], Any]:
+    """Reads the short forms of a mapping of names to sections of a registry's records.
+
+    A list of registered names is short for a mapping without settings, and a section whose own
+    name is registered need not repeat it under ``key``.
+    """
+
+    def read(value: Any) -> Any:
+        if isinstance(value, list):
+            for name in value:
+                if name not in registry:
+                    raise ValueError(f"unknown {what} '{name}'; choose from {choices(registry)}")
+                if value.count(name) > 1:
+                    raise ValueError(f"'{name}' is there twice; name it once")
+            return {name: {key: name} for name in value}
+        if isinstance(value, dict):
+            return {
+                name: {key: name, **(entry or {})}
+                if name in registry and key not in (entry or {})
+                else entry
+                for name, entry in value.items()
+            }
+        return value
+
+    return read

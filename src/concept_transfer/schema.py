@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from concept_transfer.learners import LEARNERS
+from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
-from concept_transfer.settings.training import STRATEGIES, Training
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import Study
 
 BEGIN = "<!-- reference: written by python -m concept_transfer.schema -->"
@@ -23,15 +26,9 @@ def study_schema() -> dict[str, Any]:
     schema = Study.model_json_schema()
     definitions = schema["$defs"]
     definitions["Training"].pop("required")
-    definitions["Strategy"].pop("required")
     properties = schema["properties"]
-
-    strategies = properties["strategies"]
-    own = {key: strategies.pop(key) for key in ("type", "additionalProperties", "minProperties")}
-    own["additionalProperties"] = {"anyOf": [own["additionalProperties"], {"type": "null"}]}
-    names: dict[str, Any] = {"type": "array", "items": {"enum": list(STRATEGIES)}}
-    names |= {"minItems": 1, "uniqueItems": True}
-    strategies["anyOf"] = [names, own]
+    for key, registry in (("strategies", STRATEGIES), ("classifiers", LEARNERS)):
+        _add_short_forms(properties[key], definitions, registry)
 
     bins = properties["bins"]
     edges = definitions["Bins"]["properties"]["edges"]["anyOf"][0]
@@ -43,6 +40,20 @@ def study_schema() -> dict[str, Any]:
         "anyOf": [embeddings["additionalProperties"], entry, {"type": "null"}]
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _add_short_forms(
+    field: dict[str, Any], definitions: dict[str, Any], registry: Mapping[str, Any]
+) -> None:
+    """A list of registered names, and sections that need not repeat their own name as kind."""
+    for record in registry.values():
+        definitions[record.settings.__name__].pop("required", None)
+    mapping = {key: field.pop(key) for key in ("type", "additionalProperties", "minProperties")}
+    sections = mapping["additionalProperties"]["oneOf"]
+    mapping["additionalProperties"] = {"anyOf": [*sections, {"type": "null"}]}
+    names: dict[str, Any] = {"type": "array", "items": {"enum": list(registry)}}
+    names |= {"minItems": 1, "uniqueItems": True}
+    field["anyOf"] = [names, mapping]
 
 
 def reference() -> str:
@@ -57,15 +68,14 @@ def reference() -> str:
         lines = [f"### {title or 'Top level'}", ""]
         if model is not Study:
             lines += [(model.__doc__ or "").split("\n\n")[0].strip(), ""]
-        lines += ["| key | accepts | default | meaning |", "|---|---|---|---|"]
-        for name, field in model.model_fields.items():
-            if kind and name == kind[0]:
-                continue
+        keys = [name for name in model.model_fields if not kind or name != kind[0]]
+        if keys:
+            lines += ["| key | accepts | default | meaning |", "|---|---|---|---|"]
+        for name in keys:
             accepts = _accepts(properties[model.__name__][name])
-            lines.append(
-                f"| `{name}` | {accepts} | {_default(model, name)} | {field.description} |"
-            )
-        blocks.append("\n".join(lines))
+            meaning = model.model_fields[name].description
+            lines.append(f"| `{name}` | {accepts} | {_default(model, name)} | {meaning} |")
+        blocks.append("\n".join(lines).rstrip())
     return "\n\n".join(blocks)
 
 
@@ -89,8 +99,12 @@ def _parts(annotation: Any) -> Iterator[tuple[str, type[Section]]]:
         for suffix, part in _parts(get_args(annotation)[1]):
             yield f".<name>{suffix}", part
     else:
-        for argument in get_args(annotation):
-            yield from _parts(argument)
+        sections = [a for a in get_args(annotation) if isinstance(a, OneOf)]
+        for section in sections:
+            yield from (("", record.settings) for record in section.registry.values())
+        if not sections:
+            for argument in get_args(annotation):
+                yield from _parts(argument)
 
 
 def _kind(model: type[Section]) -> tuple[str, str] | None:

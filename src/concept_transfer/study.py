@@ -21,15 +21,20 @@ from pydantic import (
 )
 
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.grid import TUNED
+from concept_transfer.learners import LEARNERS
+from concept_transfer.learners.learner import Learner, LearnerSettings
+from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
 from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
 from concept_transfer.settings.files import check_size
+from concept_transfer.settings.keep import Keep
 from concept_transfer.settings.problems import described
 from concept_transfer.settings.section import Distinct, Name, Section
 from concept_transfer.settings.sites import Site, Split, Task
-from concept_transfer.settings.training import STRATEGIES, Strategy, Training, named_strategies
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies import STRATEGIES
+from concept_transfer.strategies.strategy import Strategy, StrategySettings
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -82,15 +87,23 @@ class Study(Section):
         description="Embedding name -> how its vectors are made; a name alone stands for the "
         "entry of that name in config/embeddings/.",
     )
-    classifiers: Distinct[Literal["cnn", "logistic", "gradient_boosting"]] = Field(
+    classifiers: Annotated[
+        dict[Name, Annotated[LearnerSettings, OneOf(LEARNERS, "kind")]],
+        BeforeValidator(named(LEARNERS, "kind", "classifier")),
+    ] = Field(
         default=["cnn", "logistic", "gradient_boosting"],
+        validate_default=True,
         min_length=1,
-        description="The concept CNN, and baselines on one-hot findings.",
+        description="A list of learners by name, or classifier name -> its settings.",
     )
-    strategies: Annotated[dict[Name, Strategy], BeforeValidator(named_strategies)] = Field(
-        default_factory=lambda: {name: Strategy(kind=name) for name in STRATEGIES},  # type: ignore[arg-type]
+    strategies: Annotated[
+        dict[Name, Annotated[StrategySettings, OneOf(STRATEGIES, "kind")]],
+        BeforeValidator(named(STRATEGIES, "kind", "strategy")),
+    ] = Field(
+        default=["local", "direct", "linear", "full", "pooled"],
+        validate_default=True,
         min_length=1,
-        description="A list of the built-in names, or strategy name -> its settings.",
+        description="A list of strategies by name, or strategy name -> its settings.",
     )
     target_sizes: Distinct[Annotated[int, Field(ge=2)] | Literal["all"]] = Field(
         default=["all"], min_length=1, description="Labelled target encounters, validation included"
@@ -105,6 +118,7 @@ class Study(Section):
     training: Training = Field(
         default_factory=lambda: Training.model_validate({}), description="How models are fitted."
     )
+    keep: Keep = Field(default=Keep(), description="Fitted models that are kept as bundles.")
     evaluation: Evaluation = Field(
         default=Evaluation(), description="Intervals, and what is too small to show."
     )
@@ -132,14 +146,46 @@ class Study(Section):
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
         self._check_bins()
-        if "cnn" not in self.classifiers and all(s.kind in TUNED for s in self.strategies.values()):
-            raise ValueError(
-                f"strategies: {choices(self.strategies)} tune a network, and classifiers names "
-                "none; add the classifier 'cnn', or the strategy local, direct or pooled"
-            )
+        self._check_strategies()
+        self._check_keep()
         self._check_claims()
         self._check_meaning()
         return self
+
+    def _check_strategies(self) -> None:
+        """Every strategy has a classifier that can do what it asks."""
+        for name in self.strategies:
+            needs = self.strategy(name).needs
+            if not any(needs <= self.learner(other).can for other in self.classifiers):
+                able = [kind for kind, record in LEARNERS.items() if needs <= record.can]
+                raise ValueError(
+                    f"strategies: '{name}' asks for what no classifier of the study can do "
+                    f"({choices(needs)}); add one of {choices(able)} to 'classifiers', or leave "
+                    "the strategy out"
+                )
+
+    def _check_keep(self) -> None:
+        for key, defined in (
+            ("classifiers", self.classifiers),
+            ("embeddings", self.embeddings),
+            ("strategies", self.strategies),
+            ("target_sizes", self.target_sizes),
+        ):
+            for entry in getattr(self.keep, key) or ():
+                if entry not in defined:
+                    raise ValueError(f"keep.{key} names {entry!r}; defined are {choices(defined)}")
+
+    def learner(self, classifier: str) -> Learner:
+        """The record of a classifier of the study."""
+        return LEARNERS[self.classifiers[classifier].kind]
+
+    def strategy(self, name: str) -> Strategy:
+        """The record of a strategy of the study."""
+        return STRATEGIES[self.strategies[name].kind]
+
+    def embedding_classifiers(self) -> list[str]:
+        """Classifiers that are trained with each of the study's embeddings."""
+        return [name for name in self.classifiers if self.learner(name).takes_embedding]
 
     def _check_meaning(self) -> None:
         for name in self.meaning.strategies or ():
@@ -147,7 +193,7 @@ class Study(Section):
                 raise ValueError(
                     f"meaning.strategies names '{name}'; defined are {choices(self.strategies)}"
                 )
-            if self.strategies[name].kind == "local":
+            if not self.strategy(name).has_source:
                 raise ValueError(
                     f"meaning.strategies names '{name}', which has no source; the test of meaning "
                     "is about what is carried from one site to another"
@@ -176,8 +222,10 @@ class Study(Section):
 
     def _check_claims(self) -> None:
         sources = {source for source, _ in self.ordered_pairs()}
-        if self.claims and "cnn" not in self.classifiers:
-            raise ValueError("claims are about the concept CNN; add 'cnn' to 'classifiers'")
+        if self.claims and not self.embedding_classifiers():
+            raise ValueError(
+                "claims are about a classifier with an embedding; add 'cnn' to 'classifiers'"
+            )
         for claim in self.claims:
             for test in claim.tests:
                 for kind, name, defined in (

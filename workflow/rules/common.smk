@@ -12,7 +12,8 @@ from snakemake.settings.types import ExecMode
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import BASELINES, NO_EMBEDDING, TUNED, Grid, split_pair
+from concept_transfer.grid import NO_EMBEDDING, Grid, split_pair
+from concept_transfer.models.bundle import bundle_files
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.study import load_study
@@ -59,11 +60,6 @@ def alternatives(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def kinds(*wanted):
-    """Names of the study's strategies of the given kinds."""
-    return [name for name, s in study.strategies.items() if s.kind in wanted]
-
-
 def stable(value):
     """A parameter that changes only when its content does."""
     return json.dumps(value, sort_keys=True)
@@ -72,6 +68,11 @@ def stable(value):
 def fixed(value):
     """A stable parameter whose braces Snakemake does not take for wildcards."""
     return lambda wildcards: stable(value)
+
+
+def label_words():
+    """The outcome and its classes, by name."""
+    return fixed({"label": study.task.label, "classes": ["no", study.task.label]})
 
 
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})

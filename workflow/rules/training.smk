@@ -1,19 +1,28 @@
-# Sites + embedding tables -> source models -> predictions of every cell.
+# Sites + embedding tables -> source models -> predictions of every cell, and the models kept.
+# One set of rules serves all learners: `train_source_<classifier>`, `transfer_<classifier>` (all
+# that comes from another site) and `train_local_<classifier>` (the target's own encounters).
 
-TRAINING_CODE = code_digest(
-    "models",
-    "training",
-    "concepts",
-    "embeddings/table.py",
-    "embeddings/controls.py",
-    "sites/site.py",
-    "sites/splits.py",
-    "sites/encounters.py",
-)
-TRANSFERS = ("direct", *TUNED, "pooled")
-BUNDLE_FILES = ["card.json", "weights.safetensors", "vocabulary.tsv"]
-BUNDLE_FILES += ["embedding.safetensors", "embedding.json"]
 PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
+SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
+MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
+PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
+TABLE = f"{RESULTS}/embeddings/{{embedding}}.safetensors"
+
+
+def training_code(classifier):
+    """Digest of what the jobs of a classifier run."""
+    return code_digest(
+        "learners",
+        "strategies",
+        "models",
+        "training",
+        "concepts",
+        "embeddings/table.py",
+        "embeddings/controls.py",
+        "sites/site.py",
+        "sites/splits.py",
+        "sites/encounters.py",
+    )
 
 
 def site_data(site):
@@ -21,236 +30,263 @@ def site_data(site):
     return [*site_outputs(site, TRAINING_FILES), f"{RESULTS}/splits/{site}.parquet"]
 
 
-def made_by_one_job(classifier, *kinds_made):
-    """The predictions of all strategies of some kinds, at every target size, from one pair.
-
-    Start-up is most of a small cell's cost. `update` leaves the files in place, and the job keeps
-    those that are current: another size or strategy does not compute the old ones again.
-    """
-    model = f"{{embedding}}/{classifier}" if classifier == "cnn" else f"{NO_EMBEDDING}/{classifier}"
-    cells = [
-        f"{name}/{size}"
-        for name in sorted(kinds(*kinds_made))
-        for size in (["0"] if study.strategies[name].kind == "direct" else grid.sizes)
-    ]
-    # A rule must have an output, even if this study asks nothing of it.
-    return [
-        update(f"{RESULTS}/predictions/{{pair}}/{model}/{cell}/block{{block}}.parquet")
-        for cell in cells or ["nothing"]
-    ]
-
-
 def source_site(wildcards):
-    source, _ = split_pair(wildcards.pair)
-    return site_data(source) if source else []
+    return site_data(split_pair(wildcards.pair)[0])
 
 
 def target_site(wildcards):
     return site_data(split_pair(wildcards.pair)[1])
 
 
-def bundle(wildcards):
-    source, _ = split_pair(wildcards.pair)
-    folder = f"{RESULTS}/sources/{source}/{wildcards.embedding}/block{wildcards.block}"
-    return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
+def source_files(classifier):
+    """The bundle of a site's own models."""
+    learner = study.learner(classifier)
+    files = bundle_files(learner.takes_embedding, learner.files)
+    return [f"{SOURCES}/{classifier}/block{{block}}/{file}" for file in files]
 
 
-def own_bundle(wildcards):
-    """The target's source model where `local` on all labels is the same model."""
-    same = [name for name in kinds("local") if grid.is_own_source(wildcards.pair, name)]
-    if not same or "all" not in grid.sizes:
-        return []
-    folder = f"{RESULTS}/sources/{wildcards.pair}/{wildcards.embedding}/block{wildcards.block}"
-    return expand(f"{folder}/{{file}}", file=BUNDLE_FILES)
+def source_models(classifier, site_of, wanted):
+    """As input: the source models of the site that a job's pair names, where they are wanted."""
+
+    def files(wildcards):
+        if not wanted(wildcards):
+            return []
+        values = {"source": site_of(wildcards), **dict(wildcards.items())}
+        return [file.format(**values) for file in source_files(classifier)]
+
+    return files
 
 
-def replicates(wildcards):
-    return grid.blocks[int(wildcards.block)]
+def handed_on(classifier, names):
+    """The source's models, if a strategy starts from them."""
+    used = any(study.strategy(name).starts_from_source for name in names)
+    return source_models(classifier, lambda w: split_pair(w.pair)[0], lambda w: used)
 
 
-def strategy_settings(name):
-    """Training settings and kind of a strategy, without its name."""
-    strategy = study.strategies[name]
+def same_models(classifier, names):
+    """The target's own source models, where the strategy's models on all labels are just these."""
+    return source_models(
+        classifier,
+        lambda w: w.pair,
+        lambda w: "all" in grid.sizes
+        and any(grid.is_own_source(classifier, w.pair, name) for name in names),
+    )
+
+
+def strategies_for(classifier, from_a_source):
+    """The strategies of one kind of job, in the order of its outputs."""
+    return sorted(
+        name
+        for name in grid.strategies_of(classifier)
+        if study.strategy(name).has_source == from_a_source
+    )
+
+
+def predictions_of(classifier, names):
+    """The predictions of all strategies at every target size, made by one job.
+
+    Start-up is most of a small cell's cost. `update` leaves the files in place, and the job keeps
+    those that are current: another size or strategy does not compute the old ones again.
+    """
+    cells = [f"{name}/{size}" for name in names for size in grid.sizes_of(name)]
+    # A rule must have an output, even if this study asks nothing of it.
+    return [
+        update(f"{PREDICTIONS}/{classifier}/{cell}/block{{block}}.parquet")
+        for cell in cells or ["nothing"]
+    ]
+
+
+def cards_of(classifier, names):
+    """The cards of the models that are kept; the files of a bundle lie beside its card."""
+    return [
+        update(f"{MODELS}/{classifier}/{name}/{size}/block{{block}}/card.json")
+        for name in names
+        for size in grid.kept_sizes(classifier, name)
+    ]
+
+
+def strategy_settings(classifier, name):
+    """Settings of a strategy and of training, as far as a classifier reads them."""
     return {
-        "kind": strategy.kind,
-        "source_weight": strategy.source_weight,
-        "training": grid.training(name),
+        "strategy": grid.strategy_settings(name),
+        "training": grid.training(classifier, name),
     }
 
 
-def strategies_of(*kinds_used):
-    """Name -> settings of the strategies of some kinds."""
-    return fixed({name: strategy_settings(name) for name in kinds(*kinds_used)})
-
-
-def baseline_strategies(*kinds_used):
-    """The same for models that know no epochs and no learning rate."""
+def settings_of(classifier, names, kept):
+    """Strategy -> its settings and sizes, and the sizes at which its models are kept."""
     return fixed(
         {
             name: {
-                "kind": study.strategies[name].kind,
-                "source_weight": study.strategies[name].source_weight,
-                "class_weight": study.training.class_weight,
+                **strategy_settings(classifier, name),
+                "sizes": grid.sizes_of(name),
+                "kept": grid.kept_sizes(classifier, name) if kept else [],
             }
-            for name in kinds(*kinds_used)
+            for name in names
         }
     )
 
 
-rule train_source:
-    input:
-        **vocabulary_files(),
-        site=lambda wildcards: site_data(wildcards.source),
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-    output:
-        expand(
-            f"{RESULTS}/sources/{{{{source}}}}/{{{{embedding}}}}/block{{{{block}}}}/{{file}}",
-            file=BUNDLE_FILES,
-        ),
-    log:
-        f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/block{{block}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: study.resources.threads
-    resources:
-        gpu=study.resources.gpu,
-        device=study.resources.device,
-    params:
-        training=fixed(grid.training()),
-        replicates=replicates,
-        seed=study.seed,
-        label=lambda wildcards: study.task.label,
-        study=study.study,
-        vocabulary=reads(*IDENTITY),
-        code=TRAINING_CODE,
-    script:
-        "../scripts/train_source.py"
+def learner_settings(classifier):
+    return fixed(study.classifiers[classifier].model_dump(mode="json"))
 
 
-rule transfer:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-        bundle=lambda wildcards: bundle(wildcards) if kinds("direct", *TUNED) else [],
-        source=lambda wildcards: source_site(wildcards) if kinds("pooled") else [],
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-    output:
-        made_by_one_job("cnn", *TRANSFERS),
-    log:
-        f"{RESULTS}/logs/transfer/{{pair}}/{{embedding}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/transfer/{{pair}}/{{embedding}}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=PAIRS,
-    conda:
-        ENVIRONMENT
-    threads: study.resources.threads
-    resources:
-        gpu=study.resources.gpu,
-        device=study.resources.device,
-    params:
-        strategies=strategies_of(*TRANSFERS),
-        sizes=grid.sizes,
-        replicates=replicates,
-        seed=study.seed,
-        vocabulary=reads(*IDENTITY),
-        code=TRAINING_CODE,
-    script:
-        "../scripts/transfer.py"
+def embeddings_of(classifier, kept):
+    """Constraint of the wildcard: the embeddings of a classifier that are kept, or all others."""
+    if not study.learner(classifier).takes_embedding:
+        return [NO_EMBEDDING] if kept else []
+    return [name for name in study.embeddings if (name in grid.kept_embeddings) == kept]
 
 
-rule train_local:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-        own=own_bundle,
-    output:
-        made_by_one_job("cnn", "local"),
-    log:
-        f"{RESULTS}/logs/train_local/{{pair}}/{{embedding}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train_local/{{pair}}/{{embedding}}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=alternatives(grid.targets),
-    conda:
-        ENVIRONMENT
-    threads: study.resources.threads
-    resources:
-        gpu=study.resources.gpu,
-        device=study.resources.device,
-    params:
-        strategies=strategies_of("local"),
-        source_training=fixed(grid.training()),
-        sizes=grid.sizes,
-        replicates=replicates,
-        seed=study.seed,
-        vocabulary=reads(*IDENTITY),
-        code=TRAINING_CODE,
-    script:
-        "../scripts/train_local.py"
+def block_replicates(wildcards):
+    return grid.blocks[int(wildcards.block)]
 
 
-rule fit_baseline:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-    output:
-        made_by_one_job("{classifier}", "local"),
-    log:
-        f"{RESULTS}/logs/fit_baseline/{{pair}}/{{classifier}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/fit_baseline/{{pair}}/{{classifier}}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=alternatives(grid.targets),
-        classifier=alternatives(BASELINES),
-    conda:
-        ENVIRONMENT
-    threads: study.resources.threads
-    params:
-        strategies=baseline_strategies("local"),
-        sizes=grid.sizes,
-        replicates=replicates,
-        seed=study.seed,
-        vocabulary=reads("concepts", "states"),
-        code=TRAINING_CODE,
-    script:
-        "../scripts/fit_baseline.py"
+# classifier, whether the models of these embeddings are kept, and these embeddings
+TRAINED = [
+    (classifier, kept, embeddings)
+    for classifier in study.classifiers
+    for kept in (True, False)
+    if (embeddings := embeddings_of(classifier, kept))
+]
 
 
-use rule fit_baseline as transfer_baseline with:
-    input:
-        **vocabulary_files(),
-        target=target_site,
-        source=source_site,
-    output:
-        made_by_one_job("{classifier}", "direct", "pooled"),
-    log:
-        f"{RESULTS}/logs/transfer_baseline/{{pair}}/{{classifier}}/block{{block}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/transfer_baseline/{{pair}}/{{classifier}}/block{{block}}.tsv"
-    wildcard_constraints:
-        pair=PAIRS,
-        classifier=alternatives(BASELINES),
-    params:
-        strategies=baseline_strategies("direct", "pooled"),
-        sizes=grid.sizes,
-        replicates=replicates,
-        seed=study.seed,
-        vocabulary=reads("concepts", "states"),
-        code=TRAINING_CODE,
+for classifier in study.classifiers:
+
+    learner = study.learner(classifier)
+
+    rule:
+        name:
+            f"train_source_{classifier}"
+        input:
+            **vocabulary_files(),
+            site=lambda wildcards: site_data(wildcards.source),
+            embedding=TABLE if learner.takes_embedding else [],
+        output:
+            source_files(classifier),
+        log:
+            f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/{classifier}/block{{block}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: study.resources.threads
+        resources:
+            gpu=study.resources.gpu if learner.uses_torch else 0,
+            device=study.resources.device,
+        params:
+            learner=learner_settings(classifier),
+            training=fixed(grid.training(classifier)),
+            replicates=block_replicates,
+            seed=study.seed,
+            study=study.study,
+            label=label_words(),
+            vocabulary=reads(*IDENTITY),
+            code=training_code(classifier),
+        script:
+            "../scripts/train_source.py"
 
 
-SHUFFLES = f"{RESULTS}/shuffles/{{source}}/{{embedding}}/block{{block}}.parquet"
+for classifier, kept, embeddings in TRAINED:
+
+    learner = study.learner(classifier)
+    suffix = classifier if kept else f"{classifier}_unkept"
+    transferred, alone = (strategies_for(classifier, is_transfer) for is_transfer in (True, False))
+
+    rule:
+        name:
+            f"transfer_{suffix}"
+        input:
+            **vocabulary_files(),
+            target=target_site,
+            handed_on=handed_on(classifier, transferred),
+            same=[],
+            source=(
+                source_site
+                if any(study.strategy(name).uses_source for name in transferred)
+                else []
+            ),
+            embedding=TABLE if learner.takes_embedding else [],
+        output:
+            predictions=predictions_of(classifier, transferred),
+            cards=cards_of(classifier, transferred) if kept else [],
+        log:
+            f"{RESULTS}/logs/transfer/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/transfer/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+        wildcard_constraints:
+            pair=PAIRS,
+            embedding=alternatives(embeddings),
+        conda:
+            ENVIRONMENT
+        threads: study.resources.threads
+        resources:
+            gpu=study.resources.gpu if learner.uses_torch else 0,
+            device=study.resources.device,
+        params:
+            classifier=classifier,
+            learner=learner_settings(classifier),
+            strategies=settings_of(classifier, transferred, kept),
+            source_training=fixed(grid.training(classifier)),
+            replicates=block_replicates,
+            seed=study.seed,
+            study=study.study,
+            label=label_words(),
+            vocabulary=reads(*IDENTITY),
+            code=training_code(classifier),
+        script:
+            "../scripts/train.py"
+
+    rule:
+        name:
+            f"train_local_{suffix}"
+        input:
+            **vocabulary_files(),
+            target=target_site,
+            handed_on=[],
+            same=same_models(classifier, alone),
+            source=[],
+            embedding=TABLE if learner.takes_embedding else [],
+        output:
+            predictions=predictions_of(classifier, alone),
+            cards=cards_of(classifier, alone) if kept else [],
+        log:
+            f"{RESULTS}/logs/train_local/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train_local/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+        wildcard_constraints:
+            pair=alternatives(grid.targets),
+            embedding=alternatives(embeddings),
+        conda:
+            ENVIRONMENT
+        threads: study.resources.threads
+        resources:
+            gpu=study.resources.gpu if learner.uses_torch else 0,
+            device=study.resources.device,
+        params:
+            classifier=classifier,
+            learner=learner_settings(classifier),
+            strategies=settings_of(classifier, alone, kept),
+            source_training=fixed(grid.training(classifier)),
+            replicates=block_replicates,
+            seed=study.seed,
+            study=study.study,
+            label=label_words(),
+            vocabulary=reads(*IDENTITY),
+            code=training_code(classifier),
+        script:
+            "../scripts/train.py"
+
+
+SHUFFLES = f"{RESULTS}/shuffles/{{source}}/{{embedding}}/{{classifier}}/block{{block}}.parquet"
 
 
 def shuffled_cells(wildcards):
     return [
         cell
         for cell in grid.shuffled_cells
-        if (cell.source, cell.embedding) == (wildcards.source, wildcards.embedding)
+        if (cell.source, cell.embedding, cell.classifier)
+        == (wildcards.source, wildcards.embedding, wildcards.classifier)
     ]
 
 
@@ -263,7 +299,10 @@ def shuffled_uses(wildcards):
     """Strategy -> how it uses a source model."""
     return stable(
         {
-            cell.strategy: {**strategy_settings(cell.strategy), "size": cell.size}
+            cell.strategy: {
+                **strategy_settings(cell.classifier, cell.strategy),
+                "size": cell.size,
+            }
             for cell in shuffled_cells(wildcards)
         }
     )
@@ -287,9 +326,9 @@ rule shuffle_concepts:
     output:
         SHUFFLES,
     log:
-        f"{RESULTS}/logs/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.log",
+        f"{RESULTS}/logs/shuffle_concepts/{{source}}/{{embedding}}/{{classifier}}/block{{block}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/shuffle_concepts/{{source}}/{{embedding}}/block{{block}}.tsv"
+        f"{RESULTS}/benchmarks/shuffle_concepts/{{source}}/{{embedding}}/{{classifier}}/block{{block}}.tsv"
     conda:
         ENVIRONMENT
     threads: study.resources.threads
@@ -297,23 +336,29 @@ rule shuffle_concepts:
         gpu=study.resources.gpu,
         device=study.resources.device,
     params:
-        training=fixed(grid.training()),
+        learner=lambda wildcards: learner_settings(wildcards.classifier)(wildcards),
+        training=lambda wildcards: stable(grid.training(wildcards.classifier)),
         uses=shuffled_uses,
         shuffles=lambda wildcards: grid.shuffle_blocks[int(wildcards.block)],
         replicates=list(range(min(study.meaning.replicates, study.replicates))),
         seed=study.seed,
+        study=study.study,
+        label=label_words(),
         vocabulary=reads(*IDENTITY),
-        code=TRAINING_CODE + code_digest("evaluation/delong.py", "evaluation/shuffles.py"),
+        code=lambda wildcards: training_code(wildcards.classifier)
+        + code_digest("evaluation/delong.py", "evaluation/clusters.py", "evaluation/shuffles.py"),
     script:
         "../scripts/shuffle_concepts.py"
 
 
 def shuffle_files():
     """The permutations of all cells that are tested for meaning."""
-    trained = dict.fromkeys((cell.source, cell.embedding) for cell in grid.shuffled_cells)
+    trained = dict.fromkeys(
+        (cell.source, cell.embedding, cell.classifier) for cell in grid.shuffled_cells
+    )
     return [
-        SHUFFLES.format(source=source, embedding=embedding, block=block)
-        for source, embedding in trained
+        SHUFFLES.format(source=source, embedding=embedding, classifier=classifier, block=block)
+        for source, embedding, classifier in trained
         for block in grid.shuffle_blocks
     ]
 
@@ -326,14 +371,29 @@ def prediction_files(cells):
     ]
 
 
+def kept_cards():
+    """The cards of all models that the study keeps."""
+    return [
+        f"{RESULTS}/models/{cell.path}/block{block}/card.json"
+        for cell in grid.kept_cells
+        for block in grid.blocks
+    ]
+
+
+def source_cards():
+    """The cards of the models that sources hand on."""
+    return [
+        f"{RESULTS}/sources/{source}/{embedding}/{classifier}/block{block}/card.json"
+        for source in grid.sources
+        for embedding, classifier in grid.models
+        for block in grid.blocks
+    ]
+
+
 rule models:
     input:
-        expand(
-            f"{RESULTS}/sources/{{source}}/{{embedding}}/block{{block}}/card.json",
-            source=grid.sources,
-            embedding=study.embeddings,
-            block=grid.blocks,
-        ),
+        source_cards(),
+        kept_cards(),
 
 
 rule predictions:

@@ -50,9 +50,12 @@ def shift_against_loss(
     spaces = shift[shift["measure"].isin(SPACES)].pivot(
         index=[*PAIR, "embedding"], columns="measure", values="estimate"
     )
+    spaces = spaces.reindex(columns=list(SPACES))
     return (
         loss.merge(distances[list(DISTANCES)].reset_index(), on=PAIR, how="left")
-        .merge(spaces.reindex(columns=list(SPACES)).reset_index(), on=[*PAIR, "embedding"], how="left")
+        .merge(
+            spaces.reindex(columns=list(SPACES)).reset_index(), on=[*PAIR, "embedding"], how="left"
+        )
         .reset_index(drop=True)
     )
 

@@ -87,12 +87,12 @@ def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:
 
 
 def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) -> Cell:
-    kind = study.strategies[side.strategy].kind
+    strategy = study.strategy(side.strategy)
     return Cell(
-        "" if kind == "local" else source,
+        source if strategy.has_source else "",
         target,
         side.embedding,
-        "cnn",
+        study.embedding_classifiers()[0],
         side.strategy,
-        "0" if kind == "direct" else size,
+        size if strategy.uses_labels else "0",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
-from concept_transfer.grid import NO_EMBEDDING, TUNED, Cell
+from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding
 from concept_transfer.study import Study
 
@@ -100,35 +100,39 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
 
 
 def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
-    direct = [name for name, kind in kinds.items() if kind == "direct"]
-    local = [name for name, kind in kinds.items() if kind == "local"]
+    unchanged = [name for name in study.strategies if not study.strategy(name).uses_labels]
+    local = _without_source(study)
     sizes = [str(size) for size in study.target_sizes]
     for cell in cells:
-        kind = kinds[cell.strategy]
-        if kind in ("linear", "full", "pooled"):
-            for name in direct:
+        strategy = study.strategy(cell.strategy)
+        if not strategy.has_source:
+            continue
+        if strategy.uses_labels:
+            for name in unchanged:
                 yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
-        if kind != "local":
-            for size in sizes if kind == "direct" else [cell.size]:
-                for name in local[:1]:
-                    alone = replace(cell, source="", strategy=name, size=size)
-                    yield Contrast("target data only", (cell,), (alone,))
+        for size in [cell.size] if strategy.uses_labels else sizes:
+            for name in local[:1]:
+                alone = replace(cell, source="", strategy=name, size=size)
+                yield Contrast("target data only", (cell,), (alone,))
+
+
+def _without_source(study: Study) -> list[str]:
+    return [name for name in study.strategies if not study.strategy(name).has_source]
 
 
 def _of_best_local(
     study: Study, cells: Sequence[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
     """Transfer against validation's choice among all target-only models of a target and size."""
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
+    local = _without_source(study)
     best: dict[tuple[str, str], Cell] = {}
     for cell in cells:
-        if kinds[cell.strategy] == "local" and math.isfinite(validation[cell]):
+        if cell.strategy in local and math.isfinite(validation[cell]):
             rival = best.setdefault((cell.target, cell.size), cell)
             if validation[cell] > validation[rival]:
                 best[cell.target, cell.size] = cell
     for cell in cells:
-        if kinds[cell.strategy] != "local":
+        if cell.strategy not in local:
             sizes = map(str, study.target_sizes) if cell.size == "0" else [cell.size]
             for size in sizes:
                 if (cell.target, size) in best:
@@ -138,12 +142,18 @@ def _of_best_local(
 def _of_baselines(
     study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
-    baselines = [name for name in study.classifiers if name != "cnn"]
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
-    with_source = [name for name, kind in kinds.items() if kind == "pooled"]
+    """The network against a simple model that saw the same labels: of the same strategy or, where
+    the simple model cannot tune, trained on the data of both sites."""
+    networks = study.embedding_classifiers()
+    baselines = [name for name in study.classifiers if name not in networks]
+    together = [
+        name
+        for name in study.strategies
+        if study.strategy(name).has_source and not study.strategy(name).starts_from_source
+    ]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:
-        if cell.classifier == "cnn":
+        if cell.classifier in networks:
             rivals.setdefault(replace(cell, embedding=""), []).append(cell)
     for group in rivals.values():
         known = [cell for cell in group if math.isfinite(validation[cell])]
@@ -151,10 +161,10 @@ def _of_baselines(
         chosen = [max(known, key=lambda cell: validation[cell])] if chooses else group
         for cell, name in product(chosen, baselines):
             simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
-            if kinds[cell.strategy] in TUNED:
-                if not with_source:
+            if study.strategy(cell.strategy).tunes and simple not in validation:
+                if not together:
                     continue  # a target-only rival would see fewer labels
-                simple = replace(simple, strategy=with_source[0])
+                simple = replace(simple, strategy=together[0])
             yield Contrast("simple baselines", (cell,), (simple,))
 
 

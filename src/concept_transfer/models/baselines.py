@@ -145,3 +145,30 @@ def _log_loss(labels: NDArray[np.int8], probabilities: NDArray[np.float64]) -> f
     """Mean log loss of probabilities [n, 2], without the checks that cost scikit-learn more."""
     of_truth = np.take_along_axis(probabilities, labels[:, None].astype(np.int64), 1)
     return float(-np.log(np.maximum(of_truth, np.finfo(np.float64).tiny)).mean())
+
+
+def fit_logistic(train, validation, choose):
+    return fit_baseline(
+        "logistic",
+        train.findings,
+        train.labels,
+        train.weights,
+        validation.findings,
+        validation.labels,
+        choose,
+    )
+
+
+def fit_gradient_boosting(train, validation, choose):
+    return fit_baseline(
+        "gradient_boosting",
+        train.findings,
+        train.labels,
+        train.weights,
+        validation.findings,
+        validation.labels,
+        choose,
+    )
+
+
+LogisticModel = BoostedTrees = None

@@ -1,104 +1,164 @@
-"""A trained source model as a folder that another institution can apply or tune.
+"""Fitted models as a folder that another institution can apply or tune.
 
-It holds weights, vocabulary and embedding table, and no patient-level datum; no pickles.
+It holds the learner's own files behind one card, the vocabulary and, where the learner takes one,
+the embedding table; no patient-level datum and no pickles.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.models.cnn import Weights
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.table import EmbeddingTable
+
+FORMAT = 2
+CARD, VOCABULARY, TABLE = "card.json", "vocabulary.tsv", "embedding.safetensors"
 
 
 @dataclass(frozen=True)
-class Card:
-    """What the receiver must know: origin, settings, and one record a replicate."""
+class ModelCard:
+    """What the receiver must know: origin, settings, one record a replicate, performance.
+
+    site: where the models were trained; source: the site whose models or encounters came in, or
+    ""; strategy: its name and settings, None for models that a source hands on; learner: its name
+    and settings; performance: of the cell that the models are of, None where nothing was tested.
+    """
 
     study: str
+    site: str
     source: str
+    strategy: dict[str, Any] | None
+    target_size: str
     label: str
+    classes: list[str]
     seed: int
     replicates: list[dict[str, Any]]
+    learner: dict[str, Any]
     training: dict[str, Any]
     embedding: str
     vocabulary_digest: str
     encounters: int
     version: str
+    performance: dict[str, Any] | None = None
+    made_from: str = ""
     format: int = FORMAT
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose card, vocabulary and embedding table fit together."""
+
+    folder: Path
+    card: ModelCard
+    vocabulary: Vocabulary
+    table: EmbeddingTable | None
+
+
+def bundle_files(takes_embedding: bool, own: tuple[str, ...]) -> list[str]:
+    """Names of the files of a bundle, with the learner's own."""
+    table = [TABLE, "embedding.json"] if takes_embedding else []
+    return [CARD, *own, VOCABULARY, *table]
+
+
 def write_bundle(
-    folder: Path, weights: Weights, card: Card, vocabulary: Vocabulary, table: EmbeddingTable
+    folder: Path,
+    write_models: Callable[[Path], None],
+    card: ModelCard,
+    vocabulary: Vocabulary,
+    table: EmbeddingTable | None,
 ) -> None:
-    """Write the five files of a bundle; card.json comes last and marks it complete."""
+    """Write the files of a bundle; card.json comes last and marks it complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in vars(weights).items()}
-    save_file(tensors, folder / "weights.safetensors")
-    vocabulary.write(folder / "vocabulary.tsv")
-    table.write(folder / "embedding.safetensors")
-    (folder / "card.json").write_text(json.dumps(asdict(card), indent=1) + "\n")
+    (folder / CARD).unlink(missing_ok=True)
+    write_models(folder)
+    vocabulary.write(folder / VOCABULARY)
+    if table is not None:
+        table.write(folder / TABLE)
+    (folder / CARD).write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
 
 
 def read_bundle(
     folder: Path, vocabulary: Vocabulary | None = None, table: EmbeddingTable | None = None
-) -> tuple[Weights, Card, Vocabulary, EmbeddingTable]:
-    """Read a bundle, refusing one that does not fit the receiver.
+) -> Bundle:
+    """Read a bundle's card, vocabulary and table, refusing one that does not fit the receiver.
 
     Raises StudyError where a file is missing, damaged or of another format, where files do not
     belong together, or where the bundle's tokens or embedding differ from those given, naming both
     digests. The texts of the tokens may differ: what a model got of them is in its embedding.
     """
     try:
-        content = json.loads((folder / "card.json").read_text())
+        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
             raise StudyError(
                 f"{folder}/card.json is of format {content.get('format')}; this version reads "
-                f"bundles of format {FORMAT}"
+                f"bundles of format {FORMAT}: let the study that wrote it run again"
             )
-        card = Card(**content)
-        weights = Weights(**load_file(folder / "weights.safetensors"))
-    except (OSError, json.JSONDecodeError, TypeError, SafetensorError) as error:
-        raise StudyError(
-            f"{folder} is no complete model bundle ({error}); it needs card.json, "
-            "weights.safetensors, vocabulary.tsv, embedding.safetensors and embedding.json"
-        ) from None
-    own = Vocabulary.read(folder / "vocabulary.tsv")
-    own_table = EmbeddingTable.read(folder / "embedding.safetensors", own)
+        card = ModelCard(**content)
+    except (OSError, json.JSONDecodeError, TypeError) as error:
+        raise _incomplete(folder, error) from None
+    own = Vocabulary.read(folder / VOCABULARY)
     if own.digest != card.vocabulary_digest:
         raise StudyError(
             f"{folder}/vocabulary.tsv has digest {own.digest[:12]}, but card.json says "
             f"{card.vocabulary_digest[:12]}: the bundle was changed after it was written"
-        )
-    if weights.convolution.shape[1] != own_table.card.width:
-        raise StudyError(
-            f"{folder}/weights.safetensors is for vectors of width {weights.convolution.shape[1]}, "
-            f"but {folder}/embedding.safetensors has width {own_table.card.width}: the files are "
-            "of different bundles"
         )
     if vocabulary is not None and vocabulary.identity != own.identity:
         raise StudyError(
             f"{folder} was trained on vocabulary {own.identity[:12]}, but this study uses "
             f"{vocabulary.identity[:12]}: a model only fits encounters coded in its own vocabulary"
         )
-    if table is not None and _digest(table) != _digest(own_table):
+    own_table = None
+    if (folder / TABLE).exists() or table is not None:
+        own_table = read_table(folder / TABLE, own)
+    if table is not None and own_table is not None and _digest(table) != _digest(own_table):
         raise StudyError(
             f"{folder} was trained on embedding '{own_table.card.name}' with vectors "
             f"{_digest(own_table)}, but '{table.card.name}' here has {_digest(table)}: use the "
             "table that came with the bundle"
         )
-    return weights, card, own, own_table
+    return Bundle(folder, card, own, own_table)
+
+
+def read_table(path: Path, vocabulary: Vocabulary) -> EmbeddingTable:
+    """The embedding table at `path`; learners without one need not load what reads it."""
+    from concept_transfer.embeddings.table import EmbeddingTable
+
+    return EmbeddingTable.read(path, vocabulary)
+
+
+def tensors_in(path: Path, load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The tensors of a learner's own file. Raises StudyError where it is missing or damaged."""
+    try:
+        return load(path)
+    except (OSError, SafetensorError) as error:
+        raise _incomplete(path.parent, error) from None
+
+
+def is_current_bundle(folder: Path, made_from: str) -> bool:
+    """Whether a complete bundle is there and was made from just this."""
+    try:
+        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return bool(content.get("made_from") == made_from)
+
+
+def _incomplete(folder: Path, error: Exception) -> StudyError:
+    return StudyError(
+        f"{folder} is no complete model bundle ({error}); it needs card.json, vocabulary.tsv, the "
+        "files of its learner and, where that takes an embedding, embedding.safetensors and "
+        "embedding.json"
+    )
 
 
 def _digest(table: EmbeddingTable) -> str:

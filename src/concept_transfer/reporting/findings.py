@@ -125,14 +125,15 @@ def glance(evidence: Evidence) -> Table:
     rows: list[dict[str, Any]] = []
     for source, target in directions(study, evidence.estimates):
         cells = _eligible(evidence, source, target)
-        kinds = cells["strategy"].map(lambda name: study.strategies[name].kind)
-        transferred = cells[kinds != "local"]
+        uses_source = cells["strategy"].map(lambda name: study.strategy(name).has_source)
+        has_source = uses_source.astype(bool)
+        transferred = cells[has_source]
         row: dict[str, Any] = {"source": source, "target": target}
         for name, chosen in (
             ("best", transferred),
             ("best_simple", transferred[transferred["group"] == "simple model"]),
             ("best_control", transferred[transferred["group"] == "control"]),
-            ("best_target_only", cells[kinds == "local"]),
+            ("best_target_only", cells[~has_source]),
         ):
             if chosen.empty:
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from concept_transfer.reporting.cells import CLASSIFIER_LABELS
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.settings.embeddings import (
     Norm,
@@ -16,7 +15,6 @@ from concept_transfer.settings.embeddings import (
     Standardized,
     TransformersEmbedding,
 )
-from concept_transfer.settings.training import Strategy
 from concept_transfer.study import Study
 
 
@@ -77,26 +75,13 @@ def _scale(scale: Any) -> str:
 def models(study: Study) -> str:
     training = study.training
     parts = []
-    if "cnn" in study.classifiers:
-        parts.append(
-            "The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens "
-            f"through a convolution of kernel size 1 with {training.filters} filters, ReLU, the "
-            f"maximum over the encounter's tokens, dropout {training.dropout:g} and a linear layer "
-            "with softmax. Tokens that are not recorded do not enter the maximum."
-        )
-    simple = [CLASSIFIER_LABELS[name] for name in study.classifiers if name != "cnn"]
-    if simple:
-        parts.append(
-            f"As simple models, {listing(simple)} (scikit-learn) used the same tokens as 0/1 "
-            "features, with penalty strength or number of trees chosen by validation log loss."
-        )
+    for name, settings in study.classifiers.items():
+        parts.append(study.learner(name).methods(settings, training))
     return " ".join(parts)
 
 
 def strategies(study: Study) -> str:
-    words = "; ".join(
-        f"{name}: {_strategy(strategy)}" for name, strategy in study.strategies.items()
-    )
+    words = "; ".join(f"{name}: {_strategy(study, name)}" for name in study.strategies)
     sizes = [
         "all labelled training and validation encounters" if size == "all" else f"{size:,}"
         for size in study.target_sizes
@@ -109,22 +94,15 @@ def strategies(study: Study) -> str:
     )
 
 
-def _strategy(strategy: Strategy) -> str:
-    kinds = {
-        "local": "trained on the target only",
-        "direct": "the source model applied to the target unchanged",
-        "linear": "the source model's linear layer tuned on the target, convolution frozen",
-        "full": "all layers of the source model tuned on the target",
-        "pooled": "trained on source and target together",
-    }
+def _strategy(study: Study, name: str) -> str:
+    strategy, record = study.strategies[name], study.strategy(name)
     settings = []
     if strategy.learning_rate is not None:
         settings.append(f"learning rate {strategy.learning_rate:g}")
     if strategy.epochs is not None:
         settings.append(f"{strategy.epochs} epochs")
-    if strategy.kind == "pooled" and strategy.source_weight != 1:
-        settings.append(f"weight {strategy.source_weight:g} for a source encounter")
-    return kinds[strategy.kind] + (f" ({', '.join(settings)})" if settings else "")
+    settings += record.details(strategy)
+    return record.summary + (f" ({', '.join(settings)})" if settings else "")
 
 
 def training(study: Study) -> str:
@@ -141,7 +119,7 @@ def training(study: Study) -> str:
         else ""
     )
     monitored = {"log_loss": "log loss", "auroc": "AUROC"}[training.monitor]
-    tunes = any(strategy.kind in ("linear", "full") for strategy in study.strategies.values())
+    tunes = any(study.strategy(name).tunes for name in study.strategies)
     untuned = (
         ", or the source model as it came where no epoch of tuning was better"
         if tunes and training.protocol != "gao2024"

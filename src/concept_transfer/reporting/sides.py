@@ -6,8 +6,8 @@ import pandas as pd
 
 from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.grid import NO_EMBEDDING, Cell
-from concept_transfer.reporting.cells import CLASSIFIER_LABELS
 from concept_transfer.reporting.families import question_of
+from concept_transfer.study import Study
 
 Side = tuple[Cell, ...]
 
@@ -46,18 +46,23 @@ def apart(a: Side, b: Side) -> list[str]:
     return [name for name in LABELLED if len({getattr(cell, name) for cell in (*a, *b)}) > 1]
 
 
-def side_words(side: Side, other: Side) -> str:
+def side_words(study: Study, side: Side, other: Side) -> str:
     """A side as readers see it, by what tells it from the other."""
     fields = apart(side, other)
-    return " + ".join(_cell_words(cell, fields) for cell in side)
+    return " + ".join(_cell_words(study, cell, fields) for cell in side)
 
 
-def _cell_words(cell: Cell, fields: list[str]) -> str:
+def learner_title(study: Study, name: str) -> str:
+    """A classifier of the study in words; any other name as it is."""
+    return study.learner(name).title if name in study.classifiers else name
+
+
+def _cell_words(study: Study, cell: Cell, fields: list[str]) -> str:
     if "classifier" not in fields:
         return " ".join(getattr(cell, field) for field in fields)
     words = {
         "embedding": "" if cell.embedding == NO_EMBEDDING else cell.embedding,
-        "classifier": CLASSIFIER_LABELS.get(cell.classifier, cell.classifier),
+        "classifier": learner_title(study, cell.classifier),
         "strategy": cell.strategy,
     }
     return ", ".join(words[field] for field in fields if words[field])

@@ -147,8 +147,8 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     shown = pd.DataFrame(
         {
             "Family": raw["family"],
-            "A": [side_words(a, b) for a, b in zip(*sides, strict=True)],
-            "B": [side_words(b, a) for a, b in zip(*sides, strict=True)],
+            "A": [side_words(study, a, b) for a, b in zip(*sides, strict=True)],
+            "B": [side_words(study, b, a) for a, b in zip(*sides, strict=True)],
             "Both with": [_shared(row) for row in records(raw)],
             "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
             "Labels": raw["size"].replace("", "–"),

@@ -1,4 +1,4 @@
-"""Strategies and training settings as the config states them."""
+"""Training settings as the config states them."""
 
 from __future__ import annotations
 
@@ -6,31 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from concept_transfer.errors import choices
 from concept_transfer.settings.section import Section
-
-StrategyKind = Literal["local", "direct", "linear", "full", "pooled"]
-STRATEGIES: tuple[str, ...] = ("local", "direct", "linear", "full", "pooled")
-CLASSIFIERS: tuple[str, ...] = ("cnn", "logistic", "gradient_boosting")
-
-
-class Strategy(Section):
-    """One way to use source and target data; a name in the config maps to one of these."""
-
-    kind: StrategyKind = Field(
-        description="Target only (local), source model unchanged (direct), linear layer tuned "
-        "(linear), all layers tuned (full), or source and target together (pooled). May be left "
-        "out where the strategy's own name is one of these."
-    )
-    learning_rate: float | None = Field(
-        default=None, gt=0, description="Overrides training.learning_rate for this strategy."
-    )
-    epochs: int | None = Field(
-        default=None, ge=1, description="Overrides the protocol's number of epochs."
-    )
-    source_weight: float = Field(
-        default=1.0, gt=0, description="pooled: weight of a source encounter in the loss."
-    )
 
 
 class Training(Section):
@@ -86,22 +62,3 @@ class Training(Section):
             },
         }
         return {**protocols.get(values.get("protocol", "early_stopping"), {}), **values}
-
-
-def named_strategies(value: Any) -> Any:
-    """A list of the built-in names is short for a mapping without settings."""
-    if isinstance(value, list):
-        for name in value:
-            if name not in STRATEGIES:
-                raise ValueError(f"unknown strategy '{name}'; choose from {choices(STRATEGIES)}")
-            if value.count(name) > 1:
-                raise ValueError(f"'{name}' is there twice; name it once")
-        return {name: {"kind": name} for name in value}
-    if isinstance(value, dict):
-        return {
-            name: {"kind": name, **(entry or {})}
-            if name in STRATEGIES and "kind" not in (entry or {})
-            else entry
-            for name, entry in value.items()
-        }
-    return value

@@ -39,13 +39,19 @@ def replicate_key(seed: int, replicate: int) -> int:
 
 
 def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
-    """Every replicate's draw of `size` labelled encounters ("all" takes the whole pool).
+    """Every replicate's draw of `size` labelled encounters from a fold's pool, see `draw_from`."""
+    train, validation, _ = site.split.parts(fold)
+    return draw_from(site, (train, validation), size, keys)
+
+
+def draw_from(site: Site, pools: tuple[Rows, Rows], size: str, keys: list[int]) -> Budget:
+    """Every replicate's draw from rows to train and to validate on ("all" takes all of them).
 
     Validation takes its share from the rows the split set apart for it, so no cluster is on both
     sides; both parts are nested in those of any larger size.
     Raises StudyError where the pool is smaller than the budget.
     """
-    train, validation, _ = site.split.parts(fold)
+    train, validation = pools
     if size == "all":
         return Budget(same_for_all(train, len(keys)), same_for_all(validation, len(keys)))
     n, m = draw_sizes(int(size))

@@ -1,118 +1,248 @@
-"""Runs one cell's block of replicates, from sites to predictions."""
+"""Runs one cell's block of replicates, from sites to predictions; the same for every learner."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from concept_transfer.models.cnn import Weights, predict
-from concept_transfer.models.dataset import dataset_of
+from concept_transfer.learners.learner import Context, Family, Fitted
 from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.training.block import Block, fit_plan
+from concept_transfer.strategies import STRATEGIES
+from concept_transfer.strategies.strategy import Part, Plan, Situation, StrategySettings
 from concept_transfer.training.budget import (
+    FEWEST_OF_A_CLASS,
     Budget,
     Rows,
-    allow_choice,
     are_same,
     draw_budget,
-    positives,
+    same_for_all,
 )
-from concept_transfer.training.engine import Fit
 from concept_transfer.training.predictions import Predictions, record
-from concept_transfer.training.source_models import apply_source
-from concept_transfer.training.strategies import STRATEGIES
 
-NO_LABELS = np.empty(0, np.int64)
+OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
 
 
-def train_and_apply(
-    target: Site,
-    kind: str,
-    size: str,
-    vectors: Tensor,
-    block: Block,
-    settings: Training,
-    source: Site | None = None,
-    model: Weights | None = None,
-    source_records: list[dict[str, Any]] | None = None,
-    source_weight: float = 1.0,
-    device: str = "cpu",
-) -> Predictions:
-    """Every strategy that trains: fit on each fold's budget, predict its test rows.
+@dataclass(frozen=True)
+class Workbench:
+    """Who learns: a learner's settings, and what the replicates of the job are given.
 
-    model: what `linear` and `full` start from; for `local` the target's own source model, which
-    serves as its fit on "all" labels.
+    family: makes the learner at work on some of the replicates.
+    """
+
+    family: Callable[[Any, Context], Family]
+    settings: Any
+    context: Context
+    replicates: list[int]
+
+    def among(self, places: list[int]) -> Family:
+        """The learner at work on the replicates at some places of the block."""
+        return self.family(self.settings, self.context.select(places))
+
+    def everyone(self) -> Family:
+        return self.among(list(range(len(self.replicates))))
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """The models of a site (None: none could be fitted), and one record a replicate."""
+
+    models: Any
+    records: list[dict[str, Any]]
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        return np.array([record["status"] == DIVERGED for record in self.records])
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a cell trains on: a strategy with its settings, the sites, and what a source hands on.
+
+    same: the target's own source models, where they are the cell's models on "all" labels.
+    """
+
+    strategy: StrategySettings
+    size: str
+    training: Training
+    target: Site
+    source: Site | None = None
+    handed_on: HandedOn | None = None
+    same: HandedOn | None = None
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """The models of a fold, of the replicates at `places` of the block, and what became of all.
+
+    status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on.
+    """
+
+    models: Any
+    places: list[int]
+    status: list[str]
+    epochs: list[int]
+    labels: Rows
+    budget: Budget | None
+    source_auroc: list[float | None] = field(default_factory=list)
+
+    def records(self, replicates: list[int], fold: int = -1) -> list[dict[str, Any]]:
+        """What became of each replicate; fold -1 is no fold of a split."""
+        train, validation = 0, 0
+        if self.budget is not None:
+            train, validation = self.budget.train.shape[1], self.budget.validation.shape[1]
+        said = [
+            record(replicate, fold, status, epochs, train, validation, labels)
+            for replicate, status, epochs, labels in zip(
+                replicates, self.status, self.epochs, self.labels, strict=True
+            )
+        ]
+        if self.source_auroc:
+            for one, area in zip(said, self.source_auroc, strict=True):
+                one["source_auroc"] = area
+        return said
+
+
+def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
+    """Fit every fold's budget and predict its test encounters; also the last fold's models.
+
     A replicate whose training labels are of one class is recorded as not estimable; one whose
     training (or source model) diverged as diverged. Neither has probabilities.
     """
-    if kind == "local" and model is not None:
-        if size == "all":
-            assert len(target.split.folds) == 1, "its source model has seen every other fold"
-            return apply_source(target, model, source_records or [], vectors, block, is_own=True)
-        model = None
-    predictions = Predictions(target)
-    broken = {r["replicate"] for r in source_records or [] if r["status"] == "diverged"}
-    folds = len(target.split.folds)
-    for fold in target.split.folds:
-        budget = draw_budget(target, fold, size, block.keys)
-        found = positives(target, budget.train)
-        pooled = source.labels[source.split.source_parts()[0]] if source is not None else NO_LABELS
-        total = budget.train.shape[1] + len(pooled)
-        one_class = np.isin(found + pooled.sum(), (0, total))
-        status = ["not estimable" if alone else "ok" for alone in one_class]
-        if model is not None:
-            status = [
-                "diverged" if replicate in broken else state
-                for replicate, state in zip(block.replicates, status, strict=True)
-            ]
-        usable = [i for i, state in enumerate(status) if state == "ok"]
-        result: Fit | None = None
-        if usable:
-            chosen = budget.select(usable)
-            own_model = model.select(usable) if model is not None else None
-            own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
-            plan = STRATEGIES[kind](target, chosen, source, own_model, source_weight)
-            enough = allow_choice(target, chosen.train, chosen.validation)
-            keys = [block.keys[i] for i in usable]
-            with part(f"fold {fold + 1} of {folds}" if folds > 1 else ""):
-                result = fit_plan(plan, own_vectors, keys, settings, enough, device)
-            for i, diverged in zip(usable, result.diverged, strict=True):
-                status[i] = "diverged" if diverged else "ok"
-        _collect(predictions, target, fold, block, budget, found, status, usable, result, vectors)
-    return predictions
+    predictions = Predictions(work.target)
+    folds = work.target.split.folds
+    for fold in folds:
+        budget = None
+        if STRATEGIES[work.strategy.kind].uses_labels:
+            budget = draw_budget(work.target, fold, work.size, list(bench.context.keys))
+        with part(f"fold {fold + 1} of {len(folds)}" if len(folds) > 1 else ""):
+            fitted = fit_fold(bench, work, budget)
+        _predict_fold(predictions, bench, work.target, fold, fitted)
+    return predictions, fitted
 
 
-def _collect(
-    predictions: Predictions,
-    target: Site,
-    fold: int,
-    block: Block,
-    budget: Budget,
-    found: Rows,
-    status: list[str],
-    usable: list[int],
-    result: Fit | None,
-    vectors: Tensor,
+def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
+    """Carry out the strategy's plan on a budget, where the labels allow it."""
+    replicates = len(bench.replicates)
+    everyone = list(range(replicates))
+    plan = _plan(work, budget, everyone)
+    one_class = _one_class(plan, replicates, bench.context.classes)
+    failed = np.zeros(replicates, bool)
+    known = work.same if work.size == "all" else None
+    if known or STRATEGIES[work.strategy.kind].starts_from_source:
+        failed = (known or _handed_on(work)).diverged
+    status = [
+        DIVERGED if bad else NOT_ESTIMABLE if alone else OK
+        for bad, alone in zip(failed, one_class, strict=True)
+    ]
+    places = [i for i, state in enumerate(status) if state == OK]
+    fitted = _fit(bench, work, budget, places, known)
+    epochs = [0] * replicates
+    if fitted:
+        for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
+            status[place] = DIVERGED if diverged else OK
+            epochs[place] = epoch
+    unchanged = _handed_on(work).records if not plan.train else []
+    return FoldFit(
+        fitted.models if fitted else None,
+        places,
+        status,
+        epochs,
+        label_counts(work.target, budget.train if budget else None, bench),
+        budget,
+        [said.get("source_auroc") for said in unchanged],
+    )
+
+
+def _fit(
+    bench: Workbench, work: Work, budget: Budget | None, places: list[int], known: HandedOn | None
+) -> Fitted | None:
+    """The models of the replicates at some places: trained, or taken as they are."""
+    if not places:
+        return None
+    plan = _plan(work, budget, places)
+    if known or not plan.train:
+        given = known or _handed_on(work)
+        epochs = [given.records[place]["epochs"] for place in places]
+        return Fitted(given.models.select(places), epochs, [False] * len(places))
+    assert budget is not None
+    choose = allow_choice(work.target, budget.select(places), bench.context.classes)
+    return bench.among(places).fit(plan, work.training, choose)
+
+
+def _plan(work: Work, budget: Budget | None, places: list[int]) -> Plan:
+    strategy = STRATEGIES[work.strategy.kind]
+    models = _handed_on(work).models.select(places) if strategy.starts_from_source else None
+    chosen = budget.select(places) if budget else None
+    source = work.source if strategy.uses_source else None
+    return strategy.plan(Situation(work.strategy, work.target, chosen, source, models))
+
+
+def _handed_on(work: Work) -> HandedOn:
+    assert work.handed_on is not None, f"{work.strategy.kind} needs a source model"
+    return work.handed_on
+
+
+def class_counts(part: Part, classes: int) -> Rows:
+    """How many of each replicate's rows have each class, int64 [R, classes]."""
+    labels = part.site.labels
+    if are_same(part.rows):
+        counts = np.bincount(labels[part.rows[0]], minlength=classes)
+        return np.broadcast_to(counts, (len(part.rows), classes))
+    return np.stack([np.bincount(labels[rows], minlength=classes) for rows in part.rows])
+
+
+def label_counts(target: Site, rows: Rows | None, bench: Workbench) -> Rows:
+    """The same for target rows; zeros where no label was used."""
+    classes = bench.context.classes
+    if rows is None:
+        return np.zeros((len(bench.replicates), classes), np.int64)
+    return class_counts(Part(target, rows), classes)
+
+
+def allow_choice(target: Site, budget: Budget, classes: int) -> NDArray[np.bool_]:
+    """Whether each replicate's labels are enough to choose by validation, bool [R].
+
+    Every class counts: with a handful of labels of one, validation says little.
+    """
+    counts = class_counts(Part(target, budget.train), classes)
+    counts = counts + class_counts(Part(target, budget.validation), classes)
+    return (counts.min(axis=1) >= FEWEST_OF_A_CLASS) & (budget.validation.shape[1] > 0)
+
+
+def _one_class(plan: Plan, replicates: int, classes: int) -> NDArray[np.bool_]:
+    """Whether each replicate would train on labels of one class, bool [R]."""
+    if not plan.train:
+        return np.zeros(replicates, bool)
+    counts = np.sum([class_counts(part, classes) for part in plan.train], axis=0)
+    return np.asarray((counts > 0).sum(axis=1) < 2)
+
+
+def _predict_fold(
+    predictions: Predictions, bench: Workbench, target: Site, fold: int, fitted: FoldFit
 ) -> None:
-    test = target.split.parts(fold)[2]
-    validation = budget.validation
-    held = validation[0] if are_same(validation) else np.unique(validation)
+    """Add the fold's validation and test probabilities, and a record a replicate."""
+    _, validation, test = target.split.parts(fold)
+    budget = fitted.budget or Budget(
+        same_for_all(validation[:0], len(bench.replicates)),
+        same_for_all(validation, len(bench.replicates)),
+    )
+    held = budget.validation[0] if are_same(budget.validation) else np.unique(budget.validation)
     rows = np.concatenate([held, test])
-    probability = np.full((len(block.replicates), len(rows)), np.nan)
-    if result is not None:
-        own_vectors = vectors[usable] if vectors.dim() == 3 else vectors
-        fitted = predict(result.weights, own_vectors, dataset_of(target), torch.from_numpy(rows))
-        probability[usable] = fitted.numpy()
-    for i, replicate in enumerate(block.replicates):
-        own = probability[i] if status[i] == "ok" else np.full(len(rows), np.nan)
-        places = np.searchsorted(held, validation[i])
-        predictions.add(replicate, fold, False, validation[i], own[places])
-        predictions.add(replicate, fold, True, test, own[len(held) :])
-        epochs = result.epochs[usable.index(i)] if result and i in usable else 0
-        sizes = (budget.train.shape[1], validation.shape[1], int(found[i]))
-        predictions.records.append(record(replicate, fold, status[i], epochs, *sizes))
+    shape = (len(bench.replicates), len(rows), bench.context.classes)
+    probability = np.full(shape, np.nan)
+    if fitted.models is not None:
+        family = bench.among(fitted.places)
+        probability[fitted.places] = family.predict(fitted.models, target, rows)
+    for i, replicate in enumerate(bench.replicates):
+        if fitted.status[i] != OK:
+            probability[i] = np.nan
+        places = np.searchsorted(held, budget.validation[i])
+        predictions.add(replicate, fold, False, budget.validation[i], probability[i, places])
+        predictions.add(replicate, fold, True, test, probability[i, len(held) :])
+    predictions.records += fitted.records(bench.replicates, fold)

@@ -19,7 +19,7 @@ from concept_transfer.sites.site import Site
 
 @dataclass
 class Predictions:
-    """Collects rows (replicate, fold, partition, encounter, probability) and records."""
+    """Collects rows (replicate, fold, partition, encounter, probabilities) and records."""
 
     site: Site
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -35,11 +35,14 @@ class Predictions:
         rows: NDArray[np.int64],
         probability: NDArray[np.float64],
     ) -> None:
-        """Probabilities of the site's rows by a fold's model; NaN where there are none."""
-        self._parts.append((replicate, fold, test, rows, probability.astype(np.float32)))
+        """Probabilities [n, classes] of the site's rows by a fold's model; NaN where there are
+        none. Of two classes the second is kept."""
+        kept = probability[:, 1] if probability.shape[1] == 2 else probability
+        self._parts.append((replicate, fold, test, rows, kept.astype(np.float32)))
 
     def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray]:
-        """Labels, probabilities and folds of one replicate's test rows, all [n]."""
+        """Labels, probabilities and folds of one replicate's test rows, all [n] (probabilities
+        [n, classes] of more than two classes)."""
         own = [(fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test]
         rows = np.concatenate([rows for _, rows, _ in own])
         fold = np.repeat([fold for fold, _, _ in own], [len(rows) for _, rows, _ in own])
@@ -65,7 +68,7 @@ class Predictions:
                 "partition": pa.DictionaryArray.from_arrays(pa.array(test), names),
                 "encounter": encounters,
                 "label": self.site.labels[rows],
-                "probability": np.concatenate(probabilities),
+                **self._columns(np.concatenate(probabilities)),
             }
         )
         metadata = {
@@ -77,6 +80,12 @@ class Predictions:
         with private(path.parent, "predictions"):
             pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
         temporary.replace(path)
+
+    def _columns(self, probability: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """``probability`` of the outcome, or ``probability_<class>`` of each of several."""
+        if probability.ndim == 1:
+            return {"probability": probability}
+        return {f"probability_{k}": column for k, column in enumerate(probability.T)}
 
 
 def is_current(path: Path, made_from: str) -> bool:
@@ -93,9 +102,19 @@ def is_current(path: Path, made_from: str) -> bool:
 
 
 def record(
-    replicate: int, fold: int, status: str, epochs: int, train: int, validation: int, found: int
+    replicate: int,
+    fold: int,
+    status: str,
+    epochs: int,
+    train: int,
+    validation: int,
+    labels: NDArray[np.int64],
 ) -> dict[str, Any]:
-    """What the metadata of a predictions file says of one replicate and fold."""
+    """What the metadata of a predictions file says of one replicate and fold.
+
+    labels: int64 [classes], how many of the training labels have each class. ``positives`` counts
+    the second of two classes, or the rarest of several.
+    """
     return {
         "replicate": replicate,
         "fold": fold,
@@ -103,5 +122,5 @@ def record(
         "epochs": epochs,
         "train": train,
         "validation": validation,
-        "positives": found,
+        "positives": int(labels[1] if len(labels) == 2 else labels.min()),
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, permuted_rows
@@ -15,11 +15,13 @@ from concept_transfer.embeddings.scaling import known_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
+from concept_transfer.strategies import STRATEGIES
+from concept_transfer.strategies.strategy import StrategySettings
 from concept_transfer.training.block import Block
 from concept_transfer.training.budget import replicate_key
-from concept_transfer.training.cells import train_and_apply
+from concept_transfer.training.cells import Work, Workbench, run_cell
 from concept_transfer.training.predictions import Predictions
-from concept_transfer.training.source_models import apply_source, train_source
+from concept_transfer.training.source_models import train_source
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ShuffledBlock(Block):
     def keys(self) -> list[int]:
         return [replicate_key(self.seed, replicate) for _, replicate in self.drawn]
 
-    def vectors(self, table: EmbeddingTable, vocabulary: Vocabulary) -> Tensor:
+    def vectors(self, table: EmbeddingTable, vocabulary: Vocabulary) -> NDArray[np.float32]:
         """Permuted vectors [R, tokens, width]; a shuffle is the same for every embedding that has
         a vector for the same tokens."""
         known = known_rows(table.vectors)
@@ -50,50 +52,38 @@ class ShuffledBlock(Block):
             shuffle: permuted_rows(vocabulary, known, generator(self.seed, shuffle, "permutation"))
             for shuffle, _ in self.drawn
         }
-        return torch.from_numpy(np.stack([table.vectors[rows[s]] for s, _ in self.drawn]))
+        return np.stack([table.vectors[rows[s]] for s, _ in self.drawn])
 
 
 @dataclass(frozen=True)
 class Use:
-    """How a source model is used on a target: the strategy's kind, settings and target size."""
+    """How source models are used on a target: a strategy, its training and the target size."""
 
-    kind: str
+    strategy: StrategySettings
     size: str
     training: Training
-    source_weight: float = 1.0
+
+    @classmethod
+    def of(cls, strategy: dict[str, Any], training: dict[str, Any], size: str) -> Use:
+        """From settings as a rule's parameters hold them."""
+        section = STRATEGIES[strategy["kind"]].settings
+        return cls(section.model_validate(strategy), size, Training.model_validate(training))
 
 
 def apply_shuffled(
+    bench: Workbench,
     source: Site,
     targets: Sequence[Site],
-    vectors: Tensor,
-    block: ShuffledBlock,
     training: Training,
     uses: Mapping[str, Use],
-    device: str = "cpu",
 ) -> Iterator[tuple[str, str, Predictions]]:
     """(target, strategy, predictions) of models on permuted vectors, trained at one source.
 
     ``training``: settings of the source models; ``uses``: strategy name -> its use.
     """
-    model, records = train_source(source, vectors, block, training, device)
+    handed_on = train_source(source, bench, training)
     for target in targets:
         for name, use in uses.items():
-            if use.kind == "direct":
-                predictions = apply_source(target, model, records, vectors, block)
-            else:
-                pooled = use.kind == "pooled"
-                predictions = train_and_apply(
-                    target,
-                    use.kind,
-                    use.size,
-                    vectors,
-                    block,
-                    use.training,
-                    source if pooled else None,
-                    None if pooled else model,
-                    None if pooled else records,
-                    use.source_weight,
-                    device,
-                )
+            work = Work(use.strategy, use.size, use.training, target, source, handed_on)
+            predictions, _ = run_cell(bench, work)
             yield target.name, name, predictions

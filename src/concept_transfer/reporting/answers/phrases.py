@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concept_transfer.comparison.comparisons import PERMUTATION
-from concept_transfer.reporting.cells import CLASSIFIER_LABELS
 from concept_transfer.study import Study
 
 Row = dict[str, Any]
@@ -39,11 +38,6 @@ def is_shown(row: Row) -> bool:
 
 def of_verdict(rows: Sequence[Row], verdict: str) -> list[Row]:
     return [row for row in rows if row["verdict"] == verdict]
-
-
-def plain(model: str) -> str:
-    """An embedding, or a simple model in words."""
-    return CLASSIFIER_LABELS.get(model, model)
 
 
 def model_of(cell: Mapping[str, str]) -> str:

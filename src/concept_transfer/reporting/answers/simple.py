@@ -11,11 +11,11 @@ from concept_transfer.reporting.answers.phrases import (
     extremes,
     is_shown,
     of_verdict,
-    plain,
     undecided,
     used,
     with_directions,
 )
+from concept_transfer.reporting.sides import learner_title
 from concept_transfer.study import Study
 
 QUESTION = "Does a simple model win?"
@@ -39,11 +39,15 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
     rows = list(filter(is_shown, rows))
     if not rows:
         return [UNDERPOWERED]
+
+    def where(row: Row) -> str:
+        return f"{used(row['strategy'], row['size'])} against {_simple(study, row)}"
+
     return [
-        f"{_opening(rows)}{undecided(rows)}; network less simple model: {extremes(rows, _rival)}.",
+        f"{_opening(rows)}{undecided(rows)}; network less simple model: {extremes(rows, where)}.",
         *(
             f"{used(row['strategy'], row['size'])}: "
-            f"{effect(study, row, 'the network', _simple(row))}."
+            f"{effect(study, row, 'the network', _simple(study, row))}."
             for row in rows
             if row["verdict"] in DECIDED
         ),
@@ -62,11 +66,7 @@ def _opening(rows: Sequence[Row]) -> str:
     return opening + (f", the network in {len(network)}" if network else "")
 
 
-def _rival(row: Row) -> str:
-    return f"{used(row['strategy'], row['size'])} against {_simple(row)}"
-
-
-def _simple(row: Row) -> str:
+def _simple(study: Study, row: Row) -> str:
     """The simple model, and its strategy where that is another than the network's."""
     other = f" ({row['rival']})" if row["rival"] != row["strategy"] else ""
-    return f"{plain(row['b'])}{other}"
+    return f"{learner_title(study, row['b'])}{other}"

@@ -14,13 +14,13 @@ from concept_transfer.reporting.answers.phrases import (
     labels,
     model_of,
     of_verdict,
-    plain,
     signed,
     undecided,
     used,
     with_directions,
 )
 from concept_transfer.reporting.cells import size_rank
+from concept_transfer.reporting.sides import learner_title
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
@@ -43,42 +43,43 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
     rows = list(filter(is_shown, rows))
     asked = [row for row in rows if row["family"] == BEST_LOCAL]
     tuned = [row for row in rows if row["family"] != BEST_LOCAL]
-    told = [_against_best_local(asked)] if asked else []
+    told = [_against_best_local(study, asked)] if asked else []
     for a, b in dict.fromkeys((row["a"], row["b"]) for row in tuned):
         told += _of_pair(study, a, b, [row for row in tuned if (row["a"], row["b"]) == (a, b)])
     return told or [UNDERPOWERED]
 
 
-def _against_best_local(rows: Sequence[Row]) -> str:
+def _against_best_local(study: Study, rows: Sequence[Row]) -> str:
+    def where(row: Row) -> str:
+        return f"{learner_title(study, row['model'])} {used(row['a'], row['size'])}"
+
     return (
         "Against the target-only model that validation would choose, transfer wins in "
         f"{len(of_verdict(rows, 'better'))} of {len(rows)} combinations of model, strategy and "
         f"target size and loses in {len(of_verdict(rows, 'worse'))}{undecided(rows)}; "
-        f"{extremes(rows, _tuned)}."
+        f"{extremes(rows, where)}."
     )
-
-
-def _tuned(row: Row) -> str:
-    return f"{plain(row['model'])} {used(row['a'], row['size'])}"
 
 
 def _of_pair(study: Study, a: str, b: str, rows: Sequence[Row]) -> Iterator[str]:
     """What strategy ``a`` gains over ``b``, model by model, by size."""
     first = _first_sizes(study, rows)
     for size, winners in first.items():
-        models = listing([plain(row["model"]) for row in winners])
+        models = listing([learner_title(study, row["model"]) for row in winners])
         yield f"{a} beats {b} from {labels(size)} on with {models}: {_span(winners)}."
     lasting = {row["model"] for winners in first.values() for row in winners}
     for row in of_verdict(rows, "better"):
         if row["model"] not in lasting:
             yield (
-                f"At {labels(row['size'])} {a} beats {b} with {plain(row['model'])}, but not at "
-                f"every larger size: {_span([row])}."
+                f"At {labels(row['size'])} {a} beats {b} with "
+                f"{learner_title(study, row['model'])}, but not at every larger size: "
+                f"{_span([row])}."
             )
     if not of_verdict(rows, "better"):
         yield f"{a} is not shown to beat {b} at any size studied."
     for row in of_verdict(rows, "worse"):
-        yield f"At {labels(row['size'])} {effect(study, row)} with {plain(row['model'])}."
+        model = learner_title(study, row["model"])
+        yield f"At {labels(row['size'])} {effect(study, row)} with {model}."
 
 
 def _first_sizes(study: Study, rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -1,0 +1,38 @@
+"""Gradient boosting on one-hot findings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.settings.training import Training
+
+
+class GradientBoosting(LearnerSettings):
+    """Gradient-boosted decision trees."""
+
+    kind: Literal["gradient_boosting"]
+
+
+def methods(settings: GradientBoosting, training: Training) -> str:
+    return (
+        "Gradient boosting (scikit-learn) used the same tokens as 0/1 features, with the number "
+        "of trees chosen by validation log loss."
+    )
+
+
+def family(settings: GradientBoosting, context: Context) -> Family:
+    from concept_transfer.models.baselines import BoostedTrees, fit_gradient_boosting
+    from concept_transfer.training.one_by_one import OneByOne
+
+    return OneByOne(fit_gradient_boosting, BoostedTrees, context)
+
+
+LEARNER = Learner(
+    settings=GradientBoosting,
+    title="gradient boosting",
+    methods=methods,
+    family=family,
+    files=("models.safetensors",),
+    training=frozenset({"class_weight"}),
+)

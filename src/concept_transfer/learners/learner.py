@@ -1,0 +1,102 @@
+"""What a learner is: the record of a model family, and what its models must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.settings.section import Section
+
+if TYPE_CHECKING:
+    from concept_transfer.settings.training import Training
+    from concept_transfer.sites.site import Site
+    from concept_transfer.strategies.strategy import Plan
+
+
+class LearnerSettings(Section):
+    """Settings of a learner; each has its own section, with `kind`, the learner's name."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """R fitted models, the epoch that each was kept from, and which diverged.
+
+    models: the learner's own; `select(places)` gives those of some of the replicates.
+    """
+
+    models: Any
+    epochs: list[int]
+    diverged: list[bool]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the replicates of one job are given.
+
+    keys: one a replicate, the root of all its random draws; tokens: size of the vocabulary;
+    classes: number of outcomes; vectors: float32 [tokens, width], or [R, tokens, width] where
+    every replicate has a table of its own, None for learners without an embedding;
+    device, threads: where torch computes, and with how many threads of a CPU.
+    """
+
+    keys: tuple[int, ...]
+    tokens: int
+    classes: int = 2
+    vectors: NDArray[np.float32] | None = None
+    device: str = "cpu"
+    threads: int = 1
+
+    def select(self, replicates: Sequence[int]) -> Context:
+        """The context of some of the replicates, by place."""
+        vectors = self.vectors
+        if vectors is not None and vectors.ndim == 3:
+            vectors = vectors[list(replicates)]
+        return replace(self, keys=tuple(self.keys[i] for i in replicates), vectors=vectors)
+
+
+class Family(Protocol):
+    """A learner at work on the R replicates of a context."""
+
+    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
+        """Fit R models. choose: bool [R], whether a replicate has enough labels of every class
+        for validation to choose among epochs or penalties."""
+
+    def predict(self, models: Any, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities [R, n, classes] of encounters [n]."""
+
+    def write(self, models: Any, folder: Path) -> None:
+        """Write `Learner.files`."""
+
+    def read(self, folder: Path) -> Any:
+        """Read what `write` wrote."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The record of a model family.
+
+    settings: its section of the config; title: in tables and figures; methods: what the methods
+    text says of it, from its settings and those of training; family: makes a `Family`, and
+    imports only then what that needs; files: what it writes into a bundle; training: the keys of
+    the section `training` that its models depend on; reads: its input; takes_embedding: whether it
+    is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
+    `FREEZE`, `DECAY`); uses_torch: its jobs ask for the device and GPUs of the config.
+    """
+
+    settings: type[LearnerSettings]
+    title: str
+    methods: Callable[[Any, Training], str]
+    family: Callable[[Any, Context], Family]
+    files: tuple[str, ...]
+    training: frozenset[str]
+    reads: str = "findings"
+    takes_embedding: bool = False
+    can: frozenset[str] = frozenset()
+    uses_torch: bool = False

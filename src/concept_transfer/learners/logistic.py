@@ -1,0 +1,38 @@
+"""Logistic regression on one-hot findings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.settings.training import Training
+
+
+class Logistic(LearnerSettings):
+    """L2-penalised logistic regression."""
+
+    kind: Literal["logistic"]
+
+
+def methods(settings: Logistic, training: Training) -> str:
+    return (
+        "Logistic regression (scikit-learn) used the same tokens as 0/1 features, with the "
+        "strength of its L2 penalty chosen by validation log loss."
+    )
+
+
+def family(settings: Logistic, context: Context) -> Family:
+    from concept_transfer.models.baselines import LogisticModel, fit_logistic
+    from concept_transfer.training.one_by_one import OneByOne
+
+    return OneByOne(fit_logistic, LogisticModel, context)
+
+
+LEARNER = Learner(
+    settings=Logistic,
+    title="logistic regression",
+    methods=methods,
+    family=family,
+    files=("models.safetensors",),
+    training=frozenset({"class_weight"}),
+)

@@ -1,0 +1,136 @@
+"""What a strategy is: its settings, what it needs, and the plan it makes of a fold's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from concept_transfer.settings.section import Section
+
+if TYPE_CHECKING:
+    from concept_transfer.sites.site import Site
+    from concept_transfer.training.budget import Budget
+
+START = "start"  # begin training from a handed-on model
+FREEZE = "freeze"  # train the last layer alone
+DECAY = "decay"  # let weights decay towards other values than zero
+
+
+class StrategySettings(Section):
+    """Settings that every strategy has; `kind` is its name."""
+
+    kind: str
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="Overrides training.learning_rate for this strategy."
+    )
+    epochs: int | None = Field(
+        default=None, ge=1, description="Overrides the protocol's number of epochs."
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encounters of one site, each with the same weight in the loss.
+
+    rows: int64 [R, n], each replicate's; rows that all share are stored once (broadcast).
+    """
+
+    site: Site
+    rows: NDArray[np.int64]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Towards what weights decay in training, and how strongly.
+
+    direction: (parameters, start) -> what is subtracted from the parameters, times strength and
+    learning rate; all of one shape.
+    """
+
+    direction: Callable[[Any, Any], Any]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What R replicates train on and where they start.
+
+    train: their encounters (none: the handed-on model serves as it came); validation: the
+    encounters that choose among epochs or penalties; start: models that training begins with
+    (None: untrained); frozen: train the last layer alone; decay: None is that of the settings.
+    """
+
+    train: tuple[Part, ...]
+    validation: Part | None = None
+    start: Any = None
+    frozen: bool = False
+    decay: Decay | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a strategy may use in one fold.
+
+    settings: its own section; budget: the labelled target encounters of R replicates (None where
+    it uses none); source: the source's encounters (None unless `uses_source`); model: the
+    handed-on models of R replicates (None unless `starts_from_source`).
+    """
+
+    settings: Any
+    target: Site
+    budget: Budget | None
+    source: Site | None
+    model: Any
+
+    @property
+    def labelled(self) -> tuple[Part, Part]:
+        """The target's encounters to train and to validate on."""
+        assert self.budget is not None
+        return Part(self.target, self.budget.train), Part(self.target, self.budget.validation)
+
+    def source_part(self, weight: float) -> Part:
+        """The source's training encounters, the same for every replicate."""
+        assert self.source is not None
+        assert self.budget is not None
+        rows = self.source.split.source_parts()[0]
+        return Part(self.source, np.broadcast_to(rows, (len(self.budget.train), len(rows))), weight)
+
+
+def no_details(settings: StrategySettings) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """The record of a strategy.
+
+    settings: its section of the config; title: in tables and figures; summary and details: what
+    it does and with which settings, in the methods text; plan: what it makes of a situation;
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`).
+    """
+
+    settings: type[StrategySettings]
+    title: str
+    summary: str
+    plan: Callable[[Situation], Plan]
+    uses_labels: bool = True
+    uses_source: bool = False
+    starts_from_source: bool = False
+    needs: frozenset[str] = frozenset()
+    details: Callable[[Any], list[str]] = no_details
+
+    @property
+    def has_source(self) -> bool:
+        """Whether anything of a source site comes in."""
+        return self.uses_source or self.starts_from_source
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a handed-on model is trained further."""
+        return self.starts_from_source and self.uses_labels

@@ -1,0 +1,135 @@
+"""Concept CNNs as a learner: a strategy's plan in, the engine's weights out."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from concept_transfer.errors import StudyError
+from concept_transfer.learners.learner import Context, Fitted
+from concept_transfer.models.bundle import TABLE, tensors_in
+from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
+from concept_transfer.progress import span, within
+from concept_transfer.settings.training import Training
+from concept_transfer.sites.site import Site
+from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.training.budget import are_same
+from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.engine import Fit, fit
+
+FILE = "weights.safetensors"
+
+_log = logging.getLogger(__name__)
+
+
+class ConceptCNNs:
+    """R networks, side by side."""
+
+    def __init__(self, context: Context) -> None:
+        """Raises ValueError where the context has no vectors."""
+        if context.vectors is None:
+            raise ValueError("the concept CNN needs the vectors of an embedding")
+        torch.set_num_threads(context.threads)
+        self.context = context
+        self.vectors = torch.from_numpy(context.vectors)
+
+    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
+        """Early stopping where `choose`; the others train `fixed_epochs`. It may keep a handed-on
+        model as it came; the paper's protocol always takes the best epoch after it."""
+        assert plan.validation is not None
+        begin = time.monotonic()
+        device = self.context.device
+        keys = torch.tensor(self.context.keys, device=device)
+        dataset, train, validation = _joined(plan.train, plan.validation)
+        start = plan.start or initial_weights(keys, self.vectors.shape[-1], training.filters)
+        result = fit(
+            dataset.to(device),
+            self.vectors.to(device),
+            train.to(device),
+            validation.to(device),
+            keys,
+            start.to(device),
+            training,
+            choose.tolist(),
+            plan.frozen,
+            plan.start is not None and training.protocol != "gao2024",
+        )
+        said = described(dataset, train, validation, training, result)
+        _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
+        return Fitted(result.weights.to("cpu"), result.epochs, result.diverged)
+
+    def predict(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        positive = predict(
+            models, self.vectors, dataset_of(site), torch.from_numpy(rows.copy())
+        ).numpy()
+        return np.stack([1 - positive, positive], -1)
+
+    def write(self, models: Weights, folder: Path) -> None:
+        save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)
+
+    def read(self, folder: Path) -> Weights:
+        """Raises StudyError where the file is damaged or of vectors of another width."""
+        weights = Weights(**tensors_in(folder / FILE, load_file))
+        width = weights.convolution.shape[1]
+        if width != self.vectors.shape[-1]:
+            raise StudyError(
+                f"{folder / FILE} is for vectors of width {width}, but {folder}/{TABLE} has width "
+                f"{self.vectors.shape[-1]}: the files are of different bundles"
+            )
+        return weights
+
+
+def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tensor]:
+    """The sites' encounters as one dataset, and in it the rows to train and to validate on."""
+    weight = next((part.weight for part in train if part.site.name == held.site.name), held.weight)
+    parts = [*train, replace(held, weight=weight)]
+    sites = {(part.site.name, part.weight): part.site for part in parts}
+    datasets = [dataset_of(site, weight) for (_, weight), site in sites.items()]
+    starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
+    first = dict(zip(sites, starts, strict=True))
+    dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
+    *rows, validation = (_rows(part, first[part.site.name, part.weight]) for part in parts)
+    return dataset, _side_by_side(rows), validation
+
+
+def _side_by_side(rows: list[Tensor]) -> Tensor:
+    """The parts' rows, one after the other, [R, n]; stored once if all parts are."""
+    if len(rows) == 1:
+        return rows[0]
+    if all(part.stride(0) == 0 for part in rows):
+        return torch.cat([part[0] for part in rows]).expand(len(rows[0]), -1)
+    return torch.cat(rows, 1)
+
+
+def _rows(part: Part, first: int) -> Tensor:
+    if are_same(part.rows):
+        return torch.from_numpy(part.rows[0] + first).expand(len(part.rows), -1)
+    return torch.from_numpy(part.rows + first)
+
+
+def described(
+    dataset: Dataset, train: Tensor, validation: Tensor, training: Training, result: Fit
+) -> str:
+    """What was trained on what, and how well it went, in one line for the log."""
+    distinct = train[:1] if train.stride(0) == 0 else train
+    positives = dataset.labels[distinct].sum(1).tolist()
+    judged = f"validation {training.monitor}" if validation.shape[1] else "training log_loss"
+    scores = [abs(score) for score in result.scores if math.isfinite(score)]
+    diverged = sum(result.diverged)
+    return (
+        f"{len(result.epochs)} replicate(s) trained on {train.shape[1]} encounters "
+        f"({span(positives)} positive), validated on {validation.shape[1]}; "
+        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
+        + (f", {diverged} diverged" if diverged else "")
+    )

@@ -1,0 +1,28 @@
+"""The AUROC by which a job judges its own models; `evaluation` measures them with intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.evaluation.delong import auroc
+
+
+def macro_auroc(
+    labels: NDArray[np.int8],
+    probability: NDArray[np.floating],
+    fold: NDArray[np.int64] | None = None,
+) -> float | None:
+    """Area under the ROC curve; None where it is not defined.
+
+    probability: of the second of two classes [n], or of each of several [n, classes], whose areas
+    against the rest are averaged. fold [n]: whose model predicted, where there are several.
+    """
+    if np.isnan(probability).any():
+        return None
+    of_class = {1: probability}
+    if probability.ndim > 1:
+        of_class = dict(enumerate(probability.T))
+    areas = [auroc((labels == k).astype(np.int8), p, fold) for k, p in of_class.items()]
+    mean = float(np.mean(areas))
+    return None if np.isnan(mean) else mean
