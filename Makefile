@@ -1,5 +1,6 @@
 # make demo       set up, then run the embedded study
 # make test       set up, then run the quality gates and the tests
+# make studies    set up, then run every embedded study
 # make benchmark  measure speed and memory, and write docs/performance.md
 # make format     format the code and refresh config/schema.json and config/README.md
 # make clean      remove the environment and the caches; results stay
@@ -9,6 +10,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then echo "$$python"; break; fi; done)
 BIN := .venv/bin
+# Studies that need no data from elsewhere.
+STUDIES := config/config.yaml
 
 ifneq ($(words $(CURDIR)),1)
 $(error Snakemake cannot start Python from a folder with a space in its path; move $(CURDIR))
@@ -16,13 +19,16 @@ endif
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test benchmark format clean
+.PHONY: demo test studies benchmark format clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores all
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
+
+studies: .venv/installed
+	set -e; for study in $(STUDIES); do $(BIN)/snakemake --cores all --configfile $$study; done
 
 benchmark: .venv/installed-dev
 	$(BIN)/python -m benchmarks

@@ -59,7 +59,13 @@ def reference_batches(
     padding: int,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
     """The batches of one replicate as a loop over its rows would draw them."""
-    step, mean_weight = 0, data.weights[rows].double().mean()
+    step, weights = 0, data.weights.double()
+    if settings.class_weight == "balanced":
+        labels = data.labels[rows].tolist()
+        classes = int(data.labels.max()) + 1
+        of_class = [len(labels) / classes / max(1, labels.count(one)) for one in range(classes)]
+        weights = weights * torch.tensor(of_class, dtype=torch.float64)[data.labels.long()]
+    mean_weight = weights[rows].mean()
     for number in range(steps):
         for places in draws.order(key, number, len(rows), 0, len(rows))[0].split(
             settings.batch_size
@@ -73,7 +79,7 @@ def reference_batches(
             yield (
                 pad([encounters[row] for row in chosen.tolist()], padding),
                 data.labels[chosen].long(),
-                data.weights[chosen].double() / (len(chosen) * mean_weight),
+                weights[chosen] / (len(chosen) * mean_weight),
                 kept[0, 0].double() / (1 - settings.dropout) if settings.dropout else None,
             )
             step += 1
@@ -89,22 +95,43 @@ def train_reference(
     vectors: Tensor,
     start: Weights,
     frozen: bool = False,
+    anchored: bool = False,
 ) -> tuple[PlainCNN, list[float]]:
-    """One plain model in float64, and its loss before each step."""
-    model = PlainCNN(vectors.double(), settings.filters, start.to(dtype=torch.float64))
+    """One plain model in float64, and its loss before each step.
+
+    anchored: decay towards the start: for SGD a penalty of strength / 2 * |w - w0|**2 (Li,
+    Grandvalet, Davoine 2018, arXiv 1802.01483), for AdamW apart from the gradient.
+    """
+    classes = start.linear.shape[2]
+    model = PlainCNN(vectors.double(), settings.filters, start.to(dtype=torch.float64), classes)
     parameters = list(model.linear.parameters() if frozen else model.parameters())
     trained = [parameter for parameter in parameters if parameter.requires_grad]
+    strength = 0.0 if anchored else settings.weight_decay
     if settings.optimizer == "sgd":
         optimizer: torch.optim.Optimizer = torch.optim.SGD(
             trained,
             settings.learning_rate,
             settings.momentum,
-            weight_decay=settings.weight_decay,
+            weight_decay=strength,
             nesterov=settings.momentum > 0,
         )
     else:
-        optimizer = torch.optim.AdamW(
-            trained, settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        optimizer = torch.optim.AdamW(trained, settings.learning_rate, weight_decay=strength)
     batches = reference_batches(encounters, data, rows, key, settings, steps, model.padding)
+    if not anchored:
+        return model, train(model, optimizer, batches)
+    anchors = [parameter.detach().clone() for parameter in trained]
+
+    def penalty() -> Tensor:
+        squares = [((w - w0) ** 2).sum() for w, w0 in zip(trained, anchors, strict=True)]
+        return settings.weight_decay / 2 * torch.stack(squares).sum()
+
+    def shrink(*_: object) -> None:
+        with torch.no_grad():
+            for w, w0 in zip(trained, anchors, strict=True):
+                w -= settings.learning_rate * settings.weight_decay * (w - w0)
+
+    if settings.optimizer == "sgd":
+        return model, train(model, optimizer, batches, penalty)
+    optimizer.register_step_pre_hook(shrink)
     return model, train(model, optimizer, batches)

@@ -8,7 +8,7 @@ draws: batches and dropout masks are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +20,20 @@ from concept_transfer.models.cnn import Weights
 class PlainCNN(nn.Module):
     """One model; weights may be given, else they are torch's own initial ones."""
 
-    def __init__(self, vectors: Tensor, filters: int = 100, weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        vectors: Tensor,
+        filters: int = 100,
+        weights: Weights | None = None,
+        classes: int = 2,
+    ) -> None:
         """vectors: [tokens, width]; weights: a stack that holds one replicate."""
         super().__init__()
         padded = torch.cat([vectors, vectors.new_zeros(1, vectors.shape[1])])
         self.padding = len(vectors)
         self.embedding = nn.Embedding.from_pretrained(padded, freeze=True)
         self.convolution = nn.Conv1d(vectors.shape[1], filters, 1, dtype=vectors.dtype)
-        self.linear = nn.Linear(filters, 2, dtype=vectors.dtype)
+        self.linear = nn.Linear(filters, classes, dtype=vectors.dtype)
         if weights is not None:
             with torch.no_grad():
                 self.convolution.weight.copy_(weights.convolution[0].T[..., None])
@@ -36,7 +42,7 @@ class PlainCNN(nn.Module):
                 self.linear.bias.copy_(weights.linear_bias[0])
 
     def forward(self, tokens: Tensor, dropout: Tensor | None = None) -> Tensor:
-        """Logits [batch, 2] of token ids [batch, findings]; dropout multiplies the features."""
+        """Logits [batch, classes] of token ids [batch, findings]; dropout scales the features."""
         embedded = self.embedding(tokens).transpose(1, 2)
         activated = functional.relu(self.convolution(embedded))
         activated = activated.masked_fill((tokens == self.padding)[:, None], 0)
@@ -63,14 +69,18 @@ def train(
     model: PlainCNN,
     optimizer: torch.optim.Optimizer,
     batches: Iterable[tuple[Tensor, Tensor, Tensor, Tensor | None]],
+    penalty: Callable[[], Tensor] | None = None,
 ) -> list[float]:
-    """One step a batch (tokens, labels, loss shares, dropout); the loss before each step."""
+    """One step a batch (tokens, labels, loss shares, dropout); the loss before each step.
+
+    penalty: added to the loss where given, but not to what is returned.
+    """
     losses = []
     for tokens, labels, shares, dropout in batches:
         each = functional.cross_entropy(model(tokens, dropout), labels, reduction="none")
         loss = (each * shares).sum()
         optimizer.zero_grad()
-        loss.backward()
+        (loss if penalty is None else loss + penalty()).backward()
         optimizer.step()
         losses.append(loss.item())
     return losses

@@ -268,7 +268,7 @@ def test_direct_is_the_source_model_on_the_target() -> None:
     site = target_site()
     predictions = predict_cell(BENCH, site, "direct", "0", SETTINGS, None, handed)
     rows = torch.from_numpy(site.split.parts(0)[2])
-    expected = predict(handed.models, VECTORS, dataset_of(site), rows).float().numpy()
+    expected = predict(handed.models, VECTORS, dataset_of(site), rows)[..., 1].float().numpy()
     assert np.array_equal(probabilities(predictions), expected.ravel())
     assert [record["train"] for record in predictions.records] == [0, 0, 0]
 
@@ -432,8 +432,8 @@ def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None
     train, validation = site.split.source_parts()
     with caplog.at_level("INFO"):
         own = train_source(site, BENCH, settings)
-    every = predict(own.models, VECTORS, dataset_of(site), torch.from_numpy(validation)).numpy()
-    losses = sorted(log_loss(site.labels[validation], own.astype(float)) for own in every)
+    every = predict(own.models, VECTORS, dataset_of(site), torch.from_numpy(validation))
+    losses = sorted(log_loss(site.labels[validation], risk.numpy()) for risk in every[..., 1])
     epochs = sorted(record["epochs"] for record in own.records)
     assert caplog.messages[0].startswith(
         f"3 replicate(s) trained on {len(train)} encounters ({site.labels[train].sum()} positive), "

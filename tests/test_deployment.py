@@ -19,6 +19,8 @@ from workflow_runs import REPOSITORY, tiny_study
 from concept_transfer.deployment import located, with_files
 from concept_transfer.study import load_study
 
+WORKBENCH = ("Snakefile", "environment.yml", "workflow", "config", "resources", "profiles")
+
 MODULE = """
 module transfer:
     snakefile: "{snakefile}"
@@ -111,6 +113,70 @@ def test_the_embedded_study_is_planned_from_any_folder(tmp_path: Path) -> None:
     plan = snakemake(tmp_path, "--dry-run", "--snakefile", str(REPOSITORY / "Snakefile"))
     assert "results/demo/report.html" in plan
     assert str(REPOSITORY / "resources/concepts/influenza.tsv") in plan
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel holds, which is what pip installs."""
+    copy, wheels, folder = (tmp_path_factory.mktemp(name) for name in ("copy", "wheels", "site"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", *WORKBENCH, "src"):
+        source = REPOSITORY / name
+        if source.is_dir():
+            left_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "data")
+            shutil.copytree(source, copy / name, symlinks=True, ignore=left_out)
+        else:
+            shutil.copy(source, copy)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    build += ["--wheel-dir", str(wheels), str(copy)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = wheels.glob("*.whl")
+    shutil.unpack_archive(wheel, folder, "zip")
+    return folder
+
+
+def concept_transfer(library: Path, folder: Path, *arguments: str) -> str:
+    """The output of the command of an installed library, which sees nothing of the repository."""
+    path = os.pathsep.join([str(library), sysconfig.get_path("purelib")])
+    done = subprocess.run(
+        [sys._base_executable, "-m", "concept_transfer", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_an_installed_library_says_where_its_workflow_is(installed: Path, tmp_path: Path) -> None:
+    home = Path(concept_transfer(installed, tmp_path).strip())
+    assert home.is_relative_to(installed)
+    assert sorted(path.name for path in home.iterdir()) == sorted(WORKBENCH)
+    assert not list(home.rglob("scripts/concept_transfer"))
+    for name in ("config", "resources", "profiles"):
+        here = {f.relative_to(REPOSITORY) for f in (REPOSITORY / name).rglob("*") if f.is_file()}
+        there = {file.relative_to(home) for file in (home / name).rglob("*") if file.is_file()}
+        assert there == {file for file in here if file.parts[:2] != ("resources", "data")}
+
+
+def test_an_installed_library_runs_the_embedded_study(installed: Path, tmp_path: Path) -> None:
+    plan = concept_transfer(installed, tmp_path, "--dry-run")
+    assert "results/demo/report.html" in plan
+    assert str(REPOSITORY) not in plan
+    check = concept_transfer(installed, tmp_path, "--cores", "2", "check")
+    assert "north records 60 of the 61 concepts" in check
+    assert (tmp_path / "results/demo/check.tsv").is_file()
+
+
+def test_an_installed_library_has_the_catalogue_of_models(installed: Path, tmp_path: Path) -> None:
+    study = deployed_study() | {"vocabulary": "resources/concepts/influenza.tsv"}
+    study["embeddings"] = {"minilm": {"catalogue": "minilm"}, "one_hot": {"provider": "one_hot"}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    plan = concept_transfer(installed, tmp_path, "--dry-run", "--configfile", "my.yaml")
+    assert "results/tiny/embeddings/minilm.safetensors" in plan
 
 
 def test_every_job_has_the_conda_environment(tmp_path: Path) -> None:

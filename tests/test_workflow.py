@@ -12,7 +12,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from embedding_data import save_tiny_model
-from workflow_runs import Study, tiny_study
+from modules_of_jobs import (
+    NOT_OF_SIMULATED_SITES,
+    notes,
+    noting,
+    of_house,
+    planned_closures,
+    script_closure,
+)
+from workflow_runs import REPOSITORY, Study, tiny_study
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 
@@ -23,7 +31,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("tiny")
     shutil.copy(tiny_study()["vocabulary"], folder / "concepts.tsv")
     study = Study(folder, {**tiny_study(), "vocabulary": "concepts.tsv"})
-    run = study.run("--cores", "2")
+    (folder / "modules").mkdir()
+    with noting(folder / "modules"):
+        run = study.run("--cores", "2")
     assert run.code == 0, run.output
     return study
 
@@ -68,6 +78,17 @@ def test_report_stands_alone(finished: Study) -> None:
     assert 'src="http' not in page
     assert list((results / "figures").glob("*.svg"))
     assert list((results / "tables").glob("*.tex"))
+
+
+def test_every_module_that_a_job_loads_is_in_its_digest(finished: Study, tmp_path: Path) -> None:
+    scripts, closures = planned_closures(tmp_path, tiny_study())
+    here = {file.stem for file in (REPOSITORY / "workflow" / "scripts").glob("*.py")}
+    assert {*scripts.values(), *NOT_OF_SIMULATED_SITES} == here
+    jobs = notes(finished.folder / "modules")
+    assert {job["rule"] for job in jobs} == scripts.keys()
+    for job in jobs:
+        covered = closures.get(job["code"]) or script_closure(scripts[job["rule"]])
+        assert of_house(job["modules"]) <= covered, job["rule"]
 
 
 def test_an_unchanged_study_plans_nothing(finished: Study) -> None:

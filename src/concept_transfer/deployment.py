@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from concept_transfer.study import Study, resolve
+from concept_transfer.paths import resolve
+from concept_transfer.study import Study
 
 SITE_FILES = ("network", "path", "train", "validation", "test", "crosswalk")
 EMBEDDING_FILES = ("path", "crosswalk")

@@ -13,7 +13,11 @@ class StudyError(Exception):
 
 
 def choices(names: Iterable[object]) -> str:
-    """The accepted names, sorted and comma-separated, for use in an error message."""
+    """The accepted names, sorted and comma-separated, for use in an error message.
+
+    >>> choices({"tabular", "nhamcs"})
+    'nhamcs, tabular'
+    """
     return ", ".join(sorted(str(name) for name in names))
 
 

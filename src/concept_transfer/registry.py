@@ -52,6 +52,15 @@ class Registry(Mapping[str, Record], Generic[Record]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def modules(self, name: str, *runs: str) -> list[str]:
+        """Where a record's code is: its own module, and those of the functions it runs.
+
+        runs: the record's fields that hold such a function's place (``module:function``, or None).
+        """
+        places = [getattr(self[name], field) for field in runs]
+        places = [self._entries[name].value, *filter(None, places)]
+        return [place.partition(":")[0] for place in places]
+
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
         """Ours first. Raises StudyError where two distributions bring one name."""

@@ -7,7 +7,6 @@ the two in step.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -285,8 +284,3 @@ def _expand(value: Any, data: str) -> Any:
     if isinstance(value, str):
         return value.replace("{data}", data)
     return value
-
-
-def resolve(path: str, root: Path) -> Path:
-    """A path of the config, relative to the folder the workflow runs in."""
-    return Path(path) if Path(path).is_absolute() else root / path

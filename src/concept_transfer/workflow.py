@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,10 @@ import yaml
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, named
+from concept_transfer.paths import resolve
 from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
 from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
-from concept_transfer.study import Study, resolve
-
-PACKAGE = Path(__file__).parent
-
-
-def code_digest(*parts: str) -> str:
-    """SHA-256 of library modules and packages (paths below the package), templates included.
-
-    As a rule's parameter it makes jobs run again after an edit that Snakemake cannot see.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        path = PACKAGE / part
-        files = path.rglob("*.*") if path.is_dir() else [path]
-        for file in sorted(f for f in files if "__pycache__" not in f.parts):
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
-            digest.update(file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+from concept_transfer.study import Study
 
 
 def check_study(study: Study, root: Path) -> None:

@@ -1,9 +1,6 @@
 # How different the sites are, what the embeddings know, and the best that any model could reach.
 
 ANALYSIS = f"{RESULTS}/analysis"
-ANALYSIS_CODE = code_digest(
-    "analysis", "evaluation/clusters.py", "evaluation/delong.py", "evaluation/intervals.py"
-)
 CONTROLS = ("random", "shuffled")
 
 
@@ -44,7 +41,7 @@ rule site_shift:
         evaluation=evaluation_settings("draws", "confidence"),
         seed=study.seed,
         vocabulary=reads(*WORDLESS),
-        code=ANALYSIS_CODE,
+        code=code_of("site_shift"),
     script:
         "../scripts/site_shift.py"
 
@@ -64,7 +61,7 @@ rule shift_loss:
         ENVIRONMENT
     params:
         sizes=grid.sizes,
-        code=ANALYSIS_CODE,
+        code=code_of("shift_loss"),
     script:
         "../scripts/shift_loss.py"
 
@@ -86,7 +83,7 @@ rule embedding_geometry:
     params:
         seed=study.seed,
         vocabulary=reads(*WORDLESS),
-        code=ANALYSIS_CODE,
+        code=code_of("embedding_geometry"),
     script:
         "../scripts/embedding_geometry.py"
 
@@ -114,14 +111,7 @@ rule ceiling:
         task=fixed(study.task.model_dump(mode="json")),
         confidence=study.evaluation.confidence,
         vocabulary=reads("concepts", "categories", "states"),
-        code=code_digest(
-            "analysis/ceiling.py",
-            "evaluation/clusters.py",
-            "evaluation/delong.py",
-            "evaluation/intervals.py",
-            "sites/networks.py",
-            "sites/network_files.py",
-        ),
+        code=code_of("ceiling"),
     script:
         "../scripts/ceiling.py"
 

@@ -9,18 +9,20 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import ExecMode
 
+from concept_transfer import closure
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import NO_EMBEDDING, Grid, split_pair
+from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.settings.files import check_files
+from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
     check_writable,
-    code_digest,
     embedding_inputs,
     model_content,
     nhamcs_downloads,
@@ -73,6 +75,11 @@ def fixed(value):
 def label_words():
     """The outcome and its classes, by name."""
     return fixed({"label": study.task.label, "classes": ["no", study.task.label]})
+
+
+def code_of(script, *modules):
+    """A parameter that changes with the code that a script's jobs use, see `closure.digest`."""
+    return closure.digest(HOME / "workflow" / "scripts" / f"{script}.py", *modules)
 
 
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})

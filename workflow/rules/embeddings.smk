@@ -47,7 +47,7 @@ rule embed:
         model=about_embedding(model_content),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=read_by_embedding,
-        code=code_digest("embeddings", "concepts"),
+        code=code_of("embed"),
     script:
         "../scripts/embed.py"
 

@@ -34,13 +34,7 @@ rule evaluate:
         seed=study.seed,
         blocks=len(grid.blocks),
         vocabulary=reads(*WORDLESS),
-        code=code_digest(
-            "evaluation",
-            "sites/encounters.py",
-            "sites/splits.py",
-            "sites/subgroups.py",
-            "concepts",
-        ),
+        code=code_of("evaluate"),
     script:
         "../scripts/evaluate.py"
 
@@ -82,7 +76,7 @@ rule compare:
         ENVIRONMENT
     params:
         study=design(),
-        code=code_digest("comparison", "evaluation"),
+        code=code_of("compare"),
     script:
         "../scripts/compare.py"
 

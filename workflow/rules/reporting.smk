@@ -45,7 +45,7 @@ rule write_tables:
         ENVIRONMENT
     params:
         study=presented(),
-        code=code_digest("reporting"),
+        code=code_of("write_tables"),
     script:
         "../scripts/write_tables.py"
 
@@ -69,7 +69,7 @@ rule draw_figures:
     threads: 2
     params:
         study=presented(),
-        code=code_digest("reporting"),
+        code=code_of("draw_figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -92,7 +92,7 @@ rule write_page:
         ENVIRONMENT
     params:
         study=presented(),
-        code=code_digest("reporting"),
+        code=code_of("write_page"),
     script:
         "../scripts/write_page.py"
 

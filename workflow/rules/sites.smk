@@ -48,7 +48,7 @@ rule quantile_edges:
         split=split_parameters(),
         seed=study.seed,
         vocabulary=reads("concepts", "states"),
-        code=code_digest("sites", "concepts"),
+        code=code_of("quantile_edges"),
     script:
         "../scripts/quantile_edges.py"
 
@@ -66,7 +66,7 @@ rule write_vocabulary:
         ENVIRONMENT
     params:
         vocabulary=reads(*WORDLESS, "texts"),
-        code=code_digest("concepts"),
+        code=code_of("write_vocabulary"),
     script:
         "../scripts/write_vocabulary.py"
 
@@ -87,7 +87,9 @@ rule encode_site:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=reads("concepts", "categories", "states"),
-        code=code_digest("sites", "concepts"),
+        code=lambda wildcards: code_of(
+            "encode_site", f"concept_transfer.sites.{study.sites[wildcards.site].adapter}"
+        ),
     script:
         "../scripts/encode_site.py"
 
@@ -106,7 +108,7 @@ rule split_site:
     params:
         split=split_parameters(),
         seed=study.seed,
-        code=code_digest("sites/splits.py", "sites/splitting.py"),
+        code=code_of("split_site"),
     script:
         "../scripts/split_site.py"
 
@@ -136,7 +138,7 @@ rule check_sites:
         task=fixed(study.task.model_dump(mode="json")),
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
         vocabulary=reads("concepts", "names", "categories", "states"),
-        code=code_digest("sites"),
+        code=code_of("check_sites"),
     script:
         "../scripts/check_sites.py"
 

@@ -9,20 +9,14 @@ PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
 TABLE = f"{RESULTS}/embeddings/{{embedding}}.safetensors"
 
 
-def training_code(classifier):
-    """Digest of what the jobs of a classifier run."""
-    return code_digest(
-        "learners",
-        "strategies",
-        "models",
-        "training",
-        "concepts",
-        "embeddings/table.py",
-        "embeddings/controls.py",
-        "sites/site.py",
-        "sites/splits.py",
-        "sites/encounters.py",
-    )
+def learner_code(script, classifier):
+    """Digest of what a script's jobs run for a classifier, strategies apart."""
+    return code_of(script, *LEARNERS.modules(study.classifiers[classifier].kind))
+
+
+def strategy_code(name):
+    """Digest of what a strategy adds to it."""
+    return code_of("train", *STRATEGIES.modules(study.strategies[name].kind))
 
 
 def site_data(site):
@@ -119,6 +113,7 @@ def settings_of(classifier, names, kept):
         {
             name: {
                 **strategy_settings(classifier, name),
+                "code": strategy_code(name),
                 "sizes": grid.sizes_of(name),
                 "kept": grid.kept_sizes(classifier, name) if kept else [],
             }
@@ -182,7 +177,7 @@ for classifier in study.classifiers:
             study=study.study,
             label=label_words(),
             vocabulary=reads(*IDENTITY),
-            code=training_code(classifier),
+            code=learner_code("train_source", classifier),
         script:
             "../scripts/train_source.py"
 
@@ -233,7 +228,7 @@ for classifier, kept, embeddings in TRAINED:
             study=study.study,
             label=label_words(),
             vocabulary=reads(*IDENTITY),
-            code=training_code(classifier),
+            code=learner_code("train", classifier),
         script:
             "../scripts/train.py"
 
@@ -273,7 +268,7 @@ for classifier, kept, embeddings in TRAINED:
             study=study.study,
             label=label_words(),
             vocabulary=reads(*IDENTITY),
-            code=training_code(classifier),
+            code=learner_code("train", classifier),
         script:
             "../scripts/train.py"
 
@@ -306,6 +301,14 @@ def shuffled_uses(wildcards):
             for cell in shuffled_cells(wildcards)
         }
     )
+
+
+def shuffle_code(wildcards):
+    used = sorted({cell.strategy for cell in shuffled_cells(wildcards)})
+    return [
+        learner_code("shuffle_concepts", wildcards.classifier),
+        *(strategy_code(name) for name in used),
+    ]
 
 
 rule shuffle_concepts:
@@ -345,8 +348,7 @@ rule shuffle_concepts:
         study=study.study,
         label=label_words(),
         vocabulary=reads(*IDENTITY),
-        code=lambda wildcards: training_code(wildcards.classifier)
-        + code_digest("evaluation/delong.py", "evaluation/clusters.py", "evaluation/shuffles.py"),
+        code=shuffle_code,
     script:
         "../scripts/shuffle_concepts.py"
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.evaluation.intervals import Variance, share_interval
+from concept_transfer.paths import resolve
 from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
 from concept_transfer.sites.splits import Split
-from concept_transfer.study import resolve
 
 
 def site_ceiling(

@@ -56,7 +56,7 @@ def unit_rows(vectors: NDArray[Any]) -> Array:
     """Rows of length 1; zero rows stay zero."""
     rows = vectors.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
 
 
 def plane(points: Array) -> tuple[Array, Array]:

@@ -31,6 +31,13 @@ def jensen_shannon(p: Array, q: Array, owner: NDArray[np.int64]) -> Array:
 
     ``p``, ``q`` [..., outcomes] are positive and sum to 1 within each owner; ``owner`` [outcomes]
     is ascending from 0 without gaps. Returns [..., owners].
+
+    Fever that one site always records and the other never, and a cough alike at both:
+
+    >>> fever, cough = [1.0, 1e-12], [0.3, 0.7]
+    >>> p, q = np.array([*fever, *cough]), np.array([*fever[::-1], *cough])
+    >>> jensen_shannon(p, q, owner=np.array([0, 0, 1, 1])).round(6).tolist()
+    [1.0, 0.0]
     """
     middle = (p + q) / 2
     terms = p * np.log2(p / middle) + q * np.log2(q / middle)

@@ -125,7 +125,7 @@ def _fewest(counted: tuple[Array, Array, Array], outcomes: Outcomes) -> Array:
     sample = _outcome_counts(counted, outcomes)[0]
     starts = np.flatnonzero(np.diff(outcomes.owner, prepend=-1))
     smallest = np.minimum.reduceat(np.where(sample > 0, sample, np.inf), starts)
-    return np.minimum(smallest, counted[2][0, outcomes.number])
+    return np.asarray(np.minimum(smallest, counted[2][0, outcomes.number]))
 
 
 def divergences(measure: str, source: Counts, target: Counts, outcomes: Outcomes) -> Array:

@@ -105,7 +105,7 @@ def _shared_picks(seen: np.ndarray) -> np.ndarray:
     """Each cell's share in the choice, of the shape of ``seen`` [cells, replicates, folds]."""
     known = np.nan_to_num(seen, nan=-1.0)
     ties = known == known.max(axis=0)
-    return ties / ties.sum(axis=0)
+    return np.asarray(ties / ties.sum(axis=0))
 
 
 def _seen(candidate: CellResult, size: str) -> np.ndarray:

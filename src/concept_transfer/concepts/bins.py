@@ -41,6 +41,11 @@ def state_names(edges: Sequence[float], unit: str = "") -> list[str]:
 
     Whole edges that lie apart read as people write whole numbers ("45 to 54" reaches to below 55);
     other edges name the number that begins the next bin ("37.5 to below 38.5").
+
+    >>> state_names([45, 55])
+    ['below 45', '45 to 54', '55 or more']
+    >>> state_names([37.5, 38.5], unit="°C")
+    ['below 37.5 °C', '37.5 to below 38.5 °C', '38.5 °C or more']
     """
     texts = [_number(edge) for edge in edges]
     whole = all(float(edge).is_integer() for edge in edges) and min(np.diff(edges), default=2) >= 2

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from concept_transfer.errors import choices
+from concept_transfer.paths import HOME
 
-FOLDER = Path(__file__).resolve().parents[3] / "config" / "embeddings"
+FOLDER = HOME / "config" / "embeddings"
 _KEYS = ("title", "settings", "licence", "citation", "url", "note")
 
 

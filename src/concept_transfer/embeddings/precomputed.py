@@ -14,8 +14,8 @@ from concept_transfer.embeddings.scaling import describe_scale, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.vector_files import VectorFile, open_vectors
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.embeddings import PrecomputedEmbedding
-from concept_transfer.study import resolve
 
 _LISTED = 10
 _READ_BEFOREHAND = 1 << 26  # bytes

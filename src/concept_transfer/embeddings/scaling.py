@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.settings.embeddings import Norm, Scale, Standardized
+from concept_transfer.settings.scale import Norm, Scale, Standardized
 
 
 def scale_rows(vectors: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
@@ -19,6 +19,9 @@ def scale_rows(vectors: NDArray[np.float32], scale: Scale) -> NDArray[np.float32
     - ``standardized``: columns to mean 0 and variance 1 over the tokens, then rows to norm 1,
       because standardized rows have norm sqrt(width) and width would come in through the norm.
       ``{standardized: x}``: rows to norm x. A column without variance becomes 0.
+
+    >>> scale_rows(np.array([[6, 8], [0, 0]], np.float32), Norm(norm=5)).tolist()
+    [[3.0, 4.0], [0.0, 0.0]]
     """
     if scale == "raw":
         return vectors
@@ -69,4 +72,4 @@ def _standardized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
     scaled = ((vectors - mean.astype(np.float32)) * inverse.astype(np.float32)).astype(np.float32)
     scaled[~known] = 0
-    return scaled
+    return np.asarray(scaled)

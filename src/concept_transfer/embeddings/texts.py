@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import digest_of_texts
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.embeddings import TextEmbedding, Wording
-from concept_transfer.study import resolve
 
 Origin = Literal["concepts", "notes"]
 
@@ -46,7 +46,7 @@ class TokenTexts:
             first = np.array([members[0] for members in self.members])
             if len(first) == len(vectors) and (first == np.arange(len(first))).all():
                 return vectors
-            return vectors[first]
+            return np.asarray(vectors[first])
         return np.stack([vectors[list(members)].mean(axis=0) for members in self.members])
 
 

@@ -78,7 +78,7 @@ def _parts(fold: np.ndarray, stream: np.random.Generator) -> np.ndarray:
     """bool [units, parts] for units of the given folds [units]."""
     folds = np.unique(fold)
     if len(folds) > 1:
-        return fold[:, None] == folds
+        return np.asarray(fold[:, None] == folds)
     units = len(fold)
     halves = [stream.permutation(units) < units / 2 for _ in range(HALVINGS)]
     return np.stack([part for half in halves for part in (half, ~half)], axis=1)

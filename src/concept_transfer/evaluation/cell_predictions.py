@@ -77,7 +77,7 @@ class CellPredictions:
     @property
     def estimable(self) -> np.ndarray:
         """bool [replicates]: which replicates predicted every test encounter."""
-        return ~np.isnan(self.probability).any(axis=1)
+        return np.asarray(~np.isnan(self.probability).any(axis=1))
 
 
 def cell_name(cell: Cell) -> str:

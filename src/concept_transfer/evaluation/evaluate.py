@@ -171,7 +171,7 @@ def _mean_placements(cell: CellPredictions) -> np.ndarray:
     kept = cell.probability[cell.estimable]
     if len(kept) == 0 or np.isnan(auroc(cell.labels, kept[0], cell.fold)):
         return np.full(len(cell.labels), np.nan)
-    return np.mean([placements(cell.labels, p, cell.fold) for p in kept], axis=0)
+    return np.asarray(np.mean([placements(cell.labels, p, cell.fold) for p in kept], axis=0))
 
 
 def read_cell(text: str) -> Cell:

@@ -1,9 +1,10 @@
 """The concept CNN of Gao et al. 2024 (arXiv 2409.13893), many replicates side by side.
 
 Frozen embedding table -> convolution of kernel size 1 -> ReLU -> maximum over the encounter's
-findings -> dropout -> linear layer with two outputs. With a frozen table and kernel size 1 the
-convolution is itself a table, one row a token: ``projection = vectors @ convolution``. Findings
-that are not there contribute nothing: an encounter without findings has the zero feature vector.
+findings -> dropout -> linear layer with one output a class. With a frozen table and kernel size 1
+the convolution is itself a table, one row a token: ``projection = vectors @ convolution``.
+Findings that are not there contribute nothing: an encounter without findings has the zero feature
+vector.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Weights:
     """Stacked weights of R replicates.
 
     convolution: [R, width, filters]; convolution_bias: [R, filters];
-    linear: [R, filters, 2]; linear_bias: [R, 2].
+    linear: [R, filters, K]; linear_bias: [R, K], for K classes.
     """
 
     convolution: Tensor
@@ -34,6 +35,10 @@ class Weights:
 
     def __len__(self) -> int:
         return len(self.convolution)
+
+    @property
+    def classes(self) -> int:
+        return self.linear.shape[2]
 
     def select(self, replicates: Tensor | list[int]) -> Weights:
         return Weights(*(getattr(self, field.name)[replicates] for field in fields(self)))
@@ -62,15 +67,24 @@ def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -
 
 
 def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:
-    """Probability of the positive class, float64 [R, n], for the given encounters.
+    """Probability of every class, float64 [R, n, K], for the given encounters.
 
     vectors: as in `project`.
     """
     projection = project(vectors, weights.convolution)
     at_once = max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())
-    margin = torch.empty(len(weights), len(rows), dtype=torch.float64, device=projection.device)
-    for own, part in zip(margin.split(at_once, 1), rows.split(at_once), strict=True):
+    shape = (len(weights), len(rows), weights.classes)
+    probability = torch.empty(shape, dtype=torch.float64, device=projection.device)
+    for place, part in zip(probability.split(at_once, 1), rows.split(at_once), strict=True):
         pooled = features(projection, weights.convolution_bias, dataset, part).transpose(0, 1)
         logits = torch.baddbmm(weights.linear_bias[:, None], pooled, weights.linear)
-        own.copy_(logits[..., 1] - logits[..., 0])
-    return margin.sigmoid_()
+        place.copy_(_probability(logits))
+    return probability
+
+
+def _probability(logits: Tensor) -> Tensor:
+    """Probabilities float64 [..., K] of logits [..., K]; for two classes from their difference."""
+    if logits.shape[-1] > 2:
+        return logits.double().softmax(-1)
+    positive = (logits[..., 1] - logits[..., 0]).double().sigmoid()
+    return torch.stack([1 - positive, positive], -1)

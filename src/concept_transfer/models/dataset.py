@@ -47,7 +47,7 @@ class Findings:
 class Dataset:
     """Findings of n encounters in compressed rows; the arrays may be memory-mapped.
 
-    offsets: int64 [n + 1]; tokens: int32 [offsets[-1]]; labels: int8 [n], 0 or 1;
+    offsets: int64 [n + 1]; tokens: int32 [offsets[-1]]; labels: int8 [n], classes 0..K-1;
     weights: float32 [n], each encounter's weight in the loss.
     """
 

@@ -61,7 +61,8 @@ def _fused_pool(table: Tensor, findings: Findings) -> Tensor:
     held = torch.sparse_csr_tensor(
         findings.offsets, findings.tokens, ones, size, check_invariants=False
     )
-    return torch.sparse.mm(held, table, "amax")
+    pooled: Tensor = torch.sparse.mm(held, table, "amax")
+    return pooled
 
 
 def _gathered_pool(table: Tensor, findings: Findings) -> Tensor:

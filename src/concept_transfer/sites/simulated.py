@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.sites import SimulatedSite, Task
 from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample, disease_index, sample
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
-from concept_transfer.study import resolve
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 7, 1), datetime.date(2025, 6, 30)
 MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}

@@ -83,7 +83,7 @@ def _sorted_codes(column: Any) -> Codes:
     order = pc.array_sort_indices(encoded.dictionary).to_numpy()
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return rank[encoded.indices.to_numpy()]
+    return np.asarray(rank[encoded.indices.to_numpy()])
 
 
 def _given(column: Any, cluster: Codes, site: str) -> NDArray[np.object_]:
@@ -166,7 +166,7 @@ def _deal(
         for code in run[rounds * parts :]:
             dealt[code] = np.argmin(load @ shares[code])
             load[dealt[code]] += shares[code]
-    return rng.permutation(parts)[dealt]
+    return np.asarray(rng.permutation(parts)[dealt])
 
 
 def _check(split: Split, config: SplitConfig, site: str) -> None:

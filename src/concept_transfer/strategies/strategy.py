@@ -47,14 +47,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Decay:
-    """Towards what weights decay in training, and how strongly.
+    """What weights decay towards in training, and how much a step.
 
-    direction: (parameters, start) -> what is subtracted from the parameters, times strength and
-    learning rate; all of one shape.
+    pull: what decays of the parameters [R, size], given them and what they started from; None
+    is the parameters themselves, which decay towards zero. It is to be linear in both, number by
+    number: then it means the same in whatever coordinates a learner trains.
+    strength: None is the `weight_decay` of the section `training`.
     """
 
-    direction: Callable[[Any, Any], Any]
-    strength: float
+    pull: Callable[[Any, Any], Any] | None = None
+    strength: float | None = None
 
 
 @dataclass(frozen=True)

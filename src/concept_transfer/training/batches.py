@@ -12,6 +12,7 @@ from concept_transfer.models.dataset import Dataset
 from concept_transfer.settings.training import Training
 from concept_transfer.training import draws
 from concept_transfer.training.bodies import Body
+from concept_transfer.training.heads import truth_of
 
 NUMBERS_AT_ONCE = 1 << 19  # features of the steps made ready together: a few MB
 
@@ -20,14 +21,15 @@ NUMBERS_AT_ONCE = 1 << 19  # features of the steps made ready together: a few MB
 class Batch:
     """One step of R replicates.
 
-    inputs: what the body needs; labels: 0 or 1, [R, batch, 1]; shares: each encounter's weight
-    in the loss, [R, batch, 1]; scale: dropout, 0 or 1 / (1 - rate), [R, batch, filters].
+    inputs: what the body needs; truth: see `heads.truth_of`, [R, batch, S]; shares: each
+    encounter's weight in the loss, [R, batch, 1]; scale: dropout, 0 or 1 / (1 - rate),
+    [R, batch, filters].
     Shares are relative to the mean weight of all training encounters, not of the batch's, so a
     batch of lightly weighted encounters moves little; equal weights make the plain mean.
     """
 
     inputs: Any
-    labels: Tensor
+    truth: Tensor
     shares: Tensor
     scale: Tensor | None
 
@@ -35,12 +37,15 @@ class Batch:
 class Batches:
     """Batch number `step` of each replicate: passes over its rows, each in a fresh order."""
 
-    def __init__(self, dataset: Dataset, rows: Tensor, keys: Tensor, settings: Training) -> None:
+    def __init__(
+        self, dataset: Dataset, rows: Tensor, keys: Tensor, settings: Training, classes: int = 2
+    ) -> None:
         """rows: int64 [R, n], each replicate's encounters; keys: int64 [R]."""
         self.dataset, self.rows, self.keys, self.settings = dataset, rows, keys, settings
+        self.classes = classes
         self.length = rows.shape[1]
         self.a_pass = -(-self.length // settings.batch_size)
-        self.class_weights, self.mean_weights = _weights(dataset, rows, settings)
+        self.class_weights, self.mean_weights = _weights(dataset, rows, classes, settings)
         self._first, self._ready = 0, list[Batch]()
 
     def take(self, step: int, body: Body, dtype: torch.dtype) -> Batch:
@@ -66,9 +71,9 @@ class Batches:
         first = position * settings.batch_size
         places = draws.order(self.keys, number, self.length, first, first + steps * batch)
         rows = self.rows.gather(1, places).view(replicates, steps, batch).transpose(0, 1)
-        labels = self.dataset.labels[rows].to(dtype)[..., None]
-        positive, negative = self.class_weights[:, None].unbind(2)
-        weights = self.dataset.weights[rows] * torch.where(labels[..., 0] == 1, positive, negative)
+        labels = self.dataset.labels[rows]
+        truth = truth_of(labels, self.classes, dtype)
+        weights = self.dataset.weights[rows] * _of_labels(self.class_weights, labels)
         shares = (weights / (batch * self.mean_weights[:, None])).to(dtype)[..., None]
         scales: list[Tensor | None] = [None] * steps
         if settings.dropout:
@@ -76,7 +81,7 @@ class Batches:
                 self.keys, step, step + steps, batch, settings.filters, settings.dropout
             )
             scales = list(kept.to(dtype).mul_(1 / (1 - settings.dropout)))
-        ready = zip(body.inputs(rows), labels, shares, scales, strict=True)
+        ready = zip(body.inputs(rows), truth, shares, scales, strict=True)
         return [Batch(*parts) for parts in ready]
 
 
@@ -85,16 +90,24 @@ def keep_rows(rows: Tensor, keep: Tensor) -> Tensor:
     return rows[: int(keep.sum())] if rows.stride(0) == 0 else rows[keep]
 
 
-def _weights(dataset: Dataset, rows: Tensor, settings: Training) -> tuple[Tensor, Tensor]:
-    """Weights of positive and negative labels [R, 2], and the mean weight of the rows [R].
+def _weights(
+    dataset: Dataset, rows: Tensor, classes: int, settings: Training
+) -> tuple[Tensor, Tensor]:
+    """Weight of every class [R, K], and the mean weight of the rows [R], all float64.
 
-    balanced: inverse to the class's frequency among the replicate's rows. All float64.
+    balanced: inverse to the class's frequency among the replicate's rows.
     """
-    own = rows[:1] if rows.stride(0) == 0 else rows
-    labels, weights = dataset.labels[own], dataset.weights[own]
-    classes = torch.ones(len(own), 2, dtype=torch.float64, device=rows.device)
+    distinct = rows[:1] if rows.stride(0) == 0 else rows
+    labels = dataset.labels[distinct]
+    of_class = torch.ones(len(distinct), classes, dtype=torch.float64, device=rows.device)
     if settings.class_weight == "balanced":
-        share = labels.double().mean(1)
-        classes = torch.stack([0.5 / share, 0.5 / (1 - share)], 1)
-    means = torch.where(labels == 1, weights * classes[:, :1], weights * classes[:, 1:]).mean(1)
-    return classes.expand(len(rows), -1), means.expand(len(rows))
+        others = [(labels == one).double().mean(1) for one in range(1, classes)]
+        shares = torch.stack([1 - torch.stack(others).sum(0), *others], 1)
+        of_class = (1 / classes) / shares
+    means = (dataset.weights[distinct] * _of_labels(of_class, labels)).mean(1)
+    return of_class.expand(len(rows), -1), means.expand(len(rows))
+
+
+def _of_labels(of_class: Tensor, labels: Tensor) -> Tensor:
+    """The number [R, K] of each label's class, [..., R, n] as the labels."""
+    return of_class.expand(*labels.shape[:-1], -1).gather(-1, labels.long())

@@ -125,8 +125,8 @@ class FrozenBody:
 
     def inputs(self, rows: Tensor) -> list[Tensor]:
         if len(self.known):
-            own = torch.arange(rows.shape[1], device=rows.device)[:, None]
-            return list(self.store[torch.searchsorted(self.known, rows.contiguous()), own])
+            owner = torch.arange(rows.shape[1], device=rows.device)[:, None]
+            return list(self.store[torch.searchsorted(self.known, rows.contiguous()), owner])
         table = self.projection.flatten(0, 1)
         steps = [pool(table, step.findings) for step in self.stacker.stack(rows, compact=False)]
         shape = (*rows.shape[1:], -1)

@@ -91,7 +91,7 @@ def positives(site: Site, rows: Rows) -> Rows:
     """Number of positive labels in each replicate's rows, [R]."""
     if are_same(rows):
         return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
-    return site.labels[rows].sum(axis=1, dtype=np.int64)
+    return np.asarray(site.labels[rows].sum(axis=1, dtype=np.int64))
 
 
 def allow_choice(site: Site, train: Rows, validation: Rows) -> NDArray[np.bool_]:
@@ -102,7 +102,7 @@ def allow_choice(site: Site, train: Rows, validation: Rows) -> NDArray[np.bool_]
     """
     found = positives(site, train) + positives(site, validation)
     total = train.shape[1] + validation.shape[1]
-    return np.minimum(found, total - found) >= FEWEST_OF_A_CLASS
+    return np.asarray(np.minimum(found, total - found) >= FEWEST_OF_A_CLASS)
 
 
 def _select(rows: Rows, replicates: list[int]) -> Rows:

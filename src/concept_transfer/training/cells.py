@@ -212,7 +212,8 @@ def allow_choice(target: Site, budget: Budget, classes: int) -> NDArray[np.bool_
     """
     counts = class_counts(Part(target, budget.train), classes)
     counts = counts + class_counts(Part(target, budget.validation), classes)
-    return (counts.min(axis=1) >= FEWEST_OF_A_CLASS) & (budget.validation.shape[1] > 0)
+    enough = counts.min(axis=1) >= FEWEST_OF_A_CLASS
+    return np.asarray(enough & (budget.validation.shape[1] > 0))
 
 
 def _one_class(plan: Plan, replicates: int, classes: int) -> NDArray[np.bool_]:

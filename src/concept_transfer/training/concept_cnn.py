@@ -26,7 +26,8 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.budget import are_same
 from concept_transfer.training.draws import initial_weights
-from concept_transfer.training.engine import Fit, fit
+from concept_transfer.training.engine import Fit, Tuning, fit
+from concept_transfer.training.optimizers import TOWARDS_ZERO
 
 FILE = "weights.safetensors"
 
@@ -52,7 +53,11 @@ class ConceptCNNs:
         device = self.context.device
         keys = torch.tensor(self.context.keys, device=device)
         dataset, train, validation = _joined(plan.train, plan.validation)
-        start = plan.start or initial_weights(keys, self.vectors.shape[-1], training.filters)
+        start = plan.start or initial_weights(
+            keys, self.vectors.shape[-1], training.filters, self.context.classes
+        )
+        competes = plan.start is not None and training.protocol != "gao2024"
+        tuning = Tuning(plan.frozen, competes, plan.decay or TOWARDS_ZERO)
         result = fit(
             dataset.to(device),
             self.vectors.to(device),
@@ -62,18 +67,16 @@ class ConceptCNNs:
             start.to(device),
             training,
             choose.tolist(),
-            plan.frozen,
-            plan.start is not None and training.protocol != "gao2024",
+            tuning,
         )
         said = described(dataset, train, validation, training, result)
         _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
         return Fitted(result.weights.to("cpu"), result.epochs, result.diverged)
 
     def predict(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        positive = predict(
-            models, self.vectors, dataset_of(site), torch.from_numpy(rows.copy())
-        ).numpy()
-        return np.stack([1 - positive, positive], -1)
+        chosen = torch.from_numpy(rows.copy())
+        probability = predict(models, self.vectors, dataset_of(site), chosen)
+        return np.asarray(probability)
 
     def write(self, models: Weights, folder: Path) -> None:
         save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)

@@ -86,11 +86,11 @@ class GramConvolution:
     def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
         scale, dual = parameters[:, -1, None, None], self._dual(parameters)
         if touched is not None:
-            own = torch.arange(self.replicates, device=touched.device)[:, None]
-            gram = self.gram[own if len(self.gram) > 1 else 0, touched]
-            decayed = self.projection[own, touched].mul_(scale)
+            owner = torch.arange(self.replicates, device=touched.device)[:, None]
+            gram = self.gram[owner if len(self.gram) > 1 else 0, touched]
+            decayed = self.projection[owner, touched].mul_(scale)
             if gram.shape[2] == 1:
-                return decayed.add_(gram * dual[own, touched])
+                return decayed.add_(gram * dual[owner, touched])
             return decayed.baddbmm_(gram, dual)
         table = torch.mul(self.projection, scale, out=self._table)
         if self.gram.shape[2] == 1:
@@ -103,8 +103,8 @@ class GramConvolution:
         if touched is None:
             dual.copy_(at_table)
         else:
-            own = torch.arange(self.replicates, device=touched.device)[:, None]
-            dual.zero_().index_put_((own, touched), at_table, accumulate=True)
+            owner = torch.arange(self.replicates, device=touched.device)[:, None]
+            dual.zero_().index_put_((owner, touched), at_table, accumulate=True)
 
     def weights(self, parameters: Tensor) -> Tensor:
         scale = parameters[:, -1, None, None].double()
@@ -150,5 +150,5 @@ class DirectConvolution:
     def _rows(self, touched: Tensor | None) -> Tensor:
         if touched is None:
             return self.vectors.expand(self.replicates, -1, -1)
-        own = torch.arange(self.replicates, device=touched.device)[:, None]
-        return self.vectors[own if len(self.vectors) > 1 else 0, touched]
+        owner = torch.arange(self.replicates, device=touched.device)[:, None]
+        return self.vectors[owner if len(self.vectors) > 1 else 0, touched]

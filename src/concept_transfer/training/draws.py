@@ -40,7 +40,11 @@ def uniforms(keys: Tensor, purpose: int, shape: tuple[int, ...]) -> Tensor:
 
 
 def initial_weights(
-    keys: Tensor, width: int, filters: int, dtype: torch.dtype = torch.float32
+    keys: Tensor,
+    width: int,
+    filters: int,
+    classes: int = 2,
+    dtype: torch.dtype = torch.float32,
 ) -> Weights:
     """Untrained weights, uniform within 1 / sqrt(fan-in) as torch's Conv1d and Linear draw them.
 
@@ -48,14 +52,14 @@ def initial_weights(
     """
 
     def draw(purpose: int, shape: tuple[int, ...], fan_in: int) -> Tensor:
-        bound = fan_in**-0.5
+        bound: float = fan_in**-0.5
         return ((uniforms(keys, purpose, shape) * 2 - 1) * bound).to(dtype)
 
     return Weights(
         draw(CONVOLUTION, (width, filters), width),
         draw(CONVOLUTION_BIAS, (filters,), width),
-        draw(LINEAR, (filters, 2), filters),
-        draw(LINEAR_BIAS, (2,), filters),
+        draw(LINEAR, (filters, classes), filters),
+        draw(LINEAR_BIAS, (classes,), filters),
     )
 
 

@@ -19,11 +19,29 @@ from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import convolution_for
-from concept_transfer.training.linear import linear_layer
+from concept_transfer.training.heads import head_for
+from concept_transfer.strategies.strategy import Decay
+from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
 from concept_transfer.training.stacking import Stacker
 from concept_transfer.training.trainer import Trainer
 from concept_transfer.training.validation import Validation
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What training does with the weights it starts from.
+
+    frozen: train the linear layer alone (its features are then computed once).
+    start_competes: early stopping keeps the given weights where no epoch validates better.
+    """
+
+    frozen: bool = False
+    start_competes: bool = False
+    decay: Decay = TOWARDS_ZERO
+
+
+ALL_WEIGHTS = Tuning()
 
 
 @dataclass(frozen=True)
@@ -50,10 +68,9 @@ def fit(
     start: Weights,
     settings: Training,
     early_stopping: Sequence[bool],
-    frozen: bool = False,
-    start_competes: bool = False,
+    tuning: Tuning = ALL_WEIGHTS,
 ) -> Fit:
-    """Train R replicates from the given weights.
+    """Train R replicates from the given weights, which say the number of classes.
 
     dataset: the encounters that row numbers refer to.
     vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
@@ -61,18 +78,17 @@ def fit(
     replicates share may be expanded from one.
     keys: int64 [R], see `budget.replicate_key`.
     early_stopping: for each replicate; see `schedule.Schedule`.
-    frozen: train the linear layer alone (its features are then computed once).
-    start_competes: early stopping keeps the given weights where no epoch validates better.
 
     A replicate whose validation loss or weights stop being finite is stopped and returned as
     diverged, with the weights of its best validated epoch (the start, if there is none).
     """
     used = torch.cat([_distinct(train), _distinct(validation)])
-    body = body_for(dataset, vectors, used, start, settings.optimizer, frozen)
-    trainer = Trainer(body, Batches(dataset, train, keys, settings), start, settings)
+    body = body_for(dataset, vectors, used, start, settings.optimizer, tuning.frozen)
+    batches = Batches(dataset, train, keys, settings, start.classes)
+    trainer = Trainer(body, batches, start, settings, tuning.decay)
     held = validation if validation.shape[1] else train
     judge = Validation(dataset, held, settings.monitor)
-    start_scores = judge.scores(body, trainer.parameters) if start_competes else None
+    start_scores = judge.scores(trainer) if tuning.start_competes else None
     schedule = Schedule(settings, early_stopping, start_scores)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
@@ -80,7 +96,7 @@ def fit(
     while len(active):
         for _ in range(settings.iterations or trainer.batches.a_pass):
             trainer.step()
-        scores = judge.scores(trainer.body, trainer.parameters)
+        scores = judge.scores(trainer)
         scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
         better, going = schedule.after_epoch(active, scores)
         kept[active[better].to(kept.device)] = trainer.parameters[better.to(kept.device)]
@@ -97,7 +113,7 @@ def fit(
 
 def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
     """Parameters [R, size] of all the replicates a body began with, as weights."""
-    layer, bias = linear_layer(parameters, body)
+    layer, bias = head_for(body.size, body.filters, start.classes).layer(parameters)
     convolution, filter_bias = start.convolution, start.convolution_bias
     if isinstance(body, TrainedBody):
         convolution, filter_bias = body.weights(parameters)

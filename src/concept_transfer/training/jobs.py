@@ -170,14 +170,15 @@ def tasks_of(
     """The cells of a job.
 
     names: pair, embedding and classifier; strategies: JSON, name -> ``strategy`` and ``training``
-    (settings), ``sizes``, and the sizes ``kept`` as bundles; predictions: files in the order of
-    strategies and sizes; bundles: the cards of the kept cells, in the same order; parameters and
-    inputs: all that the cells depend on besides their strategy.
+    (settings), ``code`` (its digest), ``sizes``, and the sizes ``kept`` as bundles; predictions:
+    files in the order of strategies and sizes; bundles: the cards of the kept cells, in the same
+    order; parameters and inputs: all that the cells depend on besides their strategy.
     """
     source, target = split_pair(names["pair"])
     files, cards = iter(predictions), iter(bundles)
     for name, settings in json.loads(strategies).items():
-        origin = made_from([settings["strategy"], settings["training"], *parameters], inputs)
+        own = [settings[key] for key in ("strategy", "training", "code")]
+        origin = made_from([*own, *parameters], inputs)
         for size in settings["sizes"]:
             cell = Cell(source, target, names["embedding"], names["classifier"], name, size)
             bundle = Path(next(cards)).parent if size in settings["kept"] else None

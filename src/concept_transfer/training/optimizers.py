@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Decay
+
+Pull = Callable[[Tensor, Tensor], Tensor]
+
+
+TOWARDS_ZERO = Decay()
 
 
 class Optimizer(Protocol):
@@ -18,40 +25,70 @@ class Optimizer(Protocol):
         """Drop the state of all replicates but these."""
 
 
-def optimizer_for(parameters: Tensor, settings: Training) -> Optimizer:
-    """The optimizer of the settings, with fresh state for the parameters [R, size]."""
+def optimizer_for(parameters: Tensor, settings: Training, decay: Decay) -> Optimizer:
+    """The optimizer of the settings, with fresh state for the starting parameters [R, size]."""
+    strength = settings.weight_decay if decay.strength is None else decay.strength
+    anchored = _Anchored(decay.pull, strength, parameters)
     if settings.optimizer == "adamw":
-        return AdamW(parameters, settings.learning_rate, settings.weight_decay)
-    return NesterovSGD(parameters, settings.learning_rate, settings.momentum, settings.weight_decay)
+        return AdamW(parameters, settings.learning_rate, anchored)
+    return NesterovSGD(parameters, settings.learning_rate, settings.momentum, anchored)
+
+
+class _Anchored:
+    """A decay of R replicates, and what their parameters started from where that matters."""
+
+    def __init__(self, pull: Pull | None, strength: float, parameters: Tensor) -> None:
+        self.pull, self.strength = pull, strength
+        self.start = None if pull is None else parameters.clone()
+
+    def add(self, gradient: Tensor, parameters: Tensor) -> None:
+        """Decay as part of the gradient."""
+        gradient.add_(self._pulled(parameters), alpha=self.strength)
+
+    def shrink(self, parameters: Tensor, rate: float) -> None:
+        """Decay apart from the gradient, by a step of this rate."""
+        if self.pull is None:
+            parameters.mul_(1 - rate * self.strength)
+        else:
+            parameters.sub_(self._pulled(parameters), alpha=rate * self.strength)
+
+    def select(self, keep: Tensor) -> None:
+        self.start = None if self.start is None else self.start[keep]
+
+    def _pulled(self, parameters: Tensor) -> Tensor:
+        if self.pull is None or self.start is None:
+            return parameters
+        return self.pull(parameters, self.start)
 
 
 class NesterovSGD:
     """torch.optim.SGD(nesterov=True): weight decay in the gradient, no dampening."""
 
-    def __init__(self, like: Tensor, rate: float, momentum: float, decay: float) -> None:
+    def __init__(self, like: Tensor, rate: float, momentum: float, decay: _Anchored) -> None:
         self.rate, self.momentum, self.decay = rate, momentum, decay
         self.velocity = torch.zeros_like(like)
 
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
-        gradient.add_(parameters, alpha=self.decay)
+        self.decay.add(gradient, parameters)
         torch.add(gradient, self.velocity, alpha=self.momentum, out=self.velocity)
         gradient.add_(self.velocity, alpha=self.momentum)
         parameters.add_(gradient, alpha=-self.rate)
 
     def select(self, keep: Tensor) -> None:
         self.velocity = self.velocity[keep]
+        self.decay.select(keep)
 
 
 class AdamW:
     """torch.optim.AdamW with its default betas and epsilon (Loshchilov, Hutter 2019)."""
 
-    def __init__(self, like: Tensor, rate: float, decay: float) -> None:
+    def __init__(self, like: Tensor, rate: float, decay: _Anchored) -> None:
         self.rate, self.decay, self.steps = rate, decay, 0
         self.first, self.second = torch.zeros_like(like), torch.zeros_like(like)
 
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
         self.steps += 1
-        parameters.mul_(1 - self.rate * self.decay)
+        self.decay.shrink(parameters, self.rate)
         self.first.lerp_(gradient, 0.1)
         self.second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         scale = (self.second.sqrt() / (1 - 0.999**self.steps) ** 0.5).add_(1e-8)
@@ -59,3 +96,4 @@ class AdamW:
 
     def select(self, keep: Tensor) -> None:
         self.first, self.second = self.first[keep], self.second[keep]
+        self.decay.select(keep)

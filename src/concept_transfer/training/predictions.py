@@ -40,7 +40,7 @@ class Predictions:
         kept = probability[:, 1] if probability.shape[1] == 2 else probability
         self._parts.append((replicate, fold, test, rows, kept.astype(np.float32)))
 
-    def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray]:
+    def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[Any]]:
         """Labels, probabilities and folds of one replicate's test rows, all [n] (probabilities
         [n, classes] of more than two classes)."""
         own = [(fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test]

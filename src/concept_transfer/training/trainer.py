@@ -12,10 +12,11 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.batches import Batch, Batches
 from concept_transfer.training.bodies import Body
-from concept_transfer.training.linear import linear_layer, margins, probability
-from concept_transfer.training.optimizers import optimizer_for
+from concept_transfer.training.heads import head_for
+from concept_transfer.training.optimizers import TOWARDS_ZERO, optimizer_for
 
 ROW_MULTIPLE = 64  # numbers: vectorised code then rounds every replicate's row alike
 
@@ -23,23 +24,31 @@ ROW_MULTIPLE = 64  # numbers: vectorised code then rounds every replicate's row 
 class Trainer:
     """R replicates in training: their parameters [R, size] and the steps that change them."""
 
-    def __init__(self, body: Body, batches: Batches, start: Weights, settings: Training) -> None:
+    def __init__(
+        self,
+        body: Body,
+        batches: Batches,
+        start: Weights,
+        settings: Training,
+        decay: Decay = TOWARDS_ZERO,
+    ) -> None:
         self.body, self.batches, self.dropout = body, batches, settings.dropout
+        self.head = head_for(body.size, body.filters, start.classes)
         layer = start.linear.mT.flatten(1)
         parameters = torch.cat([body.start(), layer, start.linear_bias], 1)
         filling = -parameters.shape[1] % ROW_MULTIPLE
         self.parameters = torch.nn.functional.pad(parameters, (0, filling))
         self.gradient = torch.zeros_like(self.parameters)
-        self.optimizer = optimizer_for(self.parameters, settings)
+        self.optimizer = optimizer_for(self.parameters, settings, decay)
         self.steps = 0
 
     def step(self) -> Tensor:
-        """Take one step; returns the batch's margins [R, batch, 1] before it."""
+        """Take one step; returns the batch's scores (`heads.Head`) before it."""
         batch = self.batches.take(self.steps, self.body, self.parameters.dtype)
-        margin = self._fill_gradient(batch)
+        scores = self._fill_gradient(batch)
         self.optimizer.step(self.parameters, self.gradient)
         self.steps += 1
-        return margin
+        return scores
 
     def select(self, keep: Tensor) -> None:
         """Go on with some of the replicates."""
@@ -49,19 +58,16 @@ class Trainer:
         self.optimizer.select(keep)
 
     def _fill_gradient(self, batch: Batch) -> Tensor:
-        """The gradient of the weighted mean cross-entropy of one batch; returns the margins."""
-        layer, bias = linear_layer(self.parameters, self.body)
+        """The gradient of the weighted mean cross-entropy of one batch; returns the scores."""
         features = self.body.features(self.parameters, batch.inputs)
         dropped = features if batch.scale is None else features * batch.scale
-        margin = margins(dropped, layer, bias)
-        at_margin = (probability(margin) - batch.labels).mul_(batch.shares)
-        layer_gradient, bias_gradient = linear_layer(self.gradient, self.body)
-        torch.sum(at_margin * dropped, 1, out=layer_gradient[:, 1])
-        torch.neg(layer_gradient[:, 1], out=layer_gradient[:, 0])
-        torch.sum(at_margin, 1, out=bias_gradient[:, 1:])
-        torch.neg(bias_gradient[:, 1], out=bias_gradient[:, 0])
+        columns = self.head.columns(self.parameters)
+        scores = self.head.scores(dropped, columns)
+        at_scores = (self.head.probability(scores) - batch.truth).mul_(batch.shares)
+        self.head.gradient(at_scores, dropped, self.gradient)
         if self.body.size:
-            slope = (layer[:, 1:] - layer[:, :1]).mul_(1 / (1 - self.dropout))
-            at_pooled = torch.ops.aten.threshold_backward(at_margin * slope, dropped, 0)
+            weights = columns[0] * (1 / (1 - self.dropout))
+            at_features = self.head.at_features(at_scores, weights)
+            at_pooled = torch.ops.aten.threshold_backward(at_features, dropped, 0)
             self.body.gradient(at_pooled, self.gradient)
-        return margin
+        return scores

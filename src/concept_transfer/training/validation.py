@@ -11,7 +11,7 @@ from torch import Tensor
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.training.batches import keep_rows
 from concept_transfer.training.bodies import Body
-from concept_transfer.training.linear import linear_layer, margins
+from concept_transfer.training.trainer import Trainer
 
 ENCOUNTERS_AT_ONCE = 1 << 14
 ENCOUNTERS_KEPT_READY = 1 << 17
@@ -29,26 +29,32 @@ class Validation:
         """Drop all replicates but these."""
         self.rows, self._ready = keep_rows(self.rows, keep), []
 
-    def scores(self, body: Body, parameters: Tensor) -> Tensor:
+    def scores(self, trainer: Trainer) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
         Mean log loss without class weights, or minus the AUROC (log loss where validation holds
-        one class). parameters: [R, size], those of the trainer.
+        one class); of more than two classes the mean over those that are there, each against the
+        rest.
         """
-        layer = linear_layer(parameters, body)
-        margin = torch.empty(self.rows.shape, dtype=torch.float64, device=parameters.device)
-        ready = self._ready or self._inputs(body)
-        for part, inputs in zip(self._parts(margin), ready, strict=True):
-            part.copy_(margins(body.evaluate(parameters, inputs), *layer)[..., 0])
-        label = self.dataset.labels[self.rows]
-        losses = torch.nn.functional.softplus(torch.where(label == 1, -margin, margin)).mean(1)
+        body, head, parameters = trainer.body, trainer.head, trainer.parameters
+        shape = (*self.rows.shape, head.scored)
+        scores = torch.empty(shape, dtype=torch.float64, device=parameters.device)
+        columns, ready = head.columns(parameters), self._ready or self._inputs(body)
+        for part, inputs in zip(self._parts(scores), ready, strict=True):
+            part.copy_(head.scores(body.evaluate(parameters, inputs), columns))
+        labels = self.dataset.labels[self.rows]
+        losses = head.losses(scores, labels).mean(1)
         if self.monitor == "log_loss":
             return losses.cpu()
-        area = auroc(margin, label)
+        area = (
+            macro_auroc(scores.softmax(2), labels)
+            if head.classes > 2
+            else auroc(scores[..., 0], labels)
+        )
         return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
-        return rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1)
+        return tuple(rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1))
 
     def _inputs(self, body: Body) -> Iterable[Any]:
         inputs = (body.inputs(part[None])[0] for part in self._parts(self.rows))
@@ -70,3 +76,12 @@ def auroc(scores: Tensor, labels: Tensor) -> Tensor:
     negatives = labels.shape[1] - positives
     rank_sum = ((below + upto + 1) / 2 * labels).sum(1, dtype=torch.float64)
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def macro_auroc(probability: Tensor, labels: Tensor) -> Tensor:
+    """Mean over classes of each one's `auroc` against the rest, [R]; over those that are there.
+
+    probability: [R, n, K]; labels: [R, n]. NaN where one class is all there is.
+    """
+    areas = [auroc(column, labels == one) for one, column in enumerate(probability.unbind(2))]
+    return torch.stack(areas, 1).nanmean(1)

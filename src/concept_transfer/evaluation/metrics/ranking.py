@@ -104,7 +104,7 @@ def _cumulated(rows: np.ndarray) -> np.ndarray:
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("gb,gb->b", a, b)
+    return np.asarray(np.einsum("gb,gb->b", a, b))
 
 
 def _at(rows: np.ndarray, index: np.ndarray) -> np.ndarray:
