@@ -22,6 +22,7 @@ from concept_transfer.evaluation.calibration import (
     calibration_in_the_large,
     logit,
     recalibration,
+    sigmoid,
     wilson_interval,
 )
 from concept_transfer.evaluation.metrics import (
@@ -215,3 +216,26 @@ def test_no_skill_is_what_a_constant_prediction_reaches() -> None:
     level = no_skill(labels)
     for name in ("auroc", "auprc", "brier", "log_loss", "ppv_at_alert_rate"):
         assert reached[name] == pytest.approx(level[name]), name
+
+
+def test_a_perfect_model_reaches_the_ideal_within_the_bounds() -> None:
+    """Risks of 0, 1/4, 3/4 and 1 of which each comes true as often as it says."""
+    labels = np.array([0, 1] * 20, np.int8)
+    perfect = metrics(labels, labels.astype(float), alert_rate=0.5)
+    risks = np.repeat([0.25, 0.75], 40)
+    calibrated = metrics(np.array([1, 0, 0, 0] * 10 + [1, 1, 1, 0] * 10, np.int8), risks)
+    for name, metric in METRICS.items():
+        reached = calibrated if metric.about == "calibration" else perfect
+        assert reached[name] == pytest.approx(metric.ideal, abs=1e-5), name
+        assert metric.bounds[0] <= metric.ideal <= metric.bounds[1]
+
+
+def test_the_better_model_is_the_one_that_the_direction_says() -> None:
+    rng = np.random.default_rng(5)
+    labels = (rng.random(400) < 0.3).astype(np.int8)
+    good, bad = (sigmoid(gain * labels - 1 + rng.normal(size=400)) for gain in (3.0, 0.3))
+    values = [metrics(labels, p) for p in (good, bad)]
+    directed = {n: m for n, m in METRICS.items() if m.higher_is_better is not None}
+    assert directed.keys() == METRICS.keys() - {"calibration_intercept", "calibration_slope"}
+    for name, metric in directed.items():
+        assert (values[0][name] > values[1][name]) == metric.higher_is_better, name

@@ -238,6 +238,26 @@ def test_a_small_target_is_named_and_its_answers_are_left_out() -> None:
     assert any("measured on south_county" in words for words in limitations(shown))
 
 
+def test_a_claim_on_a_small_target_tells_no_number_and_survives_nowhere() -> None:
+    tidy = estimates(a_study())
+    tidy.loc[tidy["target"] == "south_county", "positives"] = 5
+    side = {"embedding": "minilm", "strategy": "full"}
+    row = {"claim": "Meaning wins", "under": "tuned", "size": "all", "a": side, "b": side}
+    row |= {"verdict": "better", "difference": 0.0625, "lower": 0.05, "upper": 0.07}
+    row |= {"lower_holm": 0.04, "upper_holm": 0.08, "test": "DeLong", "p_holm": 0.001}
+    places = [("south_county", "north_county"), ("north_county", "south_county")]
+    rows = [{**row, "source": source, "target": target} for source, target in places]
+    answers = [{"name": "claims", "rows": rows}]
+    shown = published(evidence(a_study(), estimates=tidy, answers=answers))
+    (answer,) = answered(shown.study, shown.answers)
+    told = " ".join(answer.sentences)
+    assert "survive under all conditions tested: 0 of 1" in told
+    assert told.count("+0.062") == len(answer.rows) == 1
+    assert "(north_county → south_county, all target labels), suppressed" in told
+    (complete,) = answered(shown.study, answers)
+    assert "Survives: “Meaning wins”." in complete.sentences
+
+
 def test_findings_never_rest_on_counts_that_are_suppressed() -> None:
     with pytest.raises(
         StudyError, match=r"min_positives \(5\) is less than evaluation\.small_cells \(11\)"

@@ -131,7 +131,7 @@ def test_findings_come_before_everything_else(html: str) -> None:
     order = [
         "All patients of this study are simulated",
         'class="lead"',
-        "Is the gain semantic",
+        "Does it matter what the vectors mean?",
         "At a glance",
         "<h2>Embeddings and strategies",
         "<h2>Methods",

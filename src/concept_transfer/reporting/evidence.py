@@ -80,7 +80,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
 def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
     """The tables one below the other, missing text as an empty string."""
     tables = [read_table(path, schema) for path in paths]
-    frame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
     text = [name for name in (*CELL_COLUMNS, "flag") if name in frame]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
 

@@ -38,7 +38,7 @@ class Ranking:
     @cached_property
     def true(self) -> np.ndarray:
         """Positives at or above each threshold [G, draws]."""
-        true = self.all_positives - self.missed
+        true = np.asarray(self.all_positives - self.missed)
         true += self.positives
         return true
 
