@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from benchmarks.measure import table
-from concept_transfer.evaluation.cells import CellPredictions, Sample
-from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.comparison.schema import COMPARISONS
+from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
-from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
+from concept_transfer.parquet import write_rows
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.report import write_figures, write_page, write_tables
@@ -63,7 +64,9 @@ def predictions(cell: Cell, labels: np.ndarray, rng: np.random.Generator) -> Cel
     noise = rng.normal(size=(REPLICATES, len(labels)))
     p = (1 / (1 + np.exp(3 - 1.5 * labels - noise))).astype(np.float32)
     fold = np.zeros(len(labels), np.int16)
-    validation = [Sample(ids[:HELD], labels[:HELD], row[:HELD], fold[:HELD]) for row in p]
+    validation = [
+        LabelledPredictions(ids[:HELD], labels[:HELD], row[:HELD], fold[:HELD]) for row in p
+    ]
     return CellPredictions(cell, ids, labels, fold, p, np.arange(REPLICATES), tuple(validation), ())
 
 
@@ -99,7 +102,7 @@ def measure(folder: Path) -> dict[str, float]:
         contrasts, rows = compare_study(study, results, {})
         lengths = dict.fromkeys(study.embeddings, 1.0)
         answers = answer_questions(study, contrasts, results, rows, {}, lengths)
-        pd.DataFrame(rows).to_parquet(folder / "comparisons.parquet")
+        write_rows(folder / "comparisons.parquet", rows, COMPARISONS)
         (folder / "answers.json").write_text(json.dumps(answers))
     files = {
         name: [part / f"{name}.parquet" for part in folders]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import norm
 
-from concept_transfer.evaluation.cells import CellPredictions, Sample
+from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import CellResult, read_results
 from concept_transfer.grid import Cell, Grid
@@ -50,7 +50,7 @@ def predictions(
         replicates=np.arange(count),
         fold=np.zeros(len(labels), np.int16),
         validation=tuple(
-            Sample(names, held[0].astype(np.int8), p, np.zeros(len(names), np.int16))
+            LabelledPredictions(names, held[0].astype(np.int8), p, np.zeros(len(names), np.int16))
             for p in held[1]
         ),
         records=(),

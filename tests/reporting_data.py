@@ -12,6 +12,7 @@ import pandas as pd
 from concept_transfer.evaluation.subgroups import DIFFERENCE
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study, load_study
 
 
@@ -89,7 +90,12 @@ def estimates(study: Study, seed: int = 0, simple_gain: float = 0.0) -> pd.DataF
 
 
 def comparisons(study: Study, frame: pd.DataFrame, seed: int = 2) -> pd.DataFrame:
-    """Paired comparisons between the cells of ``frame``, shaped like the evaluation's table."""
+    """`comparison_rows` as the report holds them."""
+    return labelled(pd.DataFrame(comparison_rows(study, frame, seed)))
+
+
+def comparison_rows(study: Study, frame: pd.DataFrame, seed: int = 2) -> list[dict[str, Any]]:
+    """Paired comparisons between the cells of ``frame``, shaped like the study's table."""
     generator = np.random.default_rng(seed)
     cells = [cell for cell in Grid(study).cells if cell.target != "west"]
     local = next(name for name, s in study.strategies.items() if s.kind == "local")
@@ -98,7 +104,7 @@ def comparisons(study: Study, frame: pd.DataFrame, seed: int = 2) -> pd.DataFram
         values = frame[frame["metric"] == metric].set_index(list(Cell.__dataclass_fields__))
         estimate = values["estimate"].to_dict()
         for cell in cells:
-            for family, other, a, b in _contrasts(study, cell, local):
+            for family, other in _contrasts(study, cell, local):
                 if astuple(other) not in estimate:
                     continue
                 difference = estimate[astuple(cell)] - estimate[astuple(other)]
@@ -112,13 +118,12 @@ def comparisons(study: Study, frame: pd.DataFrame, seed: int = 2) -> pd.DataFram
                 rows.append(
                     {
                         "family": family,
-                        "question": f"What about {family}?",
                         "target": cell.target,
                         "source": cell.source,
                         **shared,
                         "size": cell.size if cell.size != "0" else other.size,
-                        "a": a,
-                        "b": b,
+                        "a": [cell.as_dict()],
+                        "b": [other.as_dict()],
                         "metric": metric,
                         "difference": difference,
                         "lower": difference - half,
@@ -134,29 +139,25 @@ def comparisons(study: Study, frame: pd.DataFrame, seed: int = 2) -> pd.DataFram
                         else "no evidence",
                     }
                 )
-    return pd.DataFrame(rows)
+    return rows
 
 
-def _contrasts(study: Study, cell: Cell, local: str) -> Iterator[tuple[str, Cell, str, str]]:
+def _contrasts(study: Study, cell: Cell, local: str) -> Iterator[tuple[str, Cell]]:
     controls = [name for name in study.embeddings if name in ("minilm_shuffled", "random")]
     if cell.embedding == "minilm":
         for name in controls:
             family = "random control" if name == "random" else "shuffled control"
-            yield family, replace(cell, embedding=name), "minilm", name
+            yield family, replace(cell, embedding=name)
         for name in study.classifiers:
             if name != "cnn":
                 simple = replace(cell, embedding="none", classifier=name)
                 if study.strategies[cell.strategy].kind in ("linear", "full"):
                     simple = replace(simple, strategy="pooled")
-                    a = f"minilm cnn {cell.strategy}"
-                    yield "simple baselines", simple, a, f"none {name} pooled"
-                else:
-                    yield "simple baselines", simple, "minilm cnn", f"none {name}"
+                yield "simple baselines", simple
     kind = study.strategies[cell.strategy].kind
     if kind != "local":
         for size in map(str, study.target_sizes) if kind == "direct" else [cell.size]:
-            alone = replace(cell, source="", strategy=local, size=size)
-            yield "target data only", alone, cell.strategy, local
+            yield "target data only", replace(cell, source="", strategy=local, size=size)
 
 
 def subgroups(frame: pd.DataFrame) -> pd.DataFrame:
@@ -191,24 +192,36 @@ def calibration(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def answers(simple_wins: bool = False) -> list[dict[str, Any]]:
-    """Answers of the shape that the evaluation gives."""
-    row = {"family": "simple baselines", "a": "network", "b": "logistic", "comparisons": 6}
-    row |= {"difference": -0.03, "lower": -0.04, "upper": -0.02, "p": 0.0001, "p_holm": 0.0002}
-    won = "A simple model wins in 1 of 6 cases. The network loses to logistic regression."
+    """Answers of the shape that the comparisons give."""
+    meaning = {"embedding": "minilm", "source": "north_county", "target": "south_county"}
+    meaning |= {"size": "all", "auroc": 0.81, "shuffles": 99, "p_alone": 0.01, "p_max_t": 0.01}
+    meaning |= {"shuffled_lowest": 0.7, "shuffled_mean": 0.74, "shuffled_highest": 0.78}
+    meaning |= {"shown": False, "missing": [["not over", "one_hot"]]}
+    simple = {
+        "family": "simple baselines",
+        "a": {"classifier": "cnn", "strategy": "direct"},
+        "b": {"classifier": "logistic", "strategy": "direct"},
+        "both": {},
+        "size": "0",
+        "comparisons": 6,
+        "difference": -0.03,
+        "lower": -0.04,
+        "upper": -0.02,
+        "p": 0.0001,
+        "p_holm": 0.0002,
+        "lower_holm": -0.04,
+        "upper_holm": -0.02,
+        "test": "DeLong",
+        "lowest": -0.04,
+        "lowest_at": {"source": "north_county", "target": "south_county"},
+        "highest": -0.02,
+        "highest_at": {"source": "south_county", "target": "north_county"},
+        "verdict": "worse" if simple_wins else "better",
+    }
+    strategies = ["direct", "local", "full", "linear", "pooled"]
     return [
-        {
-            "name": "semantic",
-            "question": "Is the gain semantic, or an effect of width and scale?",
-            "answer": "Meaning helps minilm: +0.012 AUROC (95 % interval +0.004 to +0.020). "
-            + "It was compared with its own shuffled control in each of the directions. " * 4,
-            "rows": [{**row, "family": "meaning", "difference": 0.012, "verdict": "better"}],
-        },
-        {
-            "name": "simple",
-            "question": "Does a simple model win?",
-            "answer": won if simple_wins else "No. The network beats both.",
-            "rows": [{**row, "verdict": "worse" if simple_wins else "better"}],
-        },
+        {"name": "semantic", "rows": [{**meaning, "strategy": name} for name in strategies]},
+        {"name": "simple", "rows": [simple]},
     ]
 
 

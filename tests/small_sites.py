@@ -16,13 +16,14 @@ from reporting_data import a_study
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
 from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
 from concept_transfer.analysis.shift import site_shift
-from concept_transfer.evaluation.comparisons import compare_study
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.questions import answer_questions
 from concept_transfer.evaluation.evaluate import evaluate_cells
-from concept_transfer.evaluation.questions import answer_questions
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.reporting.analysis import Analysis
 from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.sides import labelled
 from concept_transfer.sites.site import Site
 from concept_transfer.study import Study
 
@@ -79,14 +80,14 @@ def evidence_of(hospitals: dict[str, Hospital], share: float, folder: Path) -> E
     results = read_results(sorted(folder.glob("*/*")))
     contrasts, rows = compare_study(study, results, {})
     lengths = dict.fromkeys(study.embeddings, 1.0)
-    comparisons = pd.DataFrame(rows)
+    comparisons = labelled(pd.DataFrame(rows))
     return Evidence(
         study,
         comparisons=comparisons,
         answers=answer_questions(study, contrasts, results, rows, {}, lengths),
         reports={name: _report(hospital) for name, hospital in hospitals.items()},
         ceilings={key: {"estimate": 0.97, "lower": 0.96, "upper": 0.98} for key in hospitals},
-        analysis=_analysis(study, hospitals, comparisons, rng),
+        analysis=_analysis(study, hospitals, pd.DataFrame(rows), rng),
         **{name: pd.concat(tables, ignore_index=True) for name, tables in frames.items()},
     )
 
@@ -162,7 +163,7 @@ def _analysis(
         )
 
     shift = pd.DataFrame(pairs)
-    loss = shift_against_loss(comparisons, shift, {"local": "local", "direct": "direct"}, ["all"])
+    loss = shift_against_loss(comparisons, shift, ["all"])
     return Analysis(
         shift=shift,
         shift_findings=pd.DataFrame(findings),

@@ -13,8 +13,8 @@ from in_process import planned, run_study
 from random_studies import EMBEDDINGS, STRATEGIES, studies, write_vectors
 from workflow_runs import tiny_study
 
+from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import SCHEMA
 from concept_transfer.grid import Grid
 from concept_transfer.study import load_study
 
@@ -95,7 +95,7 @@ def test_a_study_with_nothing_to_compare_ends_in_a_report(tmp_path: Path, corner
     assert_complete(results, config)
     comparisons = pd.read_parquet(results / "comparisons.parquet")
     assert comparisons.empty
-    assert list(comparisons.columns) == SCHEMA.names
+    assert list(comparisons.columns) == COMPARISONS.names
     assert list((results / "figures").glob("heatmap_*.svg"))
 
 

@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import CellDraws, draw_cell, resample
+from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.cell_rows import replicate_rows
-from concept_transfer.evaluation.cells import CellPredictions, Sample
 from concept_transfer.evaluation.delong import placements, variance
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.intervals import variance_of
@@ -22,7 +22,7 @@ from concept_transfer.evaluation.metrics import METRICS, condense, weighted_metr
 from concept_transfer.settings.evaluation import Evaluation
 
 ONE_FOLD = np.zeros(1000, np.int16)
-AUROC, AUPRC, BRIER = (METRICS.index(name) for name in ("auroc", "auprc", "brier"))
+AUROC, AUPRC, BRIER = (list(METRICS).index(name) for name in ("auroc", "auprc", "brier"))
 
 
 def test_draws_depend_on_seed_target_and_clusters_only() -> None:
@@ -190,7 +190,9 @@ def test_a_source_model_is_judged_on_the_labels_that_a_size_offers() -> None:
     tuned = predictions(a_cell(), labels, rng.random((2, 40)), (held, scores))
     drawn = [np.r_[np.flatnonzero(held == 0)[:2], np.flatnonzero(held)[:2]], np.arange(1)]
     part = [
-        Sample(s.encounters.take(pa.array(rows)), s.labels[rows], s.probability[rows], s.fold[rows])
+        LabelledPredictions(
+            s.encounters.take(pa.array(rows)), s.labels[rows], s.probability[rows], s.fold[rows]
+        )
         for s, rows in zip(tuned.validation, drawn, strict=True)
     ]
     tuned = replace(tuned, validation=tuple(part))

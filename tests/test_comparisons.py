@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from evaluation_data import (
@@ -20,19 +21,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import (
-    SCHEMA,
+from concept_transfer.comparison.comparisons import (
     compare_study,
     comparison_rows,
     seen_before,
 )
-from concept_transfer.evaluation.contrasts import FAMILIES, Contrast, study_contrasts
-from concept_transfer.evaluation.effects import holm, paired_effect
+from concept_transfer.comparison.contrasts import FAMILIES, Contrast, study_contrasts
+from concept_transfer.comparison.effects import holm, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
+from concept_transfer.comparison.schema import COMPARISONS
+from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import evaluate_cells
-from concept_transfer.evaluation.permutations import ShuffleTest
 from concept_transfer.evaluation.results import read_results
 from concept_transfer.grid import Cell, Grid
+from concept_transfer.parquet import table_of
+from concept_transfer.reporting.sides import labelled
 from concept_transfer.settings.evaluation import Evaluation
 
 
@@ -124,14 +127,14 @@ def compared(tmp_path_factory: pytest.TempPathFactory):
 
 def test_a_table_without_a_row_has_the_columns_of_every_other(compared) -> None:
     rows = compared[3]
-    assert pa.Table.from_pylist(rows).schema == SCHEMA
-    assert pa.Table.from_pylist([], SCHEMA).to_pandas().columns.tolist() == list(rows[0])
+    assert pa.Table.from_pylist(rows).schema == COMPARISONS
+    assert table_of([], COMPARISONS).to_pandas().columns.tolist() == list(rows[0])
 
 
 def test_verdicts_follow_the_effects(compared) -> None:
     _, _, contrasts, rows = compared
     assert len(rows) == 4 * len(contrasts)
-    assert {tuple(row) for row in rows} == {tuple(SCHEMA.names)}
+    assert {tuple(row) for row in rows} == {tuple(COMPARISONS.names)}
     assert {row["family"] for row in rows} == set(FAMILIES)
     tested = [row for row in rows if row["metric"] == "auroc"]
 
@@ -147,7 +150,7 @@ def test_verdicts_follow_the_effects(compared) -> None:
     assert verdicts("shuffled control") == {"better", "not tested"}
     assert verdicts("width and scale") == {"equivalent"}
     assert verdicts("tuning") == {"equivalent"}
-    scale = {(r["a"], r["verdict"]) for r in tested if r["family"] == "scale"}
+    scale = {(r["a"][0]["embedding"], r["verdict"]) for r in tested if r["family"] == "scale"}
     assert scale == {("minilm_15", "worse"), ("one_hot_15", "worse")}
     for row in tested:
         assert row["lower"] - 1e-9 <= row["difference"] <= row["upper"] + 1e-9
@@ -161,11 +164,19 @@ def test_verdicts_follow_the_effects(compared) -> None:
     assert np.isnan([row["p"] for row in described]).all()
 
 
-def test_labels_say_what_differs_and_columns_what_does_not(compared) -> None:
-    rows = compared[-1]
+def test_sides_are_cells_and_columns_say_what_they_share(compared) -> None:
+    _, _, contrasts, rows = compared
+    for contrast, row in zip(contrasts, rows[::4], strict=True):
+        assert [Cell(**cell) for cell in row["a"]] == list(contrast.plus)
+        assert [Cell(**cell) for cell in row["b"]] == list(contrast.minus)
+    row = next(r for r in rows if r["family"] == "random control" and r["size"] == "50")
+    assert (row["embedding"], row["classifier"], row["target"]) == ("", "cnn", "south")
+
+
+def test_labels_of_sides_say_what_differs(compared) -> None:
+    rows = labelled(pd.DataFrame(compared[-1])).to_dict("records")
     row = next(r for r in rows if r["family"] == "random control" and r["size"] == "50")
     assert (row["a"], row["b"]) == ("minilm", "minilm_random")
-    assert (row["embedding"], row["classifier"], row["target"]) == ("", "cnn", "south")
     row = next(r for r in rows if r["family"] == "target data only" and r["a"] == "direct")
     assert (row["b"], row["source"], row["size"]) == ("local", "north", "50")
     row = next(r for r in rows if r["family"] == "scale x learning rate")

@@ -22,6 +22,7 @@ from concept_transfer.evaluation.calibration import (
     calibration_in_the_large,
     logit,
     recalibration,
+    sigmoid,
     wilson_interval,
 )
 from concept_transfer.evaluation.metrics import (
@@ -85,10 +86,10 @@ def test_metrics_equal_scikit_learn_with_ties_and_weights(sample) -> None:
         assume(w[labels == 1].sum() > 0 and w[labels == 0].sum() > 0)
         expected = scikit_learn(labels, p.astype(np.float64), w)
         for name, value in expected.items():
-            assert ours[METRICS.index(name), draw] == pytest.approx(value, abs=1e-9), name
+            assert ours[list(METRICS).index(name), draw] == pytest.approx(value, abs=1e-9), name
         copies = np.repeat(np.arange(len(labels)), w.astype(int))
         ppv = alerted_share_of_positives(labels[copies], p[copies], ALERT_RATE)
-        assert ours[METRICS.index("ppv_at_alert_rate"), draw] == pytest.approx(ppv, abs=1e-9)
+        assert ours[list(METRICS).index("ppv_at_alert_rate"), draw] == pytest.approx(ppv, abs=1e-9)
 
 
 def test_clusters_weigh_all_their_encounters() -> None:
@@ -118,7 +119,7 @@ def test_one_class_has_no_ranking_and_no_calibration() -> None:
     assert undefined == set(METRICS) - {"brier", "log_loss"}
     both = condense(np.array([0, 0, 1]), np.array([0.1, 0.2, 0.3]))
     drawn = weighted_metrics(both, np.array([[1.0], [1.0], [0.0]]))
-    assert np.isnan(drawn[METRICS.index("auroc"), 0])
+    assert np.isnan(drawn[list(METRICS).index("auroc"), 0])
 
 
 def logistic_sample(n: int, intercept: float, slope: float) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +145,7 @@ def test_one_newton_step_is_close_to_the_refitted_calibration() -> None:
     labels, p = logistic_sample(1500, 0.3, 0.8)
     rng = np.random.default_rng(5)
     weights = rng.multinomial(1500, np.full(1500, 1 / 1500), size=40).T.astype(np.float64)
-    ours = weighted_metrics(condense(labels, p), weights)[METRICS.index("calibration_slope")]
+    ours = weighted_metrics(condense(labels, p), weights)[list(METRICS).index("calibration_slope")]
     design, family = sm.add_constant(logit(p)), sm.families.Binomial()
     refitted = [
         sm.GLM(labels, design, family=family, freq_weights=w).fit().params[1] for w in weights.T
@@ -215,3 +216,26 @@ def test_no_skill_is_what_a_constant_prediction_reaches() -> None:
     level = no_skill(labels)
     for name in ("auroc", "auprc", "brier", "log_loss", "ppv_at_alert_rate"):
         assert reached[name] == pytest.approx(level[name]), name
+
+
+def test_a_perfect_model_reaches_the_ideal_within_the_bounds() -> None:
+    """Risks of 0, 1/4, 3/4 and 1 of which each comes true as often as it says."""
+    labels = np.array([0, 1] * 20, np.int8)
+    perfect = metrics(labels, labels.astype(float), alert_rate=0.5)
+    risks = np.repeat([0.25, 0.75], 40)
+    calibrated = metrics(np.array([1, 0, 0, 0] * 10 + [1, 1, 1, 0] * 10, np.int8), risks)
+    for name, metric in METRICS.items():
+        reached = calibrated if metric.about == "calibration" else perfect
+        assert reached[name] == pytest.approx(metric.ideal, abs=1e-5), name
+        assert metric.bounds[0] <= metric.ideal <= metric.bounds[1]
+
+
+def test_the_better_model_is_the_one_that_the_direction_says() -> None:
+    rng = np.random.default_rng(5)
+    labels = (rng.random(400) < 0.3).astype(np.int8)
+    good, bad = (sigmoid(gain * labels - 1 + rng.normal(size=400)) for gain in (3.0, 0.3))
+    values = [metrics(labels, p) for p in (good, bad)]
+    directed = {n: m for n, m in METRICS.items() if m.higher_is_better is not None}
+    assert directed.keys() == METRICS.keys() - {"calibration_intercept", "calibration_slope"}
+    for name, metric in directed.items():
+        assert (values[0][name] > values[1][name]) == metric.higher_is_better, name

@@ -16,6 +16,7 @@ from reporting_data import a_study, estimates, evidence
 from small_sites import VOCABULARY, Hospital, evidence_of
 
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.answers import answered
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.limitations import limitations
 from concept_transfer.reporting.provenance import Provenance
@@ -220,13 +221,41 @@ def test_a_digest_of_few_patients_is_not_published(tmp_path: Path) -> None:
 def test_a_small_target_is_named_and_its_answers_are_left_out() -> None:
     tidy = estimates(a_study())
     tidy.loc[tidy["target"] == "south_county", "positives"] = 5
-    rows = [{"target": place, "regret": 0.01} for place in ("north_county", "south_county")]
-    answer = {"name": "choice", "question": "?", "answer": "Costs.", "rows": rows}
-    shown = published(evidence(a_study(), estimates=tidy, answers=[answer]))
-    assert [row["target"] for row in shown.answers[0]["rows"]] == ["north_county"]
+    model = {"embedding": "minilm", "classifier": "cnn", "strategy": "full", "source": ""}
+    row = {"size": "all", "chosen": model, "best_in_hindsight": model, "flag": ""}
+    row |= {"chosen_by": 2, "choices": 3, "auroc_of_choices": 0.8125, "candidates": 9}
+    row |= {"regret": 0.01, "regret_naive": 0.02}
+    rows = [{"target": place, **row} for place in ("north_county", "south_county")]
+    answers = [{"name": "choice", "rows": rows}]
+    shown = published(evidence(a_study(), estimates=tidy, answers=answers))
+    (answer,) = answered(shown.study, shown.answers)
+    assert [row["target"] for row in answer.rows] == ["north_county"]
+    assert len(answer.sentences) == 1
+    assert "On north_county" in answer.short
+    assert not [value for value in shown.answers[0]["rows"][1].values() if value == 0.8125]
     assert shown.ceilings.keys() == {"north_county"}
     assert set(shown.subgroups["target"]) == {"north_county"}
     assert any("measured on south_county" in words for words in limitations(shown))
+
+
+def test_a_claim_on_a_small_target_tells_no_number_and_survives_nowhere() -> None:
+    tidy = estimates(a_study())
+    tidy.loc[tidy["target"] == "south_county", "positives"] = 5
+    side = {"embedding": "minilm", "strategy": "full"}
+    row = {"claim": "Meaning wins", "under": "tuned", "size": "all", "a": side, "b": side}
+    row |= {"verdict": "better", "difference": 0.0625, "lower": 0.05, "upper": 0.07}
+    row |= {"lower_holm": 0.04, "upper_holm": 0.08, "test": "DeLong", "p_holm": 0.001}
+    places = [("south_county", "north_county"), ("north_county", "south_county")]
+    rows = [{**row, "source": source, "target": target} for source, target in places]
+    answers = [{"name": "claims", "rows": rows}]
+    shown = published(evidence(a_study(), estimates=tidy, answers=answers))
+    (answer,) = answered(shown.study, shown.answers)
+    told = " ".join(answer.sentences)
+    assert "survive under all conditions tested: 0 of 1" in told
+    assert told.count("+0.062") == len(answer.rows) == 1
+    assert "(north_county → south_county, all target labels), suppressed" in told
+    (complete,) = answered(shown.study, answers)
+    assert "Survives: “Meaning wins”." in complete.sentences
 
 
 def test_findings_never_rest_on_counts_that_are_suppressed() -> None:

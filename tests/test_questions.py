@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from evaluation_data import a_study, evaluate_study
 
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.effects import holm
+from concept_transfer.comparison.meaning import NOT_OVER
+from concept_transfer.comparison.permutations import max_t
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.comparison.reversal import reversal_warnings
+from concept_transfer.comparison.selection import choices_by_validation
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.comparisons import compare_study
-from concept_transfer.evaluation.effects import holm
-from concept_transfer.evaluation.permutations import max_t
-from concept_transfer.evaluation.questions import answer_questions
-from concept_transfer.evaluation.reversal import reversal_warnings
-from concept_transfer.evaluation.selection import choices_by_validation
-from concept_transfer.evaluation.sentences import say_semantic
 from concept_transfer.grid import Cell, Grid
+from concept_transfer.reporting.answers import answered
+from concept_transfer.study import Study
 
 SHUFFLED = np.linspace(0.80, 0.87, 99)  # AUROC under permuted concepts; 1.5 reaches .856
 
@@ -35,9 +38,16 @@ def answers_of(folder: Path, separation, **changes):
     )
     contrasts, rows = compare_study(study, results, shuffled)
     lengths = dict.fromkeys(study.embeddings, 1.0) | {"one_hot_15": 15.0, "minilm_15": 15.0}
-    answers = answer_questions(study, contrasts, results, rows, shuffled, lengths)
-    json.dumps(answers)
+    answers = json.loads(
+        json.dumps(answer_questions(study, contrasts, results, rows, shuffled, lengths))
+    )
     return study, results, {answer["name"]: answer for answer in answers}
+
+
+def words(study: Study, answer: dict[str, Any]) -> str:
+    """The whole answer as readers see it, its percent signs not held to their numbers."""
+    (told,) = answered(study, [answer])
+    return " ".join(told.sentences).replace("\u00a0", " ")
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +70,15 @@ def silent(tmp_path_factory: pytest.TempPathFactory):
 
 def test_meaning_is_claimed_where_all_three_rivals_are_beaten(telling, silent) -> None:
     answer = telling[2]["semantic"]
-    assert answer["answer"].startswith("Yes, in 2 of 2 tested cases: minilm direct, north → south;")
-    assert "(p 0.01); over minilm_random +0." in answer["answer"]
+    said = words(telling[0], answer)
+    assert said.startswith("Yes, in 2 of 2 tested cases: minilm direct, north → south;")
+    assert "(p 0.01); over minilm_random +0." in said
     assert all(row["shown"] and row["p_max_t"] == 0.01 for row in answer["rows"])
     quiet = silent[2]["semantic"]
-    assert quiet["answer"].startswith("Not shown in any of 2 tested cases.")
-    assert "not shown over minilm_random" in quiet["rows"][0]["missing"]
+    assert words(silent[0], quiet).startswith("Not shown in any of 2 tested cases.")
+    assert [NOT_OVER, "minilm_random"] in quiet["rows"][0]["missing"]
+    (told,) = answered(silent[0], [quiet])
+    assert "not shown over minilm_random" in told.rows[0]["missing"]
 
 
 def test_permuted_vectors_alone_carry_no_claim(tmp_path: Path) -> None:
@@ -74,29 +87,29 @@ def test_permuted_vectors_alone_carry_no_claim(tmp_path: Path) -> None:
     def separation(cell: Cell) -> float:
         return 2.0 if cell.embedding in ("minilm", "one_hot") else 1.5
 
-    _, _, answers = answers_of(tmp_path, separation)
+    study, _, answers = answers_of(tmp_path, separation)
     row = answers["semantic"]["rows"][0]
     assert row["p_max_t"] == 0.01
     assert row["random_verdict"] == "better"
-    assert row["missing"] == "not shown over one_hot"
-    assert answers["semantic"]["answer"].startswith("Not shown in any")
+    assert row["missing"] == [[NOT_OVER, "one_hot"]]
+    assert words(study, answers["semantic"]).startswith("Not shown in any")
 
 
 def test_few_shuffles_allow_few_words(telling) -> None:
     study, _, answers = telling
     rows = [{**row, "shuffles": 5} for row in answers["semantic"]["rows"]]
-    said = say_semantic(study, rows)
+    said = words(study, {"name": "semantic", "rows": rows})
     assert said.startswith(
         "This study cannot show it: with 5 shuffles no p value can be below 0.17"
     )
 
 
 def test_tuning_is_worth_it_from_the_size_that_was_built_in(telling, silent) -> None:
-    answer = telling[2]["tuning"]["answer"]
+    answer = words(telling[0], telling[2]["tuning"])
     assert answer.startswith("Against the target-only model that validation would choose, transfer")
     assert "full beats direct from all target labels on with minilm, " in answer
     assert "At 50 target labels full loses to direct: −0." in answer
-    quiet = silent[2]["tuning"]["answer"]
+    quiet = words(silent[0], silent[2]["tuning"])
     assert "transfer wins in 0 of 26 combinations" in quiet
     assert "full is not shown to beat direct at any size studied" in quiet
 
@@ -108,29 +121,31 @@ def test_opposite_directions_are_not_averaged(tmp_path: Path) -> None:
         gain = 1.4 if cell.target == "south" else -0.2
         return 1.5 + gain * (cell.strategy == "full")
 
-    _, _, answers = answers_of(tmp_path, separation, pairs="all")
+    study, _, answers = answers_of(tmp_path, separation, pairs="all")
+    sides = ({"strategy": "full"}, {"strategy": "direct"})
     rows = [
         row
         for row in answers["tuning"]["rows"]
-        if (row["a"], row["b"]) == ("full", "direct") and row["model"] != "logistic"
+        if (row["a"], row["b"]) == sides and row["both"]["classifier"] != "logistic"
     ]
     assert rows
     for row in rows:
         assert row["lower_holm"] > 0
         assert row["verdict"] == "mixed"
         assert row["lowest"] < 0 < row["highest"]
-        assert row["lowest_at"] == "south → north"
-    assert "full is not shown to beat direct" in answers["tuning"]["answer"]
+        assert row["lowest_at"] == {"source": "south", "target": "north"}
+    assert "full is not shown to beat direct" in words(study, answers["tuning"])
 
 
 def test_simple_models_win_or_lose_or_neither(telling, silent) -> None:
-    assert telling[2]["simple"]["answer"].startswith("No simple model is shown to win in 3 comb")
-    assert silent[2]["simple"]["answer"].startswith("Neither is shown to win in 3 combinations")
+    said, quiet = (words(study, answers["simple"]) for study, _, answers in (telling, silent))
+    assert said.startswith("No simple model is shown to win in 3 combinations")
+    assert quiet.startswith("Neither is shown to win in 3 combinations")
 
 
 def test_scale_and_learning_rate_are_reported(telling) -> None:
     answer = telling[2]["rates"]
-    assert "minilm_15 loses to minilm" in answer["answer"]
+    assert "minilm_15 loses to minilm" in words(telling[0], answer)
     assert {row["family"] for row in answer["rows"]} == {
         "scale",
         "learning rate",
@@ -139,7 +154,8 @@ def test_scale_and_learning_rate_are_reported(telling) -> None:
 
 
 def test_validation_chooses_what_is_best_without_regret(telling) -> None:
-    rows = {row["size"]: row for row in telling[2]["choice"]["rows"]}
+    (told,) = answered(telling[0], [telling[2]["choice"]])
+    rows = {row["size"]: row for row in told.rows}
     assert rows["all"]["chosen"] in ("minilm full from north", "minilm full_slow from north")
     assert rows["50"]["chosen"] in ("minilm direct from north", "minilm local")
     for row in rows.values():
@@ -147,7 +163,7 @@ def test_validation_chooses_what_is_best_without_regret(telling) -> None:
         assert row["regret"] == pytest.approx(0, abs=0.01)
         assert row["lower"] <= row["regret"] <= row["upper"]
         assert row["undecided"] == 0
-    assert "cost between" in telling[2]["choice"]["answer"]
+    assert "cost between" in told.short
 
 
 def test_cells_that_tie_share_the_choice(tmp_path: Path) -> None:
@@ -193,11 +209,11 @@ def test_hindsight_among_equals_is_not_taken_for_regret(silent) -> None:
 
 
 def test_few_positives_answer_nothing(tmp_path: Path) -> None:
-    _, _, answers = answers_of(
+    study, _, answers = answers_of(
         tmp_path, lambda cell: 1.5, evaluation={"draws": 100, "min_positives": 100_000}
     )
     for answer in answers.values():
-        assert answer["answer"].startswith("The study cannot say")
+        assert words(study, answer).startswith("The study cannot say")
 
 
 def test_with_folds_each_fold_chooses_by_its_own_validation(tmp_path: Path) -> None:
@@ -245,8 +261,8 @@ def test_claims_survive_in_whole_in_part_or_not(tmp_path: Path) -> None:
         a_claim("One-hot wins", ("alone", "one_hot local", "minilm local")),
         a_claim("One-hot is better than itself", ("alone", "one_hot local", "one_hot local")),
     ]
-    _, results, answers = answers_of(tmp_path, separation, claims=claims)
-    answer = answers["claims"]["answer"]
+    study, results, answers = answers_of(tmp_path, separation, claims=claims)
+    answer = words(study, answers["claims"])
     assert answer.startswith(
         "Stated claims that survive under all conditions tested: 1 of 4; under some: 1; under "
         "none: 2. Survives: “Meaning wins”. Holds only over one-hot: “Tuning wins”. "

@@ -11,7 +11,7 @@ import pytest
 from evaluation_data import a_cell, encounter_ids, write_block
 
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.cells import read_predictions
+from concept_transfer.evaluation.cell_predictions import read_predictions
 
 NAN = float("nan")
 LABELS = {"a": 0, "b": 1, "c": 0}

@@ -19,6 +19,7 @@ from concept_transfer.reporting.figures.forest import forest
 from concept_transfer.reporting.figures.heatmap import BLUES, _is_light, heat_map
 from concept_transfer.reporting.gallery import study_figures
 from concept_transfer.reporting.report import write_figures
+from concept_transfer.reporting.sides import labelled
 from concept_transfer.reporting.svg import inline_svg
 
 STUDY = a_study()
@@ -220,27 +221,31 @@ def test_scale_and_learning_rate_have_readable_rows() -> None:
         strategies={"full": None, "fast": {"kind": "full", "learning_rate": 0.5}},
     )
     shared = {"target": PAIR[1], "source": PAIR[0], "size": "all", "classifier": "cnn"}
-    shared |= {"question": "What?", "metric": "auroc", "difference": 0.01, "verdict": "better"}
+    shared |= {"metric": "auroc", "difference": 0.01, "verdict": "better"}
     shared |= {"lower": 0.0, "upper": 0.02, "p": 0.01, "p_holm": 0.02}
     shared |= {"lower_holm": -0.01, "upper_holm": 0.03}
     neither = {"embedding": "", "strategy": ""}
-    table = pd.DataFrame(
-        [
-            {**shared, "family": "scale", **neither, "strategy": "full", "a": "unit", "b": "raw"},
-            {**shared, "family": "rate", **neither, "embedding": "raw", "a": "fast", "b": "full"},
-            {**shared, "family": "both", **neither}
-            | {"a": "unit fast + raw full", "b": "unit full + raw fast"},
-        ]
-    )
-    rows = []
+
+    def side(*models: str) -> list[dict[str, str]]:
+        names = [dict(zip(("embedding", "strategy"), m.split(), strict=True)) for m in models]
+        place = {"source": PAIR[0], "target": PAIR[1], "classifier": "cnn", "size": "all"}
+        return [{**place, **name} for name in names]
+
+    rows = [
+        {"family": "scale", "strategy": "full", "a": side("unit full"), "b": side("raw full")},
+        {"family": "rate", "embedding": "raw", "a": side("raw fast"), "b": side("raw full")},
+        {"family": "both", "a": side("unit fast", "raw full"), "b": side("unit full", "raw fast")},
+    ]
+    table = labelled(pd.DataFrame([{**shared, **neither, **row} for row in rows]))
+    seen = []
     for family in ("scale", "rate", "both"):
         drawing = forest(table, study, family, "all", [PAIR], family)
         assert drawing is not None
         axis = drawing.figure.axes[0]
         (legend,) = drawing.figure.legends
         labels = [label.get_text() for label in axis.get_yticklabels()]
-        rows.append((labels, [text.get_text() for text in legend.get_texts()]))
-    assert rows == [(["unit − raw"], ["full"]), (["raw"], ["fast"]), (["unit − raw"], ["fast"])]
+        seen.append((labels, [text.get_text() for text in legend.get_texts()]))
+    assert seen == [(["unit − raw"], ["full"]), (["raw"], ["fast"]), (["unit − raw"], ["fast"])]
 
 
 def test_strategies_of_one_kind_look_different() -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from reporting_data import a_study, answers, estimates, evidence
 
-from concept_transfer.reporting.findings import best_models, findings, glance, lead, shorten
+from concept_transfer.reporting.answers import Answer
+from concept_transfer.reporting.findings import best_models, findings, glance, lead
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.limitations import limitations
 from concept_transfer.reporting.methods import methods_text
@@ -130,7 +131,7 @@ def test_findings_come_before_everything_else(html: str) -> None:
     order = [
         "All patients of this study are simulated",
         'class="lead"',
-        "Is the gain semantic",
+        "Does it matter what the vectors mean?",
         "At a glance",
         "<h2>Embeddings and strategies",
         "<h2>Methods",
@@ -151,7 +152,9 @@ def test_figures_have_alternative_text_and_captions(html: str) -> None:
 
 def test_text_of_the_config_cannot_become_markup() -> None:
     study = a_study(title="<script>alert(1)</script>", notice="a & b <img src=x>")
-    found = evidence(study, answers=[{**answers()[1], "answer": "<b>bold</b>"}])
+    semantic = answers()[0]
+    semantic["rows"][0]["embedding"] = "<b>bold</b>"
+    found = evidence(study, answers=[semantic])
     html = render_page(found, list(study_tables(found)), [], PROVENANCE)
     assert "<script>alert" not in html
     assert "<img" not in html
@@ -161,9 +164,10 @@ def test_text_of_the_config_cannot_become_markup() -> None:
 
 def test_a_winning_simple_model_is_the_first_sentence() -> None:
     found = evidence(STUDY, simple_wins=True)
-    assert lead(found).short.startswith("A simple model wins in 1 of 6 cases. The network")
+    assert lead(found).lines[0].startswith("A simple model wins in 1 of 1 combinations of strategy")
+    assert "the network loses to logistic regression" in lead(found).lines[0] + lead(found).rest
     assert "Does a simple model win?" not in [f.question for f in findings(found)]
-    assert lead(evidence(STUDY)).short.startswith("north_county → south_county: ")
+    assert lead(evidence(STUDY)).lines[0].startswith("north_county → south_county: ")
     assert "Does a simple model win?" in [f.question for f in findings(evidence(STUDY))]
 
 
@@ -173,19 +177,19 @@ def test_best_models_are_the_highest_unflagged_cells_with_their_interval() -> No
     target = tidy[(tidy["target"] == "south_county") & (tidy["source"] != "")]
     top = target.loc[target["estimate"].idxmax()]
     words = f"{top['estimate']:.3f} [{top['lower']:.3f}, {top['upper']:.3f}]"
-    assert words in best_models(found).splitlines()[0]
+    assert words in best_models(found)[0]
     flagged = found.estimates.copy()
     flagged.loc[flagged["target"] == "south_county", "flag"] = "few positives"
     left = evidence(STUDY, estimates=flagged)
-    assert "north_county → south_county" not in best_models(left)
+    assert "north_county → south_county" not in " ".join(best_models(left))
     assert "too few encounters" in glance(left).shown.iloc[0].tolist()
     everything = evidence(STUDY, estimates=found.estimates.assign(flag="few positives"))
-    assert best_models(everything).startswith("No model could be ranked")
+    assert best_models(everything)[0].startswith("No model could be ranked")
     assert glance(everything).raw.shape[0] == 2
 
 
 def test_many_directions_are_summed_up() -> None:
-    text = best_models(evidence(a_study(4)))
+    (text,) = best_models(evidence(a_study(4)))
     assert text.startswith(
         "Found in hindsight, and so optimistic: over 9 directions (3 more have too few test "
         "encounters) the highest AUROC of a transferred model lies between 0.9"
@@ -193,10 +197,11 @@ def test_many_directions_are_summed_up() -> None:
 
 
 def test_long_answers_are_cut_at_a_sentence() -> None:
-    first, rest = shorten("Gain 0.84. " * 3 + "The rest is longer. " * 30)
-    assert first.endswith(".")
-    assert len(first) < 280
-    assert f"{first} {rest}".split() == ("Gain 0.84. " * 3 + "The rest is longer. " * 30).split()
+    sentences = ["Gain 0.84."] * 3 + ["The rest is longer."] * 30
+    answer = Answer("name", "Question?", sentences, [])
+    assert answer.short.endswith(".")
+    assert 200 < len(answer.short) <= 260
+    assert f"{answer.short} {answer.rest}" == " ".join(sentences)
 
 
 def test_methods_name_what_the_config_says() -> None:

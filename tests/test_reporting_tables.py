@@ -2,15 +2,21 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting_data import a_study, estimates, evidence, subgroups
+from reporting_data import a_study, comparison_rows, estimates, evidence, subgroups
 
+from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
+from concept_transfer.evaluation.schemas import ESTIMATES
+from concept_transfer.grid import Cell
+from concept_transfer.parquet import table_of, write_rows
 from concept_transfer.reporting.calibration_tables import (
     calibration_table,
     subgroup_table,
@@ -32,8 +38,9 @@ from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.limitations import limitations
 from concept_transfer.reporting.published import published
 from concept_transfer.reporting.report import write_tables
+from concept_transfer.reporting.sides import side_words
 from concept_transfer.reporting.suppression import suppress, suppress_groups
-from concept_transfer.reporting.tables import cell_table, side_label, site_table
+from concept_transfer.reporting.tables import cell_table, site_table
 
 STUDY = a_study()
 
@@ -249,9 +256,11 @@ def test_written_files_are_the_same_again(tmp_path) -> None:
 def test_evidence_is_read_back_from_files(tmp_path) -> None:
     given_evidence = evidence(STUDY)
     half = len(given_evidence.estimates) // 2
-    given_evidence.estimates[:half].to_parquet(tmp_path / "a.parquet")
-    given_evidence.estimates[half:].to_parquet(tmp_path / "b.parquet")
-    given_evidence.comparisons.to_parquet(tmp_path / "comparisons.parquet")
+    rows = given_evidence.estimates.to_dict("records")
+    write_rows(tmp_path / "a.parquet", rows[:half], ESTIMATES)
+    write_rows(tmp_path / "b.parquet", rows[half:], ESTIMATES)
+    compared = comparison_rows(STUDY, given_evidence.estimates)
+    write_rows(tmp_path / "comparisons.parquet", compared, COMPARISONS)
     (tmp_path / "answers.json").write_text("[]")
     (tmp_path / "north_county").mkdir()
     (tmp_path / "north_county" / "report.json").write_text('{"encounters": 3}')
@@ -266,14 +275,18 @@ def test_evidence_is_read_back_from_files(tmp_path) -> None:
             "warnings": [tmp_path / "warnings.json"],
         },
     )
-    pd.testing.assert_frame_equal(read.estimates, given_evidence.estimates)
+    for name in ("estimates", "comparisons"):
+        given_frame = getattr(given_evidence, name)
+        columns = list(given_frame)
+        pd.testing.assert_frame_equal(getattr(read, name)[columns], given_frame)
     assert read.reports == {"north_county": {"encounters": 3}}
     assert limitations(read)[0] == "Sites a and b are one."
 
 
 def test_a_table_without_a_needed_column_is_named(tmp_path) -> None:
     path = tmp_path / "estimates.parquet"
-    estimates(STUDY).drop(columns="replicate_sd").to_parquet(path)
+    table = table_of(estimates(STUDY).to_dict("records"), ESTIMATES)
+    pq.write_table(table.drop_columns("replicate_sd"), path)
     with pytest.raises(StudyError, match=r"estimates\.parquet lacks the column 'replicate_sd'"):
         read_evidence(STUDY, {"estimates": [path], "comparisons": [path], "answers": [path]})
 
@@ -349,10 +362,19 @@ def test_the_calibration_table_holds_the_means_of_its_metrics() -> None:
 
 
 def test_sides_of_a_comparison_are_named_in_words() -> None:
-    assert side_label("none logistic") == "logistic regression"
-    assert side_label("none logistic pooled") == "logistic regression, pooled"
-    assert side_label("minilm cnn full") == "minilm, concept CNN, full"
-    assert side_label("minilm full + one_hot direct") == "minilm full + one_hot direct"
+    def words(*sides: tuple[Cell, ...]) -> list[str]:
+        return [side_words(STUDY, *sides), side_words(STUDY, *sides[::-1])]
+
+    network = Cell("north_county", "south_county", "minilm", "cnn", "full", "all")
+    simple = replace(network, embedding="none", classifier="logistic")
+    direct = replace(network, embedding="one_hot", strategy="direct")
+    other = replace(simple, classifier="gradient_boosting")
+    pooled = replace(simple, strategy="pooled")
+    assert words((network,), (simple,)) == ["minilm, concept CNN", "logistic regression"]
+    assert words((network,), (pooled,))[1] == "logistic regression, pooled"
+    assert words((network,), (pooled,))[0] == "minilm, concept CNN, full"
+    assert words((simple,), (other,)) == ["logistic regression", "gradient boosting"]
+    assert words((network, direct), (network, network))[0] == "minilm full + one_hot direct"
 
 
 def test_the_usefulness_table_shows_sensitivity_and_ppv_with_intervals() -> None:

@@ -60,7 +60,6 @@ rule shift_loss:
     conda:
         ENVIRONMENT
     params:
-        kinds=fixed({name: strategy.kind for name, strategy in study.strategies.items()}),
         sizes=grid.sizes,
         code=code_of("shift_loss"),
     script:

@@ -3,15 +3,14 @@
 import json
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from concept_transfer.evaluation.comparisons import SCHEMA, compare_study
-from concept_transfer.evaluation.permutations import shuffle_tests
-from concept_transfer.evaluation.questions import answer_questions
+from concept_transfer.comparison.comparisons import compare_study
+from concept_transfer.comparison.permutations import shuffle_tests
+from concept_transfer.comparison.questions import answer_questions
+from concept_transfer.comparison.reversal import reversal_warnings
+from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.evaluation.results import read_results
-from concept_transfer.evaluation.reversal import reversal_warnings
 from concept_transfer.job import job
+from concept_transfer.parquet import write_rows
 from concept_transfer.study import Study
 
 with job(snakemake.log[0]):
@@ -21,7 +20,7 @@ with job(snakemake.log[0]):
     replicates = min(study.meaning.replicates, study.replicates)
     shuffled = shuffle_tests(results, snakemake.input.shuffles, replicates)
     contrasts, rows = compare_study(study, results, shuffled)
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), snakemake.output.comparisons)
+    write_rows(snakemake.output.comparisons, rows, COMPARISONS)
     cards = [json.loads(Path(path).read_text("utf-8")) for path in snakemake.input.cards]
     lengths = {card["name"]: card["norms"]["median"] for card in cards}
     answers = answer_questions(study, contrasts, results, rows, shuffled, lengths)

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
+from concept_transfer.analysis.schemas import GEOMETRY, MAP, NEIGHBOURS
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
+from concept_transfer.parquet import write_rows
 
 with job(snakemake.log[0]):
     inputs, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -22,6 +21,6 @@ with job(snakemake.log[0]):
         measures += [name | row for row in geometry(vectors, vocabulary, seed)]
         neighbours += [name | row for row in nearest_neighbours(vectors, vocabulary)]
         points += [name | row for row in concept_map(vectors, vocabulary)]
-    pq.write_table(pa.Table.from_pylist(measures), output.geometry)
-    pq.write_table(pa.Table.from_pylist(neighbours), output.neighbours)
-    pq.write_table(pa.Table.from_pylist(points), output.map)
+    write_rows(output.geometry, measures, GEOMETRY)
+    write_rows(output.neighbours, neighbours, NEIGHBOURS)
+    write_rows(output.map, points, MAP)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
-from concept_transfer.evaluation.cells import read_predictions
+from concept_transfer.evaluation.cell_predictions import read_predictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.job import job
 from concept_transfer.settings.evaluation import Evaluation

@@ -1,19 +1,15 @@
 """What source models lose on a target, beside the distance between the sites."""
 
-import json
-
-import pandas as pd
-
 from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
+from concept_transfer.analysis.schemas import CORRELATIONS, LOSS, SHIFT
+from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.job import job
+from concept_transfer.parquet import read_table, write_rows
 
 with job(snakemake.log[0]):
-    inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    loss = shift_against_loss(
-        pd.read_parquet(inputs.comparisons),
-        pd.read_parquet(inputs.shift),
-        json.loads(params.kinds),
-        params.sizes,
-    )
-    loss.to_parquet(output.loss, index=False)
-    rank_correlations(loss).to_parquet(output.correlations, index=False)
+    inputs, output = snakemake.input, snakemake.output
+    comparisons = read_table(inputs.comparisons, COMPARISONS).to_pandas()
+    shift = read_table(inputs.shift, SHIFT).to_pandas()
+    loss = shift_against_loss(comparisons, shift, snakemake.params.sizes)
+    write_rows(output.loss, loss.to_dict("records"), LOSS)
+    write_rows(output.correlations, rank_correlations(loss).to_dict("records"), CORRELATIONS)

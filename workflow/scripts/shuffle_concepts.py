@@ -4,12 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from concept_transfer.evaluation.permutations import SCHEMA, shuffled_rows
+from concept_transfer.evaluation.schemas import SHUFFLES
+from concept_transfer.evaluation.shuffles import shuffled_rows
 from concept_transfer.grid import Cell
 from concept_transfer.job import job
+from concept_transfer.parquet import write_rows
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.jobs import read_setup
@@ -32,4 +31,4 @@ with job(snakemake.log[0]):
         size = uses[strategy].size
         cell = Cell(source.name, target, names.embedding, names.classifier, strategy, size)
         rows += shuffled_rows(cell, predictions, block.drawn)
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), snakemake.output[0])
+    write_rows(snakemake.output[0], rows, SHUFFLES)

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from concept_transfer.analysis.schemas import FINDINGS, SHIFT
 from concept_transfer.analysis.shift import site_shift
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
+from concept_transfer.parquet import write_rows
 from concept_transfer.sites.site import Site
 
 with job(snakemake.log[0]):
@@ -32,5 +31,5 @@ with job(snakemake.log[0]):
         settings["confidence"],
         params.seed,
     )
-    pq.write_table(pa.Table.from_pylist(pairs), output.shift)
-    pq.write_table(pa.Table.from_pylist(findings), output.findings)
+    write_rows(output.shift, pairs, SHIFT)
+    write_rows(output.findings, findings, FINDINGS)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from concept_transfer.analysis.two_sample import clustered_auroc
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.evaluation.intervals import Variance, share_interval
 from concept_transfer.registry import imported
 from concept_transfer.settings.sites import SiteSection, Task
@@ -40,13 +40,15 @@ def site_ceiling(
     labels = extract.encounters.labels[rows]
     _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
     present = np.unique(labels)
-    areas, variances = np.transpose(
-        [
+    areas, samplings = zip(
+        *(
             clustered_auroc((labels == number).astype(np.int8), chances[:, number], cluster)
             for number in (present if len(task.class_names) > 2 else [1])
-        ]
+        ),
+        strict=True,
     )
-    spread = Variance(float(np.sqrt(variances).mean() ** 2), 0, 0, int(cluster.max()) + 1, 1, "")
-    estimate = float(areas.mean())
+    error = float(np.mean([sampling.variance**0.5 for sampling in samplings]))
+    spread = Variance.of_sampling(error**2, int(cluster.max()) + 1)
+    estimate = float(np.mean(areas))
     lower, upper = share_interval(estimate, spread, confidence)
     return {"estimate": estimate, "lower": lower, "upper": upper}

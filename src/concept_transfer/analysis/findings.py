@@ -175,7 +175,7 @@ def _rates(counts: Counts, outcomes: Outcomes) -> tuple[Array, Array]:
 def _difference(measure: str, values: Sequence[Array], units: int, confidence: float) -> Row:
     source, target = values
     change = target - source
-    spread = Variance(float(change[1:].var(ddof=1)), 0, 0, units, 1, "")
+    spread = Variance.of_sampling(float(change[1:].var(ddof=1)), units)
     row = shift_row(measure, change[0], *plain_interval(float(change[0]), spread, confidence))
     return {**row, "source_value": float(source[0]), "target_value": float(target[0])}
 

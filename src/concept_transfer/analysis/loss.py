@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from concept_transfer.analysis.schemas import DISTANCES, SPACES
+
 FAMILY = "target data only"
 MODEL = ["embedding", "classifier"]
 PAIR = ["source", "target"]
-DISTANCES = (
-    "js_sum",
-    "js_recording_sum",
-    "js_positive_sum",
-    "js_negative_sum",
-    "kl_target_source_sum",
-    "classifier_auroc",
-)
-SPACES = ["mmd2", "mmd2_ratio"]
 PERMUTATIONS = 2000  # at most; all of them up to six sites
 FEWEST_PAIRS = 4  # fewer can be ranked in too few ways to say anything
 
@@ -28,23 +21,21 @@ FEWEST_PAIRS = 4  # fewer can be ranked in too few ways to say anything
 def shift_against_loss(
     comparisons: pd.DataFrame,
     shift: pd.DataFrame,
-    kinds: Mapping[str, str],
     sizes: Sequence[str],
 ) -> pd.DataFrame:
     """One row a direction and model: AUROC lost, with its interval, beside the site distances.
 
     The loss is the AUROC of a model trained on the target's own labels (the largest of
-    ``sizes``) less that of the source model used unchanged, from the study's paired comparisons;
-    ``kinds`` maps a strategy to its kind. Columns: source, target, embedding, classifier, loss,
-    lower, upper, verdict (on the source model), one a measure of `DISTANCES`, and mmd2
-    and mmd2_ratio in the embedding's own space (NaN for simple models).
+    ``sizes``) less that of the source model used unchanged (its size is "0"), from the study's
+    paired comparisons. Columns: source, target, embedding, classifier, loss, lower, upper, verdict
+    (on the source model), one a measure of `DISTANCES`, and mmd2 and mmd2_ratio in the embedding's
+    own space (NaN for simple models).
     """
     largest = "all" if "all" in sizes else max(sizes, key=int)
     rows = comparisons[
         (comparisons["family"] == FAMILY)
         & (comparisons["metric"] == "auroc")
-        & (comparisons["a"].map(kinds) == "direct")
-        & (comparisons["b"].map(kinds) == "local")
+        & (comparisons["a"].map(lambda side: side[0]["size"]) == "0")
         & (comparisons["size"] == largest)
     ]
     loss = rows[[*PAIR, *MODEL]].assign(
@@ -59,9 +50,12 @@ def shift_against_loss(
     spaces = shift[shift["measure"].isin(SPACES)].pivot(
         index=[*PAIR, "embedding"], columns="measure", values="estimate"
     )
+    spaces = spaces.reindex(columns=list(SPACES))
     return (
         loss.merge(distances[list(DISTANCES)].reset_index(), on=PAIR, how="left")
-        .merge(spaces.reindex(columns=SPACES).reset_index(), on=[*PAIR, "embedding"], how="left")
+        .merge(
+            spaces.reindex(columns=list(SPACES)).reset_index(), on=[*PAIR, "embedding"], how="left"
+        )
         .reset_index(drop=True)
     )
 
@@ -76,9 +70,9 @@ def rank_correlations(loss: pd.DataFrame) -> pd.DataFrame:
     Empty where fewer than `FEWEST_PAIRS` directions were.
     """
     rows = []
-    for model, own in loss.dropna(subset=["loss"]).groupby(MODEL, sort=False):
+    for model, losses in loss.dropna(subset=["loss"]).groupby(MODEL, sort=False):
         for measure in (*DISTANCES, "mmd2"):
-            known = own.dropna(subset=[measure])
+            known = losses.dropna(subset=[measure])
             if len(known) >= FEWEST_PAIRS and known[measure].nunique() > 1:
                 rho = known["loss"].rank().corr(known[measure].rank())
                 rows.append([*model, measure, len(known), rho, _permutation_p(known, measure)])

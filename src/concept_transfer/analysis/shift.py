@@ -104,7 +104,7 @@ def _discrepancies(
     for name, points, bandwidth in spaces:
         value, error = discrepancy(points[a], points[b], bandwidth)
         units = min(int(points[i].cluster[-1]) + 1 for i in (a, b))
-        spread = Variance(error**2, 0, 0, units, 1, "")
+        spread = Variance.of_sampling(error**2, units)
         bounds = plain_interval(value, spread, confidence)
         rng = generator(seed, "permutations", str(a), str(b))
         chance = chance_spread(points[a], points[b], bandwidth, rng)
@@ -118,7 +118,7 @@ def _classifier(a: Site, b: Site, tokens: int, confidence: float, seed: int) -> 
     rows = tuple(subsample(site, seed, CLASSIFIED) for site in (a, b))
     value, error = classifier_auroc(a, b, (rows[0], rows[1]), tokens, seed)
     units = min(len(set(s.split.cluster[r])) for s, r in zip((a, b), rows, strict=True))
-    bounds = share_interval(value, Variance(error**2, 0, 0, units, 1, ""), confidence)
+    bounds = share_interval(value, Variance.of_sampling(error**2, units), confidence)
     return shift_row("classifier_auroc", value, *bounds)
 
 

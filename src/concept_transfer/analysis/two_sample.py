@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.analysis.random import generator
-from concept_transfer.evaluation.delong import placements
+from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.sites.site import Site
 
 ENCOUNTERS = 5000  # of each site, drawn without replacement
@@ -33,30 +33,10 @@ def classifier_auroc(
         test = fold == number
         model = LogisticRegression(max_iter=1000).fit(features[~test], site[~test])
         score = model.decision_function(features[test])
-        value, variance = clustered_auroc(site[test], score, cluster[test])
+        value, sampling = clustered_auroc(site[test], score, cluster[test])
         auroc.append(value)
-        error.append(variance)
+        error.append(sampling.variance)
     return float(np.mean(auroc)), float(np.sqrt(np.sum(error)) / FOLDS)
-
-
-def clustered_auroc(
-    labels: NDArray[np.int8], scores: NDArray[np.float64], cluster: NDArray[np.int64]
-) -> tuple[float, float]:
-    """AUROC and its sampling variance where encounters of a cluster are related.
-
-    Obuchowski (1997), Biometrics 53; with clusters of one encounter it is DeLong's variance.
-    """
-    placement = placements(labels, scores)
-    auroc = float(placement[labels == 1].mean())
-    _, unit = np.unique(cluster, return_inverse=True)
-    variance, both = 0.0, np.ones(unit.max() + 1)
-    for label in (0, 1):
-        own = labels == label
-        sums = np.bincount(unit[own], placement[own] - auroc, len(both)) / own.sum()
-        count = len(np.unique(unit[own]))
-        variance += count / (count - 1) * (sums**2).sum() if count > 1 else np.nan
-        both *= sums
-    return auroc, float(variance + 2 * len(both) / (len(both) - 1) * both.sum())
 
 
 def _stack(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_transfer.evaluation.metrics import METRICS, Condensed, weighted_metrics
+from concept_transfer.evaluation.metrics import METRICS, TESTED, Condensed, weighted_metrics
 
 HALVINGS = 50
 BLOCK = 1 << 21  # numbers per work array, so that a block of draws stays in the cache
@@ -137,7 +137,8 @@ def draw_cell(
         crossed[:, block][:, np.isnan(share).any(axis=(0, 1))] = np.nan
     ones = np.ones((len(sample.clusters), 1))
     parts = np.concatenate([sample.parts, ~sample.parts], axis=1).astype(np.float64)
-    auroc = np.stack([weighted_metrics(c, parts, alert_rate)[0] for c in condensed])
+    place = list(METRICS).index(TESTED)
+    auroc = np.stack([weighted_metrics(c, parts, alert_rate)[place] for c in condensed])
     return CellDraws(
         observed=np.stack([weighted_metrics(c, ones, alert_rate)[:, 0] for c in condensed], axis=1),
         crossed=crossed,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample
 from concept_transfer.evaluation.calibration import (
@@ -15,66 +15,22 @@ from concept_transfer.evaluation.calibration import (
     recalibration,
     sigmoid,
 )
-from concept_transfer.evaluation.cells import CellPredictions, Sample
+from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.delong import variance
-from concept_transfer.evaluation.intervals import plain_interval, share_interval, variance_of
+from concept_transfer.evaluation.intervals import variance_of
 from concept_transfer.evaluation.metrics import (
-    CALIBRATION,
     DECOMPOSITION,
     METRICS,
+    RISKS,
+    TESTED,
     brier_parts,
     metrics,
     no_skill,
 )
-from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.settings.evaluation import Evaluation
 
-REPLICATE_COLUMNS = (
-    *((name, pa.string()) for name in CELL_COLUMNS),
-    ("replicate", pa.int32()),
-    ("partition", pa.string()),
-    ("metric", pa.string()),
-    ("value", pa.float64()),
-)
-ESTIMATE_COLUMNS = (
-    *((name, pa.string()) for name in CELL_COLUMNS),
-    ("metric", pa.string()),
-    *(
-        (name, pa.float64())
-        for name in (
-            "estimate",
-            "lower",
-            "upper",
-            "sampling_se",
-            "replicate_sd",
-            "no_skill",
-        )
-    ),
-    *(
-        (name, pa.int64())
-        for name in (
-            "encounters",
-            "clusters",
-            "positives",
-            "replicates",
-            "not_estimable",
-            "diverged",
-            "undefined_draws",
-        )
-    ),
-    ("method", pa.string()),
-    ("flag", pa.string()),
-)
-CALIBRATION_COLUMNS = (
-    *((name, pa.string()) for name in CELL_COLUMNS),
-    ("bin", pa.int16()),
-    ("encounters", pa.int64()),
-    ("predicted", pa.float64()),
-    ("positives", pa.float64()),
-)
 RECALIBRATION_POSITIVES = 10  # of either class; fewer cannot carry an intercept and a slope
 FEWEST_NEGATIVES = 10  # one of them may raise an alert
-SHARES = {"auroc", "auprc", "sensitivity_at_90", "sensitivity_at_95", "ppv_at_alert_rate", "brier"}
 NAN = float("nan")
 
 
@@ -108,7 +64,7 @@ def replicate_rows(
                 validation.labels, validation.probability, alert_rate, validation.fold
             )
         if at_source.get(number) is not None:
-            values["source"] = {"auroc": at_source[number]}
+            values["source"] = {TESTED: at_source[number]}
         rows += [
             {**names, "replicate": number, "partition": part, "metric": name, "value": value}
             for part, named in values.items()
@@ -118,7 +74,7 @@ def replicate_rows(
 
 
 def _recalibrated(
-    cell: CellPredictions, probability: np.ndarray, validation: Sample
+    cell: CellPredictions, probability: np.ndarray, validation: LabelledPredictions
 ) -> dict[str, float]:
     """Calibration on the test set after intercept and slope were fitted on validation data.
 
@@ -126,20 +82,20 @@ def _recalibrated(
     """
     adjusted = np.empty(len(probability))
     for fold in np.unique(cell.fold):
-        own, tested = validation.of_fold(fold), cell.fold == fold
-        positives = int(own.labels.sum())
-        if min(positives, len(own.labels) - positives) < RECALIBRATION_POSITIVES:
+        seen, tested = validation.of_fold(fold), cell.fold == fold
+        positives = int(seen.labels.sum())
+        if min(positives, len(seen.labels) - positives) < RECALIBRATION_POSITIVES:
             return {}
-        intercept, slope = recalibration(own.labels, logit(own.probability))
+        intercept, slope = recalibration(seen.labels, logit(seen.probability))
         if np.isnan(slope):
             return {}
         adjusted[tested] = sigmoid(intercept + slope * logit(probability[tested]))
     values = metrics(cell.labels, adjusted, fold=cell.fold)
-    return {f"recalibrated_{name}": values[name] for name in CALIBRATION}
+    return {f"recalibrated_{metric.name}": values[metric.name] for metric in RISKS}
 
 
 def _at_validated_threshold(
-    cell: CellPredictions, probability: np.ndarray, validation: Sample
+    cell: CellPredictions, probability: np.ndarray, validation: LabelledPredictions
 ) -> dict[str, float]:
     """Sensitivity and specificity at the threshold with 90 % specificity on validation data.
 
@@ -148,8 +104,8 @@ def _at_validated_threshold(
     """
     alert = np.empty(len(probability), dtype=bool)
     for fold in np.unique(cell.fold):
-        own, tested = validation.of_fold(fold), cell.fold == fold
-        negatives = np.sort(own.probability[own.labels == 0])[::-1]
+        seen, tested = validation.of_fold(fold), cell.fold == fold
+        negatives = np.sort(seen.probability[seen.labels == 0])[::-1]
         if len(negatives) < FEWEST_NEGATIVES:
             return {}
         alert[tested] = probability[tested] > negatives[int(0.1 * len(negatives))]
@@ -187,27 +143,26 @@ def estimate_rows(
     }
     chance = no_skill(cell.labels, cell.fold)
     rows = []
-    for index, metric in enumerate(METRICS):
+    for index, (name, metric) in enumerate(METRICS.items()):
         by_replicate = draws.observed[index]
         estimate = float(by_replicate.mean()) if kept else NAN
         delong = None
-        if metric == "auroc" and sample.independent:
+        if name == TESTED and sample.independent:
             delong = variance(cell.labels, placement)
         spread = variance_of(
             by_replicate, draws.sampling[index], draws.crossed[index], len(sample.clusters), delong
         )
-        interval = share_interval if metric in SHARES else plain_interval
-        lower, upper = interval(estimate, spread, settings.confidence)
+        lower, upper = metric.interval(estimate, spread, settings.confidence)
         rows.append(
             {
                 **shared,
-                "metric": metric,
+                "metric": name,
                 "estimate": estimate,
                 "lower": lower,
                 "upper": upper,
                 "sampling_se": spread.sampling**0.5,
                 "replicate_sd": by_replicate.std(ddof=1) if kept > 1 else NAN,
-                "no_skill": chance.get(metric, NAN),
+                "no_skill": chance.get(name, NAN),
                 "undefined_draws": int(np.isnan(draws.crossed[index]).sum()),
                 "method": spread.method,
             }
@@ -219,13 +174,13 @@ def estimate_rows(
     rows += [
         {
             **shared,
-            "metric": metric,
-            "replicates": len(found),
-            "estimate": float(np.mean(found)),
-            "replicate_sd": float(np.std(found, ddof=1)) if len(found) > 1 else NAN,
+            "metric": name,
+            "replicates": len(known),
+            "estimate": float(np.mean(known)),
+            "replicate_sd": float(np.std(known, ddof=1)) if len(known) > 1 else NAN,
         }
-        for metric, known in further.items()
-        if (found := [value for value in known if value == value])
+        for name, by_replicate in further.items()
+        if (known := [value for value in by_replicate if math.isfinite(value)])
     ]
     return rows
 
@@ -234,5 +189,5 @@ def calibration_rows(cell: CellPredictions) -> Iterator[dict[str, Any]]:
     """The bins of the cell's calibration curve, the least predicted risks first."""
     kept = cell.probability[cell.estimable]
     if len(kept):
-        for number, found in enumerate(calibration_bins(cell.labels, kept)):
-            yield {**cell.cell.as_dict(), "bin": number, **found._asdict()}
+        for number, counted in enumerate(calibration_bins(cell.labels, kept)):
+            yield {**cell.cell.as_dict(), "bin": number, **counted._asdict()}

@@ -1,12 +1,14 @@
-"""DeLong's variance of AUROC, for encounters that are independent of each other.
+"""AUROC and its sampling variance from placements, of independent and of related encounters.
 
 DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44; by midranks as in Sun & Xu (2014), IEEE
-Signal Processing Letters 21.
+Signal Processing Letters 21; for clusters Obuchowski (1997), Biometrics 53.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from concept_transfer.evaluation.clusters import Clustered, clustered
 
 
 def placements(
@@ -30,11 +32,11 @@ def placements(
     opponents = np.zeros(len(labels))
     result[:] = 0.5
     for number in np.unique(fold):
-        own = np.flatnonzero(fold == number)
-        positives = int(positive[own].sum())
-        if 0 < positives < len(own):
-            result[own] = placements(labels[own], scores[own])
-            opponents[own] = np.where(positive[own], len(own) - positives, positives)
+        rows = np.flatnonzero(fold == number)
+        positives = int(positive[rows].sum())
+        if 0 < positives < len(rows):
+            result[rows] = placements(labels[rows], scores[rows])
+            opponents[rows] = np.where(positive[rows], len(rows) - positives, positives)
     pairs = opponents[positive].sum()
     area = opponents[positive] @ result[positive] / pairs
     for members in (positive, ~positive):
@@ -62,12 +64,26 @@ def auroc(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray | None = None
 
 
 def variance(labels: np.ndarray, placement: np.ndarray) -> float:
-    """Sampling variance of an AUROC, or of a linear combination of AUROCs, from its placements.
+    """Sampling variance of an AUROC, or of a linear combination of AUROCs, by DeLong.
 
     ``placement`` [n]: placements of one score, the mean over replicates, or the difference of two
     scores' placements. NaN with fewer than two encounters in a class.
     """
-    parts = [placement[labels == 1], placement[labels != 1]]
-    if min(map(len, parts)) < 2:
-        return float("nan")
-    return float(sum(np.var(part, ddof=1) / len(part) for part in parts))
+    return clustered_variance(labels, placement).variance
+
+
+def clustered_variance(
+    labels: np.ndarray, placement: np.ndarray, unit: np.ndarray | None = None
+) -> Clustered:
+    """The same, and what it rests on, where encounters of a ``unit`` [n] are related."""
+    return clustered(placement, unit, (labels == 1, labels != 1))
+
+
+def clustered_auroc(
+    labels: np.ndarray, scores: np.ndarray, cluster: np.ndarray
+) -> tuple[float, Clustered]:
+    """AUROC and its sampling variance where encounters of a cluster are related."""
+    placement = placements(labels, scores)
+    _, unit = np.unique(cluster, return_inverse=True)
+    area = float(placement[labels == 1].mean())
+    return area, clustered_variance(labels, placement, unit)

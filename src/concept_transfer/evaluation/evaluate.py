@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,23 +15,15 @@ import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample, draw_cell, resample
-from concept_transfer.evaluation.cell_rows import (
-    CALIBRATION_COLUMNS,
-    ESTIMATE_COLUMNS,
-    REPLICATE_COLUMNS,
-    calibration_rows,
-    estimate_rows,
-    replicate_rows,
-)
-from concept_transfer.evaluation.cells import CellPredictions, cell_name
+from concept_transfer.evaluation.cell_predictions import CellPredictions, cell_name
+from concept_transfer.evaluation.cell_rows import calibration_rows, estimate_rows, replicate_rows
 from concept_transfer.evaluation.delong import auroc, placements
 from concept_transfer.evaluation.metrics import METRICS, condense
-from concept_transfer.evaluation.subgroups import COLUMNS as GROUP_COLUMNS
+from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, REPLICATES, SUBGROUPS
 from concept_transfer.evaluation.subgroups import subgroup_rows
-from concept_transfer.grid import CELL_COLUMNS, Cell
+from concept_transfer.grid import Cell
+from concept_transfer.parquet import table_of
 from concept_transfer.settings.evaluation import Evaluation
-
-SUBGROUP_COLUMNS = (*((name, pa.string()) for name in CELL_COLUMNS), *GROUP_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ def evaluate_cells(
     sizes = sizes or ["all"]
     arrays = {
         "cells": np.array([json.dumps(cell.cell.as_dict()) for cell in cells]),
-        "metrics": np.array(METRICS),
+        "metrics": np.array(list(METRICS)),
         "draws": np.stack([d.crossed for d in draws]).astype(np.float32),
         "sampling_draws": np.stack([d.sampling for d in draws]).astype(np.float32),
         "parts": np.stack(
@@ -104,19 +95,14 @@ def evaluate_cells(
     if sample.independent:
         arrays["placements"] = np.stack(cell_placements).astype(np.float32)
     return TargetEvaluation(
-        replicates=_table(chain(*values), REPLICATE_COLUMNS),
-        estimates=_table(chain(*estimates), ESTIMATE_COLUMNS),
-        subgroups=_table(
-            chain(*(subgroup_rows(cell, tested, clusters, settings) for cell in cells)),
-            SUBGROUP_COLUMNS,
+        replicates=table_of(chain(*values), REPLICATES),
+        estimates=table_of(chain(*estimates), ESTIMATES),
+        subgroups=table_of(
+            chain(*(subgroup_rows(cell, tested, clusters, settings) for cell in cells)), SUBGROUPS
         ),
-        calibration=_table(chain(*map(calibration_rows, cells)), CALIBRATION_COLUMNS),
+        calibration=table_of(chain(*map(calibration_rows, cells)), CALIBRATION),
         draws=arrays,
     )
-
-
-def _table(rows: Iterable[dict[str, Any]], columns: Sequence[tuple[str, pa.DataType]]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=pa.schema(columns))
 
 
 def _places(cells: Sequence[CellPredictions], encounter: np.ndarray) -> np.ndarray:

@@ -35,6 +35,11 @@ class Variance:
     repeats: int
     method: str
 
+    @classmethod
+    def of_sampling(cls, sampling: float, clusters: int) -> Variance:
+        """Of a quantity that no replicates vary."""
+        return cls(sampling, 0.0, 0.0, clusters, 1, "")
+
     @property
     def total(self) -> float:
         """With the interaction counted once; at least either part."""
@@ -55,7 +60,7 @@ def variance_of(
     [draws], NaN where undefined; ``delong`` replaces the bootstrap's sampling variance.
     """
     repeats = len(by_replicate)
-    of_replicates = float(np.var(by_replicate, ddof=1) / repeats) if repeats > 1 else 0.0
+    of_replicates = replicate_variance(by_replicate)
     drawn = _variance(sampling_draws)
     interaction = max(0.0, _variance(crossed_draws) - drawn - of_replicates)
     return Variance(
@@ -66,6 +71,12 @@ def variance_of(
         repeats=repeats,
         method=BOOTSTRAP if delong is None else DELONG,
     )
+
+
+def replicate_variance(by_replicate: np.ndarray) -> float:
+    """Variance of the mean of values [replicates]; 0 where one cannot tell."""
+    repeats = len(by_replicate)
+    return float(np.var(by_replicate, ddof=1) / repeats) if repeats > 1 else 0.0
 
 
 def _variance(draws: np.ndarray) -> float:

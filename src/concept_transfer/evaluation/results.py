@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import read_cell
+from concept_transfer.evaluation.metrics import TESTED
+from concept_transfer.evaluation.schemas import ESTIMATES, REPLICATES
 from concept_transfer.grid import CELL_COLUMNS, Cell
+from concept_transfer.parquet import read_table
 
 FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")
 
@@ -42,18 +45,19 @@ class CellResult:
     labels: np.ndarray
     placements: np.ndarray | None
 
-    def estimate(self, metric: str = "auroc") -> float:
+    def estimate(self, metric: str = TESTED) -> float:
         return float(self.estimates[metric]["estimate"])
 
     @property
     def headline(self) -> bool:
         """It has an estimate, from enough test encounters of either class."""
-        return not self.estimates["auroc"]["flag"] and not np.isnan(self.estimate())
+        return not self.estimates[TESTED]["flag"] and not np.isnan(self.estimate())
 
-    def mean(self, partition: str, metric: str = "auroc") -> float:
+    def mean(self, partition: str, metric: str = TESTED) -> float:
         """Mean over the replicates in which the metric is defined; NaN if there is none."""
-        values = [v for v in self.values.get((partition, metric), {}).values() if v == v]
-        return float(np.mean(values)) if values else float("nan")
+        values = self.values.get((partition, metric), {}).values()
+        known = [value for value in values if math.isfinite(value)]
+        return float(np.mean(known)) if known else float("nan")
 
 
 Results = Mapping[Cell, CellResult]
@@ -88,11 +92,11 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
                 "first)."
             )
     estimates: dict[Cell, dict[str, dict[str, Any]]] = {}
-    for row in pq.ParquetFile(folder / "estimates.parquet").read().to_pylist():
-        estimates.setdefault(_cell_of(row), {})[row["metric"]] = row
+    for row in read_table(folder / "estimates.parquet", ESTIMATES).to_pylist():
+        estimates.setdefault(cell_of(row), {})[row["metric"]] = row
     values: dict[Cell, dict[tuple[str, str], dict[int, float]]] = {}
-    for row in pq.ParquetFile(folder / "replicates.parquet").read().to_pylist():
-        named = values.setdefault(_cell_of(row), {})
+    for row in read_table(folder / "replicates.parquet", REPLICATES).to_pylist():
+        named = values.setdefault(cell_of(row), {})
         key = (row["partition"], row["metric"])
         named.setdefault(key, {})[row["replicate"]] = row["value"]
     with np.load(folder / "draws.npz", allow_pickle=False) as arrays:
@@ -120,5 +124,6 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
         )
 
 
-def _cell_of(row: dict[str, Any]) -> Cell:
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell that a row of a tidy table is about."""
     return Cell(**{name: row[name] for name in CELL_COLUMNS})

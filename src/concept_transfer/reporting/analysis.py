@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from concept_transfer.analysis.schemas import TABLES
+from concept_transfer.parquet import read_table
 from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.figures.canvas import Drawing
 from concept_transfer.reporting.formats import Table
 from concept_transfer.study import Study
-
-FILES = (
-    *("shift", "shift_findings", "shift_loss", "shift_correlations"),
-    *("geometry", "neighbours", "map"),
-)
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,12 @@ class Analysis:
 
 def read_analysis(folder: str | Path) -> Analysis:
     """Read the Parquet files of ``analysis/``."""
-    return Analysis(**{name: pd.read_parquet(Path(folder) / f"{name}.parquet") for name in FILES})
+    return Analysis(
+        **{
+            name: read_table(Path(folder) / f"{name}.parquet", schema).to_pandas()
+            for name, schema in TABLES.items()
+        }
+    )
 
 
 def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.evaluation.contrasts import parent_of
+from concept_transfer.comparison.contrasts import parent_of
+from concept_transfer.evaluation.metrics import METRICS
+from concept_transfer.evaluation.subgroups import DIFFERENCE
 from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
@@ -17,28 +19,29 @@ from concept_transfer.reporting.formats import Table, intervals, number
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 
+
+def _headings(*about: str) -> dict[str, str]:
+    """Name -> column heading of the metrics about something."""
+    named = [metric for metric in METRICS.values() if metric.about in about]
+    return {metric.name: metric.heading or metric.title for metric in named}
+
+
 PARTS = {
-    "brier": "Brier",
+    "brier": METRICS["brier"].title,
     "brier_miscalibration": "Miscalibration",
     "brier_discrimination": "Discrimination",
     "brier_uncertainty": "Uncertainty",
-    "log_loss": "Log loss",
-    "calibration_intercept": "Intercept",
-    "calibration_slope": "Slope",
+    **_headings("probabilities", "calibration"),
     "recalibrated_brier": "Brier after recalibration",
     "recalibrated_calibration_intercept": "Intercept after",
     "recalibrated_calibration_slope": "Slope after",
 }
-USEFUL = {
-    "sensitivity_at_90": "Sensitivity at 90 % specificity",
-    "sensitivity_at_95": "Sensitivity at 95 % specificity",
-    "ppv_at_alert_rate": "PPV of alerts",
-}
+USEFUL = _headings("usefulness")
 VALIDATED = {
     "sensitivity_at_validated_90": "Sensitivity, threshold from validation",
     "specificity_at_validated_90": "Specificity there",
 }
-GROUP_METRICS = ("auroc", "brier", "observed_minus_predicted")
+GROUP_METRICS = ("auroc", "brier", DIFFERENCE)
 
 
 def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
@@ -119,7 +122,7 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         "Group": raw["variable"] + ": " + raw["group"],
         f"AUROC {interval}": estimates("auroc"),
         f"Brier {interval}": estimates("brier"),
-        f"Observed − predicted {interval}": estimates("observed_minus_predicted"),
+        f"Observed − predicted {interval}": estimates(DIFFERENCE),
         "Encounters": raw["encounters"].map(number),
         "Positives": raw["positives"].map(number),
         "Note": raw["flag"].mask(hidden, ""),

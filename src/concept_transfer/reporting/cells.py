@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.comparison.contrasts import FAMILIES
 from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.evaluation.contrasts import FAMILIES
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import Study
 
@@ -64,7 +64,8 @@ def level(study: Study) -> str:
 def family_order(comparisons: pd.DataFrame) -> list[str]:
     """The families of a comparison table, in the order in which the evaluation names them."""
     present = dict.fromkeys(comparisons["family"])
-    return [*(name for name in FAMILIES if name in present), *(present.keys() - FAMILIES.keys())]
+    known = [name for name in FAMILIES if name in present]
+    return [*known, *(name for name in present if name not in FAMILIES)]
 
 
 def size_rank(size: str) -> float:

@@ -9,28 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
+from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, SUBGROUPS
 from concept_transfer.grid import CELL_COLUMNS
+from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
+from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study
-
-ESTIMATES = (
-    *CELL_COLUMNS,
-    *("metric", "estimate", "lower", "upper", "replicate_sd", "no_skill"),
-    *("encounters", "positives", "replicates", "not_estimable", "diverged", "flag"),
-)
-SUBGROUPS = (
-    *CELL_COLUMNS,
-    *("variable", "group", "metric", "estimate", "lower", "upper"),
-    *("encounters", "positives", "flag"),
-)
-CALIBRATION = (*CELL_COLUMNS, "bin", "encounters", "predicted", "positives")
-COMPARISONS = (
-    *CELL_COLUMNS,
-    *("family", "question", "metric", "a", "b"),
-    *("difference", "lower", "upper", "lower_holm", "upper_holm", "p", "p_holm", "verdict"),
-)
 
 
 @dataclass(frozen=True)
@@ -53,9 +41,9 @@ class Evidence:
     cards: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     analysis: Analysis | None = None
-    subgroups: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(SUBGROUPS)))
+    subgroups: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SUBGROUPS.names))
     calibration: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=list(CALIBRATION))
+        default_factory=lambda: pd.DataFrame(columns=CALIBRATION.names)
     )
     warnings: Sequence[str] = ()
 
@@ -77,7 +65,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     return Evidence(
         study,
         estimates,
-        _read_tables(files["comparisons"], COMPARISONS),
+        labelled(_read_tables(files["comparisons"], COMPARISONS)),
         _read_json(Path(files["answers"][0])),
         {Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
         {Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
@@ -89,24 +77,11 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     )
 
 
-def _read_tables(paths: Sequence[str | Path], columns: tuple[str, ...]) -> pd.DataFrame:
-    tables = [_read_table(Path(path), columns) for path in paths]
-    filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
-
-
-def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table in which missing text reads as an empty string."""
-    frame = pd.read_parquet(path)
-    if frame.empty and not len(frame.columns):
-        return pd.DataFrame(columns=list(columns))
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise StudyError(
-            f"{path} lacks the column '{missing[0]}'; the report needs the columns "
-            f"{', '.join(columns)}."
-        )
-    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame.columns]
+def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
+    """The tables one below the other, missing text as an empty string."""
+    tables = [read_table(path, schema) for path in paths]
+    frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
+    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from concept_transfer.reporting.answers import Answer, answered
 from concept_transfer.reporting.cells import (
     arrange,
     direction_label,
@@ -20,72 +20,56 @@ from concept_transfer.reporting.cells import (
     size_label,
 )
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table, bind_percent, interval, intervals
+from concept_transfer.reporting.formats import Table, interval, intervals
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
 WORSE = "worse"
-SHORT = 260  # characters
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A question, what answers it in a line or two, and the rest of the answer."""
+class Lead:
+    """The report's first lines, the question that they answer ("" if none), and its rest."""
 
-    question: str
-    short: str
-    rest: str
+    lines: list[str]
+    question: str = ""
+    rest: str = ""
 
 
-def lead(evidence: Evidence) -> Finding:
+def lead(evidence: Evidence) -> Lead:
     """The report's first sentences: that a simple model wins, if it does, else what is best."""
     best = best_models(evidence)
-    simple = next((a for a in evidence.answers if a["name"] == "simple"), None)
+    simple = _simple(evidence)
     if simple is None or not simple_model_wins(evidence):
-        return Finding("", best, "")
-    short, rest = shorten(simple["answer"])
-    return Finding(simple["question"], f"{short}\n{best}", rest)
+        return Lead(best)
+    return Lead([simple.short, *best], simple.question, simple.rest)
 
 
-def findings(evidence: Evidence) -> list[Finding]:
+def findings(evidence: Evidence) -> list[Answer]:
     """The questions of the study and their answers, without the one that already leads."""
     leading = lead(evidence).question
-    return [
-        Finding(answer["question"], *shorten(answer["answer"]))
-        for answer in evidence.answers
-        if answer["question"] != leading
-    ]
-
-
-def shorten(answer: str) -> tuple[str, str]:
-    """The first sentences of an answer, as many as fit in a few lines, and the others.
-
-    >>> shorten("No. The network wins.")
-    ('No. The network wins.', '')
-    """
-    sentences = re.split(r"(?<=[.!?]) (?=[^\W\d])", bind_percent(answer))
-    fitting = 1
-    while fitting < len(sentences) and len(" ".join(sentences[: fitting + 1])) <= SHORT:
-        fitting += 1
-    return " ".join(sentences[:fitting]), " ".join(sentences[fitting:])
+    return [a for a in answered(evidence.study, evidence.answers) if a.question != leading]
 
 
 def simple_model_wins(evidence: Evidence) -> bool:
     """Whether the network is significantly worse than a simple model in any mean comparison."""
-    rows: list[dict[str, Any]] = next(
-        (a["rows"] for a in evidence.answers if a["name"] == "simple"), []
-    )
-    return any(row["verdict"] == WORSE for row in rows)
+    simple = _simple(evidence)
+    return simple is not None and any(row["verdict"] == WORSE for row in simple.rows)
 
 
-def best_models(evidence: Evidence) -> str:
+def _simple(evidence: Evidence) -> Answer | None:
+    asked = [answer for answer in evidence.answers if answer["name"] == "simple"]
+    return next(iter(answered(evidence.study, asked)), None)
+
+
+def best_models(evidence: Evidence) -> list[str]:
     """Which models had the highest AUROC, with intervals, direction by direction or in sum."""
     bests = _bests(evidence)
     if bests.empty:
-        return (
+        return [
             "No model could be ranked: every target has too few test encounters with or without "
             "the outcome for a conclusion."
-        )
+        ]
     if len(bests) > 2:
         groups = bests["group"].value_counts()
         shares = [
@@ -100,19 +84,16 @@ def best_models(evidence: Evidence) -> str:
         low, high = bests["estimate"].min(), bests["estimate"].max()
         left_out = len(directions(evidence.study, evidence.estimates)) - len(bests)
         others = f" ({left_out} more have too few test encounters)" if left_out else ""
-        return (
+        return [
             f"Found in hindsight, and so optimistic: over {len(bests)} directions{others} the "
             f"highest AUROC of a transferred model lies between {low:.3f} and {high:.3f}; it "
             f"belongs to {listing(shares)} of them."
-        )
-    sentences = [_best_sentence(evidence, best) for best in records(bests)]
-    return "\n".join(
-        [
-            *sentences,
-            "These are the highest of many, found in hindsight and so optimistic; what validation "
-            f"would have chosen is told below. Brackets hold {level(evidence.study)} intervals.",
         ]
-    )
+    return [
+        *(_best_sentence(evidence, best) for best in records(bests)),
+        "These are the highest of many, found in hindsight and so optimistic; what validation "
+        f"would have chosen is told below. Brackets hold {level(evidence.study)} intervals.",
+    ]
 
 
 def _best_sentence(evidence: Evidence, best: dict[str, Any]) -> str:
@@ -144,14 +125,15 @@ def glance(evidence: Evidence) -> Table:
     rows: list[dict[str, Any]] = []
     for source, target in directions(study, evidence.estimates):
         cells = _eligible(evidence, source, target)
-        kinds = cells["strategy"].map(lambda name: study.strategies[name].kind)
-        transferred = cells[kinds != "local"]
+        uses_source = cells["strategy"].map(lambda name: study.strategy(name).has_source)
+        has_source = uses_source.astype(bool)
+        transferred = cells[has_source]
         row: dict[str, Any] = {"source": source, "target": target}
         for name, chosen in (
             ("best", transferred),
             ("best_simple", transferred[transferred["group"] == "simple model"]),
             ("best_control", transferred[transferred["group"] == "control"]),
-            ("best_target_only", cells[kinds == "local"]),
+            ("best_target_only", cells[~has_source]),
         ):
             if chosen.empty:
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from concept_transfer.evaluation.metrics import METRICS
 from concept_transfer.reporting.cells import (
     direction_label,
     directions,
@@ -23,17 +24,9 @@ from concept_transfer.reporting.formats import interval
 from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target
-CALIBRATION = {
-    "calibration_slope": (
-        "Calibration slope",
-        1.0,
-        "Below 1 predictions are too extreme, above 1 too timid",
-    ),
-    "calibration_intercept": (
-        "Calibration intercept",
-        0.0,
-        "Below 0 risks are too high on average, above 0 too low",
-    ),
+CALIBRATION = {  # what a value beside the ideal means
+    "calibration_slope": "Below 1 predictions are too extreme, above 1 too timid",
+    "calibration_intercept": "Below 0 risks are too high on average, above 0 too low",
 }
 
 
@@ -128,14 +121,14 @@ def _auroc(evidence: Evidence, size: str, group: list[tuple[str, str]], name: li
 def _calibration(
     evidence: Evidence, metric: str, size: str, group: list[tuple[str, str]], name: list[str]
 ) -> Drawing:
-    title, ideal, meaning = CALIBRATION[metric]
+    title, ideal = METRICS[metric].title, METRICS[metric].ideal
     caption = Caption(
         "_".join([metric.replace("_", "-"), *name]),
         "calibration",
         f"{title}, {size_label(size)}{_place(group, name)}",
-        f"{meaning}; the line marks {ideal:g}, which a calibrated model has. A model can rank "
-        "patients well and still be far from the line: its risks must then be recalibrated on "
-        "local data before anybody acts on them.",
+        f"{CALIBRATION[metric]}; the line marks {ideal:g}, which a calibrated model has. A model "
+        "can rank patients well and still be far from the line: its risks must then be "
+        "recalibrated on local data before anybody acts on them.",
         f"Dot plot of the {title.lower()} of every model against the ideal of {ideal:g}.",
     )
     return metric_dots(

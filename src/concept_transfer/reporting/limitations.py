@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concept_transfer.evaluation.comparisons import FEWEST_REPLICATES
+from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.words import listing
 from concept_transfer.sites.adapters import ADAPTERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import FEWEST_REPLICATES
+from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.cells import level
 from concept_transfer.reporting.formats import markdown_text

@@ -19,6 +19,7 @@ MEASURED = ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_ski
 COMPARED = ["difference", "lower", "upper", "lower_holm", "upper_holm", "standard_error"]
 COMPARED += ["freedom", "p", "p_holm", "p_equivalence"]
 FITTED = ["replicates", "not_estimable", "diverged"]
+UNTESTED = ("underpowered", "not estimable")  # verdicts that tell no number
 DISTANCES = ("js_", "kl_", "classifier_auroc")
 OF_LABELS = ("prevalence_difference", "js_positive", "js_negative")
 
@@ -82,10 +83,7 @@ def published(evidence: Evidence) -> Evidence:
         estimates=_counts_hidden(_without(evidence.estimates, own, MEASURED), own, threshold),
         comparisons=_without(evidence.comparisons, own, COMPARED),
         answers=[
-            {
-                **answer,
-                "rows": [row for row in answer["rows"] if own.tests.isdisjoint(_targets(row))],
-            }
+            {**answer, "rows": [_answered(row, own) for row in answer["rows"]]}
             for answer in evidence.answers
         ],
         reports={site: _report(site, report, own) for site, report in evidence.reports.items()},
@@ -100,10 +98,15 @@ def published(evidence: Evidence) -> Evidence:
     )
 
 
-def _targets(row: Mapping[str, Any]) -> list[str]:
-    """The targets that an answer's row tells a single number of."""
-    places = [row.get(name, "") for name in ("target", "lowest_at", "highest_at")]
-    return [str(place).rpartition(" → ")[2] for place in places]
+def _answered(row: Mapping[str, Any], own: Hidden) -> dict[str, Any]:
+    """An answer's row; of a hidden test set its names only, marked as ``suppressed``."""
+    places = [row, row.get("lowest_at", {}), row.get("highest_at", {})]
+    if own.tests.isdisjoint(place.get("target") for place in places):
+        return dict(row)
+    named = {name: value for name, value in row.items() if isinstance(value, str | dict)}
+    if row.get("verdict", "") not in UNTESTED:
+        named["verdict"] = COMPLEMENT
+    return {**named, "suppressed": True}
 
 
 def published_provenance(provenance: Provenance, evidence: Evidence) -> Provenance:
@@ -120,7 +123,8 @@ def _carries_prevalence(frame: pd.DataFrame, own: Hidden) -> pd.Series:
 
 def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFrame:
     """The frame with ``columns`` missing where they would tell a hidden count."""
-    risks = _carries_prevalence(frame, own) & ~frame["metric"].isin(RANKING)
+    ranks = frame["metric"].isin([metric.name for metric in RANKING])
+    risks = _carries_prevalence(frame, own) & ~ranks
     taken = frame["target"].isin(own.tests) | risks
     present = [name for name in columns if name in frame]
     shown = frame.assign(suppressed=taken)

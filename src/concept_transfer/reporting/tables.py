@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.reporting.answers import answered
 from concept_transfer.reporting.calibration_tables import (
     calibration_table,
     subgroup_table,
     usefulness_table,
 )
 from concept_transfer.reporting.cells import (
-    CLASSIFIER_LABELS,
     KEYS,
     arrange,
     bounds_of,
@@ -26,7 +26,6 @@ from concept_transfer.reporting.cells import (
     widened,
 )
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.findings import shorten
 from concept_transfer.reporting.formats import (
     NOT_ESTIMABLE,
     Table,
@@ -36,6 +35,7 @@ from concept_transfer.reporting.formats import (
     p_value,
 )
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.sides import side_words
 from concept_transfer.reporting.suppression import suppress
 from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
@@ -59,14 +59,14 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
     if evidence.reports:
         yield site_table(evidence.reports, study)
     yield embedding_table(evidence.cards, study)
-    for answer in evidence.answers:
-        if answer["rows"]:
+    for answer in answered(study, evidence.answers):
+        if answer.rows:
             yield generic_table(
-                f"answer_{answer['name']}",
+                f"answer_{answer.name}",
                 "answers",
-                answer["question"],
-                shorten(answer["answer"])[0],
-                pd.DataFrame(answer["rows"]),
+                answer.question,
+                answer.short,
+                pd.DataFrame(answer.rows),
                 study,
             )
 
@@ -139,6 +139,7 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     raw = raw.sort_values("family", key=lambda name: name.map(place), kind="stable")
     raw = raw.reset_index(drop=True)
     suppressed = raw.pop("suppressed") if "suppressed" in raw else None
+    sides = [raw.pop(name) for name in ("a_cells", "b_cells")]
     level = f"{100 * study.evaluation.confidence:g}% CI"
     judged = raw.assign(
         lower=raw["lower_holm"].fillna(raw["lower"]), upper=raw["upper_holm"].fillna(raw["upper"])
@@ -146,8 +147,8 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     shown = pd.DataFrame(
         {
             "Family": raw["family"],
-            "A": raw["a"].map(side_label),
-            "B": raw["b"].map(side_label),
+            "A": [side_words(study, a, b) for a, b in zip(*sides, strict=True)],
+            "B": [side_words(study, b, a) for a, b in zip(*sides, strict=True)],
             "Both with": [_shared(row) for row in records(raw)],
             "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
             "Labels": raw["size"].replace("", "–"),
@@ -175,14 +176,6 @@ def _shared(comparison: dict[str, Any]) -> str:
     """What both sides of a comparison have in common: model, strategy, or neither."""
     model = comparison["embedding"] and row_label(comparison["embedding"], comparison["classifier"])
     return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
-
-
-def side_label(label: str) -> str:
-    """One side of a comparison in words: ``none logistic`` is logistic regression."""
-    embedding, *rest = label.split(" ")
-    if embedding == "none":
-        return ", ".join([CLASSIFIER_LABELS.get(rest[0], rest[0]), *rest[1:]])
-    return ", ".join([embedding, "concept CNN", *rest[1:]]) if rest[:1] == ["cnn"] else label
 
 
 def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:

@@ -12,5 +12,6 @@ def listing(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 site``, ``2 sites``; a noun may have a plural of its own."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
-from concept_transfer.evaluation.contrasts import BEST_LOCAL, SHUFFLED
+from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
+from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.reporting.cells import (
-    CLASSIFIER_LABELS,
     arrange,
     in_direction,
     records,
@@ -19,6 +20,7 @@ from concept_transfer.reporting.cells import (
 )
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
 from concept_transfer.reporting.figures.dots import draw_dots
+from concept_transfer.reporting.sides import apart
 from concept_transfer.study import Study
 
 SIGNIFICANT = ("better", "worse", "equivalent")
@@ -40,7 +42,7 @@ def forest(
 ) -> Drawing | None:
     """AUROC differences of one family at one target size (and without labels).
 
-    ``comparisons`` is the comparison table of `concept_transfer.evaluation.comparisons`; filled
+    ``comparisons`` is the table of `concept_transfer.reporting.sides.labelled`; filled
     markers are differences that remain significant after Holm's correction. ``place``
     ends the title. None where the family has nothing to show for ``pairs``.
     """
@@ -78,33 +80,23 @@ def forest_sizes(comparisons: pd.DataFrame, family: str) -> list[str]:
     return list(dict.fromkeys([*sizes[-1:], *sizes[:1]])) or ["0"]
 
 
-def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
+def _row_and_look(comparison: dict[str, Any], study: Study) -> tuple[str, str]:
     """The row's label, and the strategy whose colour it takes."""
-    a, b = comparison["a"], comparison["b"]
-    if comparison["family"] == BEST_LOCAL:
-        apart = iter(a.split(" "))
-        fields = ("embedding", "classifier", "strategy")
-        embedding, classifier, strategy = (comparison[name] or next(apart) for name in fields)
-        return row_label(embedding, classifier), strategy
-    if comparison["strategy"]:
-        return f"{_side(a, study)} − {_side(b, study)}", comparison["strategy"]
-    if a in study.strategies:
-        return row_label(comparison["embedding"], comparison["classifier"]), a
-    if " + " not in a:
-        (*model, strategy), (*simple, _) = a.split(" "), b.split(" ")
-        sides = [_side(" ".join(words), study) for words in (model, simple)]
-        return " − ".join(sides), strategy
-    first, second = (side.split(" ") for side in a.split(" + "))
-    return f"{first[0]} − {second[0]}", first[-1]
+    a, b = comparison["a_cells"], comparison["b_cells"]
+    (first, *second), fields = a, apart(a, b)
+    if comparison["family"] == BEST_LOCAL or fields == ["strategy"]:
+        return row_label(first.embedding, first.classifier), first.strategy
+    if second:
+        return f"{first.embedding} − {second[0].embedding}", first.strategy
+    sides = [_side(cell, "classifier" in fields, study) for cell in (first, b[0])]
+    return " − ".join(sides), first.strategy
 
 
-def _side(label: str, study: Study) -> str:
-    embedding, _, classifier = label.partition(" ")
-    if not classifier:
-        return embedding
-    if embedding == "none":
-        return CLASSIFIER_LABELS.get(classifier, classifier)
-    return embedding if study.split.by == "folds" else "chosen network"  # see FAMILIES
+def _side(cell: Cell, among_classifiers: bool, study: Study) -> str:
+    if cell.embedding == NO_EMBEDDING:
+        return row_label(cell.embedding, cell.classifier)
+    chosen = among_classifiers and study.split.by != "folds"  # see the family's question
+    return "chosen network" if chosen else cell.embedding
 
 
 def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:

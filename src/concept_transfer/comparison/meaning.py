@@ -13,15 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from concept_transfer.evaluation.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
-from concept_transfer.evaluation.effects import TESTED
-from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.comparison.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
+from concept_transfer.comparison.permutations import ShuffleTest
+from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.grid import Cell, Grid
 from concept_transfer.settings.embeddings import control_of
 from concept_transfer.study import Study
 
 SAME_LENGTH = 0.05  # difference of log lengths; an embedding's rows vary more than that
 RIVALS = {"random": "random control", "one_hot": "against one-hot"}
+UNTESTED, ABSENT, OTHER_LENGTH = "untested", "absent", "other length"
+NOT_OVER, NOT_OVER_SHUFFLED = "not over", "not over shuffled"
 Row = dict[str, Any]
 
 
@@ -36,8 +38,9 @@ def meaning_rows(
 
     ``comparisons``: the rows of ``contrasts`` in `comparison_rows`; ``lengths``: embedding -> its
     median row length. ``shown`` says whether all three rivals are beaten, ``missing`` what stands
-    in the way; of the rivals there are ``<rival>`` (its name), ``<rival>_difference`` with its
-    Holm-adjusted bounds and ``<rival>_verdict``.
+    in the way: pairs of one of the reasons below and a rival (or its kind); of the rivals there
+    are ``<rival>`` (its name), ``<rival>_difference`` with its Holm-adjusted bounds and
+    ``<rival>_verdict``.
     """
     effects = dict(
         zip(contrasts, (row for row in comparisons if row["metric"] == TESTED), strict=True)
@@ -49,9 +52,9 @@ def meaning_rows(
             for name in ("embedding", "source", "target", "strategy", "size")
         }
         test = tests.get(cell)
-        missing = []
+        missing: list[tuple[str, str]] = []
         if test is None:
-            missing.append("not tested: too few test encounters, or no estimate")
+            missing.append((UNTESTED, ""))
         else:
             row |= {
                 "auroc": test.observed,
@@ -63,10 +66,10 @@ def meaning_rows(
                 "p_max_t": test.p_max_t,
             }
             if not test.is_shown(study.evaluation.confidence):
-                missing.append("not shown over its own shuffled vectors")
+                missing.append((NOT_OVER_SHUFFLED, ""))
         for rival, name in _rivals(study, cell.embedding).items():
             if name is None:
-                missing.append(f"no {rival.replace('_', '-')} vectors in the study")
+                missing.append((ABSENT, rival))
                 continue
             row[rival] = name
             contrast = Contrast(RIVALS[rival], (cell,), (replace(cell, embedding=name),))
@@ -79,10 +82,10 @@ def meaning_rows(
                     f"{rival}_verdict": effect["verdict"],
                 }
             if abs(math.log(lengths[name] / lengths[cell.embedding])) > SAME_LENGTH:
-                missing.append(f"{name} has rows of another length")
+                missing.append((OTHER_LENGTH, name))
             elif effect is None or effect["verdict"] != "better":
-                missing.append(f"not shown over {name}")
-        rows.append({**row, "shown": not missing, "missing": "; ".join(missing)})
+                missing.append((NOT_OVER, name))
+        rows.append({**row, "shown": not missing, "missing": missing})
     return rows
 
 

@@ -13,23 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.delong import auroc
-from concept_transfer.evaluation.results import Results
-from concept_transfer.grid import CELL_COLUMNS, Cell
-from concept_transfer.training.predictions import Predictions
-
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in CELL_COLUMNS),
-        ("shuffle", pa.int32()),
-        ("replicate", pa.int32()),
-        ("auroc", pa.float64()),
-    ]
-)
+from concept_transfer.evaluation.metrics import TESTED
+from concept_transfer.evaluation.results import Results, cell_of
+from concept_transfer.evaluation.schemas import SHUFFLES
+from concept_transfer.grid import Cell
+from concept_transfer.parquet import read_table
 
 
 @dataclass(frozen=True)
@@ -53,19 +42,6 @@ def is_small(p: float, confidence: float) -> bool:
     return p <= 1 - confidence + 1e-9
 
 
-def shuffled_rows(
-    cell: Cell, predictions: Predictions, drawn: Sequence[tuple[int, int]]
-) -> list[dict[str, object]]:
-    """Test AUROC of models on permuted vectors, a row a (shuffle, replicate) of ``drawn``."""
-    rows = []
-    for place, (shuffle, replicate) in enumerate(drawn):
-        labels, probability, fold = predictions.tested(place)
-        known = not np.isnan(probability).any()
-        area = auroc(labels, probability, fold) if known else float("nan")
-        rows.append({**cell.as_dict(), "shuffle": shuffle, "replicate": replicate, "auroc": area})
-    return rows
-
-
 def shuffle_tests(
     results: Results, files: Sequence[str], replicates: int
 ) -> dict[Cell, ShuffleTest]:
@@ -76,19 +52,14 @@ def shuffle_tests(
     """
     areas: dict[Cell, dict[int, list[float]]] = {}
     for path in files:
-        table = pq.read_table(path)
-        if not table.schema.equals(SCHEMA):
-            raise StudyError(
-                f"{path} has the columns {table.schema.names}; expected {SCHEMA.names}"
-            )
-        for row in table.to_pylist():
-            cell = Cell(**{name: row[name] for name in CELL_COLUMNS})
+        for row in read_table(path, SHUFFLES).to_pylist():
+            cell = cell_of(row)
             areas.setdefault(cell, {}).setdefault(row["shuffle"], []).append(row["auroc"])
     means: dict[Cell, np.ndarray] = {}
     for cell, by_shuffle in areas.items():
         if cell not in results or not results[cell].headline:
             continue
-        real = results[cell].values[("test", "auroc")]
+        real = results[cell].values[("test", TESTED)]
         observed = [real.get(replicate, float("nan")) for replicate in range(replicates)]
         shuffles = [np.mean(by_shuffle[shuffle]) for shuffle in sorted(by_shuffle)]
         mean = np.array([np.mean(observed), *shuffles])

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from concept_transfer.evaluation.contrasts import Contrast
+from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.evaluation.delong import variance as delong_variance
 from concept_transfer.evaluation.intervals import (
     Variance,
     degrees_of_freedom,
     interval_within,
+    replicate_variance,
     tail,
     variance_of,
 )
+from concept_transfer.evaluation.metrics import METRICS, TESTED
 from concept_transfer.evaluation.results import Results
 from concept_transfer.settings.evaluation import Evaluation
-
-TESTED = "auroc"
-WITHIN_ONE = ("auroc", "auprc", "brier")  # quantities between 0 and 1
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def paired_effect(
     difference = sum(_mean(values.values()) for values, _ in sums) / count
     error = whole.total**0.5 / count
     freedom = degrees_of_freedom(whole, samples)
-    most = max(len(c.plus) for c in contrasts) if metric in WITHIN_ONE else float("inf")
+    most = METRICS[metric].width * max(len(c.plus) for c in contrasts)
     lower, upper = interval_within(difference, error, freedom, settings.confidence, most)
     margin = settings.margin if metric == TESTED else None
     return Effect(
@@ -117,8 +116,7 @@ def _together(values: Sequence[dict[int, float]], samples: Sequence[Variance]) -
     repeats = len(common) if len(common) > 1 else min(s.repeats for s in samples)
     replicates = sum(s.replicates for s in samples)
     if len(common) > 1:
-        total = np.sum([[v[n] for n in common] for v in values], axis=0)
-        replicates = float(np.var(total, ddof=1)) / repeats
+        replicates = replicate_variance(np.sum([[v[n] for n in common] for v in values], axis=0))
     return Variance(
         sampling=sum(s.sampling for s in samples),
         replicates=replicates,

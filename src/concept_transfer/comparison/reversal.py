@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import CellResult, Results
 
 CHANCE = 0.5
@@ -17,21 +20,21 @@ def reversal_warnings(results: Results) -> list[str]:
     for cell, result in results.items():
         if cell.size == "0" and result.headline:
             unchanged.setdefault(cell.target, []).append(result)
-    found = []
+    warnings = []
     for target, models in unchanged.items():
         if all(_upper(model) < CHANCE for model in models):
             highest = max(model.estimate() for model in models)
             sources = dict.fromkeys(model.cell.source for model in models)
-            found.append(
+            warnings.append(
                 f"Every source model ranks the encounters of {target} the wrong way round (AUROC "
                 f"{highest:.3f} at most, from {', '.join(sources)}): the outcome of one of these "
                 "sites may be coded in reverse. Compare what their configs call positive and "
                 "negative."
             )
-    return found
+    return warnings
 
 
 def _upper(model: CellResult) -> float:
     """The interval's end; an AUROC of 0 has none."""
-    upper = float(model.estimates["auroc"]["upper"])
-    return model.estimate() if upper != upper else upper
+    upper = float(model.estimates[TESTED]["upper"])
+    return upper if math.isfinite(upper) else model.estimate()

@@ -6,37 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from concept_transfer.evaluation.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
-from concept_transfer.evaluation.effects import TESTED, Effect, holm, holm_levels, paired_effect
+from concept_transfer.comparison.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
+from concept_transfer.comparison.effects import Effect, holm, holm_levels, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
+from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.evaluation.intervals import interval_within
-from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.evaluation.metrics import METRICS, TESTED
 from concept_transfer.evaluation.results import CellResult, Results
 from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 
-DESCRIBED = ("auprc", "brier", "log_loss")
-LABELLED = ("embedding", "classifier", "strategy")
+DESCRIBED = ("auprc", "brier", "log_loss")  # without a test, beside the tested metric
 FEWEST_REPLICATES = 5
 PERMUTATION = "permutation of concepts"
 NAN = float("nan")
-_NAMES = ("family", "question", "target", "source", *LABELLED, "size", "a", "b", "metric")
-_NUMBERS = (
-    *("difference", "lower", "upper", "lower_holm", "upper_holm"),
-    *("standard_error", "freedom", "reach"),
-)
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in _NAMES),
-        *((name, pa.float64()) for name in _NUMBERS),
-        ("replicates", pa.int64()),
-        ("test", pa.string()),
-        *((name, pa.float64()) for name in ("p", "p_holm", "p_equivalence")),
-        ("verdict", pa.string()),
-    ]
-)
 
 
 def compare_study(
@@ -73,8 +58,8 @@ def comparison_rows(
     for contrast in contrasts:
         flagged = any(results[c].estimates[TESTED]["flag"] for c in contrast.cells)
         for metric in (TESTED, *DESCRIBED):
-            found = paired_effect([contrast], results, settings, metric)
-            row = {**_names(contrast), "metric": metric, **effect_columns(found)}
+            effect = paired_effect([contrast], results, settings, metric)
+            row = {**_sides(contrast), "metric": metric, **effect_columns(effect)}
             if metric != TESTED:
                 row |= {"test": "", "p": NAN}
             elif flagged:
@@ -158,41 +143,32 @@ def decide(rows: Sequence[dict[str, Any]], settings: Evaluation) -> None:
             row |= {"p": NAN, "p_equivalence": NAN, "verdict": "too few replicates"}
         else:
             tested.append(row)
-    own = [row["p"] for row in tested]
+    apart = [row["p"] for row in tested]
     same = holm([row["p_equivalence"] for row in tested])
-    levels = holm_levels(own, alpha)
-    for row, p, p_same, level in zip(tested, holm(own), same, levels, strict=True):
+    levels = holm_levels(apart, alpha)
+    for row, p, p_same, level in zip(tested, holm(apart), same, levels, strict=True):
         row["p_holm"] = float(p)
         row["lower_holm"], row["upper_holm"] = interval_within(
             row["difference"], row["standard_error"], row["freedom"], 1 - level, row["reach"]
         )
         if p < alpha:
-            row["verdict"] = "better" if row["difference"] > 0 else "worse"
+            higher = row["difference"] > 0
+            row["verdict"] = "better" if higher == METRICS[TESTED].higher_is_better else "worse"
         else:
             row["verdict"] = "equivalent" if p_same < alpha else "no evidence"
 
 
-def _names(contrast: Contrast) -> dict[str, str]:
-    """What both sides share as columns, and what tells them apart as labels ``a`` and ``b``."""
+def _sides(contrast: Contrast) -> dict[str, Any]:
+    """The cells of both sides, and what all of them share."""
     cells = contrast.cells
     sizes = {cell.size for cell in cells if cell.size != "0"}
-    shared = {
-        field: getattr(cells[0], field)
-        for field in LABELLED
-        if len({getattr(cell, field) for cell in cells}) == 1
-    }
-    apart = [field for field in LABELLED if field not in shared]
-
-    def label(side: tuple[Cell, ...]) -> str:
-        return " + ".join(" ".join(getattr(cell, f) for f in apart) for cell in side)
-
+    shared = {field: {getattr(cell, field) for cell in cells} for field in LABELLED}
     return {
         "family": contrast.family,
-        "question": FAMILIES[contrast.family],
         "target": cells[0].target,
         "source": contrast.plus[0].source,
-        **{field: shared.get(field, "") for field in LABELLED},
+        **{field: values.pop() if len(values) == 1 else "" for field, values in shared.items()},
         "size": sizes.pop() if len(sizes) == 1 else "0" if not sizes else "",
-        "a": label(contrast.plus),
-        "b": label(contrast.minus),
+        "a": [cell.as_dict() for cell in contrast.plus],
+        "b": [cell.as_dict() for cell in contrast.minus],
     }

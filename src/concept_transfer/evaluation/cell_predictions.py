@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import NO_EMBEDDING, Cell
+from concept_transfer.grid import Cell
 
 SCHEMA = pa.schema(
     {
@@ -31,7 +31,7 @@ STATUSES = ("ok", "not estimable", "diverged")
 
 
 @dataclass(frozen=True)
-class Sample:
+class LabelledPredictions:
     """Labelled predictions of one replicate, and the fold whose model each is of: arrays [m]."""
 
     encounters: pa.Array
@@ -39,17 +39,19 @@ class Sample:
     probability: np.ndarray
     fold: np.ndarray
 
-    def of_fold(self, fold: int) -> Sample:
+    def of_fold(self, fold: int) -> LabelledPredictions:
         """The predictions of one fold's model."""
         return self._where(self.fold == fold)
 
-    def among(self, encounters: pa.Array) -> Sample:
+    def among(self, encounters: pa.Array) -> LabelledPredictions:
         """The predictions of these encounters."""
         return self._where(pc.is_in(self.encounters, value_set=encounters).to_numpy(False))
 
-    def _where(self, own: np.ndarray) -> Sample:
-        names = self.encounters.filter(pa.array(own))
-        return Sample(names, self.labels[own], self.probability[own], self.fold[own])
+    def _where(self, rows: np.ndarray) -> LabelledPredictions:
+        names = self.encounters.filter(pa.array(rows))
+        return LabelledPredictions(
+            names, self.labels[rows], self.probability[rows], self.fold[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class CellPredictions:
     fold: np.ndarray
     probability: np.ndarray
     replicates: np.ndarray
-    validation: tuple[Sample, ...]
+    validation: tuple[LabelledPredictions, ...]
     records: tuple[dict[str, Any], ...]
 
     @property
@@ -82,13 +84,6 @@ def cell_name(cell: Cell) -> str:
     """The cell as error messages write it: its pair, then its settings."""
     place = f"{cell.source} -> {cell.target}" if cell.source else cell.target
     return f"{place} / {cell.embedding} / {cell.classifier} / {cell.strategy} / {cell.size}"
-
-
-def model_name(cell: Cell) -> str:
-    """A cell among those of one target: model, strategy, source; "minilm full from north"."""
-    model = cell.classifier if cell.embedding == NO_EMBEDDING else cell.embedding
-    origin = f" from {cell.source}" if cell.source else ""
-    return f"{model} {cell.strategy}{origin}"
 
 
 def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
@@ -124,7 +119,7 @@ def read_predictions(paths: Sequence[str | Path]) -> CellPredictions:
         probability=probability,
         replicates=replicates,
         validation=tuple(
-            _sample(validation.filter(pc.equal(validation["replicate"], int(number))))
+            _labelled(validation.filter(pc.equal(validation["replicate"], int(number))))
             for number in replicates
         ),
         records=records,
@@ -205,8 +200,8 @@ def _check_missing(
             )
 
 
-def _sample(table: pa.Table) -> Sample:
-    return Sample(
+def _labelled(table: pa.Table) -> LabelledPredictions:
+    return LabelledPredictions(
         encounters=table["encounter"].combine_chunks(),
         labels=table["label"].to_numpy().astype(np.int8),
         probability=table["probability"].to_numpy().astype(np.float32),

@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from concept_transfer.evaluation.cells import model_name
-from concept_transfer.evaluation.contrasts import parent_of
-from concept_transfer.evaluation.intervals import Variance, plain_interval, variance_of
+from concept_transfer.comparison.contrasts import parent_of
+from concept_transfer.comparison.schema import LABELLED
+from concept_transfer.evaluation.intervals import (
+    Variance,
+    plain_interval,
+    replicate_variance,
+    variance_of,
+)
+from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import CellResult, Results
+from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 
@@ -74,19 +81,24 @@ def _choice(
     reached = float((picks.sum(axis=2) * np.nan_to_num(tested)).sum() / able.sum())
     return {
         "candidates": len(candidates),
-        "chosen": model_name(candidates[favourite].cell),
+        "chosen": _model(candidates[favourite].cell),
         "chosen_by": float(times[favourite]),
         "choices": int(able.sum()),
         "undecided": int((~able).sum()),
         "auroc_of_choices": reached,
-        "best_in_hindsight": model_name(hindsight.cell),
+        "best_in_hindsight": _model(hindsight.cell),
         "auroc_in_hindsight": hindsight.estimate(),
         "regret_naive": float(np.nanmean(flattering)),
         "regret": regret,
         "lower": lower,
         "upper": upper,
-        "flag": hindsight.estimates["auroc"]["flag"],
+        "flag": hindsight.estimates[TESTED]["flag"],
     }
+
+
+def _model(cell: Cell) -> dict[str, str]:
+    """A cell among those of one target and size."""
+    return {name: getattr(cell, name) for name in (*LABELLED, "source")}
 
 
 def _shared_picks(seen: np.ndarray) -> np.ndarray:
@@ -132,16 +144,14 @@ def _variance(
     def mixed(values: Sequence[np.ndarray], length: int) -> np.ndarray:
         return mix @ np.array(values, dtype=np.float64).reshape(len(used), length)
 
-    draws = len(candidates[0].draws["auroc"])
+    draws = len(candidates[0].draws[TESTED])
     variance = variance_of(
         by_replicate=mixed([tested[i] for i in used], tested.shape[1]),
-        sampling_draws=mixed([candidates[i].sampling_draws["auroc"] for i in used], draws),
-        crossed_draws=mixed([candidates[i].draws["auroc"] for i in used], draws),
-        clusters=int(candidates[0].estimates["auroc"]["clusters"]),
+        sampling_draws=mixed([candidates[i].sampling_draws[TESTED] for i in used], draws),
+        crossed_draws=mixed([candidates[i].draws[TESTED] for i in used], draws),
+        clusters=int(candidates[0].estimates[TESTED]["clusters"]),
     )
-    repeats = len(regrets)
-    spread = float(np.var(regrets, ddof=1) / repeats) if repeats > 1 else 0.0
-    return replace(variance, replicates=spread)
+    return replace(variance, replicates=replicate_variance(regrets))
 
 
 def _tested(candidates: Sequence[CellResult]) -> np.ndarray:
@@ -149,7 +159,7 @@ def _tested(candidates: Sequence[CellResult]) -> np.ndarray:
     nothing = float("nan")
     return np.array(
         [
-            [c.values.get(("test", "auroc"), {}).get(int(n), nothing) for n in c.numbers]
+            [c.values.get(("test", TESTED), {}).get(int(n), nothing) for n in c.numbers]
             for c in candidates
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -14,25 +15,19 @@ from concept_transfer.study import Study
 
 SHUFFLED = "shuffled control"
 BEST_LOCAL = "best target-only model"
-FAMILIES = {
-    SHUFFLED: "Does an embedding beat its own vectors, given to the wrong concepts?",
-    "random control": "Does an embedding beat random vectors of its width and lengths?",
-    "against one-hot": "Does an embedding beat one-hot findings (of the same scale setting, where "
-    "the study has them)?",
-    "width and scale": "Does a control without meaning beat one-hot findings?",
-    "tuning": "Does using target labels beat the source model as it is?",
-    "target data only": "Does transfer beat the same model trained on the same target labels "
-    "alone?",
-    BEST_LOCAL: "Does transfer beat the target-only model that validation would choose at the "
-    "same target size? (Under cross-fitting the choice sees labels that test in other folds, which "
-    "favours that rival.)",
-    "simple baselines": "Does the network, with the embedding that validation prefers (with every "
-    "embedding under cross-fitting), beat a simple model on the same labels? Tuned networks meet "
-    "the simple model on both sites' data.",
-    "scale": "What does another scale of the same vectors do?",
-    "learning rate": "What does a higher learning rate of the same strategy do?",
-    "scale x learning rate": "Does the effect of the learning rate depend on the scale?",
-}
+FAMILIES = (
+    SHUFFLED,
+    "random control",
+    "against one-hot",
+    "width and scale",
+    "tuning",
+    "target data only",
+    BEST_LOCAL,
+    "simple baselines",
+    "scale",
+    "learning rate",
+    "scale x learning rate",
+)
 
 
 @dataclass(frozen=True)
@@ -57,16 +52,16 @@ def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Cont
     model without target labels, of its source. It chooses the embedding that meets the simple
     baselines, and the target-only model that transfer must beat.
     """
-    own = [cell for cell in validation if parent_of(study, cell.embedding) is None]
-    found = [
+    models = [cell for cell in validation if parent_of(study, cell.embedding) is None]
+    contrasts = [
         *_of_embeddings(study, validation),
-        *_of_strategies(study, own),
-        *_of_best_local(study, own, validation),
-        *_of_baselines(study, own, validation),
-        *_of_scale_and_learning_rate(study, own),
+        *_of_strategies(study, models),
+        *_of_best_local(study, models, validation),
+        *_of_baselines(study, models, validation),
+        *_of_scale_and_learning_rate(study, models),
     ]
     present = set(validation)
-    return [c for c in dict.fromkeys(found) if present.issuperset(c.cells)]
+    return [c for c in dict.fromkeys(contrasts) if present.issuperset(c.cells)]
 
 
 def controls_of(study: Study, embedding: str) -> list[str]:
@@ -108,36 +103,39 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
 
 
 def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
-    direct = [name for name, kind in kinds.items() if kind == "direct"]
-    local = [name for name, kind in kinds.items() if kind == "local"]
+    unchanged = [name for name in study.strategies if not study.strategy(name).uses_labels]
+    local = _without_source(study)
     sizes = [str(size) for size in study.target_sizes]
     for cell in cells:
-        kind = kinds[cell.strategy]
-        record = study.strategy(cell.strategy)
-        if record.has_source and record.uses_labels:
-            for name in direct:
+        strategy = study.strategy(cell.strategy)
+        if not strategy.has_source:
+            continue
+        if strategy.uses_labels:
+            for name in unchanged:
                 yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
-        if kind != "local":
-            for size in sizes if kind == "direct" else [cell.size]:
-                for name in local[:1]:
-                    alone = replace(cell, source="", strategy=name, size=size)
-                    yield Contrast("target data only", (cell,), (alone,))
+        for size in [cell.size] if strategy.uses_labels else sizes:
+            for name in local[:1]:
+                alone = replace(cell, source="", strategy=name, size=size)
+                yield Contrast("target data only", (cell,), (alone,))
+
+
+def _without_source(study: Study) -> list[str]:
+    return [name for name in study.strategies if not study.strategy(name).has_source]
 
 
 def _of_best_local(
     study: Study, cells: Sequence[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
     """Transfer against validation's choice among all target-only models of a target and size."""
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
+    local = _without_source(study)
     best: dict[tuple[str, str], Cell] = {}
     for cell in cells:
-        if kinds[cell.strategy] == "local" and validation[cell] == validation[cell]:
+        if cell.strategy in local and math.isfinite(validation[cell]):
             rival = best.setdefault((cell.target, cell.size), cell)
             if validation[cell] > validation[rival]:
                 best[cell.target, cell.size] = cell
     for cell in cells:
-        if kinds[cell.strategy] != "local":
+        if cell.strategy not in local:
             sizes = map(str, study.target_sizes) if cell.size == "0" else [cell.size]
             for size in sizes:
                 if (cell.target, size) in best:
@@ -147,24 +145,29 @@ def _of_best_local(
 def _of_baselines(
     study: Study, cells: Iterable[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
-    embedded = study.embedding_classifiers()
-    baselines = [name for name in study.classifiers if name not in embedded]
-    kinds = {name: strategy.kind for name, strategy in study.strategies.items()}
-    with_source = [name for name, kind in kinds.items() if kind == "pooled"]
+    """The network against a simple model that saw the same labels: of the same strategy or, where
+    the simple model cannot tune, trained on the data of both sites."""
+    networks = study.embedding_classifiers()
+    baselines = [name for name in study.classifiers if name not in networks]
+    together = [
+        name
+        for name in study.strategies
+        if study.strategy(name).has_source and not study.strategy(name).starts_from_source
+    ]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:
-        if cell.classifier in embedded:
+        if cell.classifier in networks:
             rivals.setdefault(replace(cell, embedding=""), []).append(cell)
     for group in rivals.values():
-        known = [cell for cell in group if validation[cell] == validation[cell]]
+        known = [cell for cell in group if math.isfinite(validation[cell])]
         chooses = known and study.split.by != "folds"
         chosen = [max(known, key=lambda cell: validation[cell])] if chooses else group
         for cell, name in product(chosen, baselines):
             simple = replace(cell, embedding=NO_EMBEDDING, classifier=name)
-            if study.strategy(cell.strategy).tunes:
-                if not with_source:
+            if study.strategy(cell.strategy).tunes and simple not in validation:
+                if not together:
                     continue  # a target-only rival would see fewer labels
-                simple = replace(simple, strategy=with_source[0])
+                simple = replace(simple, strategy=together[0])
             yield Contrast("simple baselines", (cell,), (simple,))
 
 

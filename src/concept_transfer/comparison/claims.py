@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from concept_transfer.evaluation.comparisons import (
+from concept_transfer.comparison.comparisons import (
     NAN,
     decide,
     effect_columns,
     permutation_columns,
 )
-from concept_transfer.evaluation.contrasts import Contrast
-from concept_transfer.evaluation.effects import Effect, paired_effect
-from concept_transfer.evaluation.permutations import ShuffleTest
+from concept_transfer.comparison.contrasts import Contrast
+from concept_transfer.comparison.effects import Effect, paired_effect
+from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
 from concept_transfer.settings.embeddings import control_of, parents_of
@@ -50,8 +50,8 @@ def claim_rows(
                     "source": better.source or than.source,
                     "target": better.target,
                     "size": next((c.size for c in contrast.cells if c.size != "0"), "0"),
-                    "a": _side(test.better),
-                    "b": _side(test.than),
+                    "a": test.better.model_dump(),
+                    "b": test.than.model_dump(),
                     **effect_columns(effect),
                 }
                 if not powered:
@@ -71,7 +71,7 @@ def _is_shuffled(study: Study, test: ClaimTest) -> bool:
 
 
 def _is_known(results: Results, cell: Cell) -> bool:
-    return cell in results and not math.isnan(results[cell].estimate())
+    return cell in results and math.isfinite(results[cell].estimate())
 
 
 def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:
@@ -80,24 +80,20 @@ def _contrasts(study: Study, test: ClaimTest) -> Iterator[Contrast]:
         for source, target in study.ordered_pairs()
         if test.source in (None, source)
     ]
-    found = [
+    contrasts = [
         Contrast(FAMILY, (_cell(study, test.better, *where),), (_cell(study, test.than, *where),))
         for where in ((*pair, str(size)) for pair in pairs for size in study.target_sizes)
     ]
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(contrasts)
 
 
 def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) -> Cell:
-    kind = study.strategies[side.strategy].kind
+    strategy = study.strategy(side.strategy)
     return Cell(
-        "" if kind == "local" else source,
+        source if strategy.has_source else "",
         target,
         side.embedding,
         study.embedding_classifiers()[0],
         side.strategy,
-        "0" if kind == "direct" else size,
+        size if strategy.uses_labels else "0",
     )
-
-
-def _side(side: ClaimSide) -> str:
-    return f"{side.embedding} {side.strategy}"

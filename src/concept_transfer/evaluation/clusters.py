@@ -1,0 +1,40 @@
+"""Sampling variance of means over encounters that are related within clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """A sampling variance, and how many clusters it rests on: the fewest in one class."""
+
+    variance: float
+    clusters: int
+
+
+def clustered(
+    values: np.ndarray, unit: np.ndarray | None, classes: Sequence[np.ndarray]
+) -> Clustered:
+    """Variance of the sum of the classes' means of ``values`` [n].
+
+    ``unit`` [n] numbers each encounter's cluster (None: every encounter is its own), ``classes``
+    hold bool [n], without overlap. A class's deviations are scaled for its own number of clusters
+    m by m / (m - 1), then added up by cluster. Of an AUROC's placements (`delong`) this is
+    Obuchowski's (1997, Biometrics 53) variance, but that the covariance of the classes is scaled
+    by the geometric mean of their factors, so that no variance is negative; with one encounter a
+    cluster it is DeLong's. NaN where a class lies in fewer than two clusters.
+    """
+    influence = np.zeros(len(values))
+    counts = [int(c.sum()) if unit is None else len(np.unique(unit[c])) for c in classes]
+    if min(counts) < 2:
+        return Clustered(float("nan"), min(counts))
+    for members, count in zip(classes, counts, strict=True):
+        of_class = values[members]
+        deviation = (of_class - of_class.mean()) / len(of_class)
+        influence[members] = (count / (count - 1)) ** 0.5 * deviation
+    of_cluster = influence if unit is None else np.bincount(unit, weights=influence)
+    return Clustered(float((of_cluster**2).sum()), min(counts))

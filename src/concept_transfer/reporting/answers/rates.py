@@ -1,0 +1,51 @@
+"""What scale and learning rate do by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from concept_transfer.reporting.answers.phrases import (
+    UNDERPOWERED,
+    Row,
+    effect,
+    is_shown,
+    labels,
+    model_of,
+    undecided,
+    with_directions,
+)
+from concept_transfer.study import Study
+
+QUESTION = "What do scale and learning rate do by themselves?"
+MOST = 5
+
+
+def labelled(row: Row) -> Row:
+    """The sides by what tells them apart, and ``at`` what they share."""
+    numbers = {name: row[name] for name in row if name not in ("family", "a", "b", "both")}
+    return {
+        "family": row["family"],
+        "a": " ".join(row["a"].values()),
+        "b": " ".join(row["b"].values()),
+        "at": _shared(row["both"]),
+        **with_directions(numbers),
+    }
+
+
+def _shared(both: dict[str, str]) -> str:
+    if "embedding" in both:
+        return model_of(both)
+    return both.get("strategy", "both")
+
+
+def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
+    rows = list(filter(is_shown, rows))
+    if not rows:
+        return [UNDERPOWERED]
+    shown = [row for row in rows if row["verdict"] in ("better", "worse")]
+    largest = sorted(shown, key=lambda row: -abs(row["difference"]))[:MOST]
+    return [
+        f"{len(shown)} of {len(rows)} effects of scale, learning rate or both are shown"
+        f"{undecided(rows)}.",
+        *(f"{effect(study, row)} (at {row['at']}, {labels(row['size'])})." for row in largest),
+    ]
