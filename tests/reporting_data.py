@@ -11,6 +11,7 @@ import pandas as pd
 
 from concept_transfer.evaluation.subgroups import DIFFERENCE
 from concept_transfer.grid import Cell, Grid
+from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.study import Study, load_study
 
@@ -210,6 +211,11 @@ def answers(simple_wins: bool = False) -> list[dict[str, Any]]:
             "rows": [{**row, "verdict": "worse" if simple_wins else "better"}],
         },
     ]
+
+
+def text_columns(frame: pd.DataFrame) -> list[Column]:
+    """The columns of a frame as running text."""
+    return [Column(str(name), "text", frame[name].astype(str)) for name in frame]
 
 
 def reports(study: Study) -> dict[str, dict[str, Any]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.figures.canvas import Drawing
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import group_of
 from concept_transfer.study import Study
 
 FILES = (
@@ -53,7 +53,7 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
     if not analysis.shift_loss.empty:
         yield loss_table(analysis.shift_loss, study)
     if not analysis.shift_correlations.empty:
-        yield correlation_table(analysis.shift_correlations)
+        yield correlation_table(analysis.shift_correlations, study)
     if not differing_findings(analysis.shift_findings, study).empty:
         yield finding_table(analysis.shift_findings, study)
     yield geometry_table(analysis.geometry, study)

@@ -9,11 +9,12 @@ from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
     bounds_of,
-    row_label,
+    cell_columns,
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.formats import Table, intervals, number
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 
@@ -49,7 +50,7 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     wide = widened(tidy, KEYS, PARTS)
     present = [metric for metric in PARTS if wide[metric].notna().any()]
     raw = wide[[*KEYS, *present]]
-    shown = _names(raw) | {PARTS[metric]: raw[metric].map(number) for metric in present}
+    columns = [Column(PARTS[metric], "number", raw[metric]) for metric in present]
     return Table(
         "calibration",
         "calibration",
@@ -59,7 +60,7 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "and slope were fitted on the target's validation labels (all of them for direct, else "
         "those of the size); empty where these hold fewer than 10 of either class.",
         raw,
-        pd.DataFrame(shown),
+        [*cell_columns(raw, study), *columns],
     )
 
 
@@ -70,13 +71,15 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         return None
     wide = widened(tidy, KEYS, [*USEFUL, *VALIDATED])
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
-    shown = _names(wide) | {
-        f"{words} {level}": intervals(
-            wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric)
-        )
-        for metric, words in USEFUL.items()
+    estimates_of = {
+        metric: intervals(wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric))
+        for metric in USEFUL
     }
-    shown |= {words: wide[metric].map(number) for metric, words in VALIDATED.items()}
+    columns = [
+        *cell_columns(wide, study),
+        *(Column(f"{USEFUL[m]} {level}", "interval", rows) for m, rows in estimates_of.items()),
+        *(Column(words, "number", wide[metric]) for metric, words in VALIDATED.items()),
+    ]
     return Table(
         "usefulness",
         "intervals",
@@ -88,7 +91,7 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         f"that are right when the {study.evaluation.alert_rate:.0%} of encounters "
         "with the highest risks raise one.",
         wide,
-        pd.DataFrame(shown),
+        columns,
     )
 
 
@@ -109,21 +112,22 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
     )
     hidden = raw["positives"] == COMPLEMENT
 
-    def estimates(metric: str) -> pd.Series:
-        taken = hidden | suppressed_in(tidy, wide.rename(columns={"group": "of"}), keys, metric)
-        return pd.Series(intervals(raw, bounds_of(metric), taken), raw.index)
+    def estimates(metric: str, words: str) -> Column:
+        named = wide.rename(columns={"group": "of"})
+        taken = hidden | suppressed_in(tidy, named, keys, metric)
+        return Column(f"{words} {level}", "interval", intervals(raw, bounds_of(metric), taken))
 
-    interval = f"[{100 * study.evaluation.confidence:g}% CI]"
-    shown = {
-        **_names(raw),
-        "Group": raw["variable"] + ": " + raw["group"],
-        f"AUROC {interval}": estimates("auroc"),
-        f"Brier {interval}": estimates("brier"),
-        f"Observed − predicted {interval}": estimates("observed_minus_predicted"),
-        "Encounters": raw["encounters"].map(number),
-        "Positives": raw["positives"].map(number),
-        "Note": raw["flag"].mask(hidden, ""),
-    }
+    level = f"[{100 * study.evaluation.confidence:g}% CI]"
+    columns = [
+        *cell_columns(raw, study),
+        Column("Group", "name", raw["variable"] + ": " + raw["group"]),
+        estimates("auroc", "AUROC"),
+        estimates("brier", "Brier"),
+        estimates("observed_minus_predicted", "Observed − predicted"),
+        Column("Encounters", "number", raw["encounters"]),
+        Column("Positives", "number", raw["positives"]),
+        Column("Note", "name", raw["flag"].mask(hidden, "")),
+    ]
     return Table(
         "subgroups",
         "subgroups",
@@ -133,16 +137,5 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         "minus the mean predicted risk: above 0, risks are too low for the group. Groups were not "
         "compared with each other, and many rows are shown: single differences may be chance.",
         raw,
-        pd.DataFrame(shown),
+        columns,
     )
-
-
-def _names(raw: pd.DataFrame) -> dict[str, pd.Series | list[str]]:
-    """The columns that say which model a row is about."""
-    return {
-        "Target": raw["target"],
-        "Source": raw["source"].replace("", "–"),
-        "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
-        "Strategy": raw["strategy"],
-        "Labels": raw["size"],
-    }

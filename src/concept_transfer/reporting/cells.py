@@ -13,37 +13,12 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.evaluation.contrasts import FAMILIES
-from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.grid import NO_EMBEDDING
+from concept_transfer.reporting.columns import Column
+from concept_transfer.reporting.looks import GROUPS, group_of, model_label
 from concept_transfer.study import Study
 
 KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]  # of a cell
-GROUPS = ("pretrained", "control", "simple model")
-CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")
-CLASSIFIER_LABELS = {
-    "cnn": "concept CNN",
-    "logistic": "logistic regression",
-    "gradient_boosting": "gradient boosting",
-}
-
-
-def group_of(study: Study, embedding: str) -> str:
-    """``pretrained``, ``control`` or, for the baselines' ``none``, ``simple model``.
-
-    What is derived from controls alone (a scaled one-hot table) is a control too.
-    """
-    if embedding == "none":
-        return "simple model"
-    settings = study.embeddings.get(embedding)
-    if settings is None:
-        return "pretrained"
-    parents = parents_of(settings)
-    derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
-    return "control" if derived or settings.provider in CONTROL_PROVIDERS else "pretrained"
-
-
-def row_label(embedding: str, classifier: str) -> str:
-    """What a figure calls the models of one embedding, or of one simple classifier."""
-    return CLASSIFIER_LABELS.get(classifier, classifier) if embedding == "none" else embedding
 
 
 def direction_label(source: str, target: str) -> str:
@@ -68,10 +43,6 @@ def family_order(comparisons: pd.DataFrame) -> list[str]:
 
 def size_rank(size: str) -> float:
     return float("inf") if size == "all" else float(size or -1)
-
-
-def largest_size(study: Study) -> str:
-    return str(max((str(size) for size in study.target_sizes), key=size_rank))
 
 
 def direction_stem(source: str, target: str) -> str:
@@ -105,15 +76,13 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         "target": list(study.sites),
         "source": ["", *study.sites],
         "group": list(GROUPS),
-        "embedding": [*study.embeddings, "none"],
+        "embedding": [*study.embeddings, NO_EMBEDDING],
         "classifier": list(study.classifiers),
         "strategy": list(study.strategies),
     }
     arranged = frame.assign(
         group=[group_of(study, name) for name in frame["embedding"]],
-        row=[
-            row_label(*names) for names in zip(frame["embedding"], frame["classifier"], strict=True)
-        ],
+        row=model_labels(frame, study),
     )
     ranks = {
         column: arranged[column].map({name: rank for rank, name in enumerate(names)})
@@ -125,6 +94,23 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     )
     keys = pd.DataFrame(ranks, index=arranged.index)
     return arranged.loc[keys.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
+
+
+def model_labels(frame: pd.DataFrame, study: Study) -> list[str]:
+    """What readers call the model of every row."""
+    names = zip(frame["embedding"], frame["classifier"], strict=True)
+    return [model_label(study, *pair) for pair in names]
+
+
+def cell_columns(frame: pd.DataFrame, study: Study) -> list[Column]:
+    """The columns of a table that say which cell a row is about."""
+    return [
+        Column("Target", "name", frame["target"]),
+        Column("Source", "name", frame["source"].replace("", "–")),
+        Column("Model", "name", model_labels(frame, study)),
+        Column("Strategy", "name", frame["strategy"]),
+        Column("Labels", "labels", frame["size"]),
+    ]
 
 
 def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from concept_transfer.reporting.cells import (
     size_label,
     size_rank,
 )
+from concept_transfer.reporting.columns import interval
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.figures.calibration import calibration_curve
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
@@ -19,7 +20,6 @@ from concept_transfer.reporting.figures.dots import metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
-from concept_transfer.reporting.formats import interval
 from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import group_of
-from concept_transfer.reporting.formats import Table, number, p_value
+from concept_transfer.reporting.columns import Column, number, p_value
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import group_of
 from concept_transfer.study import Study
 
 COLUMNS = {
@@ -27,23 +28,19 @@ def geometry_table(geometry: pd.DataFrame, study: Study) -> Table:
         for column in ("value", "low", "high", "baseline", "p")
     }
     raw = pd.DataFrame({"embedding": names, "role": [group_of(study, name) for name in names]})
-    shown = pd.DataFrame({"Embedding": raw["embedding"], "Role": raw["role"]})
+    columns = [
+        Column("Embedding", "name", raw["embedding"]),
+        Column("Role", "name", raw["role"]),
+    ]
     for measure, words in COLUMNS.items():
         if measure not in wide["value"]:
             continue
         raw[measure] = wide["value"][measure].to_numpy()
-        shown[words] = [number(v, 1 if measure.startswith("eff") else 2) for v in raw[measure]]
         for column in ("low", "high", "baseline", "p"):
             values = wide[column][measure].to_numpy()
             if not pd.isna(values).all():
                 raw[f"{measure}_{column}"] = values
-        if f"{measure}_baseline" in raw:
-            shown[words] = [
-                f"{number(value, 2)} (chance {number(chance, 2)}, p {p_value(p)})"
-                for value, chance, p in raw[
-                    [measure, f"{measure}_baseline", f"{measure}_p"]
-                ].to_numpy()
-            ]
+        columns.append(_measure_column(raw, measure, words))
     return Table(
         "geometry",
         "geometry",
@@ -56,8 +53,20 @@ def geometry_table(geometry: pd.DataFrame, study: Study) -> Table:
         "of concepts separate, beside what permuted categories give. Controls are shown in their "
         "first draw.",
         raw,
-        shown,
+        columns,
     )
+
+
+def _measure_column(raw: pd.DataFrame, measure: str, words: str) -> Column:
+    """A measure's values, beside what chance gives where that is known."""
+    if f"{measure}_baseline" not in raw:
+        digits = 1 if measure == "effective_dimension" else 2
+        return Column(words, "number", raw[measure], digits)
+    texts = [
+        f"{number(value, 2)} (chance {number(chance, 2)}, p {p_value(p)})"
+        for value, chance, p in raw[[measure, f"{measure}_baseline", f"{measure}_p"]].to_numpy()
+    ]
+    return Column(words, "text", texts)
 
 
 def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
@@ -72,9 +81,13 @@ def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
         .groupby(["embedding", "concept", "name", "category"], sort=False)["near"]
         .agg(", ".join)
         .reset_index()
-        .drop(columns="concept")
     )
-    shown.columns = ["Embedding", "Concept", "Category", "Nearest concepts, cosine"]
+    columns = [
+        Column("Embedding", "name", shown["embedding"]),
+        Column("Concept", "name", shown["name"]),
+        Column("Category", "name", shown["category"]),
+        Column("Nearest concepts, cosine", "text", shown["near"]),
+    ]
     return Table(
         "neighbours",
         "geometry",
@@ -82,5 +95,5 @@ def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
         "The concepts whose vectors are most alike. A source model carries what it learned about a "
         "concept over to these: where they mean something else for the outcome, transfer misleads.",
         own.reset_index(drop=True),
-        shown,
+        columns,
     )

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from concept_transfer.reporting.cells import CLASSIFIER_LABELS
-from concept_transfer.reporting.words import count, listing
-from concept_transfer.settings.embeddings import (
-    Norm,
-    OneHotEmbedding,
-    PrecomputedEmbedding,
-    RandomEmbedding,
-    ShuffledEmbedding,
-    Standardized,
-    TransformersEmbedding,
+from concept_transfer.reporting.looks import tunes
+from concept_transfer.reporting.methods_of_kinds import (
+    embedding_words,
+    learner_words,
+    strategy_words,
 )
-from concept_transfer.settings.training import Strategy
+from concept_transfer.reporting.words import count, listing
 from concept_transfer.study import Study
 
 
@@ -25,7 +20,7 @@ def embeddings(study: Study, cards: Mapping[str, Mapping[str, Any]]) -> str:
     for name, embedding in study.embeddings.items():
         width = cards.get(name, {}).get("width")
         size = f", {width} dimensions" if width else ""
-        parts.append(f"{name} ({_embedding(embedding)}{size})")
+        parts.append(f"{name} ({embedding_words(embedding, study)}{size})")
     return (
         "Each token was represented by a fixed vector, never changed in training: "
         f"{'; '.join(parts)}. Shuffled controls keep the vectors and permute the concepts, states "
@@ -34,68 +29,13 @@ def embeddings(study: Study, cards: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _embedding(embedding: Any) -> str:
-    match embedding:
-        case OneHotEmbedding():
-            words = "one dimension per token"
-        case ShuffledEmbedding():
-            words = f"the vectors of {embedding.of}, concepts permuted"
-        case RandomEmbedding():
-            words = f"Gaussian vectors with the width and norms of {embedding.like}"
-        case PrecomputedEmbedding():
-            words = f"published vectors, {embedding.path}"
-        case TransformersEmbedding():
-            revision = f" at revision {embedding.revision}" if embedding.revision else ""
-            words = f"language model {embedding.model}{revision}, {embedding.pooling} pooling"
-            words += _wording(embedding)
-        case _:
-            settings = embedding.model_dump(exclude_defaults=True, exclude={"provider", "scale"})
-            details = ", ".join(f"{key} {value}" for key, value in settings.items())
-            words = f"{embedding.provider} {details}".strip()
-    return words + _scale(getattr(embedding, "scale", "raw"))
-
-
-def _wording(embedding: TransformersEmbedding) -> str:
-    """How the texts differ from those of the vocabulary, if they do."""
-    changed = embedding.model_dump(include={"prompt", "wording"}, exclude_defaults=True)
-    return "".join(f", {key} {value}" for key, value in changed.items())
-
-
-def _scale(scale: Any) -> str:
-    match scale:
-        case Norm():
-            return f", rows scaled to norm {scale.norm:g}"
-        case Standardized():
-            return f", columns standardized and rows scaled to norm {scale.standardized:g}"
-        case "unit":
-            return ", rows scaled to norm 1"
-        case "standardized":
-            return ", columns standardized"
-    return ""
-
-
 def models(study: Study) -> str:
-    training = study.training
-    parts = []
-    if "cnn" in study.classifiers:
-        parts.append(
-            "The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens "
-            f"through a convolution of kernel size 1 with {training.filters} filters, ReLU, the "
-            f"maximum over the encounter's tokens, dropout {training.dropout:g} and a linear layer "
-            "with softmax. Tokens that are not recorded do not enter the maximum."
-        )
-    simple = [CLASSIFIER_LABELS[name] for name in study.classifiers if name != "cnn"]
-    if simple:
-        parts.append(
-            f"As simple models, {listing(simple)} (scikit-learn) used the same tokens as 0/1 "
-            "features, with penalty strength or number of trees chosen by validation log loss."
-        )
-    return " ".join(parts)
+    return " ".join(learner_words(name, study) for name in study.classifiers)
 
 
 def strategies(study: Study) -> str:
     words = "; ".join(
-        f"{name}: {_strategy(strategy)}" for name, strategy in study.strategies.items()
+        f"{name}: {strategy_words(strategy, study)}" for name, strategy in study.strategies.items()
     )
     sizes = [
         "all labelled training and validation encounters" if size == "all" else f"{size:,}"
@@ -107,24 +47,6 @@ def strategies(study: Study) -> str:
         f"all models, so that comparisons are paired. All ordered pairs studied: "
         f"{listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
     )
-
-
-def _strategy(strategy: Strategy) -> str:
-    kinds = {
-        "local": "trained on the target only",
-        "direct": "the source model applied to the target unchanged",
-        "linear": "the source model's linear layer tuned on the target, convolution frozen",
-        "full": "all layers of the source model tuned on the target",
-        "pooled": "trained on source and target together",
-    }
-    settings = []
-    if strategy.learning_rate is not None:
-        settings.append(f"learning rate {strategy.learning_rate:g}")
-    if strategy.epochs is not None:
-        settings.append(f"{strategy.epochs} epochs")
-    if strategy.kind == "pooled" and strategy.source_weight != 1:
-        settings.append(f"weight {strategy.source_weight:g} for a source encounter")
-    return kinds[strategy.kind] + (f" ({', '.join(settings)})" if settings else "")
 
 
 def training(study: Study) -> str:
@@ -141,10 +63,9 @@ def training(study: Study) -> str:
         else ""
     )
     monitored = {"log_loss": "log loss", "auroc": "AUROC"}[training.monitor]
-    tunes = any(strategy.kind in ("linear", "full") for strategy in study.strategies.values())
     untuned = (
         ", or the source model as it came where no epoch of tuning was better"
-        if tunes and training.protocol != "gao2024"
+        if any(tunes(study, name) for name in study.strategies) and training.protocol != "gao2024"
         else ""
     )
     weighted = (

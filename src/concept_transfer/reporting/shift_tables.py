@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import direction_label, level, row_label
-from concept_transfer.reporting.formats import Table, intervals, number, p_value
+from concept_transfer.reporting.cells import direction_label, level, model_labels
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import not_alone
 from concept_transfer.study import Study
 
@@ -40,17 +41,15 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
     tidy = _of_pairs(shift, pairs)
     tidy = tidy[tidy["measure"].isin(PAIR_MEASURES)]
     raw = pd.DataFrame(pairs, columns=["source", "target"])
-    shown = {"Direction": [direction_label(*pair) for pair in pairs]}
+    columns = [Column("Direction", "name", [direction_label(*pair) for pair in pairs])]
     for measure, words in PAIR_MEASURES.items():
         own = raw[["source", "target"]].merge(
             tidy.loc[tidy["measure"] == measure, ["source", "target", *BOUNDS]], how="left"
         )
         names = [measure, f"{measure}_lower", f"{measure}_upper"]
         raw[names] = own[BOUNDS].to_numpy()
-        shown[f"{words} [{level(study)} CI]"] = [
-            "" if pd.isna(value) else text
-            for value, text in zip(raw[measure], intervals(raw, names), strict=True)
-        ]
+        values = intervals(raw, names, unknown="")
+        columns.append(Column(f"{words} [{level(study)} CI]", "interval", values))
     return Table(
         "shift",
         "site shift",
@@ -63,7 +62,7 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
         "The last column is the AUROC of a logistic regression that guesses an encounter's site "
         "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site.",
         raw,
-        pd.DataFrame(shown),
+        columns,
     )
 
 
@@ -73,19 +72,18 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
     raw = pd.concat(
         own.head(FINDINGS_A_PAIR) for _, own in ranked.groupby(["source", "target"], sort=False)
     ).reset_index(drop=True)
-    shown = pd.DataFrame(
-        {
-            "Sites": [f"{a}, {b}" for a, b in raw[["source", "target"]].to_numpy()],
-            "Concept": raw["name"],
-            "Category": raw["category"],
-            "Recorded, first site": raw["source_recorded"].map(number),
-            "Recorded, second site": raw["target_recorded"].map(number),
-            f"Divergence, bits [{level(study)} CI]": intervals(raw, ("js", "js_lower", "js_upper")),
-            "of recording": raw["js_recording"].map(number),
-            "of positives": raw["js_positive"].map(number),
-            "of negatives": raw["js_negative"].map(number),
-        }
-    )
+    divergence = intervals(raw, ("js", "js_lower", "js_upper"))
+    columns = [
+        Column("Sites", "name", [f"{a}, {b}" for a, b in raw[["source", "target"]].to_numpy()]),
+        Column("Concept", "name", raw["name"]),
+        Column("Category", "name", raw["category"]),
+        Column("Recorded, first site", "number", raw["source_recorded"]),
+        Column("Recorded, second site", "number", raw["target_recorded"]),
+        Column(f"Divergence, bits [{level(study)} CI]", "interval", divergence),
+        Column("of recording", "number", raw["js_recording"]),
+        Column("of positives", "number", raw["js_positive"]),
+        Column("of negatives", "number", raw["js_negative"]),
+    ]
     return Table(
         "shift_findings",
         "site shift",
@@ -97,7 +95,7 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
         "rarest with them; divergences of positives and negatives, where so few of these are "
         "behind them.",
         raw,
-        shown,
+        columns,
     )
 
 
@@ -154,19 +152,16 @@ def _rests_on_few(
 
 def loss_table(loss: pd.DataFrame, study: Study) -> Table:
     """What each source model loses on the target, beside the distances."""
-    shown = pd.DataFrame(
-        {
-            "Direction": [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()],
-            "Model": [row_label(*names) for names in loss[["embedding", "classifier"]].to_numpy()],
-            f"AUROC lost [{level(study)} CI]": intervals(
-                loss, ("loss", "lower", "upper"), loss.get("suppressed")
-            ),
-            **{
-                words: loss[name].map(number) for name, words in {**SITE_DISTANCES, **RATIO}.items()
-            },
-            "Source model is": loss["verdict"],
-        }
-    )
+    lost = intervals(loss, ("loss", "lower", "upper"), loss.get("suppressed"))
+    distances = {**SITE_DISTANCES, **RATIO}
+    pairs = [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()]
+    columns = [
+        Column("Direction", "name", pairs),
+        Column("Model", "name", model_labels(loss, study)),
+        Column(f"AUROC lost [{level(study)} CI]", "interval", lost),
+        *(Column(words, "number", loss[name]) for name, words in distances.items()),
+        Column("Source model is", "verdict", loss["verdict"]),
+    ]
     return Table(
         "shift_loss",
         "site shift",
@@ -182,25 +177,20 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         "compares embeddings in one direction. It grows with the number of encounters, so "
         "directions between sites of other size do not compare.",
         loss.drop(columns="suppressed", errors="ignore"),
-        shown,
+        columns,
     )
 
 
-def correlation_table(correlations: pd.DataFrame) -> Table:
+def correlation_table(correlations: pd.DataFrame, study: Study) -> Table:
     """Rank correlation of loss and distance over the directions of the study."""
-    shown = pd.DataFrame(
-        {
-            "Model": [
-                row_label(*names) for names in correlations[["embedding", "classifier"]].to_numpy()
-            ],
-            "Distance": correlations["measure"].map(DISTANCES),
-            "Directions": correlations["pairs"].map(number),
-            "Spearman correlation with AUROC lost": correlations["spearman"].map(
-                lambda value: number(value, 2)
-            ),
-            "p (sites permuted)": correlations["p"].map(p_value),
-        }
-    )
+    measures = [DISTANCES.get(measure, measure) for measure in correlations["measure"]]
+    columns = [
+        Column("Model", "name", model_labels(correlations, study)),
+        Column("Distance", "name", measures),
+        Column("Directions", "number", correlations["pairs"]),
+        Column("Spearman correlation with AUROC lost", "number", correlations["spearman"], 2),
+        Column("p (sites permuted)", "p", correlations["p"]),
+    ]
     return Table(
         "shift_correlations",
         "site shift",
@@ -210,7 +200,7 @@ def correlation_table(correlations: pd.DataFrame) -> Table:
         "three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for the "
         "number of rows. Empty where not all directions between the sites were studied.",
         correlations,
-        shown,
+        columns,
     )
 
 

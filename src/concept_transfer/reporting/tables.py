@@ -13,29 +13,22 @@ from concept_transfer.reporting.calibration_tables import (
     usefulness_table,
 )
 from concept_transfer.reporting.cells import (
-    CLASSIFIER_LABELS,
     KEYS,
     arrange,
     bounds_of,
+    cell_columns,
     direction_label,
     family_order,
-    group_of,
     records,
-    row_label,
     suppressed_in,
     widened,
 )
+from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import shorten
-from concept_transfer.reporting.formats import (
-    NOT_ESTIMABLE,
-    Table,
-    interval,
-    intervals,
-    number,
-    p_value,
-)
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.looks import group_of, learner_title, model_label
 from concept_transfer.reporting.suppression import suppress
 from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
@@ -91,27 +84,22 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
         for numbers in raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
     ]
 
-    def estimates_of(metric: str) -> list[str]:
-        return intervals(raw, bounds_of(metric), suppressed_in(tidy, raw, KEYS, metric))
+    def estimates_of(metric: str, words: str) -> Column:
+        suppressed = suppressed_in(tidy, raw, KEYS, metric)
+        values = intervals(raw, bounds_of(metric), suppressed)
+        return Column(f"{words} [{level}]", "interval", values)
 
-    shown = pd.DataFrame(
-        {
-            "Target": raw["target"],
-            "Source": raw["source"].replace("", "–"),
-            "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
-            "Strategy": raw["strategy"],
-            "Labels": raw["size"],
-            f"AUROC [{level}]": estimates_of("auroc"),
-            "Replicate SD": raw["auroc_replicate_sd"].map(number),
-            f"AUPRC [{level}]": estimates_of("auprc"),
-            "No-skill AUPRC": raw["auprc_no_skill"].map(number),
-            f"Brier [{level}]": estimates_of("brier"),
-            "Positives": raw["positives"].map(number),
-            "Note": [
-                "; ".join(filter(None, notes)) for notes in zip(raw["flag"], failed, strict=True)
-            ],
-        }
-    )
+    notes = ["; ".join(filter(None, both)) for both in zip(raw["flag"], failed, strict=True)]
+    columns = [
+        *cell_columns(raw, study),
+        estimates_of("auroc", "AUROC"),
+        Column("Replicate SD", "number", raw["auroc_replicate_sd"]),
+        estimates_of("auprc", "AUPRC"),
+        Column("No-skill AUPRC", "number", raw["auprc_no_skill"]),
+        estimates_of("brier", "Brier"),
+        Column("Positives", "number", raw["positives"]),
+        Column("Note", "name", notes),
+    ]
     return Table(
         "cells",
         "intervals",
@@ -122,7 +110,7 @@ def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
         "AUPRC of the column beside it. Labels counts the labelled encounters of the target that a "
         "model could use; the direct strategy uses none.",
         raw,
-        shown,
+        columns,
     )
 
 
@@ -143,19 +131,22 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     judged = raw.assign(
         lower=raw["lower_holm"].fillna(raw["lower"]), upper=raw["upper_holm"].fillna(raw["upper"])
     )
-    shown = pd.DataFrame(
-        {
-            "Family": raw["family"],
-            "A": raw["a"].map(side_label),
-            "B": raw["b"].map(side_label),
-            "Both with": [_shared(row) for row in records(raw)],
-            "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
-            "Labels": raw["size"].replace("", "–"),
-            f"A − B, AUROC [{level}]": intervals(judged, ("difference", *BOUNDS), suppressed),
-            "p (adjusted)": raw["p_holm"].map(p_value),
-            "A is": raw["verdict"],
-        }
-    )
+    directions = [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]
+    columns = [
+        Column("Family", "name", raw["family"]),
+        Column("A", "name", [side_label(a, study) for a in raw["a"]]),
+        Column("B", "name", [side_label(b, study) for b in raw["b"]]),
+        Column("Both with", "name", [_shared(row, study) for row in records(raw)]),
+        Column("Direction", "name", directions),
+        Column("Labels", "labels", raw["size"].replace("", "–")),
+        Column(
+            f"A − B, AUROC [{level}]",
+            "interval",
+            intervals(judged, ("difference", *BOUNDS), suppressed),
+        ),
+        Column("p (adjusted)", "p", raw["p_holm"]),
+        Column("A is", "verdict", raw["verdict"]),
+    ]
     return Table(
         "comparisons",
         "comparisons",
@@ -167,22 +158,25 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
         "intervals of their own, unadjusted. Underpowered comparisons were not tested. The CSV "
         "file also holds the unadjusted intervals.",
         raw,
-        shown,
+        columns,
     )
 
 
-def _shared(comparison: dict[str, Any]) -> str:
+def _shared(comparison: dict[str, Any], study: Study) -> str:
     """What both sides of a comparison have in common: model, strategy, or neither."""
-    model = comparison["embedding"] and row_label(comparison["embedding"], comparison["classifier"])
+    embedding = comparison["embedding"]
+    model = embedding and model_label(study, embedding, comparison["classifier"])
     return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
 
 
-def side_label(label: str) -> str:
+def side_label(label: str, study: Study) -> str:
     """One side of a comparison in words: ``none logistic`` is logistic regression."""
     embedding, *rest = label.split(" ")
     if embedding == "none":
-        return ", ".join([CLASSIFIER_LABELS.get(rest[0], rest[0]), *rest[1:]])
-    return ", ".join([embedding, "concept CNN", *rest[1:]]) if rest[:1] == ["cnn"] else label
+        return ", ".join([learner_title(study, rest[0]), *rest[1:]])
+    if rest and rest[0] in study.classifiers:
+        return ", ".join([embedding, learner_title(study, rest[0]), *rest[1:]])
+    return label
 
 
 def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
@@ -211,17 +205,15 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
     few = suppress(raw, "dropped", threshold, revealing=("rows_read",))
     raw = few.where(frame["dropped"] > 0, raw)
     raw = suppress(raw, "encounters", threshold, revealing=("rows_read",), others=few_encounters)
-    shown = pd.DataFrame(
-        {
-            "Site": raw["site"],
-            "Rows read": raw["rows_read"].map(number),
-            "Left out": raw["dropped"].map(number),
-            "Encounters": raw["encounters"].map(number),
-            f"With {study.task.label}": raw["positives"].map(number),
-            "Prevalence": raw["prevalence"].map(number),
-            "Codes without a concept": raw["unmapped_codes"].map(number),
-        }
-    )
+    columns = [
+        Column("Site", "name", raw["site"]),
+        Column("Rows read", "number", raw["rows_read"]),
+        Column("Left out", "number", raw["dropped"]),
+        Column("Encounters", "number", raw["encounters"]),
+        Column(f"With {study.task.label}", "number", raw["positives"]),
+        Column("Prevalence", "number", raw["prevalence"]),
+        Column("Codes without a concept", "number", raw["unmapped_codes"]),
+    ]
     return Table(
         "sites",
         "data",
@@ -229,7 +221,7 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
         "Encounters as read, before any split. Codes of a site that no concept of the vocabulary "
         "takes are counted here and not used.",
         raw,
-        shown,
+        columns,
     )
 
 
@@ -252,22 +244,16 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
             }
         )
     raw = pd.DataFrame(rows)
-    shown = pd.DataFrame(
-        {
-            "Embedding": raw["embedding"],
-            "Role": raw["role"],
-            "Provider": raw["provider"],
-            "Model": raw["model"],
-            "Scale": raw["scale"],
-            "Width": [number(None if pd.isna(w) else int(w)) for w in raw["width"]],
-            "Row norm, median [range]": [
-                "" if pd.isna(median) else interval(median, low, high, 2)
-                for median, low, high in zip(
-                    raw["norm_median"], raw["norm_min"], raw["norm_max"], strict=True
-                )
-            ],
-        }
-    )
+    norms = intervals(raw, ("norm_median", "norm_min", "norm_max"), unknown="")
+    columns = [
+        Column("Embedding", "name", raw["embedding"]),
+        Column("Role", "name", raw["role"]),
+        Column("Provider", "name", raw["provider"]),
+        Column("Model", "name", raw["model"]),
+        Column("Scale", "name", raw["scale"]),
+        Column("Width", "number", raw["width"].astype("Int64")),
+        Column("Row norm, median [range]", "interval", norms, digits=2),
+    ]
     return Table(
         "embeddings",
         "data",
@@ -275,5 +261,5 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
         "Row norms matter: the same learning rate moves long vectors faster than short ones, so "
         "embeddings are comparable only at a common scale.",
         raw,
-        shown,
+        columns,
     )

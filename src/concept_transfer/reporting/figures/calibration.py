@@ -25,11 +25,10 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
-    Look,
     row_panels,
-    strategy_looks,
     styled,
 )
+from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.study import Study
 
 POINTS = 10

@@ -12,17 +12,15 @@ from matplotlib.transforms import Bbox
 
 from concept_transfer.reporting.figures.canvas import (
     INK,
-    KIND_COLOURS,
-    SPARE_COLOURS,
     Caption,
     Drawing,
-    Look,
     legend_above,
     panels,
     styled,
 )
+from concept_transfer.reporting.looks import SPARE_COLOURS, Look
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE_COLOURS[:3], KIND_COLOURS["local"])
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE_COLOURS[:3], "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LAYOUT_DPI = 200  # that of the written PNG, so that widths are the same
 MOST_CATEGORIES = len(COLOURS)

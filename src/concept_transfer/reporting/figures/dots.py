@@ -16,15 +16,14 @@ from concept_transfer.reporting.figures.canvas import (
     MUTED,
     Caption,
     Drawing,
-    Look,
     extent,
     legend_above,
     legend_columns,
     panels,
-    strategy_looks,
     styled,
     text_width,
 )
+from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105

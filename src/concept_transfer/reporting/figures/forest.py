@@ -8,17 +8,16 @@ import pandas as pd
 
 from concept_transfer.evaluation.contrasts import BEST_LOCAL, SHUFFLED
 from concept_transfer.reporting.cells import (
-    CLASSIFIER_LABELS,
     arrange,
     in_direction,
     records,
-    row_label,
     rows_of,
     size_label,
     size_rank,
 )
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
 from concept_transfer.reporting.figures.dots import draw_dots
+from concept_transfer.reporting.looks import learner_title, model_label
 from concept_transfer.study import Study
 
 SIGNIFICANT = ("better", "worse", "equivalent")
@@ -85,11 +84,11 @@ def _row_and_look(comparison: dict[str, str], study: Study) -> tuple[str, str]:
         apart = iter(a.split(" "))
         fields = ("embedding", "classifier", "strategy")
         embedding, classifier, strategy = (comparison[name] or next(apart) for name in fields)
-        return row_label(embedding, classifier), strategy
+        return model_label(study, embedding, classifier), strategy
     if comparison["strategy"]:
         return f"{_side(a, study)} − {_side(b, study)}", comparison["strategy"]
     if a in study.strategies:
-        return row_label(comparison["embedding"], comparison["classifier"]), a
+        return model_label(study, comparison["embedding"], comparison["classifier"]), a
     if " + " not in a:
         (*model, strategy), (*simple, _) = a.split(" "), b.split(" ")
         sides = [_side(" ".join(words), study) for words in (model, simple)]
@@ -103,7 +102,7 @@ def _side(label: str, study: Study) -> str:
     if not classifier:
         return embedding
     if embedding == "none":
-        return CLASSIFIER_LABELS.get(classifier, classifier)
+        return learner_title(study, classifier)
     return embedding if study.split.by == "folds" else "chosen network"  # see FAMILIES
 
 

@@ -22,12 +22,11 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
-    Look,
     extent,
     row_panels,
-    strategy_looks,
     styled,
 )
+from concept_transfer.reporting.looks import Look, has_source, strategy_looks, uses_labels
 from concept_transfer.study import Study
 
 LEVEL = (0, (5, 2))
@@ -37,7 +36,7 @@ LEVEL = (0, (5, 2))
 def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: str) -> Drawing:
     """AUROC over target size for one direction, a panel an embedding or simple model.
 
-    ``direct`` needs no target labels and runs through every panel as a level line.
+    A strategy without target labels runs through every panel as a level line.
     """
     auroc = estimates[estimates["metric"] == "auroc"]
     cells = arrange(in_direction(auroc, source, target), study)
@@ -50,9 +49,9 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     names = [row for row, _ in rows]
     title = direction_label(source, target)
     handles = [
-        Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
-        if study.strategies[name].kind == "direct"
-        else Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        if uses_labels(study, name)
+        else Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
         for name, look in looks.items()
     ]
     figure, axes = row_panels(names, panel, title, handles, "labels of the target")
@@ -116,7 +115,7 @@ def _caption(
             "source model used unchanged."
         )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
-    local = [name for name, strategy in study.strategies.items() if strategy.kind == "local"]
+    local = [name for name in study.strategies if not has_source(study, name)]
     own = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
     other = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
     if own["estimate"].notna().any() and other["estimate"].notna().any():

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from concept_transfer.reporting.cells import group_of, records
+from concept_transfer.reporting.cells import records
 from concept_transfer.reporting.figures.canvas import (
     BAND,
     Caption,
     Drawing,
-    Look,
     legend_above,
     panels,
     styled,
     text_width,
 )
+from concept_transfer.reporting.looks import Look, group_of
 from concept_transfer.study import Study
 
 LOOKS = {

@@ -14,13 +14,13 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
-    Look,
     legend_above,
     panels,
     styled,
     text_width,
 )
 from concept_transfer.reporting.figures.heatmap import BLUES
+from concept_transfer.reporting.looks import Look
 from concept_transfer.reporting.shift_tables import differing_findings, unordered
 from concept_transfer.study import Study
 
