@@ -10,6 +10,7 @@ import pandas as pd
 
 from concept_transfer.evaluation.metrics import RANKING
 from concept_transfer.reporting.analysis import Analysis
+from concept_transfer.reporting.classes import class_names, of_class
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.suppression import COMPLEMENT, few, hidden
@@ -45,12 +46,17 @@ def hidden_in(evidence: Evidence) -> Hidden:
     """
     threshold = evidence.study.evaluation.small_cells
     by_share = evidence.study.split.by == "share"
-    estimates = evidence.estimates.drop_duplicates("target").set_index("target")
-    tested = {
-        str(target): (int(row["positives"]), int(row["encounters"]))
-        for target, row in estimates.iterrows()
+    tested = _tested(evidence.estimates)
+    of_classes = [
+        _tested(of_class(evidence.class_estimates, name))
+        for name in class_names(evidence.class_estimates)
+    ]
+    tests = {
+        target
+        for counted in (tested, *of_classes)
+        for target, counts in counted.items()
+        if few(*counts, threshold)
     }
-    tests = {target for target, counts in tested.items() if few(*counts, threshold)}
     sites: set[str] = set()
     encounters: set[str] = set()
     for site, report in evidence.reports.items():
@@ -67,6 +73,12 @@ def hidden_in(evidence: Evidence) -> Hidden:
     return Hidden(frozenset(sites | tests), frozenset(tests), frozenset(encounters))
 
 
+def _tested(estimates: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Target -> its test encounters with the outcome (or of the class), and all."""
+    rows = estimates.drop_duplicates("target")[["target", "positives", "encounters"]]
+    return {str(target): (int(some), int(every)) for target, some, every in rows.to_numpy()}
+
+
 def published(evidence: Evidence) -> Evidence:
     """The evidence without small counts of patients and without what would give them away.
 
@@ -80,6 +92,9 @@ def published(evidence: Evidence) -> Evidence:
     return replace(
         evidence,
         estimates=_counts_hidden(_without(evidence.estimates, own, MEASURED), own, threshold),
+        class_estimates=_counts_hidden(
+            _without(evidence.class_estimates, own, MEASURED), own, threshold
+        ),
         comparisons=_without(evidence.comparisons, own, COMPARED),
         answers=[
             {

@@ -23,6 +23,7 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
+from concept_transfer.reporting.classes import class_table
 from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import shorten
@@ -34,13 +35,27 @@ from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
+OF_TWO = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier"}
+OF_MANY = {
+    "auroc": "Macro AUROC",
+    "log_loss": "Log loss",
+    "brier": "Brier",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+}
+MEANING_OF_TWO = "A model without skill has AUROC 0.5 and the AUPRC of the column beside it."
+MEANING_OF_MANY = (
+    "Macro means are those over classes, each told from all others; a model without skill has "
+    "macro AUROC 0.5. Brier is the sum over classes."
+)
 
 
 def study_tables(evidence: Evidence) -> Iterator[Table]:
     """Every table that the evidence allows, in the order of the report."""
     study = evidence.study
-    yield cell_table(evidence.estimates, study)
+    yield cell_table(evidence.estimates, study, evidence.many_classes)
     for table in (
+        class_table(evidence.class_estimates, study),
         usefulness_table(evidence.estimates, study),
         calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
@@ -64,54 +79,74 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
             )
 
 
-def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
-    """The study in one table: a row a cell, in the order of the config."""
-    shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
-    tidy = arrange(estimates, study)
-    wide = tidy.loc[tidy["metric"] == "auroc", [*KEYS, "replicate_sd", *shared]]
-    wide = wide.merge(widened(tidy, KEYS, ("auroc", "auprc", "brier")), on=KEYS, how="left")
-    chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
-    chance = chance.rename(columns={"no_skill": "auprc_no_skill"})
-    wide = wide.merge(chance, on=KEYS, how="left")
-    raw = wide.rename(columns={"replicate_sd": "auroc_replicate_sd"})
-    level = f"{100 * study.evaluation.confidence:g}% CI"
-    failed = [
-        "; ".join(
-            f"{count(n, 'replicate')} {words}"
-            for n, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
-            if n
-        )
-        for numbers in raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
-    ]
+def cell_table(estimates: pd.DataFrame, study: Study, many_classes: bool = False) -> Table:
+    """The study in one table: a row a cell, in the order of the config.
 
-    def estimates_of(metric: str, words: str) -> Column:
+    ``estimates``: those on all classes together; ``many_classes``: there are more than two.
+    """
+    tidy = arrange(estimates, study)
+    headlines = OF_MANY if many_classes else OF_TWO
+    raw = _cell_numbers(tidy, [name for name in headlines if name in set(tidy["metric"])])
+    level = f"{100 * study.evaluation.confidence:g}% CI"
+
+    def estimates_of(metric: str) -> Column:
         suppressed = suppressed_in(tidy, raw, KEYS, metric)
         values = intervals(raw, bounds_of(metric), suppressed)
-        return Column(f"{words} [{level}]", "interval", values)
+        return Column(f"{headlines[metric]} [{level}]", "interval", values)
 
-    notes = ["; ".join(filter(None, both)) for both in zip(raw["flag"], failed, strict=True)]
-    columns = [
-        *cell_columns(raw, study),
-        estimates_of("auroc", "AUROC"),
-        Column("Replicate SD", "number", raw["auroc_replicate_sd"]),
-        estimates_of("auprc", "AUPRC"),
-        Column("No-skill AUPRC", "number", raw["auprc_no_skill"]),
-        estimates_of("brier", "Brier"),
-        Column("Positives", "number", raw["positives"]),
-        Column("Note", "name", notes),
-    ]
+    numbers = {metric: estimates_of(metric) for metric in headlines if metric in raw}
+    beside = {
+        "auroc": Column("Replicate SD", "number", raw["auroc_replicate_sd"]),
+        "auprc": Column("No-skill AUPRC", "number", raw["auprc_no_skill"]),
+    }
+    counts = ("Encounters", "encounters") if many_classes else ("Positives", "positives")
     return Table(
         "cells",
         "intervals",
         "All models",
         "Performance on the test encounters of each target. Estimates are means over replicates; "
         "brackets hold intervals over resampled clusters and replicates; the replicate SD is the "
-        "spread of AUROC between training runs alone. A model without skill has AUROC 0.5 and the "
-        "AUPRC of the column beside it. Labels counts the labelled encounters of the target that a "
+        "spread of AUROC between training runs alone. "
+        f"{MEANING_OF_MANY if many_classes else MEANING_OF_TWO} "
+        "Labels counts the labelled encounters of the target that a "
         "model could use; the direct strategy uses none.",
         raw,
-        columns,
+        [
+            *cell_columns(raw, study),
+            *(
+                column
+                for metric, own in numbers.items()
+                for column in (own, beside.get(metric))
+                if column is not None
+            ),
+            Column(counts[0], "number", raw[counts[1]]),
+            Column("Note", "name", _notes(raw)),
+        ],
     )
+
+
+def _cell_numbers(tidy: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """One row a cell: its estimates with their bounds, its counts and what became of its models."""
+    shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
+    wide = tidy.loc[tidy["metric"] == "auroc", [*KEYS, "replicate_sd", *shared]]
+    wide = wide.merge(widened(tidy, KEYS, metrics), on=KEYS, how="left")
+    chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
+    wide = wide.merge(chance, on=KEYS, how="left")
+    return wide.rename(columns={"replicate_sd": "auroc_replicate_sd", "no_skill": "auprc_no_skill"})
+
+
+def _notes(raw: pd.DataFrame) -> list[str]:
+    """The flag of every cell, and how many of its replicates failed."""
+    failures = raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
+    notes = []
+    for flag, numbers in zip(raw["flag"], failures, strict=True):
+        failed = [
+            f"{count(number, 'replicate')} {words}"
+            for number, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
+            if number
+        ]
+        notes.append("; ".join(filter(None, (flag, *failed))))
+    return notes
 
 
 def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,25 +32,32 @@ MAX_COLUMNS = 4
 NARROW = 2.6
 
 
-def metric_dots(
-    estimates: pd.DataFrame,
-    study: Study,
-    metric: str,
-    size: str,
-    pairs: Sequence[tuple[str, str]],
-    caption: Caption,
-    label: str,
-    references: Mapping[str, float],
-    ceilings: Mapping[str, Mapping[str, float]] | None = None,
-) -> Drawing:
-    """``metric`` of all cells that serve ``pairs`` at one target size, and without labels.
+@dataclass(frozen=True)
+class Dots:
+    """What a plot shows: ``metric`` of all cells that serve ``pairs`` at one target size, and
+    without labels.
 
-    ``references`` maps the words of a vertical line to its place, the same in every panel;
-    ``ceilings`` maps a target to the best value that any model could reach there (estimate,
-    lower, upper). Cells with too few test encounters are hollow.
+    ``label`` names the axis; ``references`` maps the words of a vertical line to its place, the
+    same in every panel; ``ceilings`` maps a target to the best value that any model could reach
+    there (estimate, lower, upper).
     """
-    chosen = estimates[(estimates["metric"] == metric) & estimates["size"].isin(["0", size])]
-    cells = arrange(pd.concat([in_direction(chosen, *pair) for pair in pairs]), study)
+
+    metric: str
+    size: str
+    pairs: Sequence[tuple[str, str]]
+    label: str
+    references: Mapping[str, float]
+    ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def metric_dots(estimates: pd.DataFrame, study: Study, dots: Dots, caption: Caption) -> Drawing:
+    """A row an embedding or simple model, a panel a direction.
+
+    Cells with too few test encounters are hollow.
+    """
+    chosen = estimates["size"].isin(["0", dots.size]) & (estimates["metric"] == dots.metric)
+    serving = [in_direction(estimates[chosen], *pair) for pair in dots.pairs]
+    cells = arrange(pd.concat(serving), study)
     cells = cells.drop_duplicates(ignore_index=True)
     cells["solid"] = cells["flag"].fillna("") == ""
     data = cells[
@@ -58,10 +66,10 @@ def metric_dots(
             *("metric", "estimate", "lower", "upper", "flag"),
         ]
     ]
-    lines = {target: dict(references) for target in study.sites}
-    for target, ceiling in (ceilings or {}).items():
+    lines = {target: dict(dots.references) for target in study.sites}
+    for target, ceiling in dots.ceilings.items():
         lines[target]["Bayes-optimal"] = ceiling["estimate"]
-    return draw_dots(cells, rows_of(cells), study, pairs, caption, label, lines, data)
+    return draw_dots(cells, rows_of(cells), study, dots.pairs, caption, dots.label, lines, data)
 
 
 @styled
