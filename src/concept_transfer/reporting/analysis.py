@@ -82,10 +82,10 @@ def distinct_maps(points: pd.DataFrame, study: Study) -> list[str]:
     (another scale of the same vectors)."""
     kept: dict[str, np.ndarray] = {}
     for name in study.embeddings:
-        own = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
+        places = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
         if group_of(study, name) == "pretrained" and not any(
-            own.shape == other.shape and np.allclose(own, other, atol=1e-4)
+            places.shape == other.shape and np.allclose(places, other, atol=1e-4)
             for other in kept.values()
         ):
-            kept[name] = own
+            kept[name] = places
     return list(kept)

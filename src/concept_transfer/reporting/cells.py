@@ -122,8 +122,8 @@ def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.D
     wide = tidy[keys].drop_duplicates(ignore_index=True)
     for metric in metrics:
         names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
-        own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
-        wide = wide.merge(own, on=keys, how="left")
+        estimates = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
+        wide = wide.merge(estimates, on=keys, how="left")
     return wide
 
 
@@ -133,10 +133,10 @@ def suppressed_in(
     """Which rows of ``wide`` (bool) lack a metric because it would tell small counts."""
     taken: set[tuple[Any, ...]] = set()
     if "suppressed" in tidy:
-        own = tidy[(tidy["metric"] == metric) & tidy["suppressed"]]
-        taken = set(own[keys].itertuples(index=False, name=None))
-    rows = wide[keys].itertuples(index=False, name=None)
-    return pd.Series([row in taken for row in rows], index=wide.index, dtype=bool)
+        rows = tidy[(tidy["metric"] == metric) & tidy["suppressed"]]
+        taken = set(rows[keys].itertuples(index=False, name=None))
+    shown = wide[keys].itertuples(index=False, name=None)
+    return pd.Series([row in taken for row in shown], index=wide.index, dtype=bool)
 
 
 def bounds_of(metric: str) -> tuple[str, str, str]:

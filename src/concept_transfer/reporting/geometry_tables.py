@@ -71,13 +71,13 @@ def _measure_column(raw: pd.DataFrame, measure: str, words: str) -> Column:
 
 def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
     """One row an embedding and concept: its nearest concepts with their cosines."""
-    own = neighbours[neighbours["embedding"].isin(embeddings)]
+    chosen = neighbours[neighbours["embedding"].isin(embeddings)]
     near = [
         f"{name} {number(cosine, 2)}"
-        for name, cosine in zip(own["neighbour_name"], own["cosine"], strict=True)
+        for name, cosine in zip(chosen["neighbour_name"], chosen["cosine"], strict=True)
     ]
     shown = (
-        own.assign(near=near)
+        chosen.assign(near=near)
         .groupby(["embedding", "concept", "name", "category"], sort=False)["near"]
         .agg(", ".join)
         .reset_index()
@@ -94,6 +94,6 @@ def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
         "Nearest neighbours",
         "The concepts whose vectors are most alike. A source model carries what it learned about a "
         "concept over to these: where they mean something else for the outcome, transfer misleads.",
-        own.reset_index(drop=True),
+        chosen.reset_index(drop=True),
         columns,
     )

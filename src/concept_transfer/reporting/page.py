@@ -163,7 +163,7 @@ def _subtitle(evidence: Evidence) -> str:
         count(len(study.sites), "site"),
         count(len(study.ordered_pairs()), "direction"),
         count(len(study.embeddings), "embedding"),
-        count(len(study.strategies), "strategy").replace("strategys", "strategies"),
+        count(len(study.strategies), "strategy", "strategies"),
         count(study.replicates, "replicate"),
     ]
     return " · ".join(parts)

@@ -43,11 +43,11 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
     raw = pd.DataFrame(pairs, columns=["source", "target"])
     columns = [Column("Direction", "name", [direction_label(*pair) for pair in pairs])]
     for measure, words in PAIR_MEASURES.items():
-        own = raw[["source", "target"]].merge(
+        distances = raw[["source", "target"]].merge(
             tidy.loc[tidy["measure"] == measure, ["source", "target", *BOUNDS]], how="left"
         )
         names = [measure, f"{measure}_lower", f"{measure}_upper"]
-        raw[names] = own[BOUNDS].to_numpy()
+        raw[names] = distances[BOUNDS].to_numpy()
         values = intervals(raw, names, unknown="")
         columns.append(Column(f"{words} [{level(study)} CI]", "interval", values))
     return Table(
@@ -70,7 +70,8 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
     """The findings that differ most between each two sites."""
     ranked = differing_findings(findings, study)
     raw = pd.concat(
-        own.head(FINDINGS_A_PAIR) for _, own in ranked.groupby(["source", "target"], sort=False)
+        concepts.head(FINDINGS_A_PAIR)
+        for _, concepts in ranked.groupby(["source", "target"], sort=False)
     ).reset_index(drop=True)
     divergence = intervals(raw, ("js", "js_lower", "js_upper"))
     columns = [
@@ -139,8 +140,8 @@ def _rests_on_few(
     Sums over all concepts are published too, so a site never hides a concept alone.
     """
     few: set[tuple[str, str]] = set()
-    for site, own in findings.drop_duplicates(["source", "concept"]).groupby("source"):
-        sizes = own.set_index("concept")[f"source_{fewest}"]
+    for site, concepts in findings.drop_duplicates(["source", "concept"]).groupby("source"):
+        sizes = concepts.set_index("concept")[f"source_{fewest}"]
         hidden = not_alone(sizes < threshold, sizes)
         few |= {(str(site), concept) for concept in hidden.index[hidden]}
     sides = [

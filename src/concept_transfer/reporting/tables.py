@@ -115,8 +115,8 @@ def cell_table(estimates: pd.DataFrame, study: Study, many_classes: bool = False
             *cell_columns(raw, study),
             *(
                 column
-                for metric, own in numbers.items()
-                for column in (own, beside.get(metric))
+                for metric, estimate in numbers.items()
+                for column in (estimate, beside.get(metric))
                 if column is not None
             ),
             Column(counts[0], "number", raw[counts[1]]),

@@ -74,10 +74,10 @@ def calibration_curve(
     chosen = in_direction(bins[bins["size"].isin(["0", size])], source, target)
     settings = study.evaluation
     curves = [
-        curve_points(own, settings.small_cells, settings.confidence).merge(
-            own[KEYS].head(1).reset_index(drop=True), how="cross"
+        curve_points(cell, settings.small_cells, settings.confidence).merge(
+            cell[KEYS].head(1).reset_index(drop=True), how="cross"
         )
-        for _, own in chosen.groupby(KEYS, sort=False)
+        for _, cell in chosen.groupby(KEYS, sort=False)
     ]
     filled = [curve for curve in curves if len(curve)]
     if not filled:
@@ -85,7 +85,7 @@ def calibration_curve(
     cells = arrange(pd.concat(filled, ignore_index=True), study)
     rows = rows_of(cells)
     used = set(cells["strategy"])
-    looks = {own: look for own, look in strategy_looks(study).items() if own in used}
+    looks = {key: look for key, look in strategy_looks(study).items() if key in used}
     columns = min(len(rows), ROW_COLUMNS)
     side = min(2.6, 7.6 / columns)
     names = [row for row, _ in rows]
@@ -111,10 +111,10 @@ def _panel(axis: Axes, cells: pd.DataFrame, looks: dict[str, Look]) -> None:
     axis.set_axisbelow(True)
     axis.axline((0, 0), slope=1, color=MUTED, lw=0.8)
     for strategy, look in looks.items():
-        own = cells[cells["strategy"] == strategy].sort_values("predicted")
-        x = own["predicted"]
-        axis.fill_between(x, own["lower"], own["upper"], color=look.colour, alpha=0.1, lw=0)
-        axis.plot(x, own["observed"], color=look.colour, marker=look.marker, ms=3.5, lw=1.3)
+        curve = cells[cells["strategy"] == strategy].sort_values("predicted")
+        x = curve["predicted"]
+        axis.fill_between(x, curve["lower"], curve["upper"], color=look.colour, alpha=0.1, lw=0)
+        axis.plot(x, curve["observed"], color=look.colour, marker=look.marker, ms=3.5, lw=1.3)
 
 
 def _caption(study: Study, size: str, source: str, target: str, name: str) -> Caption:

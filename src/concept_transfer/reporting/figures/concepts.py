@@ -42,21 +42,22 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
 
     Labels that would lie on others are left out; the data name every point.
     """
-    own = points[points["embedding"] == embedding].reset_index(drop=True)
-    looks = _looks(own["category"])
+    points = points[points["embedding"] == embedding].reset_index(drop=True)
+    looks = _looks(points["category"])
+    categories = points["category"].where(points["category"].isin(looks), "other")
     figure, (axis,) = panels(
         1, 1, (7.6, 5.6), left=0.75, top=0.32 * (1 + len(looks) // 5), gap=(0, 0)
     )
     for category, look in looks.items():
-        chosen = own[own["category"].where(own["category"].isin(looks), "other") == category]
+        chosen = points[categories == category]
         axis.scatter(
             chosen["x"], chosen["y"], s=20, marker=look.marker, color=look.colour, lw=0, zorder=3
         )
-    shares = own[["share_x", "share_y"]].iloc[0]
+    shares = points[["share_x", "share_y"]].iloc[0]
     axis.margins(0.08)
     axis.set_xlabel(f"first component, {100 * shares['share_x']:.0f} % of the variance")
     axis.set_ylabel(f"second component, {100 * shares['share_y']:.0f} %")
-    _label(figure, axis, own)
+    _label(figure, axis, points)
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ls="", ms=5.5, label=category)
         for category, look in looks.items()
@@ -71,10 +72,10 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
         "hint). Colour and shape are the concept's category. Neighbours share what a source model "
         "learns; where they would also share the outcome, the embedding can carry a model to "
         "findings that the source never wrote down.",
-        f"Map of {len(own)} concepts in {own['category'].nunique()} categories; the two axes show "
-        f"{100 * shares.sum():.0f} % of the variance.",
+        f"Map of {len(points)} concepts in {points['category'].nunique()} categories; the two "
+        f"axes show {100 * shares.sum():.0f} % of the variance.",
     )
-    data = own[["concept", "name", "category", "x", "y"]]
+    data = points[["concept", "name", "category", "x", "y"]]
     return Drawing(caption, figure, data)
 
 

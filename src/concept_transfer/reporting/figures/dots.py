@@ -135,15 +135,15 @@ def _panel(
         if groups[index] != groups[index - 1]:
             axis.axhline(index - 0.5, color=MUTED, lw=0.7, zorder=1)
     for order, (strategy, look) in enumerate(looks.items()):
-        own = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
-        y = own["row"].map(place).to_numpy(float) + (order - middle) * step
-        axis.hlines(y, own["lower"], own["upper"], color=look.colour, lw=1.1, zorder=2)
+        dots = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
+        y = dots["row"].map(place).to_numpy(float) + (order - middle) * step
+        axis.hlines(y, dots["lower"], dots["upper"], color=look.colour, lw=1.1, zorder=2)
         axis.scatter(
-            own["estimate"],
+            dots["estimate"],
             y,
             s=17,
             marker=look.marker,
-            facecolor=[look.colour if solid else "white" for solid in own["solid"]],
+            facecolor=[look.colour if solid else "white" for solid in dots["solid"]],
             edgecolor=look.colour,
             linewidth=0.8,
             zorder=3,

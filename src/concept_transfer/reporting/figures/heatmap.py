@@ -163,10 +163,10 @@ def _label_columns(
     several_sizes: bool,
 ) -> None:
     for strategy in names:
-        own = [lefts[pair] for pair in columns if pair[0] == strategy]
+        places = [lefts[pair] for pair in columns if pair[0] == strategy]
         lift = -0.75 if several_sizes else 0.05
         axes.text(
-            (own[0] + own[-1] + 1) / 2,
+            (places[0] + places[-1] + 1) / 2,
             lift,
             names[strategy],
             ha="center",

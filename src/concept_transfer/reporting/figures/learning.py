@@ -74,18 +74,18 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
 def _panel(axis: Axes, cells: pd.DataFrame, sizes: list[str], looks: dict[str, Look]) -> None:
     place = {size: index for index, size in enumerate(sizes)}
     for strategy, look in looks.items():
-        own = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
-        if own.empty:
+        curve = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
+        if curve.empty:
             continue
-        if set(own["size"]) == {"0"}:
-            level = own.iloc[0]
+        if set(curve["size"]) == {"0"}:
+            level = curve.iloc[0]
             x = np.array([-0.25, len(sizes) - 0.75])
             bounds = [np.full(2, level[name]) for name in ("estimate", "lower", "upper")]
             marker = ""
         else:
-            own = own[own["size"].isin(sizes)]
-            x = own["size"].map(place).to_numpy(float)
-            bounds = [own[name].to_numpy(float) for name in ("estimate", "lower", "upper")]
+            curve = curve[curve["size"].isin(sizes)]
+            x = curve["size"].map(place).to_numpy(float)
+            bounds = [curve[name].to_numpy(float) for name in ("estimate", "lower", "upper")]
             marker = look.marker
         axis.fill_between(x, bounds[1], bounds[2], color=look.colour, alpha=0.12, lw=0)
         axis.plot(
@@ -116,13 +116,13 @@ def _caption(
         )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
     local = [name for name in study.strategies if not has_source(study, name)]
-    own = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
-    other = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
-    if own["estimate"].notna().any() and other["estimate"].notna().any():
+    alone = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    transferred = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    if alone["estimate"].notna().any() and transferred["estimate"].notna().any():
         alt += (
             f"; with {sizes[0]} labels the best target-only model reaches "
-            f"{own['estimate'].max():.3f} and the best model that uses the source "
-            f"{other['estimate'].max():.3f}"
+            f"{alone['estimate'].max():.3f} and the best model that uses the source "
+            f"{transferred['estimate'].max():.3f}"
         )
     return Caption(
         f"learning-curve_{direction_stem(source, target)}",

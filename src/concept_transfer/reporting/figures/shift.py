@@ -79,19 +79,28 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
 
 def _scatter(axis: Axes, models: pd.DataFrame, measure: str, groups: dict[str, Look]) -> None:
     for place, (group, look) in enumerate(groups.items()):
-        own = models[models["group"] == group]
+        losses = models[models["group"] == group]
         nudge = (place - (len(groups) - 1) / 2) * 0.02 * max(models[measure].max(), 0.01)
-        x = own[measure] + nudge
-        axis.vlines(x, own["lower"], own["upper"], color=look.colour, lw=0.8, alpha=0.45, zorder=2)
+        x = losses[measure] + nudge
+        axis.vlines(
+            x, losses["lower"], losses["upper"], color=look.colour, lw=0.8, alpha=0.45, zorder=2
+        )
         axis.scatter(
-            x, own["loss"], s=20, marker=look.marker, color=look.colour, lw=0, alpha=0.85, zorder=3
+            x,
+            losses["loss"],
+            s=20,
+            marker=look.marker,
+            color=look.colour,
+            lw=0,
+            alpha=0.85,
+            zorder=3,
         )
 
 
 def _name_directions(axis: Axes, models: pd.DataFrame, measure: str) -> None:
     directions = models.groupby(["source", "target"], sort=False)
-    for number, ((source, target), own) in enumerate(directions):
-        place, limit = own[measure].iloc[0], axis.get_xlim()[1]
+    for number, ((source, target), losses) in enumerate(directions):
+        place, limit = losses[measure].iloc[0], axis.get_xlim()[1]
         axis.annotate(
             direction_label(str(source), str(target)),
             (place, 1),
