@@ -52,15 +52,15 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     raw = wide[[*KEYS, *present]]
     columns = [Column(PARTS[metric], "number", raw[metric]) for metric in present]
     return Table(
-        "calibration",
-        "calibration",
-        "Calibration of all models",
-        "Means over replicates. Brier = miscalibration − discrimination + uncertainty (isotonic "
-        "decomposition). A calibrated model has intercept 0 and slope 1. After: once intercept "
-        "and slope were fitted on the target's validation labels (all of them for direct, else "
-        "those of the size); empty where these hold fewer than 10 of either class.",
-        raw,
-        [*cell_columns(raw, study), *columns],
+        stem="calibration",
+        section="calibration",
+        title="Calibration of all models",
+        caption="Means over replicates. Brier = miscalibration − discrimination + uncertainty "
+        "(isotonic decomposition). A calibrated model has intercept 0 and slope 1. After: once "
+        "intercept and slope were fitted on the target's validation labels (all of them for "
+        "direct, else those of the size); empty where these hold fewer than 10 of either class.",
+        raw=raw,
+        columns=[*cell_columns(raw, study), *columns],
     )
 
 
@@ -81,17 +81,17 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         *(Column(words, "number", wide[metric]) for metric, words in VALIDATED.items()),
     ]
     return Table(
-        "usefulness",
-        "intervals",
-        "What the models would find",
-        "Sensitivity where 90 or 95 % of those without the outcome raise no alert, points of the "
-        "test encounters' own ROC curve; beside them what the threshold gives that reaches 90 % "
-        "specificity on the validation labels (all of the target's for direct, else those of the "
-        "size; empty where they hold fewer than 10 without the outcome). PPV: the share of alerts "
-        f"that are right when the {study.evaluation.alert_rate:.0%} of encounters "
+        stem="usefulness",
+        section="intervals",
+        title="What the models would find",
+        caption="Sensitivity where 90 or 95 % of those without the outcome raise no alert, points "
+        "of the test encounters' own ROC curve; beside them what the threshold gives that reaches "
+        "90 % specificity on the validation labels (all of the target's for direct, else those of "
+        "the size; empty where they hold fewer than 10 without the outcome). PPV: the share of "
+        f"alerts that are right when the {study.evaluation.alert_rate:.0%} of encounters "
         "with the highest risks raise one.",
-        wide,
-        columns,
+        raw=wide,
+        columns=columns,
     )
 
 
@@ -129,13 +129,14 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         Column("Note", "name", raw["flag"].mask(hidden, "")),
     ]
     return Table(
-        "subgroups",
-        "subgroups",
-        "Performance by group",
-        "Test encounters by age, sex and calendar year, as far as the data record them; shuffled "
-        "and random controls are left out. Observed − predicted is the share with the outcome "
-        "minus the mean predicted risk: above 0, risks are too low for the group. Groups were not "
-        "compared with each other, and many rows are shown: single differences may be chance.",
-        raw,
-        columns,
+        stem="subgroups",
+        section="subgroups",
+        title="Performance by group",
+        caption="Test encounters by age, sex and calendar year, as far as the data record them; "
+        "shuffled and random controls are left out. Observed − predicted is the share with the "
+        "outcome minus the mean predicted risk: above 0, risks are too low for the group. Groups "
+        "were not compared with each other, and many rows are shown: single differences may be "
+        "chance.",
+        raw=raw,
+        columns=columns,
     )

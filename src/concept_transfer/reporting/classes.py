@@ -89,14 +89,14 @@ def class_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         Column("Note", "name", raw["flag"]),
     ]
     return Table(
-        "classes",
-        "intervals",
-        "Performance by class",
-        "Every class told from all others, on the test encounters of each target. A model without "
-        "skill has AUROC 0.5 and the AUPRC of the column beside it; a calibrated model has "
+        stem="classes",
+        section="intervals",
+        title="Performance by class",
+        caption="Every class told from all others, on the test encounters of each target. A model "
+        "without skill has AUROC 0.5 and the AUPRC of the column beside it; a calibrated model has "
         "intercept 0 and slope 1.",
-        raw,
-        columns,
+        raw=raw,
+        columns=columns,
     )
 
 

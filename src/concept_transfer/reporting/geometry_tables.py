@@ -42,18 +42,18 @@ def geometry_table(geometry: pd.DataFrame, study: Study) -> Table:
                 raw[f"{measure}_{column}"] = values
         columns.append(_measure_column(raw, measure, words))
     return Table(
-        "geometry",
-        "geometry",
-        "Geometry of the embeddings",
-        "Cosines of two concepts' vectors, of a concept's present and absent vectors, and of the "
-        "steps from present to absent of two concepts (1: negation is one direction for all). "
-        "Where present and absent are much more alike than two concepts are, a model must magnify "
-        "a small difference to read a negation. Absent is nearest: share of concepts with no "
-        "nearer token than their own negation. Silhouette and purity say how well the categories "
-        "of concepts separate, beside what permuted categories give. Controls are shown in their "
-        "first draw.",
-        raw,
-        columns,
+        stem="geometry",
+        section="geometry",
+        title="Geometry of the embeddings",
+        caption="Cosines of two concepts' vectors, of a concept's present and absent vectors, and "
+        "of the steps from present to absent of two concepts (1: negation is one direction for "
+        "all). Where present and absent are much more alike than two concepts are, a model must "
+        "magnify a small difference to read a negation. Absent is nearest: share of concepts with "
+        "no nearer token than their own negation. Silhouette and purity say how well the "
+        "categories of concepts separate, beside what permuted categories give. Controls are shown "
+        "in their first draw.",
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -89,11 +89,12 @@ def neighbour_table(neighbours: pd.DataFrame, embeddings: list[str]) -> Table:
         Column("Nearest concepts, cosine", "text", shown["near"]),
     ]
     return Table(
-        "neighbours",
-        "geometry",
-        "Nearest neighbours",
-        "The concepts whose vectors are most alike. A source model carries what it learned about a "
-        "concept over to these: where they mean something else for the outcome, transfer misleads.",
-        chosen.reset_index(drop=True),
-        columns,
+        stem="neighbours",
+        section="geometry",
+        title="Nearest neighbours",
+        caption="The concepts whose vectors are most alike. A source model carries what it learned "
+        "about a concept over to these: where they mean something else for the outcome, transfer "
+        "misleads.",
+        raw=chosen.reset_index(drop=True),
+        columns=columns,
     )

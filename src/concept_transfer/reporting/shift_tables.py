@@ -51,18 +51,18 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
         values = intervals(raw, names, unknown="")
         columns.append(Column(f"{words} [{level(study)} CI]", "interval", values))
     return Table(
-        "shift",
-        "site shift",
-        "Distances between sites",
-        "Findings, Recording and KL are sums over the concepts that any site records, in bits, "
-        "corrected for what chance alone shows between two samples of one site. Findings: "
+        stem="shift",
+        section="site shift",
+        title="Distances between sites",
+        caption="Findings, Recording and KL are sums over the concepts that any site records, in "
+        "bits, corrected for what chance alone shows between two samples of one site. Findings: "
         "Jensen-Shannon divergence of what is written about each "
         "concept, not written included. Recording: the same for whether anything is written at "
         "all; where it is as large as Findings, the sites differ in their habits of recording. "
         "The last column is the AUROC of a logistic regression that guesses an encounter's site "
         "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site.",
-        raw,
-        columns,
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -86,17 +86,17 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
         Column("of negatives", "number", raw["js_negative"]),
     ]
     return Table(
-        "shift_findings",
-        "site shift",
-        "Findings that differ most",
-        f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence between each "
-        "two sites, with the share of encounters in which anything is recorded about them. "
-        "Concepts are left out that either site records, fails to record, or records in one of "
-        f"their states in fewer than {study.evaluation.small_cells} encounters, and the next "
+        stem="shift_findings",
+        section="site shift",
+        title="Findings that differ most",
+        caption=f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence "
+        "between each two sites, with the share of encounters in which anything is recorded about "
+        "them. Concepts are left out that either site records, fails to record, or records in one "
+        f"of their states in fewer than {study.evaluation.small_cells} encounters, and the next "
         "rarest with them; divergences of positives and negatives, where so few of these are "
         "behind them.",
-        raw,
-        columns,
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -164,12 +164,12 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         Column("Source model is", "verdict", loss["verdict"]),
     ]
     return Table(
-        "shift_loss",
-        "site shift",
-        "Distance and loss",
-        "AUROC lost: AUROC of a model trained on all labels of the target less that of the source "
-        "model used unchanged, paired on the same encounters; below 0 the source model is the "
-        "better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
+        stem="shift_loss",
+        section="site shift",
+        title="Distance and loss",
+        caption="AUROC lost: AUROC of a model trained on all labels of the target less that of the "
+        "source model used unchanged, paired on the same encounters; below 0 the source model is "
+        "the better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
         "(unbiased, Gaussian kernel) is measured where the model sees the encounters: in the means "
         "of their concepts' vectors. Every embedding has a kernel bandwidth of its own, so MMD² "
         "itself (column mmd2 of the file) compares directions in one embedding, not embeddings. "
@@ -177,8 +177,8 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         "sites: it says how clearly an embedding tells the two sites apart, and "
         "compares embeddings in one direction. It grows with the number of encounters, so "
         "directions between sites of other size do not compare.",
-        loss.drop(columns="suppressed", errors="ignore"),
-        columns,
+        raw=loss.drop(columns="suppressed", errors="ignore"),
+        columns=columns,
     )
 
 
@@ -193,15 +193,15 @@ def correlation_table(correlations: pd.DataFrame, study: Study) -> Table:
         Column("p (sites permuted)", "p", correlations["p"]),
     ]
     return Table(
-        "shift_correlations",
-        "site shift",
-        "Does distance foretell loss?",
-        "Rank correlation over the directions of the study; 1: the farther, the more is lost. "
-        "Directions share sites, so the test permutes the sites (two-sided; the smallest p that "
-        "three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for the "
-        "number of rows. Empty where not all directions between the sites were studied.",
-        correlations,
-        columns,
+        stem="shift_correlations",
+        section="site shift",
+        title="Does distance foretell loss?",
+        caption="Rank correlation over the directions of the study; 1: the farther, the more is "
+        "lost. Directions share sites, so the test permutes the sites (two-sided; the smallest p "
+        "that three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for "
+        "the number of rows. Empty where not all directions between the sites were studied.",
+        raw=correlations,
+        columns=columns,
     )
 
 

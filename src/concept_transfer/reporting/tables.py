@@ -101,17 +101,17 @@ def cell_table(estimates: pd.DataFrame, study: Study, many_classes: bool = False
     }
     counts = ("Encounters", "encounters") if many_classes else ("Positives", "positives")
     return Table(
-        "cells",
-        "intervals",
-        "All models",
-        "Performance on the test encounters of each target. Estimates are means over replicates; "
-        "brackets hold intervals over resampled clusters and replicates; the replicate SD is the "
-        "spread of AUROC between training runs alone. "
+        stem="cells",
+        section="intervals",
+        title="All models",
+        caption="Performance on the test encounters of each target. Estimates are means over "
+        "replicates; brackets hold intervals over resampled clusters and replicates; the replicate "
+        "SD is the spread of AUROC between training runs alone. "
         f"{MEANING_OF_MANY if many_classes else MEANING_OF_TWO} "
         "Labels counts the labelled encounters of the target that a "
         "model could use; the direct strategy uses none.",
-        raw,
-        [
+        raw=raw,
+        columns=[
             *cell_columns(raw, study),
             *(
                 column
@@ -250,13 +250,13 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
         Column("Codes without a concept", "number", raw["unmapped_codes"]),
     ]
     return Table(
-        "sites",
-        "data",
-        "Sites",
-        "Encounters as read, before any split. Codes of a site that no concept of the vocabulary "
-        "takes are counted here and not used.",
-        raw,
-        columns,
+        stem="sites",
+        section="data",
+        title="Sites",
+        caption="Encounters as read, before any split. Codes of a site that no concept of the "
+        "vocabulary takes are counted here and not used.",
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -290,11 +290,11 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
         Column("Row norm, median [range]", "interval", norms, digits=2),
     ]
     return Table(
-        "embeddings",
-        "data",
-        "Embeddings",
-        "Row norms matter: the same learning rate moves long vectors faster than short ones, so "
-        "embeddings are comparable only at a common scale.",
-        raw,
-        columns,
+        stem="embeddings",
+        section="data",
+        title="Embeddings",
+        caption="Row norms matter: the same learning rate moves long vectors faster than short "
+        "ones, so embeddings are comparable only at a common scale.",
+        raw=raw,
+        columns=columns,
     )

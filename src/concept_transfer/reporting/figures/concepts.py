@@ -64,15 +64,15 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
     ]
     legend_above(figure, handles, 0.65, columns=5)
     caption = Caption(
-        f"concept-map_{embedding}",
-        "geometry",
-        f"Concepts as {embedding} sees them",
-        f"Every concept (its present state) by {embedding}, on the two directions in which their "
-        f"vectors differ most ({100 * shares.sum():.0f} % of the variance, so distances are only a "
-        "hint). Colour and shape are the concept's category. Neighbours share what a source model "
-        "learns; where they would also share the outcome, the embedding can carry a model to "
+        stem=f"concept-map_{embedding}",
+        section="geometry",
+        title=f"Concepts as {embedding} sees them",
+        text=f"Every concept (its present state) by {embedding}, on the two directions in which "
+        f"their vectors differ most ({100 * shares.sum():.0f} % of the variance, so distances are "
+        "only a hint). Colour and shape are the concept's category. Neighbours share what a source "
+        "model learns; where they would also share the outcome, the embedding can carry a model to "
         "findings that the source never wrote down.",
-        f"Map of {len(points)} concepts in {points['category'].nunique()} categories; the two "
+        alt=f"Map of {len(points)} concepts in {points['category'].nunique()} categories; the two "
         f"axes show {100 * shares.sum():.0f} % of the variance.",
     )
     data = points[["concept", "name", "category", "x", "y"]]

@@ -125,9 +125,9 @@ def _caption(
             f"{transferred['estimate'].max():.3f}"
         )
     return Caption(
-        f"learning-curve_{direction_stem(source, target)}",
-        "learning curves",
-        f"Learning curves, {where}",
-        text,
-        alt + ".",
+        stem=f"learning-curve_{direction_stem(source, target)}",
+        section="learning curves",
+        title=f"Learning curves, {where}",
+        text=text,
+        alt=alt + ".",
     )

@@ -63,16 +63,16 @@ def _caption(cosines: pd.DataFrame, study: Study) -> Caption:
         for row in records(values.loc[pretrained].reset_index())
     )
     return Caption(
-        "negation",
-        "geometry",
-        "A finding and its absence",
-        "Cosine between a concept's present and absent vectors (blue) and between the vectors of "
-        "two different concepts (orange); markers are means, lines reach from the 5th to the 95th "
-        "percentile. Blue near 1 means that the embedding hardly tells a finding from its "
+        stem="negation",
+        section="geometry",
+        title="A finding and its absence",
+        text="Cosine between a concept's present and absent vectors (blue) and between the vectors "
+        "of two different concepts (orange); markers are means, lines reach from the 5th to the "
+        "95th percentile. Blue near 1 means that the embedding hardly tells a finding from its "
         "negation; orange far above 0 means that all concepts point the same way, so that few "
         "directions are left to tell them apart. Embeddings with the same angles (another scale of "
         "the same vectors, a shuffled control) are shown once.",
-        f"Cosine of present and absent against that of two concepts: {said}."
+        alt=f"Cosine of present and absent against that of two concepts: {said}."
         if said
         else "Cosine of present and absent against that of two concepts.",
     )

@@ -125,15 +125,15 @@ def _loss_caption(models: pd.DataFrame) -> Caption:
         "at the largest."
     )
     return Caption(
-        "shift-loss",
-        "site shift",
-        "Distance between sites and what transfer costs",
-        "How much AUROC a source model used unchanged loses against a model trained on all labels "
-        "of the target, over three distances between the sites; a column of points is one "
+        stem="shift-loss",
+        section="site shift",
+        title="Distance between sites and what transfer costs",
+        text="How much AUROC a source model used unchanged loses against a model trained on all "
+        "labels of the target, over three distances between the sites; a column of points is one "
         "direction, lines are intervals. Points that rise to the right mean that distance "
         "foretells loss; colours that separate at one distance mean that some kinds of model "
         "stand the same shift better. Below the line the source model is the better one.",
-        alt,
+        alt=alt,
     )
 
 
@@ -183,14 +183,15 @@ def finding_shift(findings: pd.DataFrame, study: Study) -> Drawing:
 def _finding_caption(shown: pd.DataFrame, names: pd.Series, top: pd.Index) -> Caption:
     recording = (shown["js_recording"] / shown["js"]).median()
     return Caption(
-        "shift-findings",
-        "site shift",
-        "Findings that differ most between sites",
-        "Jensen-Shannon divergence in thousandths of a bit (0 alike, 1000 nothing in common) of "
-        "what is written about a concept (all) and of whether anything is written about it (rec.). "
-        "Where both are alike the sites differ in what they record; where only the first is large "
-        "they differ in what their patients have. Concepts rare at either site are left out.",
-        f"Heat map of the {len(top)} concepts with the largest divergence; the largest is "
+        stem="shift-findings",
+        section="site shift",
+        title="Findings that differ most between sites",
+        text="Jensen-Shannon divergence in thousandths of a bit (0 alike, 1000 nothing in common) "
+        "of what is written about a concept (all) and of whether anything is written about it "
+        "(rec.). Where both are alike the sites differ in what they record; where only the first "
+        "is large they differ in what their patients have. Concepts rare at either site are left "
+        "out.",
+        alt=f"Heat map of the {len(top)} concepts with the largest divergence; the largest is "
         f"{shown['js'].max():.3f} bits ({names[top[0]]}), and recording alone makes up "
         f"{100 * recording:.0f} % of it in the median.",
     )
