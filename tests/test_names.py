@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from reporting_data import a_study, evidence, reports
+from reporting_data import a_study, evidence, reports, text_columns
 
 from concept_transfer.reporting.figures.canvas import write_drawing
 from concept_transfer.reporting.figures.concepts import concept_map
@@ -86,7 +86,7 @@ def test_numbers_stay_numbers() -> None:
 
 def test_markdown_and_latex_rows_stay_rows() -> None:
     frame = pd.DataFrame({"name": AWKWARD})
-    table = Table("t", "data", "A | title", "By `x` & <b>", frame, frame)
+    table = Table("t", "data", "A | title", "By `x` & <b>", frame, text_columns(frame))
     lines = markdown(table).splitlines()
     assert sum(line.startswith("| ") for line in lines) == len(AWKWARD) + 2
     assert r"| \`code\` [link]\(x) &lt;b> |" in lines

@@ -12,6 +12,7 @@ import pytest
 from reporting_data import a_study, answers, estimates, evidence
 
 from concept_transfer.reporting.answers import Answer
+from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.findings import best_models, findings, glance, lead
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.limitations import limitations
@@ -232,14 +233,19 @@ def test_limitations_follow_from_the_study() -> None:
 
 
 def test_numbers_sort_by_value_and_words_stay_words() -> None:
-    shown = pd.DataFrame(
-        {"a": ["0.9 [0.8, 1.0]", "−0.25", "not estimable", "<11"], "b": ["x", "y", "x", "x"]}
-    )
-    context = table_context(Table("t", "data", "T", "", shown, shown))
-    assert [cell["value"] for cell in (row[0] for row in context["rows"])] == [
-        *("0.9", "-0.25", None, "11")
+    columns = [
+        Column("a", "interval", [(0.9, 0.8, 1.0), (-0.25, -1.0, 1.0), (float("nan"),) * 3, "<11"]),
+        Column("b", "name", ["x", "y", "x", "x"]),
+        Column("c", "text", ["7", "8", "7", "better"]),
+        Column("d", "verdict", ["better", "worse", "no evidence", "better"]),
     ]
-    assert [column["choose"] for column in context["columns"]] == [False, True]
+    context = table_context(Table("t", "data", "T", "", pd.DataFrame(), columns))
+    first, *_, last = zip(*context["rows"], strict=True)
+    assert [cell["value"] for cell in first] == ["0.900", "-0.250", None, None]
+    assert [cell["kind"] for cell in last] == ["better", "worse", "", "better"]
+    assert {cell["kind"] for row in context["rows"] for cell in row[1:3]} == {""}
+    assert [column["number"] for column in context["columns"]] == [True, False, False, False]
+    assert [column["choose"] for column in context["columns"]] == [False, True, False, False]
 
 
 def test_provenance_digests_the_data(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reporting_data import a_study, comparison_rows, estimates, evidence, subgroups
+from reporting_data import (
+    a_study,
+    comparison_rows,
+    estimates,
+    evidence,
+    subgroups,
+    text_columns,
+)
 
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
@@ -22,20 +29,18 @@ from concept_transfer.reporting.calibration_tables import (
     subgroup_table,
     usefulness_table,
 )
-from concept_transfer.reporting.cells import group_of
+from concept_transfer.reporting.columns import Column, interval, number, p_value
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.formats import (
     Table,
     csv,
-    interval,
     latex,
     markdown,
-    number,
-    p_value,
     write_table,
 )
 from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.limitations import limitations
+from concept_transfer.reporting.looks import group_of
 from concept_transfer.reporting.published import published
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.reporting.sides import side_words
@@ -47,7 +52,7 @@ STUDY = a_study()
 
 def one_cell(text: str) -> Table:
     frame = pd.DataFrame({"a_b": [text]})
-    return Table("t", "data", "Title", "Caption of 50 % & more_less", frame, frame)
+    return Table("t", "data", "Title", "Caption of 50 % & more_less", frame, text_columns(frame))
 
 
 def test_cell_table_holds_every_cell_with_the_numbers_of_the_estimates() -> None:
@@ -209,7 +214,7 @@ def test_latex_escapes_all_that_latex_would_interpret() -> None:
 
 def test_long_tables_break_over_pages_in_latex() -> None:
     frame = pd.DataFrame({"a": range(80)})
-    text = latex(Table("t", "data", "T", "C", frame, frame.astype(str)))
+    text = latex(Table("t", "data", "T", "C", frame, text_columns(frame)))
     assert r"\begin{longtable}{l}" in text
     assert text.count("\\\\\n") == 82
 
@@ -236,6 +241,55 @@ def test_numbers_in_words() -> None:
     assert p_value(0.00099) == "<0.001"
     assert p_value(0.04) == "0.040"
     assert p_value(float("nan")) == ""
+
+
+def test_columns_show_their_values_and_the_number_they_sort_by() -> None:
+    bounds = [(0.9, 0.8, 1.0), (-0.25, np.nan, np.nan), (np.nan, np.nan, np.nan), "suppressed"]
+    column = Column("AUROC", "interval", bounds)
+    shown = ["0.900 [0.800, 1.000]", "−0.250", "not estimable", "suppressed"]
+    assert column.texts() == shown
+    assert column.sort_keys() == ["0.900", "-0.250", None, None]
+    counts = Column("Positives", "number", [1200, "<11", None])
+    assert counts.texts() == ["1,200", "<11", ""]
+    assert counts.sort_keys() == ["1200", None, None]
+    assert Column("p", "p", [0.0001, 0.04, np.nan]).texts() == ["<0.001", "0.040", ""]
+    assert Column("p", "p", [0.0001, 0.04, np.nan]).sort_keys() == ["0.001", "0.040", None]
+    for kind in ("name", "text", "verdict", "labels"):
+        texts = Column("x", kind, ["0.5", None, "1"])
+        assert texts.texts() == ["0.5", "", "1"]
+        assert texts.sort_keys() == [None] * 3
+    assert [Column("x", kind, []).numeric for kind in ("labels", "p", "name")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_frame_of_any_columns_says_what_they_hold() -> None:
+    frame = pd.DataFrame(
+        {
+            "classifier": ["logistic", "mine"],
+            "size": ["50", "all"],
+            "random_verdict": ["better", "no evidence"],
+            "p_max_t": [0.0001, 0.5],
+            "place": ["7", "8"],
+            "share": [0.25, 0.5],
+            "shown": [True, False],
+        }
+    )
+    table = generic_table("t", "answers", "T", "C", frame, STUDY)
+    kinds = {column.name: column.kind for column in table.columns}
+    assert kinds == {
+        "Classifier": "name",
+        "Labels": "labels",
+        "Random verdict": "verdict",
+        "p (max-T)": "p",
+        "Place": "name",
+        "Share": "number",
+        "Shown": "name",
+    }
+    assert table.shown["Classifier"].tolist() == ["logistic regression", "mine"]
+    assert table.shown["Shown"].tolist() == ["yes", "no"]
 
 
 def test_every_table_is_written_in_three_formats(tmp_path) -> None:
@@ -400,5 +454,5 @@ def test_the_usefulness_table_shows_sensitivity_and_ppv_with_intervals() -> None
 
 def test_long_texts_wrap_in_latex() -> None:
     frame = pd.DataFrame({"claim": ["word " * 20], "b": ["short"]})
-    text = latex(Table("t", "data", "Title", "Caption", frame, frame))
+    text = latex(Table("t", "data", "Title", "Caption", frame, text_columns(frame)))
     assert r"\begin{tabular}{p{4cm}l}" in text

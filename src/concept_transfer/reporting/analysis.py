@@ -11,9 +11,9 @@ import pandas as pd
 
 from concept_transfer.analysis.schemas import TABLES
 from concept_transfer.parquet import read_table
-from concept_transfer.reporting.cells import group_of
 from concept_transfer.reporting.figures.canvas import Drawing
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import group_of
 from concept_transfer.study import Study
 
 
@@ -55,7 +55,7 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
     if not analysis.shift_loss.empty:
         yield loss_table(analysis.shift_loss, study)
     if not analysis.shift_correlations.empty:
-        yield correlation_table(analysis.shift_correlations)
+        yield correlation_table(analysis.shift_correlations, study)
     if not differing_findings(analysis.shift_findings, study).empty:
         yield finding_table(analysis.shift_findings, study)
     yield geometry_table(analysis.geometry, study)
@@ -84,10 +84,10 @@ def distinct_maps(points: pd.DataFrame, study: Study) -> list[str]:
     (another scale of the same vectors)."""
     kept: dict[str, np.ndarray] = {}
     for name in study.embeddings:
-        own = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
+        places = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
         if group_of(study, name) == "pretrained" and not any(
-            own.shape == other.shape and np.allclose(own, other, atol=1e-4)
+            places.shape == other.shape and np.allclose(places, other, atol=1e-4)
             for other in kept.values()
         ):
-            kept[name] = own
+            kept[name] = places
     return list(kept)

@@ -11,11 +11,12 @@ from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
     bounds_of,
-    row_label,
+    cell_columns,
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.formats import Table, intervals, number
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 
@@ -52,17 +53,17 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
     wide = widened(tidy, KEYS, PARTS)
     present = [metric for metric in PARTS if wide[metric].notna().any()]
     raw = wide[[*KEYS, *present]]
-    shown = _names(raw) | {PARTS[metric]: raw[metric].map(number) for metric in present}
+    columns = [Column(PARTS[metric], "number", raw[metric]) for metric in present]
     return Table(
-        "calibration",
-        "calibration",
-        "Calibration of all models",
-        "Means over replicates. Brier = miscalibration − discrimination + uncertainty (isotonic "
-        "decomposition). A calibrated model has intercept 0 and slope 1. After: once intercept "
-        "and slope were fitted on the target's validation labels (all of them for direct, else "
-        "those of the size); empty where these hold fewer than 10 of either class.",
-        raw,
-        pd.DataFrame(shown),
+        stem="calibration",
+        section="calibration",
+        title="Calibration of all models",
+        caption="Means over replicates. Brier = miscalibration − discrimination + uncertainty "
+        "(isotonic decomposition). A calibrated model has intercept 0 and slope 1. After: once "
+        "intercept and slope were fitted on the target's validation labels (all of them for "
+        "direct, else those of the size); empty where these hold fewer than 10 of either class.",
+        raw=raw,
+        columns=[*cell_columns(raw, study), *columns],
     )
 
 
@@ -73,25 +74,27 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         return None
     wide = widened(tidy, KEYS, [*USEFUL, *VALIDATED])
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
-    shown = _names(wide) | {
-        f"{words} {level}": intervals(
-            wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric)
-        )
-        for metric, words in USEFUL.items()
+    estimates_of = {
+        metric: intervals(wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric))
+        for metric in USEFUL
     }
-    shown |= {words: wide[metric].map(number) for metric, words in VALIDATED.items()}
+    columns = [
+        *cell_columns(wide, study),
+        *(Column(f"{USEFUL[m]} {level}", "interval", rows) for m, rows in estimates_of.items()),
+        *(Column(words, "number", wide[metric]) for metric, words in VALIDATED.items()),
+    ]
     return Table(
-        "usefulness",
-        "intervals",
-        "What the models would find",
-        "Sensitivity where 90 or 95 % of those without the outcome raise no alert, points of the "
-        "test encounters' own ROC curve; beside them what the threshold gives that reaches 90 % "
-        "specificity on the validation labels (all of the target's for direct, else those of the "
-        "size; empty where they hold fewer than 10 without the outcome). PPV: the share of alerts "
-        f"that are right when the {study.evaluation.alert_rate:.0%} of encounters "
+        stem="usefulness",
+        section="intervals",
+        title="What the models would find",
+        caption="Sensitivity where 90 or 95 % of those without the outcome raise no alert, points "
+        "of the test encounters' own ROC curve; beside them what the threshold gives that reaches "
+        "90 % specificity on the validation labels (all of the target's for direct, else those of "
+        "the size; empty where they hold fewer than 10 without the outcome). PPV: the share of "
+        f"alerts that are right when the {study.evaluation.alert_rate:.0%} of encounters "
         "with the highest risks raise one.",
-        wide,
-        pd.DataFrame(shown),
+        raw=wide,
+        columns=columns,
     )
 
 
@@ -112,40 +115,31 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
     )
     hidden = raw["positives"] == COMPLEMENT
 
-    def estimates(metric: str) -> pd.Series:
-        taken = hidden | suppressed_in(tidy, wide.rename(columns={"group": "of"}), keys, metric)
-        return pd.Series(intervals(raw, bounds_of(metric), taken), raw.index)
+    def estimates(metric: str, words: str) -> Column:
+        named = wide.rename(columns={"group": "of"})
+        taken = hidden | suppressed_in(tidy, named, keys, metric)
+        return Column(f"{words} {level}", "interval", intervals(raw, bounds_of(metric), taken))
 
-    interval = f"[{100 * study.evaluation.confidence:g}% CI]"
-    shown = {
-        **_names(raw),
-        "Group": raw["variable"] + ": " + raw["group"],
-        f"AUROC {interval}": estimates("auroc"),
-        f"Brier {interval}": estimates("brier"),
-        f"Observed − predicted {interval}": estimates(DIFFERENCE),
-        "Encounters": raw["encounters"].map(number),
-        "Positives": raw["positives"].map(number),
-        "Note": raw["flag"].mask(hidden, ""),
-    }
+    level = f"[{100 * study.evaluation.confidence:g}% CI]"
+    columns = [
+        *cell_columns(raw, study),
+        Column("Group", "name", raw["variable"] + ": " + raw["group"]),
+        estimates("auroc", "AUROC"),
+        estimates("brier", "Brier"),
+        estimates(DIFFERENCE, "Observed − predicted"),
+        Column("Encounters", "number", raw["encounters"]),
+        Column("Positives", "number", raw["positives"]),
+        Column("Note", "name", raw["flag"].mask(hidden, "")),
+    ]
     return Table(
-        "subgroups",
-        "subgroups",
-        "Performance by group",
-        "Test encounters by age, sex and calendar year, as far as the data record them; shuffled "
-        "and random controls are left out. Observed − predicted is the share with the outcome "
-        "minus the mean predicted risk: above 0, risks are too low for the group. Groups were not "
-        "compared with each other, and many rows are shown: single differences may be chance.",
-        raw,
-        pd.DataFrame(shown),
+        stem="subgroups",
+        section="subgroups",
+        title="Performance by group",
+        caption="Test encounters by age, sex and calendar year, as far as the data record them; "
+        "shuffled and random controls are left out. Observed − predicted is the share with the "
+        "outcome minus the mean predicted risk: above 0, risks are too low for the group. Groups "
+        "were not compared with each other, and many rows are shown: single differences may be "
+        "chance.",
+        raw=raw,
+        columns=columns,
     )
-
-
-def _names(raw: pd.DataFrame) -> dict[str, pd.Series | list[str]]:
-    """The columns that say which model a row is about."""
-    return {
-        "Target": raw["target"],
-        "Source": raw["source"].replace("", "–"),
-        "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
-        "Strategy": raw["strategy"],
-        "Labels": raw["size"],
-    }

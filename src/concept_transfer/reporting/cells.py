@@ -13,38 +13,12 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.comparison.contrasts import FAMILIES
-from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.grid import NO_EMBEDDING
+from concept_transfer.reporting.columns import Column
+from concept_transfer.reporting.looks import GROUPS, group_of, model_label
 from concept_transfer.study import Study
 
 KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]  # of a cell
-GROUPS = ("pretrained", "control", "simple model")
-CLASSIFIER_LABELS = {
-    "cnn": "concept CNN",
-    "logistic": "logistic regression",
-    "gradient_boosting": "gradient boosting",
-}
-
-
-def group_of(study: Study, embedding: str) -> str:
-    """``pretrained``, ``control`` or, for the baselines' ``none``, ``simple model``.
-
-    What is derived from controls alone (a scaled one-hot table) is a control too.
-    """
-    if embedding == "none":
-        return "simple model"
-    settings = study.embeddings.get(embedding)
-    if settings is None:
-        return "pretrained"
-    parents = parents_of(settings)
-    derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
-    carries_meaning = PROVIDERS[settings.provider].carries_meaning
-    return "control" if derived or not carries_meaning else "pretrained"
-
-
-def row_label(embedding: str, classifier: str) -> str:
-    """What a figure calls the models of one embedding, or of one simple classifier."""
-    return CLASSIFIER_LABELS.get(classifier, classifier) if embedding == "none" else embedding
 
 
 def direction_label(source: str, target: str) -> str:
@@ -70,10 +44,6 @@ def family_order(comparisons: pd.DataFrame) -> list[str]:
 
 def size_rank(size: str) -> float:
     return float("inf") if size == "all" else float(size or -1)
-
-
-def largest_size(study: Study) -> str:
-    return str(max((str(size) for size in study.target_sizes), key=size_rank))
 
 
 def direction_stem(source: str, target: str) -> str:
@@ -107,15 +77,13 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         "target": list(study.sites),
         "source": ["", *study.sites],
         "group": list(GROUPS),
-        "embedding": [*study.embeddings, "none"],
+        "embedding": [*study.embeddings, NO_EMBEDDING],
         "classifier": list(study.classifiers),
         "strategy": list(study.strategies),
     }
     arranged = frame.assign(
         group=[group_of(study, name) for name in frame["embedding"]],
-        row=[
-            row_label(*names) for names in zip(frame["embedding"], frame["classifier"], strict=True)
-        ],
+        row=model_labels(frame, study),
     )
     ranks = {
         column: arranged[column].map({name: rank for rank, name in enumerate(names)})
@@ -129,6 +97,23 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     return arranged.loc[keys.sort_values(list(ranks), kind="stable").index].reset_index(drop=True)
 
 
+def model_labels(frame: pd.DataFrame, study: Study) -> list[str]:
+    """What readers call the model of every row."""
+    names = zip(frame["embedding"], frame["classifier"], strict=True)
+    return [model_label(study, *pair) for pair in names]
+
+
+def cell_columns(frame: pd.DataFrame, study: Study) -> list[Column]:
+    """The columns of a table that say which cell a row is about."""
+    return [
+        Column("Target", "name", frame["target"]),
+        Column("Source", "name", frame["source"].replace("", "–")),
+        Column("Model", "name", model_labels(frame, study)),
+        Column("Strategy", "name", frame["strategy"]),
+        Column("Labels", "labels", frame["size"]),
+    ]
+
+
 def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.DataFrame:
     """One row a combination of ``keys``, in the order of the frame.
 
@@ -138,8 +123,8 @@ def widened(tidy: pd.DataFrame, keys: list[str], metrics: Iterable[str]) -> pd.D
     wide = tidy[keys].drop_duplicates(ignore_index=True)
     for metric in metrics:
         names = {"estimate": metric, "lower": f"{metric}_lower", "upper": f"{metric}_upper"}
-        own = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
-        wide = wide.merge(own, on=keys, how="left")
+        estimates = tidy.loc[tidy["metric"] == metric, [*keys, *names]].rename(columns=names)
+        wide = wide.merge(estimates, on=keys, how="left")
     return wide
 
 
@@ -149,10 +134,10 @@ def suppressed_in(
     """Which rows of ``wide`` (bool) lack a metric because it would tell small counts."""
     taken: set[tuple[Any, ...]] = set()
     if "suppressed" in tidy:
-        own = tidy[(tidy["metric"] == metric) & tidy["suppressed"]]
-        taken = set(own[keys].itertuples(index=False, name=None))
-    rows = wide[keys].itertuples(index=False, name=None)
-    return pd.Series([row in taken for row in rows], index=wide.index, dtype=bool)
+        rows = tidy[(tidy["metric"] == metric) & tidy["suppressed"]]
+        taken = set(rows[keys].itertuples(index=False, name=None))
+    shown = wide[keys].itertuples(index=False, name=None)
+    return pd.Series([row in taken for row in shown], index=wide.index, dtype=bool)
 
 
 def bounds_of(metric: str) -> tuple[str, str, str]:

@@ -17,6 +17,7 @@ from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, SUBGROUP
 from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
+from concept_transfer.reporting.classes import CLASS, of_all, of_each
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study
 
@@ -30,7 +31,9 @@ class Evidence:
     ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
     Bayes-optimal AUROC (estimate, lower, upper) where it can be computed; ``analysis`` holds
     site shift and geometry; ``subgroups`` and ``calibration`` are tidy too (estimates by group,
-    bins of the curves); ``warnings`` are sentences about the sites.
+    bins of the curves); ``warnings`` are sentences about the sites. Of an outcome with more than
+    two classes, ``class_estimates`` and ``calibration`` name in ``class`` the class that is told
+    from all others; all else is about the classes together.
     """
 
     study: Study
@@ -46,6 +49,14 @@ class Evidence:
         default_factory=lambda: pd.DataFrame(columns=CALIBRATION.names)
     )
     warnings: Sequence[str] = ()
+    class_estimates: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=[*ESTIMATES, CLASS])
+    )
+
+    @property
+    def many_classes(self) -> bool:
+        """Whether the outcome has more than two classes."""
+        return not self.class_estimates.empty
 
 
 def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Evidence:
@@ -63,17 +74,18 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         raise StudyError("The study has no estimates to report; evaluate its cells first.")
     named = {name: files.get(name, ()) for name in ("reports", "cards", "ceilings", "analysis")}
     return Evidence(
-        study,
-        estimates,
-        labelled(_read_tables(files["comparisons"], COMPARISONS)),
-        _read_json(Path(files["answers"][0])),
-        {Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
-        {Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
-        _read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
-        read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
-        _read_tables(files.get("subgroups", ()), SUBGROUPS),
-        _read_tables(files.get("calibration", ()), CALIBRATION),
-        [text for path in files.get("warnings", ()) for text in _read_json(Path(path))],
+        study=study,
+        estimates=of_all(estimates),
+        class_estimates=of_each(estimates),
+        comparisons=labelled(of_all(_read_tables(files["comparisons"], COMPARISONS))),
+        answers=_read_json(Path(files["answers"][0])),
+        reports={Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
+        cards={Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
+        ceilings=_read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
+        analysis=read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
+        subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
+        calibration=_read_tables(files.get("calibration", ()), CALIBRATION),
+        warnings=[text for path in files.get("warnings", ()) for text in _read_json(Path(path))],
     )
 
 

@@ -16,11 +16,12 @@ from concept_transfer.reporting.cells import (
     in_direction,
     level,
     records,
-    row_label,
     size_label,
 )
+from concept_transfer.reporting.columns import Column, interval
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table, interval, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
@@ -146,9 +147,8 @@ def glance(evidence: Evidence) -> Table:
             }
         rows.append(row)
     raw = pd.DataFrame(rows)
-    shown = pd.DataFrame(
-        {"Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]}
-    )
+    pairs = [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]
+    columns = [Column("Direction", "name", pairs)]
     for name, words in (
         ("best", "Highest AUROC of a transferred model"),
         ("best_simple", "Best transferred simple model"),
@@ -156,14 +156,12 @@ def glance(evidence: Evidence) -> Table:
         ("best_target_only", "Best with target data only"),
     ):
         if name in raw:
-            shown[words] = [
-                f"{bounds}, {model}" if isinstance(model, str) else "too few encounters"
-                for bounds, model in zip(
-                    intervals(raw, (name, f"{name}_lower", f"{name}_upper")),
-                    raw[f"{name}_model"],
-                    strict=True,
-                )
+            best = raw[[f"{name}_model", name, f"{name}_lower", f"{name}_upper"]].to_numpy()
+            texts = [
+                f"{interval(*bounds)}, {model}" if isinstance(model, str) else "too few encounters"
+                for model, *bounds in best
             ]
+            columns.append(Column(words, "text", texts))
     return Table(
         "glance",
         "findings",
@@ -173,13 +171,13 @@ def glance(evidence: Evidence) -> Table:
         "that saw no other site. Whether two of them differ is a question for "
         "the paired comparisons.",
         raw,
-        shown,
+        columns,
     )
 
 
 def model_words(cell: dict[str, Any], study: Study) -> str:
     """A cell without its sites: ``minilm, full, 50 labels``."""
-    model = row_label(str(cell["embedding"]), str(cell["classifier"]))
+    model = model_label(study, str(cell["embedding"]), str(cell["classifier"]))
     size = f", {size_label(str(cell['size']))}" if cell["size"] != "0" else ""
     return f"{model}, {cell['strategy']}{size}"
 

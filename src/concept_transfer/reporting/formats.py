@@ -1,18 +1,16 @@
-"""One table in three text formats, and the numbers in its cells."""
+"""One table in three text formats."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import pandas as pd
 
-from concept_transfer.reporting.suppression import COMPLEMENT
+from concept_transfer.reporting.columns import Column
 
-NOT_ESTIMABLE = "not estimable"
 LONG = 35  # rows
 WIDEST = 40  # characters that LaTeX sets on one line
 LATEX = {
@@ -53,7 +51,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a spreadsheet reads as one be
 
 @dataclass(frozen=True)
 class Table:
-    """One table: file stem, title, caption, unrounded numbers, and the text that readers see.
+    """One table: file stem, title, caption, unrounded numbers, and the columns that readers see.
 
     ``section`` is the part of the report that shows it.
     """
@@ -63,11 +61,12 @@ class Table:
     title: str
     caption: str
     raw: pd.DataFrame
-    shown: pd.DataFrame
+    columns: Sequence[Column]
 
-    def rows(self) -> list[list[str]]:
-        """The text of all rows, without the header."""
-        return [[str(cell) for cell in row] for row in self.shown.itertuples(index=False)]
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The text that readers see."""
+        return pd.DataFrame({column.name: column.texts() for column in self.columns})
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
@@ -114,9 +113,10 @@ def _is_number(text: str) -> bool:
 
 def markdown(table: Table) -> str:
     """A Markdown table under its title, its caption below."""
-    rows = [list(table.shown.columns), *table.rows()]
+    shown = table.shown
+    rows = [list(shown.columns), *shown.to_numpy().tolist()]
     lines = ["| " + " | ".join(map(markdown_text, row)) + " |" for row in rows]
-    lines.insert(1, "|" + " --- |" * table.shown.shape[1])
+    lines.insert(1, "|" + " --- |" * len(table.columns))
     title, caption = map(markdown_text, (table.title, table.caption))
     return f"## {title}\n\n" + "\n".join(lines) + f"\n\n{caption}\n"
 
@@ -135,10 +135,11 @@ def latex(table: Table) -> str:
 
     Needs the packages booktabs and, for long tables, longtable.
     """
-    head = [_latex_row(list(table.shown.columns)), r"\midrule"]
-    body = [_latex_row(row) for row in table.rows()]
+    shown = table.shown
+    head = [_latex_row(list(shown.columns)), r"\midrule"]
+    body = [_latex_row(row) for row in shown.to_numpy().tolist()]
     caption = rf"\caption{{{_escape(table.caption, LATEX)}}}\label{{tab:{table.stem}}}"
-    longest = [max(map(len, texts), default=0) for texts in zip(*table.rows(), strict=True)]
+    longest = [max(map(len, texts), default=0) for _, texts in shown.items()]
     columns = "".join("p{4cm}" if length > WIDEST else "l" for length in longest)
     if len(body) > LONG:
         lines = [
@@ -167,52 +168,9 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def number(value: object, digits: int = 3) -> str:
-    """A number as readers see it; text passes, missing becomes an empty string.
-
-    >>> number(-0.01234), number("<11"), number(float("nan")), number(1200)
-    ('−0.012', '<11', '', '1,200')
-    """
-    if isinstance(value, str):
-        return value
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    if isinstance(value, Integral):
-        return f"{int(value):,}".replace("-", "−")
-    text = f"{float(value):.{digits}f}"  # type: ignore[arg-type]
-    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
-
-
-def interval(estimate: float, lower: float, upper: float, digits: int = 3) -> str:
-    """``estimate [lower, upper]``; says so where there is no estimate."""
-    if pd.isna(estimate):
-        return NOT_ESTIMABLE
-    if pd.isna(lower) or pd.isna(upper):
-        return number(estimate, digits)
-    shown = [number(float(value), digits) for value in (estimate, lower, upper)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
-
-
-def p_value(value: float) -> str:
-    """A p-value to three decimals, ``<0.001`` below them, empty where there is none."""
-    if pd.isna(value):
-        return ""
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def bind_percent(text: str) -> str:
     """The text with every percent sign held to its number."""
     return re.sub(r"(?<=\d) %", "\u00a0%", text)
-
-
-def intervals(
-    frame: pd.DataFrame, columns: Sequence[str], suppressed: Iterable[bool] | None = None
-) -> list[str]:
-    """Text of ``columns`` (estimate, lower, upper), one entry a row; says which are suppressed."""
-    texts = [interval(*bounds) for bounds in zip(*(frame[c] for c in columns), strict=True)]
-    if suppressed is None:
-        return texts
-    return [COMPLEMENT if own else text for own, text in zip(suppressed, texts, strict=True)]
 
 
 def _latex_row(cells: list[str]) -> str:

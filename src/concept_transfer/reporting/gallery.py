@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from concept_transfer.evaluation.metrics import METRICS
 from concept_transfer.reporting.cells import (
@@ -13,14 +14,21 @@ from concept_transfer.reporting.cells import (
     size_label,
     size_rank,
 )
+from concept_transfer.reporting.classes import (
+    MACRO,
+    class_names,
+    class_stem,
+    class_words,
+    of_class,
+)
+from concept_transfer.reporting.columns import interval
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.figures.calibration import calibration_curve
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
-from concept_transfer.reporting.figures.dots import metric_dots
+from concept_transfer.reporting.figures.dots import Dots, metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
-from concept_transfer.reporting.formats import interval
 from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target
@@ -30,6 +38,25 @@ CALIBRATION = {  # what a value beside the ideal means
 }
 
 
+@dataclass(frozen=True)
+class Directions:
+    """Directions that share a figure; ``target`` is theirs where others have a figure too."""
+
+    pairs: list[tuple[str, str]]
+    target: str = ""
+
+    @property
+    def words(self) -> str:
+        """What a title adds for them."""
+        if self.target:
+            return f", {self.target} as target"
+        return f", {direction_label(*self.pairs[0])}" if len(self.pairs) == 1 else ""
+
+    def stem(self, *parts: str) -> str:
+        """The name of a figure's files."""
+        return "_".join(filter(None, (*parts, self.target)))
+
+
 def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     """Every figure that the evidence allows, in the order of the report."""
     estimates, study = evidence.estimates, evidence.study
@@ -37,52 +64,37 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     sizes = sorted(set(estimates["size"]) - {"0"}, key=size_rank)
     ends = list(dict.fromkeys([*sizes[-1:], *sizes[:1]])) or ["0"]
     limits = colour_range(estimates)
+    note = MACRO if evidence.many_classes else ""
     for pair in pairs:
-        yield heat_map(estimates, study, *pair, limits)
+        yield heat_map(estimates, study, *pair, limits, note)
     for size in ends:
-        for group, name in _groups(study, pairs):
-            yield _auroc(evidence, size, group, name)
+        for group in _groups(study, pairs):
+            yield _auroc(evidence, size, group)
     if len(sizes) > 1:
         for pair in pairs:
             yield learning_curve(estimates, study, *pair)
     auroc = evidence.comparisons[evidence.comparisons["metric"] == "auroc"]
     for family in family_order(auroc):
         for size in forest_sizes(auroc, family):
-            for group, name in _groups(study, pairs):
-                stem = "_".join(["comparisons", family.replace(" ", "-"), size, *name])
-                drawing = forest(auroc, study, family, size, group, stem, _place(group, name))
+            for group in _groups(study, pairs):
+                stem = group.stem("comparisons", family.replace(" ", "-"), size)
+                drawing = forest(auroc, study, family, size, group.pairs, stem, group.words)
                 if drawing is not None:
                     yield drawing
-    for pair in pairs:
-        curves = calibration_curve(evidence.calibration, study, ends[0], *pair)
-        if curves is not None:
-            yield curves
-    for metric in CALIBRATION:
-        if (estimates["metric"] == metric).any():
-            for group, name in _groups(study, pairs):
-                yield _calibration(evidence, metric, ends[0], group, name)
+    yield from _calibration_figures(evidence, ends[0], pairs)
 
 
-def _groups(
-    study: Study,
-    pairs: list[tuple[str, str]],
-) -> list[tuple[list[tuple[str, str]], list[str]]]:
-    """Directions that share a figure, and what the figure's stem says of them."""
+def _groups(study: Study, pairs: list[tuple[str, str]]) -> list[Directions]:
+    """All directions together, or those of each target."""
     if len(pairs) <= TOGETHER:
-        return [(pairs, [])]
+        return [Directions(pairs)]
     by_target = {site: [pair for pair in pairs if pair[1] == site] for site in study.sites}
-    return [(group, [target]) for target, group in by_target.items() if group]
+    return [Directions(group, target) for target, group in by_target.items() if group]
 
 
-def _place(group: list[tuple[str, str]], name: list[str]) -> str:
-    if name:
-        return f", {name[0]} as target"
-    return f", {direction_label(*group[0])}" if len(group) == 1 else ""
-
-
-def _auroc(evidence: Evidence, size: str, group: list[tuple[str, str]], name: list[str]) -> Drawing:
-    title = f"AUROC, {size_label(size)}{_place(group, name)}"
-    targets = {target for _, target in group}
+def _auroc(evidence: Evidence, size: str, group: Directions) -> Drawing:
+    title = f"AUROC, {size_label(size)}{group.words}"
+    targets = {target for _, target in group.pairs}
     ceilings = [
         f"{target} {interval(c['estimate'], c['lower'], c['upper'])}"
         for target, c in evidence.ceilings.items()
@@ -96,50 +108,53 @@ def _auroc(evidence: Evidence, size: str, group: list[tuple[str, str]], name: li
         else ""
     )
     caption = Caption(
-        "_".join(["auroc", size, *name]),
-        "intervals",
-        title,
-        f"Mean over replicates with {level(evidence.study)} intervals that contain the sampling of "
-        "clusters and of replicates; hollow markers have too few test encounters for a conclusion. "
-        "Overlapping intervals do not mean equality, because all models share the test "
-        f"encounters: the comparisons below are paired.{ceiling}",
-        _range_alt(evidence, size, title),
+        stem=group.stem("auroc", size),
+        section="intervals",
+        title=title,
+        text=f"Mean over replicates with {level(evidence.study)} intervals that contain the "
+        "sampling of clusters and of replicates; hollow markers have too few test encounters for a "
+        "conclusion. Overlapping intervals do not mean equality, because all models share the test "
+        f"encounters: the comparisons below are paired.{MACRO if evidence.many_classes else ''}"
+        f"{ceiling}",
+        alt=_range_alt(evidence, size, title),
     )
-    return metric_dots(
-        evidence.estimates,
-        evidence.study,
-        "auroc",
-        size,
-        group,
-        caption,
-        "AUROC",
-        {"no skill": 0.5},
-        evidence.ceilings,
-    )
+    dots = Dots("auroc", size, group.pairs, "AUROC", {"no skill": 0.5}, evidence.ceilings)
+    return metric_dots(evidence.estimates, evidence.study, dots, caption)
 
 
-def _calibration(
-    evidence: Evidence, metric: str, size: str, group: list[tuple[str, str]], name: list[str]
-) -> Drawing:
+def _calibration_figures(
+    evidence: Evidence, size: str, pairs: list[tuple[str, str]]
+) -> Iterator[Drawing]:
+    """Curves, slopes and intercepts; of more than two classes, each class told from all others."""
+    study = evidence.study
+    for name in class_names(evidence.calibration) or [""]:
+        bins = of_class(evidence.calibration, name)
+        for pair in pairs:
+            curves = calibration_curve(bins, study, size, *pair, name)
+            if curves is not None:
+                yield curves
+    classes = class_names(evidence.class_estimates)
+    named = {name: of_class(evidence.class_estimates, name) for name in classes}
+    for metric in CALIBRATION:
+        for name, estimates in (named or {"": evidence.estimates}).items():
+            if (estimates["metric"] == metric).any():
+                for group in _groups(study, pairs):
+                    title, ideal = METRICS[metric].title, METRICS[metric].ideal
+                    dots = Dots(metric, size, group.pairs, title.lower(), {"calibrated": ideal})
+                    caption = _calibration_caption(metric, size, group, name)
+                    yield metric_dots(estimates, study, dots, caption)
+
+
+def _calibration_caption(metric: str, size: str, group: Directions, name: str) -> Caption:
     title, ideal = METRICS[metric].title, METRICS[metric].ideal
-    caption = Caption(
-        "_".join([metric.replace("_", "-"), *name]),
-        "calibration",
-        f"{title}, {size_label(size)}{_place(group, name)}",
-        f"{CALIBRATION[metric]}; the line marks {ideal:g}, which a calibrated model has. A model "
-        "can rank patients well and still be far from the line: its risks must then be "
+    return Caption(
+        stem=group.stem(metric.replace("_", "-") + class_stem(name)),
+        section="calibration",
+        title=f"{title}, {size_label(size)}{group.words}{class_words(name)}",
+        text=f"{CALIBRATION[metric]}; the line marks {ideal:g}, which a calibrated model has. A "
+        "model can rank patients well and still be far from the line: its risks must then be "
         "recalibrated on local data before anybody acts on them.",
-        f"Dot plot of the {title.lower()} of every model against the ideal of {ideal:g}.",
-    )
-    return metric_dots(
-        evidence.estimates,
-        evidence.study,
-        metric,
-        size,
-        group,
-        caption,
-        title.lower(),
-        {"calibrated": ideal},
+        alt=f"Dot plot of the {title.lower()} of every model against the ideal of {ideal:g}.",
     )
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
+from numbers import Number
+from typing import Any
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import CLASSIFIER_LABELS
-from concept_transfer.reporting.formats import Table, intervals, number, p_value
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import learner_title
 from concept_transfer.reporting.suppression import suppress
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
 UNSEEN = ("standard_error", "freedom", "reach", "test", "lower_holm", "upper_holm")
-HEADINGS = {
-    "p": "p",
-    "p_holm": "p (Holm)",
-    "p_max_t": "p (max-T)",
-    "p_alone": "p (alone)",
-    "p_equivalence": "p (equivalence)",
-    "a": "A",
-    "b": "B",
-    "difference": "A − B, AUROC",
-    "verdict": "A is",
-    "size": "Labels",
+HEADINGS = {  # of a frame's column: words and kind
+    "p": ("p", "p"),
+    "p_holm": ("p (Holm)", "p"),
+    "p_max_t": ("p (max-T)", "p"),
+    "p_alone": ("p (alone)", "p"),
+    "p_equivalence": ("p (equivalence)", "p"),
+    "a": ("A", "name"),
+    "b": ("B", "name"),
+    "difference": ("A − B, AUROC", "number"),
+    "verdict": ("A is", "verdict"),
+    "size": ("Labels", "labels"),
 }
 
 
@@ -50,20 +53,32 @@ def generic_table(
     readable = readable.drop(columns=[name for name in UNSEEN if name in readable])
     names = list(readable.columns)
     level = f"{100 * study.evaluation.confidence:g}% CI"
-    shown: dict[str, list[str]] = {}
+    columns = []
     for index, name in enumerate(names):
         following = tuple(names[index + 1 : index + 3])
-        words = HEADINGS.get(name) or name.replace("_", " ").capitalize()
-        words = re.sub("auroc", "AUROC", words, flags=re.IGNORECASE)
         if following in (BOUNDS, (f"{name}_lower", f"{name}_upper")):
-            shown[f"{words} [{level}]"] = intervals(readable, (name, *following))
+            values = intervals(readable, (name, *following))
+            words, _ = _heading(name, readable[name])
+            columns.append(Column(f"{words} [{level}]", "interval", values))
         elif name.rpartition("_")[2] not in BOUNDS:
-            convert = p_value if words.startswith("p") else _text
-            shown[words] = [convert(value) for value in readable[name]]
-    return Table(stem, section, title, caption, raw, pd.DataFrame(shown))
+            words, kind = _heading(name, readable[name])
+            values = [_in_words(value, study) for value in readable[name]]
+            columns.append(Column(words, kind, values))
+    return Table(stem, section, title, caption, raw, columns)
 
 
-def _text(value: object) -> str:
+def _heading(name: str, values: pd.Series) -> tuple[str, str]:
+    """Words and kind of a column, from its name, else from its values."""
+    if name in HEADINGS:
+        return HEADINGS[name]
+    words = re.sub("auroc", "AUROC", name.replace("_", " ").capitalize(), flags=re.IGNORECASE)
+    if name.endswith("_verdict"):
+        return words, "verdict"
+    numeric = any(isinstance(v, Number) and not isinstance(v, bool) for v in values.dropna())
+    return words, "number" if numeric else "name"
+
+
+def _in_words(value: Any, study: Study) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return CLASSIFIER_LABELS.get(value, value) if isinstance(value, str) else number(value)
+    return learner_title(study, value) if isinstance(value, str) else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.looks import caveats
 from concept_transfer.reporting.words import listing
-from concept_transfer.sites.adapters import ADAPTERS
 
 FEW_SITES = 5
 
@@ -14,14 +14,13 @@ def limitations(evidence: Evidence) -> list[str]:
     """Sentences, the most serious first; only those that hold for this study."""
     study, estimates = evidence.study, evidence.estimates
     auroc = estimates[estimates["metric"] == "auroc"]
-    found = list(evidence.warnings)
+    sentences = list(evidence.warnings)
     if study.notice:
-        found.append(study.notice)
-    adapters = dict.fromkeys(site.adapter for site in study.sites.values())
-    found += [text for name in adapters if (text := ADAPTERS[name].limitation)]
+        sentences.append(study.notice)
+    sentences += caveats(study)
     flagged = sorted(set(auroc.loc[auroc["flag"] != "", "target"]))
     if flagged:
-        found.append(
+        sentences.append(
             f"Too few test encounters with, or without, the outcome to conclude anything on "
             f"{listing(flagged)} (fewer than {study.evaluation.min_positives}); these cells are "
             "marked and left out of the findings."
@@ -29,53 +28,53 @@ def limitations(evidence: Evidence) -> list[str]:
     if "suppressed" in auroc:
         silent = sorted(set(auroc.loc[auroc["suppressed"], "target"]))
         if silent:
-            found.append(
+            sentences.append(
                 f"Nothing that was measured on {listing(silent)} is shown: it would tell counts of "
                 f"fewer than {study.evaluation.small_cells} encounters."
             )
     failed, diverged = int(auroc["not_estimable"].sum()), int(auroc["diverged"].sum())
     if failed or diverged:
-        found.append(
+        sentences.append(
             f"In {failed:,} replicates a draw held one class only, and in {diverged:,} training "
             "diverged; they are not part of any mean, and the table of all models counts them by "
             "cell."
         )
     if study.split.by == "folds":
-        found.append(
+        sentences.append(
             "Under cross-fitting an estimate is the mean of several folds' models, each trained on "
             "less than all encounters; the model to use would be trained on all and may differ."
         )
     if study.replicates < FEWEST_REPLICATES:
-        found.append(
+        sentences.append(
             f"With fewer than {FEWEST_REPLICATES} replicates the spread between training runs is "
             "not known well enough, so no comparison has a verdict."
         )
     if study.split.by == "given":
-        found.append(
+        sentences.append(
             "The partition into training and test encounters came with the data and was not "
             "redrawn."
         )
     if len(study.sites) < FEW_SITES:
-        found.append(
+        sentences.append(
             f"{len(study.sites)} sites are a sample of sites: the intervals say how surely the "
             "results hold for these sites, not for others."
         )
-    found.append(
+    sentences.append(
         "Each site gave one training sample. Intervals and tests hold it fixed: they contain the "
         "sampling of test encounters, of labelled subsets, and of initial weights and batches, not "
         "what another sample of a site's training encounters would have given."
     )
-    found.append(
+    sentences.append(
         "Sensitivities at 90 and 95 % specificity are read off the test encounters' own ROC "
         "curves; a threshold fixed beforehand reaches the intended specificity only roughly, as "
         "the columns beside them show."
     )
-    found.append(
+    sentences.append(
         "The highest of many cells is higher in this test set than it would be in new data; the "
         "choice by validation, and its regret, is the fairer figure."
     )
-    found.append(
+    sentences.append(
         "'No evidence' of a difference is not evidence of equality; the intervals show which "
         "differences remain possible."
     )
-    return found
+    return sentences

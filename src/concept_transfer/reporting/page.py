@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup, escape
 
+from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import findings, glance, lead
 from concept_transfer.reporting.formats import Table, csv
@@ -24,8 +24,7 @@ from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.svg import inline_svg
 from concept_transfer.reporting.words import count
 
-NUMBER = re.compile(r"<?([−-]?[\d,]*\.?\d+)( \[.*\])?")
-WORDS_AMONG_NUMBERS = {"", "–", "all", "not estimable", "suppressed"}
+VERDICTS = ("better", "worse")  # that have a colour of their own
 MOST_CHOICES = 24
 LONG_NAME = 16
 LONG, CHOOSABLE = 26, 48  # characters of a cell that may wrap, and of one that a menu offers
@@ -88,42 +87,44 @@ def render_page(
 
 def table_context(table: Table) -> dict[str, Any]:
     """What the template needs of a table: columns, and cells with their numbers for sorting."""
-    rows = table.rows()
-    columns = []
-    kinds = []
-    for index, name in enumerate(table.shown.columns):
-        texts = [row[index] for row in rows]
-        numeric = any(NUMBER.fullmatch(text) for text in texts) and all(
-            NUMBER.fullmatch(text) or text in WORDS_AMONG_NUMBERS for text in texts
-        )
-        longest = max(map(len, texts), default=0)
-        choose = (
-            not numeric
-            and longest <= CHOOSABLE
-            and 1 < len(set(texts)) <= min(MOST_CHOICES, len(rows) // 2)
-        )
-        kinds.append("number" if numeric else "text" if longest > LONG else "")
-        columns.append({"name": name, "number": numeric, "choose": choose})
     return {
         "stem": table.stem,
         "title": table.title,
         "caption": table.caption,
-        "columns": columns,
-        "rows": [
-            [_cell(text, kind) for text, kind in zip(row, kinds, strict=True)] for row in rows
-        ],
+        "columns": [_heading(column) for column in table.columns],
+        "rows": list(zip(*map(_cells, table.columns), strict=True)),
         "csv": "data:text/csv;base64," + base64.b64encode(csv(table).encode()).decode(),
     }
 
 
-def _cell(text: str, kind: str) -> dict[str, Any]:
-    found = NUMBER.fullmatch(text) if kind == "number" else None
-    value = found[1].replace(",", "").replace("−", "-") if found else None
-    return {
-        "text": _breakable(text) if kind == "text" else text,
-        "kind": text if text in ("better", "worse") else kind,
-        "value": value if value is not None and value != text else None,
-    }
+def _heading(column: Column) -> dict[str, Any]:
+    """A column's name and whether it holds numbers, or so few names that a menu offers them."""
+    texts = column.texts()
+    choose = (
+        column.few
+        and _longest(texts) <= CHOOSABLE
+        and 1 < len(set(texts)) <= min(MOST_CHOICES, len(texts) // 2)
+    )
+    return {"name": column.name, "number": column.numeric, "choose": choose}
+
+
+def _cells(column: Column) -> list[dict[str, Any]]:
+    """Text, look, and the number to sort by where the text itself does not serve."""
+    texts = column.texts()
+    wraps = not column.numeric and _longest(texts) > LONG
+    look = "number" if column.numeric else "text" if wraps else ""
+    return [
+        {
+            "text": _breakable(text) if wraps else text,
+            "kind": text if column.kind == "verdict" and text in VERDICTS else look,
+            "value": key if key != text else None,
+        }
+        for text, key in zip(texts, column.sort_keys(), strict=True)
+    ]
+
+
+def _longest(texts: Sequence[str]) -> int:
+    return max(map(len, texts), default=0)
 
 
 def _breakable(text: str) -> Markup:
@@ -169,25 +170,25 @@ def _subtitle(evidence: Evidence) -> str:
 
 
 def _provenance(provenance: Provenance) -> list[Table]:
-    tables = []
-    for stem, title, caption, column, values in (
-        (
-            "packages",
-            "Software",
-            f"Code version {provenance.code}.",
-            "Package",
-            provenance.packages,
-        ),
-        (
-            "fingerprints",
-            "Data fingerprints",
-            "SHA-256 of the files that the numbers rest on: equal digests, equal data.",
-            "File",
-            provenance.fingerprints,
-        ),
-    ):
-        second = "Version" if stem == "packages" else "SHA-256"
-        frame = pd.DataFrame({column: list(values), second: list(values.values())})
-        if not frame.empty:
-            tables.append(Table(stem, "provenance", title, caption, frame, frame))
-    return tables
+    """The tables of packages and of data, as far as there is anything to name."""
+    packages = _pairs_table(
+        "packages",
+        "Software",
+        f"Code version {provenance.code}.",
+        {"Package": list(provenance.packages), "Version": list(provenance.packages.values())},
+    )
+    fingerprints = _pairs_table(
+        "fingerprints",
+        "Data fingerprints",
+        "SHA-256 of the files that the numbers rest on: equal digests, equal data.",
+        {
+            "File": list(provenance.fingerprints),
+            "SHA-256": list(provenance.fingerprints.values()),
+        },
+    )
+    return [table for table in (packages, fingerprints) if not table.raw.empty]
+
+
+def _pairs_table(stem: str, title: str, caption: str, pairs: dict[str, list[str]]) -> Table:
+    columns = [Column(name, "text", values) for name, values in pairs.items()]
+    return Table(stem, "provenance", title, caption, pd.DataFrame(pairs), columns)

@@ -54,13 +54,13 @@ def code_version(root: Path) -> str:
 
 def installed(names: tuple[str, ...]) -> dict[str, str]:
     """Versions of those packages that are installed."""
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def file_digest(path: Path) -> str:

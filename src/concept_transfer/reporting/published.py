@@ -10,9 +10,10 @@ import pandas as pd
 
 from concept_transfer.evaluation.metrics import RANKING
 from concept_transfer.reporting.analysis import Analysis
+from concept_transfer.reporting.classes import class_names, of_class
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.provenance import Provenance
-from concept_transfer.reporting.suppression import COMPLEMENT, few, hidden
+from concept_transfer.reporting.suppression import COMPLEMENT, below, few
 
 DECIMALS = 3  # of what the sites' shift is published with, in every file
 MEASURED = ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"]
@@ -46,12 +47,17 @@ def hidden_in(evidence: Evidence) -> Hidden:
     """
     threshold = evidence.study.evaluation.small_cells
     by_share = evidence.study.split.by == "share"
-    estimates = evidence.estimates.drop_duplicates("target").set_index("target")
-    tested = {
-        str(target): (int(row["positives"]), int(row["encounters"]))
-        for target, row in estimates.iterrows()
+    tested = _tested(evidence.estimates)
+    of_classes = [
+        _tested(of_class(evidence.class_estimates, name))
+        for name in class_names(evidence.class_estimates)
+    ]
+    tests = {
+        target
+        for counted in (tested, *of_classes)
+        for target, counts in counted.items()
+        if few(*counts, threshold)
     }
-    tests = {target for target, counts in tested.items() if few(*counts, threshold)}
     sites: set[str] = set()
     encounters: set[str] = set()
     for site, report in evidence.reports.items():
@@ -68,6 +74,12 @@ def hidden_in(evidence: Evidence) -> Hidden:
     return Hidden(frozenset(sites | tests), frozenset(tests), frozenset(encounters))
 
 
+def _tested(estimates: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Target -> its test encounters with the outcome (or of the class), and all."""
+    rows = estimates.drop_duplicates("target")[["target", "positives", "encounters"]]
+    return {str(target): (int(some), int(every)) for target, some, every in rows.to_numpy()}
+
+
 def published(evidence: Evidence) -> Evidence:
     """The evidence without small counts of patients and without what would give them away.
 
@@ -76,25 +88,30 @@ def published(evidence: Evidence) -> Evidence:
     hidden counts, or are tested there, only rank metrics are left, because their risks carry its
     prevalence. Rows whose numbers were taken away are marked in a column ``suppressed``.
     """
-    own = hidden_in(evidence)
+    hidden = hidden_in(evidence)
     threshold = evidence.study.evaluation.small_cells
     return replace(
         evidence,
-        estimates=_counts_hidden(_without(evidence.estimates, own, MEASURED), own, threshold),
-        comparisons=_without(evidence.comparisons, own, COMPARED),
+        estimates=_counts_hidden(_without(evidence.estimates, hidden, MEASURED), hidden, threshold),
+        class_estimates=_counts_hidden(
+            _without(evidence.class_estimates, hidden, MEASURED), hidden, threshold
+        ),
+        comparisons=_without(evidence.comparisons, hidden, COMPARED),
         answers=[
-            {**answer, "rows": [_answered(row, own) for row in answer["rows"]]}
+            {**answer, "rows": [_answered(row, hidden) for row in answer["rows"]]}
             for answer in evidence.answers
         ],
-        reports={site: _report(site, report, own) for site, report in evidence.reports.items()},
-        ceilings={site: best for site, best in evidence.ceilings.items() if site not in own.tests},
-        analysis=evidence.analysis and _analysis(evidence.analysis, own),
+        reports={site: _report(site, report, hidden) for site, report in evidence.reports.items()},
+        ceilings={
+            site: best for site, best in evidence.ceilings.items() if site not in hidden.tests
+        },
+        analysis=evidence.analysis and _analysis(evidence.analysis, hidden),
         subgroups=_without(
-            evidence.subgroups[~evidence.subgroups["target"].isin(own.tests)],
-            own,
+            evidence.subgroups[~evidence.subgroups["target"].isin(hidden.tests)],
+            hidden,
             ["estimate", "lower", "upper"],
         ),
-        calibration=evidence.calibration[~_carries_prevalence(evidence.calibration, own)],
+        calibration=evidence.calibration[~_carries_prevalence(evidence.calibration, hidden)],
     )
 
 
@@ -111,21 +128,21 @@ def _answered(row: Mapping[str, Any], own: Hidden) -> dict[str, Any]:
 
 def published_provenance(provenance: Provenance, evidence: Evidence) -> Provenance:
     """The provenance without digests of files that hold hidden counts: guesses could be tested."""
-    hidden = {f"site {site}" for site in hidden_in(evidence).sites}
-    kept = {name: own for name, own in provenance.fingerprints.items() if name not in hidden}
+    files = {f"site {site}" for site in hidden_in(evidence).sites}
+    kept = {name: sha for name, sha in provenance.fingerprints.items() if name not in files}
     return replace(provenance, fingerprints=kept)
 
 
-def _carries_prevalence(frame: pd.DataFrame, own: Hidden) -> pd.Series:
+def _carries_prevalence(frame: pd.DataFrame, hidden: Hidden) -> pd.Series:
     """Cells whose predicted risks would tell a hidden count."""
-    return frame["source"].isin(own.sites) | frame["target"].isin(own.sites)
+    return frame["source"].isin(hidden.sites) | frame["target"].isin(hidden.sites)
 
 
-def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFrame:
+def _without(frame: pd.DataFrame, hidden: Hidden, columns: list[str]) -> pd.DataFrame:
     """The frame with ``columns`` missing where they would tell a hidden count."""
     ranks = frame["metric"].isin([metric.name for metric in RANKING])
-    risks = _carries_prevalence(frame, own) & ~ranks
-    taken = frame["target"].isin(own.tests) | risks
+    risks = _carries_prevalence(frame, hidden) & ~ranks
+    taken = frame["target"].isin(hidden.tests) | risks
     present = [name for name in columns if name in frame]
     shown = frame.assign(suppressed=taken)
     shown[present] = frame[present].mask(taken)
@@ -134,31 +151,31 @@ def _without(frame: pd.DataFrame, own: Hidden, columns: list[str]) -> pd.DataFra
     return shown
 
 
-def _counts_hidden(estimates: pd.DataFrame, own: Hidden, threshold: int) -> pd.DataFrame:
-    taken = estimates["target"].isin(own.tests)
+def _counts_hidden(estimates: pd.DataFrame, hidden: Hidden, threshold: int) -> pd.DataFrame:
+    taken = estimates["target"].isin(hidden.tests)
     shown = estimates.copy()
     for name in FITTED:
         shown[name] = estimates[name].astype("Int64").mask(taken)
     small = estimates["positives"] < threshold
-    labels = small.map({True: hidden(threshold), False: COMPLEMENT})
+    labels = small.map({True: below(threshold), False: COMPLEMENT})
     shown["positives"] = estimates["positives"].astype(object).mask(taken, labels)
     small = estimates["encounters"] < threshold
-    shown["encounters"] = estimates["encounters"].astype(object).mask(small, hidden(threshold))
+    shown["encounters"] = estimates["encounters"].astype(object).mask(small, below(threshold))
     return shown
 
 
-def _report(site: str, report: Mapping[str, Any], own: Hidden) -> dict[str, Any]:
+def _report(site: str, report: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """A site's report with the names of the counts that must be hidden beside its own."""
-    names = {"positives": own.sites, "encounters": own.encounters}
+    names = {"positives": hidden.sites, "encounters": hidden.encounters}
     return {**report, "hidden": [name for name, sites in names.items() if site in sites]}
 
 
-def _analysis(analysis: Analysis, own: Hidden) -> Analysis:
+def _analysis(analysis: Analysis, hidden: Hidden) -> Analysis:
     """Site shift with the digits that are published, without the prevalences of hidden sites."""
     loss = analysis.shift_loss.copy()
-    taken = loss["target"].isin(own.tests)
+    taken = loss["target"].isin(hidden.tests)
     loss[["loss", "lower", "upper"]] = loss[["loss", "lower", "upper"]].mask(taken)
-    either = _carries_prevalence(loss, own)
+    either = _carries_prevalence(loss, hidden)
     measures = [str(name) for name in loss if str(name).startswith(DISTANCES)]
     loss[measures] = loss[measures].astype(float).round(DECIMALS)
     of_labels = [name for name in measures if name.startswith(OF_LABELS)]
@@ -166,13 +183,13 @@ def _analysis(analysis: Analysis, own: Hidden) -> Analysis:
     loss["verdict"] = loss["verdict"].mask(taken, COMPLEMENT)
     return replace(
         analysis,
-        shift=_shift(analysis.shift, own),
-        shift_findings=_shift(analysis.shift_findings, own),
+        shift=_shift(analysis.shift, hidden),
+        shift_findings=_shift(analysis.shift_findings, hidden),
         shift_loss=loss.assign(suppressed=taken),
     )
 
 
-def _shift(frame: pd.DataFrame, own: Hidden) -> pd.DataFrame:
+def _shift(frame: pd.DataFrame, hidden: Hidden) -> pd.DataFrame:
     numbers = ["estimate", "lower", "upper", "source_value", "target_value"]
-    told = frame["measure"].str.startswith(OF_LABELS) & _carries_prevalence(frame, own)
+    told = frame["measure"].str.startswith(OF_LABELS) & _carries_prevalence(frame, hidden)
     return frame.assign(**frame[numbers].round(DECIMALS).mask(told))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import direction_label, level, row_label
-from concept_transfer.reporting.formats import Table, intervals, number, p_value
+from concept_transfer.reporting.cells import direction_label, level, model_labels
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import not_alone
 from concept_transfer.study import Study
 
@@ -40,30 +41,28 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
     tidy = _of_pairs(shift, pairs)
     tidy = tidy[tidy["measure"].isin(PAIR_MEASURES)]
     raw = pd.DataFrame(pairs, columns=["source", "target"])
-    shown = {"Direction": [direction_label(*pair) for pair in pairs]}
+    columns = [Column("Direction", "name", [direction_label(*pair) for pair in pairs])]
     for measure, words in PAIR_MEASURES.items():
-        own = raw[["source", "target"]].merge(
+        distances = raw[["source", "target"]].merge(
             tidy.loc[tidy["measure"] == measure, ["source", "target", *BOUNDS]], how="left"
         )
         names = [measure, f"{measure}_lower", f"{measure}_upper"]
-        raw[names] = own[BOUNDS].to_numpy()
-        shown[f"{words} [{level(study)} CI]"] = [
-            "" if pd.isna(value) else text
-            for value, text in zip(raw[measure], intervals(raw, names), strict=True)
-        ]
+        raw[names] = distances[BOUNDS].to_numpy()
+        values = intervals(raw, names, unknown="")
+        columns.append(Column(f"{words} [{level(study)} CI]", "interval", values))
     return Table(
-        "shift",
-        "site shift",
-        "Distances between sites",
-        "Findings, Recording and KL are sums over the concepts that any site records, in bits, "
-        "corrected for what chance alone shows between two samples of one site. Findings: "
+        stem="shift",
+        section="site shift",
+        title="Distances between sites",
+        caption="Findings, Recording and KL are sums over the concepts that any site records, in "
+        "bits, corrected for what chance alone shows between two samples of one site. Findings: "
         "Jensen-Shannon divergence of what is written about each "
         "concept, not written included. Recording: the same for whether anything is written at "
         "all; where it is as large as Findings, the sites differ in their habits of recording. "
         "The last column is the AUROC of a logistic regression that guesses an encounter's site "
         "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site.",
-        raw,
-        pd.DataFrame(shown),
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -71,33 +70,33 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
     """The findings that differ most between each two sites."""
     ranked = differing_findings(findings, study)
     raw = pd.concat(
-        own.head(FINDINGS_A_PAIR) for _, own in ranked.groupby(["source", "target"], sort=False)
+        concepts.head(FINDINGS_A_PAIR)
+        for _, concepts in ranked.groupby(["source", "target"], sort=False)
     ).reset_index(drop=True)
-    shown = pd.DataFrame(
-        {
-            "Sites": [f"{a}, {b}" for a, b in raw[["source", "target"]].to_numpy()],
-            "Concept": raw["name"],
-            "Category": raw["category"],
-            "Recorded, first site": raw["source_recorded"].map(number),
-            "Recorded, second site": raw["target_recorded"].map(number),
-            f"Divergence, bits [{level(study)} CI]": intervals(raw, ("js", "js_lower", "js_upper")),
-            "of recording": raw["js_recording"].map(number),
-            "of positives": raw["js_positive"].map(number),
-            "of negatives": raw["js_negative"].map(number),
-        }
-    )
+    divergence = intervals(raw, ("js", "js_lower", "js_upper"))
+    columns = [
+        Column("Sites", "name", [f"{a}, {b}" for a, b in raw[["source", "target"]].to_numpy()]),
+        Column("Concept", "name", raw["name"]),
+        Column("Category", "name", raw["category"]),
+        Column("Recorded, first site", "number", raw["source_recorded"]),
+        Column("Recorded, second site", "number", raw["target_recorded"]),
+        Column(f"Divergence, bits [{level(study)} CI]", "interval", divergence),
+        Column("of recording", "number", raw["js_recording"]),
+        Column("of positives", "number", raw["js_positive"]),
+        Column("of negatives", "number", raw["js_negative"]),
+    ]
     return Table(
-        "shift_findings",
-        "site shift",
-        "Findings that differ most",
-        f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence between each "
-        "two sites, with the share of encounters in which anything is recorded about them. "
-        "Concepts are left out that either site records, fails to record, or records in one of "
-        f"their states in fewer than {study.evaluation.small_cells} encounters, and the next "
+        stem="shift_findings",
+        section="site shift",
+        title="Findings that differ most",
+        caption=f"The {FINDINGS_A_PAIR} concepts with the largest Jensen-Shannon divergence "
+        "between each two sites, with the share of encounters in which anything is recorded about "
+        "them. Concepts are left out that either site records, fails to record, or records in one "
+        f"of their states in fewer than {study.evaluation.small_cells} encounters, and the next "
         "rarest with them; divergences of positives and negatives, where so few of these are "
         "behind them.",
-        raw,
-        shown,
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -141,8 +140,8 @@ def _rests_on_few(
     Sums over all concepts are published too, so a site never hides a concept alone.
     """
     few: set[tuple[str, str]] = set()
-    for site, own in findings.drop_duplicates(["source", "concept"]).groupby("source"):
-        sizes = own.set_index("concept")[f"source_{fewest}"]
+    for site, concepts in findings.drop_duplicates(["source", "concept"]).groupby("source"):
+        sizes = concepts.set_index("concept")[f"source_{fewest}"]
         hidden = not_alone(sizes < threshold, sizes)
         few |= {(str(site), concept) for concept in hidden.index[hidden]}
     sides = [
@@ -154,26 +153,23 @@ def _rests_on_few(
 
 def loss_table(loss: pd.DataFrame, study: Study) -> Table:
     """What each source model loses on the target, beside the distances."""
-    shown = pd.DataFrame(
-        {
-            "Direction": [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()],
-            "Model": [row_label(*names) for names in loss[["embedding", "classifier"]].to_numpy()],
-            f"AUROC lost [{level(study)} CI]": intervals(
-                loss, ("loss", "lower", "upper"), loss.get("suppressed")
-            ),
-            **{
-                words: loss[name].map(number) for name, words in {**SITE_DISTANCES, **RATIO}.items()
-            },
-            "Source model is": loss["verdict"],
-        }
-    )
+    lost = intervals(loss, ("loss", "lower", "upper"), loss.get("suppressed"))
+    distances = {**SITE_DISTANCES, **RATIO}
+    pairs = [direction_label(*pair) for pair in loss[["source", "target"]].to_numpy()]
+    columns = [
+        Column("Direction", "name", pairs),
+        Column("Model", "name", model_labels(loss, study)),
+        Column(f"AUROC lost [{level(study)} CI]", "interval", lost),
+        *(Column(words, "number", loss[name]) for name, words in distances.items()),
+        Column("Source model is", "verdict", loss["verdict"]),
+    ]
     return Table(
-        "shift_loss",
-        "site shift",
-        "Distance and loss",
-        "AUROC lost: AUROC of a model trained on all labels of the target less that of the source "
-        "model used unchanged, paired on the same encounters; below 0 the source model is the "
-        "better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
+        stem="shift_loss",
+        section="site shift",
+        title="Distance and loss",
+        caption="AUROC lost: AUROC of a model trained on all labels of the target less that of the "
+        "source model used unchanged, paired on the same encounters; below 0 the source model is "
+        "the better one. The verdict is Holm-corrected within its family of comparisons. MMD² "
         "(unbiased, Gaussian kernel) is measured where the model sees the encounters: in the means "
         "of their concepts' vectors. Every embedding has a kernel bandwidth of its own, so MMD² "
         "itself (column mmd2 of the file) compares directions in one embedding, not embeddings. "
@@ -181,36 +177,31 @@ def loss_table(loss: pd.DataFrame, study: Study) -> Table:
         "sites: it says how clearly an embedding tells the two sites apart, and "
         "compares embeddings in one direction. It grows with the number of encounters, so "
         "directions between sites of other size do not compare.",
-        loss.drop(columns="suppressed", errors="ignore"),
-        shown,
+        raw=loss.drop(columns="suppressed", errors="ignore"),
+        columns=columns,
     )
 
 
-def correlation_table(correlations: pd.DataFrame) -> Table:
+def correlation_table(correlations: pd.DataFrame, study: Study) -> Table:
     """Rank correlation of loss and distance over the directions of the study."""
-    shown = pd.DataFrame(
-        {
-            "Model": [
-                row_label(*names) for names in correlations[["embedding", "classifier"]].to_numpy()
-            ],
-            "Distance": correlations["measure"].map(DISTANCES),
-            "Directions": correlations["pairs"].map(number),
-            "Spearman correlation with AUROC lost": correlations["spearman"].map(
-                lambda value: number(value, 2)
-            ),
-            "p (sites permuted)": correlations["p"].map(p_value),
-        }
-    )
+    measures = [DISTANCES.get(measure, measure) for measure in correlations["measure"]]
+    columns = [
+        Column("Model", "name", model_labels(correlations, study)),
+        Column("Distance", "name", measures),
+        Column("Directions", "number", correlations["pairs"]),
+        Column("Spearman correlation with AUROC lost", "number", correlations["spearman"], 2),
+        Column("p (sites permuted)", "p", correlations["p"]),
+    ]
     return Table(
-        "shift_correlations",
-        "site shift",
-        "Does distance foretell loss?",
-        "Rank correlation over the directions of the study; 1: the farther, the more is lost. "
-        "Directions share sites, so the test permutes the sites (two-sided; the smallest p that "
-        "three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for the "
-        "number of rows. Empty where not all directions between the sites were studied.",
-        correlations,
-        shown,
+        stem="shift_correlations",
+        section="site shift",
+        title="Does distance foretell loss?",
+        caption="Rank correlation over the directions of the study; 1: the farther, the more is "
+        "lost. Directions share sites, so the test permutes the sites (two-sided; the smallest p "
+        "that three sites can give is 0.167, four 0.042, five 0.008), and p is not corrected for "
+        "the number of rows. Empty where not all directions between the sites were studied.",
+        raw=correlations,
+        columns=columns,
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.reporting.families import question_of
+from concept_transfer.reporting.looks import learner_title
 from concept_transfer.study import Study
 
 Side = tuple[Cell, ...]
@@ -50,11 +51,6 @@ def side_words(study: Study, side: Side, other: Side) -> str:
     """A side as readers see it, by what tells it from the other."""
     fields = apart(side, other)
     return " + ".join(_cell_words(study, cell, fields) for cell in side)
-
-
-def learner_title(study: Study, name: str) -> str:
-    """A classifier of the study in words; any other name as it is."""
-    return study.learner(name).title if name in study.classifiers else name
 
 
 def _cell_words(study: Study, cell: Cell, fields: list[str]) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 COMPLEMENT = "suppressed"
 
 
-def hidden(threshold: int) -> str:
+def below(threshold: int) -> str:
     """What stands in place of a small count."""
     return f"<{threshold}"
 
@@ -46,7 +46,7 @@ def suppress(
         told = told | ((frame[of].astype("float64") - counts < threshold) & ~small)
     shown = frame.copy()
     shown[count] = (
-        frame[count].astype("object").mask(small, hidden(threshold)).mask(told, COMPLEMENT)
+        frame[count].astype("object").mask(small, below(threshold)).mask(told, COMPLEMENT)
     )
     for column in revealing:
         whole = pd.api.types.is_integer_dtype(frame[column])
@@ -70,11 +70,11 @@ def suppress_groups(
     shown = frame.copy()
     words = [name for name in ("encounters", "positives", "flag") if name in frame]
     shown[words] = frame[words].astype(object)
-    for _, own in frame.groupby(by, sort=False):
-        counts = own[["encounters", "positives"]].astype(int)
+    for _, groups in frame.groupby(by, sort=False):
+        counts = groups[["encounters", "positives"]].astype(int)
         counts["others"] = counts["encounters"] - counts["positives"]
         small = (counts < threshold).any(axis=1)
-        taken = list(own.index[small])
+        taken = list(groups.index[small])
         left = counts[~small].sort_values("encounters", kind="stable")
         for index in left.index:
             if not taken or (len(taken) > 1 and counts.loc[taken].sum().min() >= threshold):

@@ -26,17 +26,17 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     element = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', element)
     element = re.sub(r'(xlink:href="#|url\(#)', rf"\1{name}-", element)
     element = re.sub(r' transform="rotate\(-0 [^"]*"', "", element)
-    found = re.match(r'<svg[^>]*?width="([\d.]+)pt"[^>]*?viewBox="([^"]+)"[^>]*>', element)
-    if found is None:
+    head = re.match(r'<svg[^>]*?width="([\d.]+)pt"[^>]*?viewBox="([^"]+)"[^>]*>', element)
+    if head is None:
         raise ValueError(f"{name} is not an SVG figure with a width in points and a viewBox")
-    width = round(float(found[1]) * POINTS_TO_PIXELS)
-    head = (
-        f'<svg role="img" aria-label="{escape(alt)}" viewBox="{found[2]}" '
+    width = round(float(head[1]) * POINTS_TO_PIXELS)
+    opening = (
+        f'<svg role="img" aria-label="{escape(alt)}" viewBox="{head[2]}" '
         'xmlns:xlink="http://www.w3.org/1999/xlink" '
         'stroke-linejoin="round" '
         f'style="width:100%;max-width:{width}px;min-width:{min(width, READABLE_WIDTH)}px">'
     )
-    return head + element[found.end() :].strip()
+    return opening + element[head.end() :].strip()
 
 
 def _rounded(attribute: re.Match[str]) -> str:

@@ -17,37 +17,46 @@ from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
     bounds_of,
+    cell_columns,
     direction_label,
     family_order,
-    group_of,
     records,
-    row_label,
     suppressed_in,
     widened,
 )
+from concept_transfer.reporting.classes import class_table
+from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import (
-    NOT_ESTIMABLE,
-    Table,
-    interval,
-    intervals,
-    number,
-    p_value,
-)
+from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.looks import group_of, model_label
 from concept_transfer.reporting.sides import side_words
 from concept_transfer.reporting.suppression import suppress
 from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
+OF_TWO = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier"}
+OF_MANY = {
+    "auroc": "Macro AUROC",
+    "log_loss": "Log loss",
+    "brier": "Brier",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+}
+MEANING_OF_TWO = "A model without skill has AUROC 0.5 and the AUPRC of the column beside it."
+MEANING_OF_MANY = (
+    "Macro means are those over classes, each told from all others; a model without skill has "
+    "macro AUROC 0.5. Brier is the sum over classes."
+)
 
 
 def study_tables(evidence: Evidence) -> Iterator[Table]:
     """Every table that the evidence allows, in the order of the report."""
     study = evidence.study
-    yield cell_table(evidence.estimates, study)
+    yield cell_table(evidence.estimates, study, evidence.many_classes)
     for table in (
+        class_table(evidence.class_estimates, study),
         usefulness_table(evidence.estimates, study),
         calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
@@ -71,59 +80,74 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
             )
 
 
-def cell_table(estimates: pd.DataFrame, study: Study) -> Table:
-    """The study in one table: a row a cell, in the order of the config."""
-    shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
+def cell_table(estimates: pd.DataFrame, study: Study, many_classes: bool = False) -> Table:
+    """The study in one table: a row a cell, in the order of the config.
+
+    ``estimates``: those on all classes together; ``many_classes``: there are more than two.
+    """
     tidy = arrange(estimates, study)
-    wide = tidy.loc[tidy["metric"] == "auroc", [*KEYS, "replicate_sd", *shared]]
-    wide = wide.merge(widened(tidy, KEYS, ("auroc", "auprc", "brier")), on=KEYS, how="left")
-    chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
-    chance = chance.rename(columns={"no_skill": "auprc_no_skill"})
-    wide = wide.merge(chance, on=KEYS, how="left")
-    raw = wide.rename(columns={"replicate_sd": "auroc_replicate_sd"})
+    headlines = OF_MANY if many_classes else OF_TWO
+    raw = _cell_numbers(tidy, [name for name in headlines if name in set(tidy["metric"])])
     level = f"{100 * study.evaluation.confidence:g}% CI"
-    failed = [
-        "; ".join(
-            f"{count(n, 'replicate')} {words}"
-            for n, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
-            if n
-        )
-        for numbers in raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
-    ]
 
-    def estimates_of(metric: str) -> list[str]:
-        return intervals(raw, bounds_of(metric), suppressed_in(tidy, raw, KEYS, metric))
+    def estimates_of(metric: str) -> Column:
+        suppressed = suppressed_in(tidy, raw, KEYS, metric)
+        values = intervals(raw, bounds_of(metric), suppressed)
+        return Column(f"{headlines[metric]} [{level}]", "interval", values)
 
-    shown = pd.DataFrame(
-        {
-            "Target": raw["target"],
-            "Source": raw["source"].replace("", "–"),
-            "Model": [row_label(*names) for names in raw[["embedding", "classifier"]].to_numpy()],
-            "Strategy": raw["strategy"],
-            "Labels": raw["size"],
-            f"AUROC [{level}]": estimates_of("auroc"),
-            "Replicate SD": raw["auroc_replicate_sd"].map(number),
-            f"AUPRC [{level}]": estimates_of("auprc"),
-            "No-skill AUPRC": raw["auprc_no_skill"].map(number),
-            f"Brier [{level}]": estimates_of("brier"),
-            "Positives": raw["positives"].map(number),
-            "Note": [
-                "; ".join(filter(None, notes)) for notes in zip(raw["flag"], failed, strict=True)
-            ],
-        }
-    )
+    numbers = {metric: estimates_of(metric) for metric in headlines if metric in raw}
+    beside = {
+        "auroc": Column("Replicate SD", "number", raw["auroc_replicate_sd"]),
+        "auprc": Column("No-skill AUPRC", "number", raw["auprc_no_skill"]),
+    }
+    counts = ("Encounters", "encounters") if many_classes else ("Positives", "positives")
     return Table(
-        "cells",
-        "intervals",
-        "All models",
-        "Performance on the test encounters of each target. Estimates are means over replicates; "
-        "brackets hold intervals over resampled clusters and replicates; the replicate SD is the "
-        "spread of AUROC between training runs alone. A model without skill has AUROC 0.5 and the "
-        "AUPRC of the column beside it. Labels counts the labelled encounters of the target that a "
+        stem="cells",
+        section="intervals",
+        title="All models",
+        caption="Performance on the test encounters of each target. Estimates are means over "
+        "replicates; brackets hold intervals over resampled clusters and replicates; the replicate "
+        "SD is the spread of AUROC between training runs alone. "
+        f"{MEANING_OF_MANY if many_classes else MEANING_OF_TWO} "
+        "Labels counts the labelled encounters of the target that a "
         "model could use; the direct strategy uses none.",
-        raw,
-        shown,
+        raw=raw,
+        columns=[
+            *cell_columns(raw, study),
+            *(
+                column
+                for metric, estimate in numbers.items()
+                for column in (estimate, beside.get(metric))
+                if column is not None
+            ),
+            Column(counts[0], "number", raw[counts[1]]),
+            Column("Note", "name", _notes(raw)),
+        ],
     )
+
+
+def _cell_numbers(tidy: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """One row a cell: its estimates with their bounds, its counts and what became of its models."""
+    shared = ["encounters", "positives", "replicates", "not_estimable", "diverged", "flag"]
+    wide = tidy.loc[tidy["metric"] == "auroc", [*KEYS, "replicate_sd", *shared]]
+    wide = wide.merge(widened(tidy, KEYS, metrics), on=KEYS, how="left")
+    chance = tidy.loc[tidy["metric"] == "auprc", [*KEYS, "no_skill"]]
+    wide = wide.merge(chance, on=KEYS, how="left")
+    return wide.rename(columns={"replicate_sd": "auroc_replicate_sd", "no_skill": "auprc_no_skill"})
+
+
+def _notes(raw: pd.DataFrame) -> list[str]:
+    """The flag of every cell, and how many of its replicates failed."""
+    failures = raw[["not_estimable", "diverged"]].fillna(0).to_numpy(int)
+    notes = []
+    for flag, numbers in zip(raw["flag"], failures, strict=True):
+        failed = [
+            f"{count(number, 'replicate')} {words}"
+            for number, words in zip(numbers, (NOT_ESTIMABLE, "diverged"), strict=True)
+            if number
+        ]
+        notes.append("; ".join(filter(None, (flag, *failed))))
+    return notes
 
 
 def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
@@ -144,19 +168,22 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
     judged = raw.assign(
         lower=raw["lower_holm"].fillna(raw["lower"]), upper=raw["upper_holm"].fillna(raw["upper"])
     )
-    shown = pd.DataFrame(
-        {
-            "Family": raw["family"],
-            "A": [side_words(study, a, b) for a, b in zip(*sides, strict=True)],
-            "B": [side_words(study, b, a) for a, b in zip(*sides, strict=True)],
-            "Both with": [_shared(row) for row in records(raw)],
-            "Direction": [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()],
-            "Labels": raw["size"].replace("", "–"),
-            f"A − B, AUROC [{level}]": intervals(judged, ("difference", *BOUNDS), suppressed),
-            "p (adjusted)": raw["p_holm"].map(p_value),
-            "A is": raw["verdict"],
-        }
-    )
+    directions = [direction_label(*pair) for pair in raw[["source", "target"]].to_numpy()]
+    columns = [
+        Column("Family", "name", raw["family"]),
+        Column("A", "name", [side_words(study, a, b) for a, b in zip(*sides, strict=True)]),
+        Column("B", "name", [side_words(study, b, a) for a, b in zip(*sides, strict=True)]),
+        Column("Both with", "name", [_shared(row, study) for row in records(raw)]),
+        Column("Direction", "name", directions),
+        Column("Labels", "labels", raw["size"].replace("", "–")),
+        Column(
+            f"A − B, AUROC [{level}]",
+            "interval",
+            intervals(judged, ("difference", *BOUNDS), suppressed),
+        ),
+        Column("p (adjusted)", "p", raw["p_holm"]),
+        Column("A is", "verdict", raw["verdict"]),
+    ]
     return Table(
         "comparisons",
         "comparisons",
@@ -168,13 +195,14 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
         "intervals of their own, unadjusted. Underpowered comparisons were not tested. The CSV "
         "file also holds the unadjusted intervals.",
         raw,
-        shown,
+        columns,
     )
 
 
-def _shared(comparison: dict[str, Any]) -> str:
+def _shared(comparison: dict[str, Any], study: Study) -> str:
     """What both sides of a comparison have in common: model, strategy, or neither."""
-    model = comparison["embedding"] and row_label(comparison["embedding"], comparison["classifier"])
+    embedding = comparison["embedding"]
+    model = embedding and model_label(study, embedding, comparison["classifier"])
     return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
 
 
@@ -204,25 +232,23 @@ def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
     few = suppress(raw, "dropped", threshold, revealing=("rows_read",))
     raw = few.where(frame["dropped"] > 0, raw)
     raw = suppress(raw, "encounters", threshold, revealing=("rows_read",), others=few_encounters)
-    shown = pd.DataFrame(
-        {
-            "Site": raw["site"],
-            "Rows read": raw["rows_read"].map(number),
-            "Left out": raw["dropped"].map(number),
-            "Encounters": raw["encounters"].map(number),
-            f"With {study.task.label}": raw["positives"].map(number),
-            "Prevalence": raw["prevalence"].map(number),
-            "Codes without a concept": raw["unmapped_codes"].map(number),
-        }
-    )
+    columns = [
+        Column("Site", "name", raw["site"]),
+        Column("Rows read", "number", raw["rows_read"]),
+        Column("Left out", "number", raw["dropped"]),
+        Column("Encounters", "number", raw["encounters"]),
+        Column(f"With {study.task.label}", "number", raw["positives"]),
+        Column("Prevalence", "number", raw["prevalence"]),
+        Column("Codes without a concept", "number", raw["unmapped_codes"]),
+    ]
     return Table(
-        "sites",
-        "data",
-        "Sites",
-        "Encounters as read, before any split. Codes of a site that no concept of the vocabulary "
-        "takes are counted here and not used.",
-        raw,
-        shown,
+        stem="sites",
+        section="data",
+        title="Sites",
+        caption="Encounters as read, before any split. Codes of a site that no concept of the "
+        "vocabulary takes are counted here and not used.",
+        raw=raw,
+        columns=columns,
     )
 
 
@@ -245,28 +271,22 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
             }
         )
     raw = pd.DataFrame(rows)
-    shown = pd.DataFrame(
-        {
-            "Embedding": raw["embedding"],
-            "Role": raw["role"],
-            "Provider": raw["provider"],
-            "Model": raw["model"],
-            "Scale": raw["scale"],
-            "Width": [number(None if pd.isna(w) else int(w)) for w in raw["width"]],
-            "Row norm, median [range]": [
-                "" if pd.isna(median) else interval(median, low, high, 2)
-                for median, low, high in zip(
-                    raw["norm_median"], raw["norm_min"], raw["norm_max"], strict=True
-                )
-            ],
-        }
-    )
+    norms = intervals(raw, ("norm_median", "norm_min", "norm_max"), unknown="")
+    columns = [
+        Column("Embedding", "name", raw["embedding"]),
+        Column("Role", "name", raw["role"]),
+        Column("Provider", "name", raw["provider"]),
+        Column("Model", "name", raw["model"]),
+        Column("Scale", "name", raw["scale"]),
+        Column("Width", "number", raw["width"].astype("Int64")),
+        Column("Row norm, median [range]", "interval", norms, digits=2),
+    ]
     return Table(
-        "embeddings",
-        "data",
-        "Embeddings",
-        "Row norms matter: the same learning rate moves long vectors faster than short ones, so "
-        "embeddings are comparable only at a common scale.",
-        raw,
-        shown,
+        stem="embeddings",
+        section="data",
+        title="Embeddings",
+        caption="Row norms matter: the same learning rate moves long vectors faster than short "
+        "ones, so embeddings are comparable only at a common scale.",
+        raw=raw,
+        columns=columns,
     )

@@ -13,5 +13,9 @@ def listing(words: Sequence[str]) -> str:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 site``, ``2 sites``; a noun may have a plural of its own."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    """``1 site``, ``1,200 sites``; a plural that is not noun and s is given.
+
+    >>> count(2, "strategy", "strategies")
+    '2 strategies'
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -24,4 +24,5 @@ STRATEGY = Strategy(
     plan=plan,
     uses_labels=False,
     starts_from_source=True,
+    look=("#0072B2", "s"),
 )

@@ -31,4 +31,5 @@ STRATEGY = Strategy(
     plan=plan,
     starts_from_source=True,
     needs=frozenset({START}),
+    look=("#D55E00", "D"),
 )

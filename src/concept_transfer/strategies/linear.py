@@ -32,4 +32,5 @@ STRATEGY = Strategy(
     plan=plan,
     starts_from_source=True,
     needs=frozenset({START, FREEZE}),
+    look=("#E69F00", "^"),
 )

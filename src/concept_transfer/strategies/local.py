@@ -23,4 +23,5 @@ STRATEGY = Strategy(
     title="target data only",
     summary="trained on the target only",
     plan=plan,
+    look=("#000000", "o"),
 )

@@ -35,4 +35,5 @@ STRATEGY = Strategy(
     plan=plan,
     uses_source=True,
     details=details,
+    look=("#009E73", "v"),
 )

@@ -114,7 +114,8 @@ class Strategy:
 
     settings: its section of the config; title: in tables and figures; summary and details: what
     it does and with which settings, in the methods text; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`).
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
+    matplotlib's name of a marker in figures, where it is to have its own.
     """
 
     settings: type[StrategySettings]
@@ -126,6 +127,7 @@ class Strategy:
     starts_from_source: bool = False
     needs: frozenset[str] = frozenset()
     details: Callable[[Any], list[str]] = no_details
+    look: tuple[str, str] | None = None
 
     @property
     def has_source(self) -> bool:

@@ -15,7 +15,7 @@ from concept_transfer.reporting.answers.phrases import (
     used,
     with_directions,
 )
-from concept_transfer.reporting.sides import learner_title
+from concept_transfer.reporting.looks import learner_title
 from concept_transfer.study import Study
 
 QUESTION = "Does a simple model win?"

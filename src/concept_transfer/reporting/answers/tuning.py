@@ -20,7 +20,7 @@ from concept_transfer.reporting.answers.phrases import (
     with_directions,
 )
 from concept_transfer.reporting.cells import size_rank
-from concept_transfer.reporting.sides import learner_title
+from concept_transfer.reporting.looks import learner_title
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 

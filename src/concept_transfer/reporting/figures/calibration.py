@@ -19,17 +19,17 @@ from concept_transfer.reporting.cells import (
     rows_of,
     size_label,
 )
+from concept_transfer.reporting.classes import class_stem, class_words
 from concept_transfer.reporting.figures.canvas import (
     MUTED,
     ROW_COLUMNS,
     RULE,
     Caption,
     Drawing,
-    Look,
     row_panels,
-    strategy_looks,
     styled,
 )
+from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.study import Study
 
 POINTS = 10
@@ -64,19 +64,20 @@ def curve_points(bins: pd.DataFrame, threshold: int, confidence: float) -> pd.Da
 
 @styled
 def calibration_curve(
-    bins: pd.DataFrame, study: Study, size: str, source: str, target: str
+    bins: pd.DataFrame, study: Study, size: str, source: str, target: str, name: str = ""
 ) -> Drawing | None:
     """Observed against predicted risk for one direction, a panel an embedding or simple model.
 
-    ``bins``: the study's ``calibration.parquet`` files. None where no cell has enough cases.
+    ``bins``: the study's ``calibration.parquet`` files, of one class where there are more than two;
+    ``name``: of that class. None where no cell has enough cases.
     """
     chosen = in_direction(bins[bins["size"].isin(["0", size])], source, target)
     settings = study.evaluation
     curves = [
-        curve_points(own, settings.small_cells, settings.confidence).merge(
-            own[KEYS].head(1).reset_index(drop=True), how="cross"
+        curve_points(cell, settings.small_cells, settings.confidence).merge(
+            cell[KEYS].head(1).reset_index(drop=True), how="cross"
         )
-        for _, own in chosen.groupby(KEYS, sort=False)
+        for _, cell in chosen.groupby(KEYS, sort=False)
     ]
     filled = [curve for curve in curves if len(curve)]
     if not filled:
@@ -84,14 +85,14 @@ def calibration_curve(
     cells = arrange(pd.concat(filled, ignore_index=True), study)
     rows = rows_of(cells)
     used = set(cells["strategy"])
-    looks = {name: look for name, look in strategy_looks(study).items() if name in used}
+    looks = {key: look for key, look in strategy_looks(study).items() if key in used}
     columns = min(len(rows), ROW_COLUMNS)
     side = min(2.6, 7.6 / columns)
     names = [row for row, _ in rows]
-    title = direction_label(source, target)
+    title = direction_label(source, target) + class_words(name)
     handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
-        for name, look in looks.items()
+        Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=strategy)
+        for strategy, look in looks.items()
     ]
     figure, axes = row_panels(names, (side, side), title, handles, "predicted risk")
     most = 1.05 * float(cells[["predicted", "observed"]].to_numpy().max())
@@ -102,7 +103,7 @@ def calibration_curve(
         if index % columns == 0:
             axis.set_ylabel("observed share")
     shown = ["row", "group", "strategy", "size", "predicted", "observed", "lower", "upper"]
-    return Drawing(_caption(study, size, source, target), figure, cells[shown])
+    return Drawing(_caption(study, size, source, target, name), figure, cells[shown])
 
 
 def _panel(axis: Axes, cells: pd.DataFrame, looks: dict[str, Look]) -> None:
@@ -110,23 +111,23 @@ def _panel(axis: Axes, cells: pd.DataFrame, looks: dict[str, Look]) -> None:
     axis.set_axisbelow(True)
     axis.axline((0, 0), slope=1, color=MUTED, lw=0.8)
     for strategy, look in looks.items():
-        own = cells[cells["strategy"] == strategy].sort_values("predicted")
-        x = own["predicted"]
-        axis.fill_between(x, own["lower"], own["upper"], color=look.colour, alpha=0.1, lw=0)
-        axis.plot(x, own["observed"], color=look.colour, marker=look.marker, ms=3.5, lw=1.3)
+        curve = cells[cells["strategy"] == strategy].sort_values("predicted")
+        x = curve["predicted"]
+        axis.fill_between(x, curve["lower"], curve["upper"], color=look.colour, alpha=0.1, lw=0)
+        axis.plot(x, curve["observed"], color=look.colour, marker=look.marker, ms=3.5, lw=1.3)
 
 
-def _caption(study: Study, size: str, source: str, target: str) -> Caption:
-    where = direction_label(source, target)
+def _caption(study: Study, size: str, source: str, target: str, name: str) -> Caption:
+    where = direction_label(source, target) + class_words(name)
     return Caption(
-        f"calibration-curve_{direction_stem(source, target)}",
-        "calibration",
-        f"Calibration curves, {where}, {size_label(size)}",
-        "Test encounters by rank of their predicted risk, in tenths (wider where a tenth holds too "
-        "few patients with or without the outcome to be shown): how often the outcome came, means "
-        "over replicates. On the diagonal predictions can be read as risks; below it they are too "
-        f"high, above it too low. Bands are {level(study)} intervals that take encounters as "
-        "independent.",
-        f"Calibration curves for {where}: observed share of {study.task.label} against predicted "
-        "risk, with the diagonal of perfect calibration.",
+        stem=f"calibration-curve_{direction_stem(source, target)}{class_stem(name)}",
+        section="calibration",
+        title=f"Calibration curves, {where}, {size_label(size)}",
+        text="Test encounters by rank of their predicted risk, in tenths (wider where a tenth "
+        "holds too few patients with or without the outcome to be shown): how often the outcome "
+        "came, means over replicates. On the diagonal predictions can be read as risks; below it "
+        f"they are too high, above it too low. Bands are {level(study)} intervals that take "
+        "encounters as independent.",
+        alt=f"Calibration curves for {where}: observed share of {name or study.task.label} against "
+        "predicted risk, with the diagonal of perfect calibration.",
     )

@@ -18,7 +18,6 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from concept_transfer.reporting.formats import csv_text
-from concept_transfer.study import Study
 
 ROW_COLUMNS = 4
 LEGEND_LINE = 0.2  # inches
@@ -26,17 +25,6 @@ INK = "#222222"
 MUTED = "#5f6368"
 RULE = "#d9dce1"
 BAND = "#f4f5f7"
-
-KIND_COLOURS = {  # Okabe and Ito's palette, distinct for every common colour vision
-    "local": "#000000",
-    "direct": "#0072B2",
-    "linear": "#E69F00",
-    "full": "#D55E00",
-    "pooled": "#009E73",
-}
-KIND_MARKERS = {"local": "o", "direct": "s", "linear": "^", "full": "D", "pooled": "v"}
-SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
-SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -111,29 +99,6 @@ def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
 def drawing_files(stem: str, folder: Path) -> list[Path]:
     """The files of one figure."""
     return [folder / f"{stem}{suffix}" for suffix in (".svg", ".png", ".csv", ".json")]
-
-
-@dataclass(frozen=True)
-class Look:
-    colour: str
-    marker: str
-
-
-def strategy_looks(study: Study) -> dict[str, Look]:
-    """Colour and marker of every strategy; the first of each kind gets the kind's own."""
-    looks: dict[str, Look] = {}
-    kinds_seen: set[str] = set()
-    spare = 0
-    for name, strategy in study.strategies.items():
-        if strategy.kind not in kinds_seen:
-            kinds_seen.add(strategy.kind)
-            looks[name] = Look(KIND_COLOURS[strategy.kind], KIND_MARKERS[strategy.kind])
-        else:
-            looks[name] = Look(
-                SPARE_COLOURS[spare % len(SPARE_COLOURS)], SPARE_MARKERS[spare % len(SPARE_MARKERS)]
-            )
-            spare += 1
-    return looks
 
 
 def text_width(labels: Sequence[str], size: float = 9.5) -> float:

@@ -12,17 +12,15 @@ from matplotlib.transforms import Bbox
 
 from concept_transfer.reporting.figures.canvas import (
     INK,
-    KIND_COLOURS,
-    SPARE_COLOURS,
     Caption,
     Drawing,
-    Look,
     legend_above,
     panels,
     styled,
 )
+from concept_transfer.reporting.looks import SPARE_COLOURS, Look
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE_COLOURS[:3], KIND_COLOURS["local"])
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", *SPARE_COLOURS[:3], "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LAYOUT_DPI = 200  # that of the written PNG, so that widths are the same
 MOST_CATEGORIES = len(COLOURS)
@@ -44,39 +42,40 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
 
     Labels that would lie on others are left out; the data name every point.
     """
-    own = points[points["embedding"] == embedding].reset_index(drop=True)
-    looks = _looks(own["category"])
+    points = points[points["embedding"] == embedding].reset_index(drop=True)
+    looks = _looks(points["category"])
+    categories = points["category"].where(points["category"].isin(looks), "other")
     figure, (axis,) = panels(
         1, 1, (7.6, 5.6), left=0.75, top=0.32 * (1 + len(looks) // 5), gap=(0, 0)
     )
     for category, look in looks.items():
-        chosen = own[own["category"].where(own["category"].isin(looks), "other") == category]
+        chosen = points[categories == category]
         axis.scatter(
             chosen["x"], chosen["y"], s=20, marker=look.marker, color=look.colour, lw=0, zorder=3
         )
-    shares = own[["share_x", "share_y"]].iloc[0]
+    shares = points[["share_x", "share_y"]].iloc[0]
     axis.margins(0.08)
     axis.set_xlabel(f"first component, {100 * shares['share_x']:.0f} % of the variance")
     axis.set_ylabel(f"second component, {100 * shares['share_y']:.0f} %")
-    _label(figure, axis, own)
+    _label(figure, axis, points)
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ls="", ms=5.5, label=category)
         for category, look in looks.items()
     ]
     legend_above(figure, handles, 0.65, columns=5)
     caption = Caption(
-        f"concept-map_{embedding}",
-        "geometry",
-        f"Concepts as {embedding} sees them",
-        f"Every concept (its present state) by {embedding}, on the two directions in which their "
-        f"vectors differ most ({100 * shares.sum():.0f} % of the variance, so distances are only a "
-        "hint). Colour and shape are the concept's category. Neighbours share what a source model "
-        "learns; where they would also share the outcome, the embedding can carry a model to "
+        stem=f"concept-map_{embedding}",
+        section="geometry",
+        title=f"Concepts as {embedding} sees them",
+        text=f"Every concept (its present state) by {embedding}, on the two directions in which "
+        f"their vectors differ most ({100 * shares.sum():.0f} % of the variance, so distances are "
+        "only a hint). Colour and shape are the concept's category. Neighbours share what a source "
+        "model learns; where they would also share the outcome, the embedding can carry a model to "
         "findings that the source never wrote down.",
-        f"Map of {len(own)} concepts in {own['category'].nunique()} categories; the two axes show "
-        f"{100 * shares.sum():.0f} % of the variance.",
+        alt=f"Map of {len(points)} concepts in {points['category'].nunique()} categories; the two "
+        f"axes show {100 * shares.sum():.0f} % of the variance.",
     )
-    data = own[["concept", "name", "category", "x", "y"]]
+    data = points[["concept", "name", "category", "x", "y"]]
     return Drawing(caption, figure, data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,15 +17,14 @@ from concept_transfer.reporting.figures.canvas import (
     MUTED,
     Caption,
     Drawing,
-    Look,
     extent,
     legend_above,
     legend_columns,
     panels,
-    strategy_looks,
     styled,
     text_width,
 )
+from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105
@@ -32,25 +32,32 @@ MAX_COLUMNS = 4
 NARROW = 2.6
 
 
-def metric_dots(
-    estimates: pd.DataFrame,
-    study: Study,
-    metric: str,
-    size: str,
-    pairs: Sequence[tuple[str, str]],
-    caption: Caption,
-    label: str,
-    references: Mapping[str, float],
-    ceilings: Mapping[str, Mapping[str, float]] | None = None,
-) -> Drawing:
-    """``metric`` of all cells that serve ``pairs`` at one target size, and without labels.
+@dataclass(frozen=True)
+class Dots:
+    """What a plot shows: ``metric`` of all cells that serve ``pairs`` at one target size, and
+    without labels.
 
-    ``references`` maps the words of a vertical line to its place, the same in every panel;
-    ``ceilings`` maps a target to the best value that any model could reach there (estimate,
-    lower, upper). Cells with too few test encounters are hollow.
+    ``label`` names the axis; ``references`` maps the words of a vertical line to its place, the
+    same in every panel; ``ceilings`` maps a target to the best value that any model could reach
+    there (estimate, lower, upper).
     """
-    chosen = estimates[(estimates["metric"] == metric) & estimates["size"].isin(["0", size])]
-    cells = arrange(pd.concat([in_direction(chosen, *pair) for pair in pairs]), study)
+
+    metric: str
+    size: str
+    pairs: Sequence[tuple[str, str]]
+    label: str
+    references: Mapping[str, float]
+    ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def metric_dots(estimates: pd.DataFrame, study: Study, dots: Dots, caption: Caption) -> Drawing:
+    """A row an embedding or simple model, a panel a direction.
+
+    Cells with too few test encounters are hollow.
+    """
+    chosen = estimates["size"].isin(["0", dots.size]) & (estimates["metric"] == dots.metric)
+    serving = [in_direction(estimates[chosen], *pair) for pair in dots.pairs]
+    cells = arrange(pd.concat(serving), study)
     cells = cells.drop_duplicates(ignore_index=True)
     cells["solid"] = cells["flag"].fillna("") == ""
     data = cells[
@@ -59,10 +66,10 @@ def metric_dots(
             *("metric", "estimate", "lower", "upper", "flag"),
         ]
     ]
-    lines = {target: dict(references) for target in study.sites}
-    for target, ceiling in (ceilings or {}).items():
+    lines = {target: dict(dots.references) for target in study.sites}
+    for target, ceiling in dots.ceilings.items():
         lines[target]["Bayes-optimal"] = ceiling["estimate"]
-    return draw_dots(cells, rows_of(cells), study, pairs, caption, label, lines, data)
+    return draw_dots(cells, rows_of(cells), study, dots.pairs, caption, dots.label, lines, data)
 
 
 @styled
@@ -128,15 +135,15 @@ def _panel(
         if groups[index] != groups[index - 1]:
             axis.axhline(index - 0.5, color=MUTED, lw=0.7, zorder=1)
     for order, (strategy, look) in enumerate(looks.items()):
-        own = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
-        y = own["row"].map(place).to_numpy(float) + (order - middle) * step
-        axis.hlines(y, own["lower"], own["upper"], color=look.colour, lw=1.1, zorder=2)
+        dots = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
+        y = dots["row"].map(place).to_numpy(float) + (order - middle) * step
+        axis.hlines(y, dots["lower"], dots["upper"], color=look.colour, lw=1.1, zorder=2)
         axis.scatter(
-            own["estimate"],
+            dots["estimate"],
             y,
             s=17,
             marker=look.marker,
-            facecolor=[look.colour if solid else "white" for solid in own["solid"]],
+            facecolor=[look.colour if solid else "white" for solid in dots["solid"]],
             edgecolor=look.colour,
             linewidth=0.8,
             zorder=3,

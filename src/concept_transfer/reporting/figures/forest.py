@@ -13,13 +13,13 @@ from concept_transfer.reporting.cells import (
     arrange,
     in_direction,
     records,
-    row_label,
     rows_of,
     size_label,
     size_rank,
 )
 from concept_transfer.reporting.figures.canvas import Caption, Drawing
 from concept_transfer.reporting.figures.dots import draw_dots
+from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.sides import apart
 from concept_transfer.study import Study
 
@@ -85,7 +85,7 @@ def _row_and_look(comparison: dict[str, Any], study: Study) -> tuple[str, str]:
     a, b = comparison["a_cells"], comparison["b_cells"]
     (first, *second), fields = a, apart(a, b)
     if comparison["family"] == BEST_LOCAL or fields == ["strategy"]:
-        return row_label(first.embedding, first.classifier), first.strategy
+        return model_label(study, first.embedding, first.classifier), first.strategy
     if second:
         return f"{first.embedding} − {second[0].embedding}", first.strategy
     sides = [_side(cell, "classifier" in fields, study) for cell in (first, b[0])]
@@ -94,7 +94,7 @@ def _row_and_look(comparison: dict[str, Any], study: Study) -> tuple[str, str]:
 
 def _side(cell: Cell, among_classifiers: bool, study: Study) -> str:
     if cell.embedding == NO_EMBEDDING:
-        return row_label(cell.embedding, cell.classifier)
+        return model_label(study, cell.embedding, cell.classifier)
     chosen = among_classifiers and study.split.by != "folds"  # see the family's question
     return "chosen network" if chosen else cell.embedding
 

@@ -57,9 +57,17 @@ def colour_range(estimates: pd.DataFrame) -> tuple[float, float]:
 
 @styled
 def heat_map(
-    estimates: pd.DataFrame, study: Study, source: str, target: str, limits: tuple[float, float]
+    estimates: pd.DataFrame,
+    study: Study,
+    source: str,
+    target: str,
+    limits: tuple[float, float],
+    note: str = "",
 ) -> Drawing:
-    """AUROC of every cell that serves ``target`` from ``source``, target-only cells included."""
+    """AUROC of every cell that serves ``target`` from ``source``, target-only cells included.
+
+    ``limits``: AUROC of the lightest and the darkest colour; ``note`` is added to the caption.
+    """
     auroc = estimates[estimates["metric"] == "auroc"]
     cells = arrange(in_direction(auroc, source, target), study)
     rows, columns = rows_of(cells), _columns(cells, study)
@@ -105,7 +113,7 @@ def heat_map(
     data = cells[
         ["row", "group", "classifier", "strategy", "size", "estimate", "lower", "upper", "flag"]
     ].rename(columns={"estimate": "auroc"})
-    return Drawing(_caption(cells, source, target), figure, data.reset_index(drop=True))
+    return Drawing(_caption(cells, source, target, note), figure, data.reset_index(drop=True))
 
 
 def _columns(cells: pd.DataFrame, study: Study) -> list[tuple[str, str]]:
@@ -155,10 +163,10 @@ def _label_columns(
     several_sizes: bool,
 ) -> None:
     for strategy in names:
-        own = [lefts[pair] for pair in columns if pair[0] == strategy]
+        places = [lefts[pair] for pair in columns if pair[0] == strategy]
         lift = -0.75 if several_sizes else 0.05
         axes.text(
-            (own[0] + own[-1] + 1) / 2,
+            (places[0] + places[-1] + 1) / 2,
             lift,
             names[strategy],
             ha="center",
@@ -230,7 +238,7 @@ def _colour_bar(figure: Figure, limits: tuple[float, float], body: float) -> Non
     axes.tick_params(length=2)
 
 
-def _caption(cells: pd.DataFrame, source: str, target: str) -> Caption:
+def _caption(cells: pd.DataFrame, source: str, target: str, note: str) -> Caption:
     where = direction_label(source, target)
     known = cells[cells["estimate"].notna() & (cells["flag"].fillna("") == "")]
     alt = f"Heat map of AUROC for {where}: {cells['row'].nunique()} rows"
@@ -258,5 +266,9 @@ def _caption(cells: pd.DataFrame, source: str, target: str) -> Caption:
     if suppressed.any():
         text += " supp.: suppressed, because it would tell how few patients there are."
     return Caption(
-        f"heatmap_{direction_stem(source, target)}", "heat maps", f"AUROC, {where}", text, alt + "."
+        stem=f"heatmap_{direction_stem(source, target)}",
+        section="heat maps",
+        title=f"AUROC, {where}",
+        text=text + note,
+        alt=alt + ".",
     )

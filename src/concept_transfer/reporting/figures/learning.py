@@ -22,12 +22,11 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
-    Look,
     extent,
     row_panels,
-    strategy_looks,
     styled,
 )
+from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.study import Study
 
 LEVEL = (0, (5, 2))
@@ -37,7 +36,7 @@ LEVEL = (0, (5, 2))
 def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: str) -> Drawing:
     """AUROC over target size for one direction, a panel an embedding or simple model.
 
-    ``direct`` needs no target labels and runs through every panel as a level line.
+    A strategy without target labels runs through every panel as a level line.
     """
     auroc = estimates[estimates["metric"] == "auroc"]
     cells = arrange(in_direction(auroc, source, target), study)
@@ -50,9 +49,9 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     names = [row for row, _ in rows]
     title = direction_label(source, target)
     handles = [
-        Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
-        if study.strategies[name].kind == "direct"
-        else Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        Line2D([], [], color=look.colour, marker=look.marker, ms=4.5, lw=1.5, label=name)
+        if study.strategy(name).uses_labels
+        else Line2D([], [], color=look.colour, ls=LEVEL, lw=1.5, label=name)
         for name, look in looks.items()
     ]
     figure, axes = row_panels(names, panel, title, handles, "labels of the target")
@@ -75,18 +74,18 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
 def _panel(axis: Axes, cells: pd.DataFrame, sizes: list[str], looks: dict[str, Look]) -> None:
     place = {size: index for index, size in enumerate(sizes)}
     for strategy, look in looks.items():
-        own = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
-        if own.empty:
+        curve = cells[(cells["strategy"] == strategy) & cells["estimate"].notna()]
+        if curve.empty:
             continue
-        if set(own["size"]) == {"0"}:
-            level = own.iloc[0]
+        if set(curve["size"]) == {"0"}:
+            level = curve.iloc[0]
             x = np.array([-0.25, len(sizes) - 0.75])
             bounds = [np.full(2, level[name]) for name in ("estimate", "lower", "upper")]
             marker = ""
         else:
-            own = own[own["size"].isin(sizes)]
-            x = own["size"].map(place).to_numpy(float)
-            bounds = [own[name].to_numpy(float) for name in ("estimate", "lower", "upper")]
+            curve = curve[curve["size"].isin(sizes)]
+            x = curve["size"].map(place).to_numpy(float)
+            bounds = [curve[name].to_numpy(float) for name in ("estimate", "lower", "upper")]
             marker = look.marker
         axis.fill_between(x, bounds[1], bounds[2], color=look.colour, alpha=0.12, lw=0)
         axis.plot(
@@ -116,19 +115,19 @@ def _caption(
             "source model used unchanged."
         )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
-    local = [name for name, strategy in study.strategies.items() if strategy.kind == "local"]
-    own = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
-    other = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
-    if own["estimate"].notna().any() and other["estimate"].notna().any():
+    local = [name for name in study.strategies if not study.strategy(name).has_source]
+    alone = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    transferred = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    if alone["estimate"].notna().any() and transferred["estimate"].notna().any():
         alt += (
             f"; with {sizes[0]} labels the best target-only model reaches "
-            f"{own['estimate'].max():.3f} and the best model that uses the source "
-            f"{other['estimate'].max():.3f}"
+            f"{alone['estimate'].max():.3f} and the best model that uses the source "
+            f"{transferred['estimate'].max():.3f}"
         )
     return Caption(
-        f"learning-curve_{direction_stem(source, target)}",
-        "learning curves",
-        f"Learning curves, {where}",
-        text,
-        alt + ".",
+        stem=f"learning-curve_{direction_stem(source, target)}",
+        section="learning curves",
+        title=f"Learning curves, {where}",
+        text=text,
+        alt=alt + ".",
     )

@@ -14,13 +14,13 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
-    Look,
     legend_above,
     panels,
     styled,
     text_width,
 )
 from concept_transfer.reporting.figures.heatmap import BLUES
+from concept_transfer.reporting.looks import Look
 from concept_transfer.reporting.shift_tables import differing_findings, unordered
 from concept_transfer.study import Study
 
@@ -79,19 +79,28 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
 
 def _scatter(axis: Axes, models: pd.DataFrame, measure: str, groups: dict[str, Look]) -> None:
     for place, (group, look) in enumerate(groups.items()):
-        own = models[models["group"] == group]
+        losses = models[models["group"] == group]
         nudge = (place - (len(groups) - 1) / 2) * 0.02 * max(models[measure].max(), 0.01)
-        x = own[measure] + nudge
-        axis.vlines(x, own["lower"], own["upper"], color=look.colour, lw=0.8, alpha=0.45, zorder=2)
+        x = losses[measure] + nudge
+        axis.vlines(
+            x, losses["lower"], losses["upper"], color=look.colour, lw=0.8, alpha=0.45, zorder=2
+        )
         axis.scatter(
-            x, own["loss"], s=20, marker=look.marker, color=look.colour, lw=0, alpha=0.85, zorder=3
+            x,
+            losses["loss"],
+            s=20,
+            marker=look.marker,
+            color=look.colour,
+            lw=0,
+            alpha=0.85,
+            zorder=3,
         )
 
 
 def _name_directions(axis: Axes, models: pd.DataFrame, measure: str) -> None:
     directions = models.groupby(["source", "target"], sort=False)
-    for number, ((source, target), own) in enumerate(directions):
-        place, limit = own[measure].iloc[0], axis.get_xlim()[1]
+    for number, ((source, target), losses) in enumerate(directions):
+        place, limit = losses[measure].iloc[0], axis.get_xlim()[1]
         axis.annotate(
             direction_label(str(source), str(target)),
             (place, 1),
@@ -116,15 +125,15 @@ def _loss_caption(models: pd.DataFrame) -> Caption:
         "at the largest."
     )
     return Caption(
-        "shift-loss",
-        "site shift",
-        "Distance between sites and what transfer costs",
-        "How much AUROC a source model used unchanged loses against a model trained on all labels "
-        "of the target, over three distances between the sites; a column of points is one "
+        stem="shift-loss",
+        section="site shift",
+        title="Distance between sites and what transfer costs",
+        text="How much AUROC a source model used unchanged loses against a model trained on all "
+        "labels of the target, over three distances between the sites; a column of points is one "
         "direction, lines are intervals. Points that rise to the right mean that distance "
         "foretells loss; colours that separate at one distance mean that some kinds of model "
         "stand the same shift better. Below the line the source model is the better one.",
-        alt,
+        alt=alt,
     )
 
 
@@ -174,14 +183,15 @@ def finding_shift(findings: pd.DataFrame, study: Study) -> Drawing:
 def _finding_caption(shown: pd.DataFrame, names: pd.Series, top: pd.Index) -> Caption:
     recording = (shown["js_recording"] / shown["js"]).median()
     return Caption(
-        "shift-findings",
-        "site shift",
-        "Findings that differ most between sites",
-        "Jensen-Shannon divergence in thousandths of a bit (0 alike, 1000 nothing in common) of "
-        "what is written about a concept (all) and of whether anything is written about it (rec.). "
-        "Where both are alike the sites differ in what they record; where only the first is large "
-        "they differ in what their patients have. Concepts rare at either site are left out.",
-        f"Heat map of the {len(top)} concepts with the largest divergence; the largest is "
+        stem="shift-findings",
+        section="site shift",
+        title="Findings that differ most between sites",
+        text="Jensen-Shannon divergence in thousandths of a bit (0 alike, 1000 nothing in common) "
+        "of what is written about a concept (all) and of whether anything is written about it "
+        "(rec.). Where both are alike the sites differ in what they record; where only the first "
+        "is large they differ in what their patients have. Concepts rare at either site are left "
+        "out.",
+        alt=f"Heat map of the {len(top)} concepts with the largest divergence; the largest is "
         f"{shown['js'].max():.3f} bits ({names[top[0]]}), and recording alone makes up "
         f"{100 * recording:.0f} % of it in the median.",
     )

@@ -1,0 +1,86 @@
+"""How the report names and draws a study's learners, strategies, embeddings and sites.
+
+The one place that asks for their kinds. What has no words or colours of its own goes by its name
+in the config, or takes the next colour of the palette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from concept_transfer.embeddings.providers import PROVIDERS
+from concept_transfer.grid import NO_EMBEDDING
+from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.study import Study
+
+GROUPS = ("pretrained", "control", "simple model")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a figure marks something: a colour and matplotlib's name of a marker."""
+
+    colour: str
+    marker: str
+
+
+SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
+SPARE_MARKERS = ("P", "X", "<", ">", "*")
+
+
+def learner_title(study: Study, name: str) -> str:
+    """A classifier of the config in words."""
+    return study.learner(name).title if name in study.classifiers else name
+
+
+def model_label(study: Study, embedding: str, classifier: str) -> str:
+    """What tables and figures call the models of one embedding, or of one simple classifier.
+
+    The study's first classifier with embeddings goes by the embedding alone.
+    """
+    if embedding == NO_EMBEDDING:
+        return learner_title(study, classifier)
+    first = next(iter(study.embedding_classifiers()), classifier)
+    return embedding if classifier == first else f"{embedding}, {learner_title(study, classifier)}"
+
+
+def strategy_looks(study: Study) -> dict[str, Look]:
+    """Colour and marker of every strategy; the first of each kind gets the kind's own."""
+    looks: dict[str, Look] = {}
+    taken: set[Look] = set()
+    spare = 0
+    for name in study.strategies:
+        mark = study.strategy(name).look
+        look = Look(*mark) if mark else None
+        if look is None or look in taken:
+            look = Look(
+                SPARE_COLOURS[spare % len(SPARE_COLOURS)], SPARE_MARKERS[spare % len(SPARE_MARKERS)]
+            )
+            spare += 1
+        looks[name] = look
+        taken.add(look)
+    return looks
+
+
+def group_of(study: Study, embedding: str) -> str:
+    """``pretrained``, ``control`` or, for models without an embedding, ``simple model``.
+
+    What is derived from controls alone (a scaled one-hot table) is a control too.
+    """
+    if embedding == NO_EMBEDDING:
+        return "simple model"
+    settings = study.embeddings.get(embedding)
+    if settings is None:
+        return "pretrained"
+    parents = parents_of(settings)
+    derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
+    return (
+        "control" if derived or not PROVIDERS[settings.provider].carries_meaning else "pretrained"
+    )
+
+
+def caveats(study: Study) -> list[str]:
+    """What a reader must know of where the study's encounters come from."""
+    adapters = dict.fromkeys(site.adapter for site in study.sites.values())
+    return [text for name in adapters if (text := ADAPTERS[name].limitation)]
