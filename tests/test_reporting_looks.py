@@ -1,75 +1,63 @@
-"""Words and looks of a study's parts, and of parts that nobody gave any."""
+"""Words and looks of a study's parts, and of parts that have none of their own."""
+
+from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Literal
 
 import pytest
-from concept_transfer.reporting.methods_of_kinds import (
-    embedding_words,
-    learner_words,
-    site_words,
-    strategy_words,
-)
 from reporting_data import a_study, evidence
 
-from concept_transfer.reporting import looks, methods_of_kinds
+from concept_transfer.learners import LEARNERS
+from concept_transfer.reporting import looks
 from concept_transfer.reporting.limitations import limitations
-from concept_transfer.reporting.looks import Look, model_label, strategy_looks
-from concept_transfer.settings.section import Section
+from concept_transfer.reporting.looks import Look, learner_title, model_label, strategy_looks
+from concept_transfer.reporting.methods_of_models import embeddings, models, strategies
+from concept_transfer.strategies import STRATEGIES
+from concept_transfer.study import Study
 
 STUDY = a_study()
 
 
-class Newcomer(Section):
-    """A section that the report has no words for."""
-
-    provider: Literal["knitted"] = "knitted"
-    adapter: Literal["registry_of_births"] = "registry_of_births"
-    yarn: str
-    stitches: int = 3
+def with_classifiers(*kinds: str) -> Study:
+    sections = {kind: LEARNERS[kind].settings.model_validate({"kind": kind}) for kind in kinds}
+    return STUDY.model_copy(update={"classifiers": sections})
 
 
-def test_every_kind_has_words_of_its_own() -> None:
-    for site in STUDY.sites.values():
-        assert "Bayesian network" in site_words(site, STUDY)
-    said = {name: embedding_words(entry, STUDY) for name, entry in STUDY.embeddings.items()}
-    assert said["one_hot"] == "one dimension per token"
-    assert said["minilm"] == "language model hub/minilm, mean pooling, rows scaled to norm 1"
-    assert said["minilm_shuffled"] == "the vectors of minilm, concepts permuted"
-    for name in STUDY.classifiers:
-        assert learner_words(name, STUDY).endswith(".")
-    strategies = {name: strategy_words(entry, STUDY) for name, entry in STUDY.strategies.items()}
-    assert strategies["local"] == "trained on the target only"
-    assert len(set(strategies.values())) == len(strategies)
+def test_every_part_of_the_study_has_words() -> None:
+    said = embeddings(STUDY, {})
+    assert "one_hot (one dimension per token)" in said
+    assert "minilm (language model hub/minilm, mean pooling, rows scaled to norm 1)" in said
+    assert "minilm_shuffled (the vectors of minilm, concepts permuted)" in said
+    told = models(with_classifiers(*LEARNERS))
+    for record in LEARNERS.values():
+        assert record.title.casefold() in told.casefold()
+    assert "local: trained on the target only;" in strategies(STUDY)
 
 
-def test_a_newcomer_goes_by_its_name_and_its_settings() -> None:
-    newcomer = Newcomer(yarn="wool")
-    assert embedding_words(newcomer, STUDY) == "knitted yarn wool"
-    assert site_words(newcomer, STUDY) == "registry_of_births yarn wool"
-    held = SimpleNamespace(kind="held_back", learning_rate=0.1, epochs=None)
-    assert strategy_words(held, STUDY) == "held back (learning rate 0.1)"
-    assert learner_words("oracle", STUDY) == "Oracle was trained too."
+def test_summaries_of_strategies_tell_them_apart() -> None:
+    summaries = {record.summary for record in STRATEGIES.values()}
+    assert len(summaries) == len(STRATEGIES)
+
+
+def test_a_classifier_goes_by_its_title_and_any_other_name_by_itself() -> None:
+    assert learner_title(STUDY, "logistic") == "logistic regression"
+    assert learner_title(STUDY, "oracle") == "oracle"
     assert model_label(STUDY, "none", "oracle") == "oracle"
 
 
-def test_a_second_classifier_with_embeddings_is_named_beside_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_second_classifier_with_embeddings_is_named_beside_them() -> None:
     assert model_label(STUDY, "minilm", "cnn") == "minilm"
-    assert model_label(STUDY, "none", "logistic") == "logistic regression"
-    monkeypatch.setattr(looks, "takes_embedding", lambda study, name: name != "gradient_boosting")
-    assert model_label(STUDY, "minilm", "cnn") == "minilm"
-    assert model_label(STUDY, "minilm", "logistic") == "minilm, logistic regression"
+    first = {"wide": STUDY.classifiers["cnn"], **STUDY.classifiers}
+    study = STUDY.model_copy(update={"classifiers": first})
+    assert model_label(study, "minilm", "wide") == "minilm"
+    assert model_label(study, "minilm", "cnn") == "minilm, concept CNN"
 
 
-def test_strategies_without_a_look_take_the_next_of_the_palette(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    known = {kind: look for kind, look in looks.KIND_LOOKS.items() if kind in ("local", "full")}
-    monkeypatch.setattr(looks, "KIND_LOOKS", known)
-    drawn = strategy_looks(STUDY)
-    assert list(drawn) == list(STUDY.strategies)
+def test_strategies_without_a_look_take_the_next_of_the_palette() -> None:
+    again = {**STUDY.strategies, "full_again": STUDY.strategies["full"]}
+    again["held"] = STRATEGIES["l2_sp"].settings.model_validate({"kind": "l2_sp"})
+    drawn = strategy_looks(STUDY.model_copy(update={"strategies": again}))
+    assert list(drawn) == list(again)
     assert drawn["local"] == Look("#000000", "o")
     assert len(set(drawn.values())) == len(drawn)
 
@@ -80,10 +68,9 @@ def test_caveats_are_those_of_the_adapters_in_use() -> None:
     assert not any("NHAMCS" in text for text in said)
     nhamcs = STUDY.model_copy(update={"sites": {"a": SimpleNamespace(adapter="nhamcs")}})
     assert [text.split()[0] for text in looks.caveats(nhamcs)] == ["NHAMCS"]
-    unknown = STUDY.model_copy(update={"sites": {"a": SimpleNamespace(adapter="new")}})
-    assert looks.caveats(unknown) == []
 
 
-def test_no_kind_of_the_config_is_without_words() -> None:
-    assert methods_of_kinds.LEARNERS.keys() == looks.TITLES.keys()
-    assert methods_of_kinds.STRATEGIES.keys() == looks.KIND_LOOKS.keys()
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_look_is_a_colour_and_a_marker_of_its_own(name: str) -> None:
+    others = [record.look for kind, record in STRATEGIES.items() if kind != name and record.look]
+    assert STRATEGIES[name].look not in others
