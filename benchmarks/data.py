@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.settings.training import Training
 from concept_transfer.training.batches import Batches
-from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import body_for
 from concept_transfer.training.trainer import Trainer

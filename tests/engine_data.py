@@ -9,11 +9,11 @@ import torch
 from plain_reference import PlainCNN, pad, train
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.settings.training import Training
 from concept_transfer.training import draws
-from concept_transfer.training.budget import replicate_key
 
 torch.set_num_threads(1)
 

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from cell_data import from_source, predict, workbench
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
-from test_cells import SETTINGS, Site, target_site
+from test_cells import SETTINGS, Site
+from test_cells import target_site as site_with_repetitions
 
-from concept_transfer.errors import StudyError
-from concept_transfer.models.baselines import (
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.models.baselines import Classifier, Examples, losses
+from concept_transfer.models.boosting import (
     HISTOGRAM_FROM,
-    INVERSE_PENALTIES,
     MIN_SAMPLES_LEAF,
-    findings_matrix,
-    fit_baseline,
+    Boosting,
+    fit_boosting,
 )
+from concept_transfer.models.logistic import INVERSE_PENALTIES, Logistic, fit_logistic
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import Workbench
 
@@ -28,6 +38,14 @@ TOKENS = 12
 
 def bench(learner: str, replicates: int = 1) -> Workbench:
     return workbench(Block(0, list(range(replicates))), learner=learner, tokens=TOKENS)
+
+
+def target_site(*arguments: Any, **options: Any) -> Site:
+    """As sites are: no encounter repeats a token."""
+    site = site_with_repetitions(*arguments, **options)
+    held = [np.unique(part) for part in np.split(site.tokens, site.offsets[1:-1])]
+    offsets = np.cumsum([0, *map(len, held)])
+    return replace(site, inputs={"findings": CompressedRows(offsets, np.concatenate(held))})
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -51,10 +69,16 @@ def boosting(trees: int, rows: int) -> GradientBoostingClassifier | HistGradient
     )
 
 
+def boosted(train: csr_array, labels: NDArray[np.int8], classes: int = 2) -> Boosting:
+    """Fitted without a choice by validation."""
+    examples = Examples(train, labels)
+    return fit_boosting(examples, np.ones(len(labels)), examples, False, classes)
+
+
 def test_the_findings_matrix() -> None:
     site = target_site()
     rows = np.array([5, 0, 5, 119])
-    found = findings_matrix(site.offsets, site.tokens, rows, TOKENS).toarray()
+    found = site.inputs["findings"].select(rows).matrix(TOKENS).toarray()
     assert np.array_equal(found, dense(site, rows))
 
 
@@ -148,9 +172,9 @@ def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
     expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
     weight = "balanced" if balanced else "none"
-    settings = SETTINGS.model_copy(update={"class_weight": weight})
+    training = SETTINGS.model_copy(update={"class_weight": weight})
     pooled = {"kind": "pooled", "source_weight": 0.25}
-    predictions = predict(bench("logistic"), site, pooled, "all", settings, source)
+    predictions = predict(bench("logistic"), site, pooled, "all", training, source)
     found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -168,11 +192,9 @@ def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
 
 
 def test_boosting_without_a_finding_that_splits_predicts_the_prevalence() -> None:
-    empty = findings_matrix(np.zeros(41, np.int64), np.zeros(0, np.int32), np.arange(40), TOKENS)
+    empty = csr_array((40, TOKENS))
     labels = (np.arange(40) % 4 == 0).astype(np.int8)
-    model = fit_baseline(
-        "gradient_boosting", empty, labels, np.ones(40), empty[:0], labels[:0], False
-    )
+    model = boosted(empty, labels)
     np.testing.assert_allclose(model.predict_proba(empty)[:, 1], 0.25, atol=1e-6)
 
 
@@ -185,10 +207,8 @@ def test_boosting_on_few_rows_is_no_worse_than_plain_gradient_boosting(rows: int
         x = (rng.random((rows + 1000, 60)) < 0.3).astype(np.float64)
         margin = 2.5 * (x[:, 0] + x[:, 1] - x[:, 2] - x[:, 3]) - 0.5
         y = (rng.random(len(x)) < 1 / (1 + np.exp(-margin))).astype(np.int8)
-        train, test, labels = csr_matrix(x[:rows]), csr_matrix(x[rows:]), y[rows:]
-        own = fit_baseline(
-            "gradient_boosting", train, y[:rows], np.ones(rows), train[:0], y[:0], False
-        ).predict_proba(test)[:, 1]
+        train, test, labels = csr_array(x[:rows]), csr_array(x[rows:]), y[rows:]
+        own = boosted(train, y[:rows]).predict_proba(test)[:, 1]
         plain = GradientBoostingClassifier(random_state=0).fit(x[:rows], y[:rows])
         other = plain.predict_proba(x[rows:])[:, 1]
         areas = (roc_auc_score(labels, own), roc_auc_score(labels, other))
@@ -203,15 +223,114 @@ def test_boosting_uses_a_finding_that_few_rows_hold() -> None:
     labels[:8] = 1
     x = np.zeros((200, 4))
     x[:6, 0] = x[::2, 1] = x[::3, 2] = x[::5, 3] = 1
-    train = csr_matrix(x)
-    model = fit_baseline(
-        "gradient_boosting", train, labels, np.ones(200), train[:0], labels[:0], False
-    )
-    risks = model.predict_proba(csr_matrix(np.eye(4)))[:, 1]
+    train = csr_array(x)
+    model = boosted(train, labels)
+    risks = model.predict_proba(csr_array(np.eye(4)))[:, 1]
     assert risks[0] > 3 * risks[1:].max()
 
 
-def test_an_unknown_classifier_is_named() -> None:
-    matrix = findings_matrix(np.array([0, 1]), np.array([0], np.int32), np.arange(1), 2)
-    with pytest.raises(StudyError, match=r"'forest'.*logistic"):
-        fit_baseline("forest", matrix, np.zeros(1, np.int8), np.ones(1), matrix, np.zeros(1), True)
+def random_examples(rows: int, classes: int, seed: int, tokens: int = 25) -> Examples:
+    """The first tokens tell the class."""
+    rng = np.random.default_rng(seed)
+    x = (rng.random((rows, tokens)) < 0.35).astype(np.float64)
+    score = 2 * x[:, :classes] + rng.gumbel(size=(rows, classes))
+    return Examples(csr_array(x), score.argmax(1).astype(np.int8))
+
+
+def without(examples: Examples, absent: int | None) -> Examples:
+    kept = np.flatnonzero(examples.labels != absent)
+    return Examples(examples.findings[kept], examples.labels[kept])
+
+
+CLASSES = pytest.mark.parametrize(("classes", "absent"), [(2, None), (4, None), (4, 1), (3, 0)])
+
+
+@CLASSES
+@pytest.mark.parametrize("rows", [400, 4000])
+def test_our_trees_predict_what_scikit_learn_predicts(
+    rows: int, classes: int, absent: int | None
+) -> None:
+    """At the number of trees that its own staged predictions choose, on other rows."""
+    train = without(random_examples(rows, classes, 1), absent)
+    held = without(random_examples(300, classes, 2), absent)
+    test = random_examples(500, classes, 3).findings
+    weights = np.random.default_rng(4).uniform(0.5, 2, len(train))
+    model = fit_boosting(train, weights, held, True, classes)
+    theirs = boosting(100, len(train))
+    theirs.fit(train.findings.toarray(), train.labels, sample_weight=weights)
+    present = theirs.classes_.tolist()
+    scores = [
+        log_loss(held.labels, probability, labels=present)
+        for probability in theirs.staged_predict_proba(held.findings.toarray())
+    ]
+    assert len(model.trees.roots) == int(np.argmin(scores)) + 1
+    assert len(model.trees.roots) > 3
+    expected = np.zeros((500, classes))
+    *_, expected[:, present] = islice(
+        theirs.staged_predict_proba(test.toarray()), len(model.trees.roots)
+    )
+    np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
+
+
+@CLASSES
+def test_our_logistic_regression_predicts_what_scikit_learn_predicts(
+    classes: int, absent: int | None
+) -> None:
+    train = without(random_examples(300, classes, 1), absent)
+    test = random_examples(200, classes, 3).findings
+    model = fit_logistic(train, np.ones(len(train)), train, False, classes)
+    theirs = logistic(0.1).fit(train.findings, train.labels)
+    expected = np.zeros((200, classes))
+    expected[:, theirs.classes_] = theirs.predict_proba(test)
+    np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("fit", "kind"), [(fit_logistic, Logistic), (fit_boosting, Boosting)])
+@CLASSES
+def test_a_model_is_its_arrays(
+    fit: Callable[..., Classifier], kind: type, classes: int, absent: int | None, tmp_path: Path
+) -> None:
+    """Written as a plain file of arrays and read again, it predicts the same."""
+    train = without(random_examples(300, classes, 1), absent)
+    model = fit(train, np.ones(len(train)), train, True, classes)
+    np.savez(tmp_path / "model.npz", **model.arrays())
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
+        read = kind.from_arrays(dict(arrays))
+    assert np.array_equal(read.predict_proba(train.findings), model.predict_proba(train.findings))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(4, 60), st.integers(1, 6), st.integers(2, 4), st.integers(0, 10**6))
+def test_trees_of_any_rows_predict_what_scikit_learn_predicts(
+    rows: int, tokens: int, classes: int, seed: int
+) -> None:
+    """Also trees without a split, of few rows and of findings that all hold or none does."""
+    rng = np.random.default_rng(seed)
+    x = (rng.random((rows, tokens)) < rng.choice([0.0, 0.3, 1.0], tokens)).astype(np.float64)
+    y = np.concatenate([[0, 1], rng.integers(0, classes, rows - 2)]).astype(np.int8)
+    model = boosted(csr_array(x), y, classes)
+    split = x.any(axis=0) & ~x.all(axis=0)
+    columns = np.flatnonzero(split) if split.any() else np.arange(1)
+    theirs = boosting(20, rows).fit(x[:, columns], y)
+    expected = np.zeros((rows, classes))
+    expected[:, theirs.classes_] = theirs.predict_proba(x[:, columns])
+    found = model.predict_proba(csr_array(x))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_large_sites_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = random_examples(300, 3, 1)
+    model = fit_boosting(train, np.ones(300), train, False, 3)
+    whole = model.predict_proba(train.findings)
+    monkeypatch.setattr("concept_transfer.models.trees.NUMBERS_AT_ONCE", 500)
+    assert np.array_equal(model.predict_proba(train.findings), whole)
+    assert model.predict_proba(train.findings[:0]).shape == (0, 3)
+
+
+def test_a_class_that_training_did_not_know_has_no_chance_and_a_finite_loss() -> None:
+    train = without(random_examples(300, 3, 1), 2)
+    model = fit_logistic(train, np.ones(len(train)), train, False, 3)
+    probability = model.predict_proba(train.findings)
+    assert not probability[:, 2].any()
+    np.testing.assert_allclose(probability.sum(1), 1)
+    assert np.isfinite(losses(probability, np.full(len(train), 2, np.int8))).all()

@@ -15,17 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workflow_runs import Study
 
+from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.bins import planned_edges, state_names, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
 from concept_transfer.reporting.methods import methods_text
 from concept_transfer.settings.bins import Bins
-from concept_transfer.settings.sites import Split, TabularSite, Task
+from concept_transfer.settings.sites import Split, Task
 from concept_transfer.sites.adapters import read_site
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.quantiles import quantile_edges, training_edges
-from concept_transfer.sites.splitting import make_split
+from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study import load_study
 from concept_transfer.workflow import check_study
 
@@ -54,11 +55,11 @@ def site(file: str = "t.csv", **changes: Any) -> TabularSite:
     )
 
 
-def states(encounters: Encounters, vocabulary: Vocabulary, concept: str) -> list[str | None]:
+def states(extract: Extract, vocabulary: Vocabulary, concept: str) -> list[str | None]:
     """The state of one concept at every encounter."""
     found = []
-    for start, end in zip(encounters.offsets[:-1], encounters.offsets[1:], strict=True):
-        own = [t for t in encounters.tokens[start:end] if vocabulary.concepts[t] == concept]
+    for tokens in extract.inputs["findings"]:
+        own = [t for t in tokens if vocabulary.concepts[t] == concept]
         found.append(vocabulary.states[own[0]] if own else None)
     return found
 
@@ -137,10 +138,10 @@ def test_cells_become_bins_at_every_site_alike(tmp_path: Path, suffix: str) -> N
         frame.to_parquet(path)
     vocabulary = binned(age=[45, 55, 65])
     config = site(path.name, concept_spelling={"age": {"not recorded": ["", "999"]}})
-    encounters, report = read_site(config, vocabulary, TASK, tmp_path)
+    extract = read_site(config, vocabulary, TASK, tmp_path)
     expected = ["below 45", "45 to 54", "45 to 54", "65 or more", None, None, "below 45"]
-    assert states(encounters, vocabulary, "age") == expected
-    assert report["not_recorded"]["age"] == 2
+    assert states(extract, vocabulary, "age") == expected
+    assert extract.report["not_recorded"]["age"] == 2
 
 
 def test_a_cell_that_is_no_number_is_named_and_hidden(tmp_path: Path) -> None:
@@ -157,8 +158,8 @@ def test_a_crosswalk_names_the_column_of_a_binned_concept(tmp_path: Path) -> Non
     (tmp_path / "t.csv").write_text("flu,AGE_YRS\n1,40\n0,50\n")
     (tmp_path / "walk.tsv").write_text("site_code\tconcept\nAGE_YRS\tage\n")
     vocabulary = binned(age=[45])
-    encounters, _ = read_site(site(crosswalk="walk.tsv"), vocabulary, TASK, tmp_path)
-    assert states(encounters, vocabulary, "age") == ["below 45", "45 or more"]
+    extract = read_site(site(crosswalk="walk.tsv"), vocabulary, TASK, tmp_path)
+    assert states(extract, vocabulary, "age") == ["below 45", "45 or more"]
 
 
 def test_a_million_different_numbers_need_no_object_each(tmp_path: Path) -> None:
@@ -169,8 +170,10 @@ def test_a_million_different_numbers_need_no_object_each(tmp_path: Path) -> None
     frame = pd.DataFrame({"flu": np.arange(count) % 2, "x": numbers})
     frame.to_parquet(tmp_path / "t.parquet")
     vocabulary = binned(x=[-1.0, 0.0, 1.0])
-    encounters, _ = read_site(site("t.parquet"), vocabulary, TASK, tmp_path)
-    assert np.array_equal(encounters.tokens, 2 + np.searchsorted([-1, 0, 1], numbers, "right"))
+    extract = read_site(site("t.parquet"), vocabulary, TASK, tmp_path)
+    assert np.array_equal(
+        extract.inputs["findings"].values, 2 + np.searchsorted([-1, 0, 1], numbers, "right")
+    )
     from concept_transfer.sites.binning import states_of_numbers
     from concept_transfer.sites.files import read_table
 
@@ -188,9 +191,9 @@ def test_a_million_different_numbers_need_no_object_each(tmp_path: Path) -> None
 def test_one_and_one_point_zero_are_one_spelling(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("flu,C1\n1.0,1.0\n0,0.00\n1,1\n0.,-1.50\n")
     own = {"C1": {"present": ["1", "-1.5"], "absent": ["0.0"]}}
-    encounters, _ = read_site(site(concept_spelling=own), FILE, TASK, tmp_path)
-    assert encounters.labels.tolist() == [1, 0, 1, 0]
-    assert states(encounters, FILE, "C1") == ["present", "absent", "present", "present"]
+    extract = read_site(site(concept_spelling=own), FILE, TASK, tmp_path)
+    assert extract.encounters.labels.tolist() == [1, 0, 1, 0]
+    assert states(extract, FILE, "C1") == ["present", "absent", "present", "present"]
 
 
 GRADED = Vocabulary(
@@ -206,11 +209,11 @@ def test_a_graded_concept_needs_no_spelling_for_the_names_of_its_states(tmp_path
     (tmp_path / "t.csv").write_text("flu,T,S\n1,high,yes\n0,low,Former\n1,NA,no\n0,h,NA\n")
     with pytest.raises(StudyError, match=r"row 4, column 'T'.*'high', 'low', 'unclear'"):
         read_site(site(), GRADED, TASK, tmp_path)
-    encounters, _ = read_site(
+    extract = read_site(
         site(concept_spelling={"T": {"high": ["high", "h"]}}), GRADED, TASK, tmp_path
     )
-    assert states(encounters, GRADED, "T") == ["high", "Low", None, "high"]
-    assert states(encounters, GRADED, "S") == ["present", "former", None, None]
+    assert states(extract, GRADED, "T") == ["high", "Low", None, "high"]
+    assert states(extract, GRADED, "S") == ["present", "former", None, None]
 
 
 def test_a_state_named_like_another_states_spelling_is_refused(tmp_path: Path) -> None:
@@ -277,8 +280,8 @@ def test_edges_see_the_sites_training_encounters_only(tmp_path: Path, by: str) -
     config, split = site(patient="who"), Split.model_validate({"by": by})
     vocabulary = binned(age={"quantiles": {"of": "north", "bins": 4}})
     found = training_edges("north", config, {"age": 4}, vocabulary, split, 7, tmp_path)["age"]
-    encounters, _ = read_site(config, vocabulary, TASK, tmp_path)
-    training, _ = make_split(encounters, split, 7).source_parts()
+    extract = read_site(config, vocabulary, TASK, tmp_path)
+    training, _ = make_split(extract.encounters, split, 7).source_parts()
     ages = [float(rows[i]["age"]) for i in training if rows[i]["age"]]
     assert found["numbers"] == len(ages)
     cuts = np.quantile(ages, [0.25, 0.5, 0.75], method="inverted_cdf")
@@ -376,11 +379,11 @@ def test_the_workflow_codes_all_sites_by_one_vocabulary(tmp_path: Path) -> None:
     edges = vocabulary.bins["age"].edges
     told = json.loads((results / "bins" / "north.json").read_text(encoding="utf-8"))
     assert told["age"]["edges"] == edges.tolist()
-    encounters = Encounters.read(results / "encounters" / "south")
+    extract = Extract.read(results / "encounters" / "south", vocabulary)
     with (tmp_path / "south.csv").open(newline="") as file:
         ages = [row["age"] for row in csv.DictReader(file) if row["flu"] != "9"]
     names = vocabulary.bins["age"].states
-    assert states(encounters, vocabulary, "age") == [
+    assert states(extract, vocabulary, "age") == [
         names[sum(float(age) >= edge for edge in edges)] if age else None for age in ages
     ]
     table = EmbeddingTable.read(results / "embeddings" / "one_hot.safetensors", vocabulary)

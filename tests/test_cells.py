@@ -14,21 +14,24 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import (
+    Budget,
+    allow_choice,
+    count_classes,
+    draw_budget,
+    replicate_key,
+)
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import split_table
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.models.cnn import predict
 from concept_transfer.models.dataset import dataset_of
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.sites.splits import split_table
-from concept_transfer.strategies.strategy import Part
 from concept_transfer.training import concept_cnn
 from concept_transfer.training.block import Block
-from concept_transfer.training.budget import (
-    Budget,
-    draw_budget,
-    replicate_key,
-)
-from concept_transfer.training.cells import HandedOn, allow_choice, class_counts
+from concept_transfer.training.cells import HandedOn
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
 from concept_transfer.training.predictions import Predictions
@@ -58,13 +61,16 @@ def make_site(
         noise = rng.random(len(fold)) < 0.1
         labels = (np.array([0 in held for held in encounters]) != noise).astype(np.int8)
     ids = [f"{name}{i}" for i in range(len(fold))]
-    return Site(
-        name,
+    findings = CompressedRows(
         np.cumsum([0, *map(len, encounters)]),
         np.array([token for held in encounters for token in held], np.int32),
-        labels,
-        split_table(ids, cluster or ids, labels, fold.astype(np.int16), validation),
     )
+    split = split_table(ids, cluster or ids, labels, fold.astype(np.int16), validation)
+    return Site(Cohort(name, labels, split), {"findings": findings})
+
+
+def relabelled(site: Site, labels: NDArray[np.int8]) -> Site:
+    return replace(site, cohort=replace(site.cohort, labels=labels))
 
 
 def target_site(name: str = "target", count: int = 120, seed: int = 0, **options: object) -> Site:
@@ -102,7 +108,7 @@ def source_model(site: Site) -> HandedOn:
 
 
 def positives(site: Site, rows: NDArray[np.int64]) -> list[int]:
-    return class_counts(Part(site, rows), 2)[:, 1].tolist()
+    return count_classes(site.cohort, rows, 2)[:, 1].tolist()
 
 
 @pytest.mark.parametrize("size", ["60", "all"])
@@ -131,7 +137,7 @@ def test_every_encounter_is_predicted_once_by_a_model_that_never_saw_its_cluster
 
 def test_budgets_are_nested_and_split_a_fifth_off_for_validation() -> None:
     site = target_site(count=600)
-    draws = {size: draw_budget(site, 0, size, BLOCK.keys) for size in ("50", "200", "all")}
+    draws = {size: draw_budget(site.cohort, 0, size, BLOCK.keys) for size in ("50", "200", "all")}
     assert draws["50"].train.shape == (3, 40)
     assert draws["50"].validation.shape == (3, 10)
     train, validation, _ = site.split.parts(0)
@@ -140,17 +146,17 @@ def test_budgets_are_nested_and_split_a_fifth_off_for_validation() -> None:
             small, large, every = (set(getattr(draws[s], part)[i].tolist()) for s in draws)
             assert small < large < every == set(pool.tolist())
     assert set(draws["50"].train[0]) != set(draws["50"].train[1])
-    alone = draw_budget(site, 0, "50", BLOCK.keys[1:2])
+    alone = draw_budget(site.cohort, 0, "50", BLOCK.keys[1:2])
     assert np.array_equal(alone.train[0], draws["50"].train[1])
 
 
 def test_a_budget_beyond_the_pool_is_refused() -> None:
     with pytest.raises(StudyError, match=r"target size 500 needs 400 training .* 'target' offers"):
-        draw_budget(target_site(), 0, "500", BLOCK.keys)
+        draw_budget(target_site().cohort, 0, "500", BLOCK.keys)
 
 
 def test_rows_that_all_replicates_share_are_stored_once() -> None:
-    budget = draw_budget(target_site(), 0, "all", BLOCK.keys)
+    budget = draw_budget(target_site().cohort, 0, "all", BLOCK.keys)
     assert budget.train.strides[0] == 0
     assert budget.select([0, 2]).train.shape == (2, budget.train.shape[1])
     assert (
@@ -164,7 +170,7 @@ def single_class_draws() -> tuple[Site, list[int]]:
     labels = np.zeros(120, np.int8)
     labels[[1, 2, 4, 7, 8, 11, 13, 14, 16, 17]] = 1
     site = target_site(labels=labels)
-    found = positives(site, draw_budget(site, 0, "10", BLOCK.keys).train)
+    found = positives(site, draw_budget(site.cohort, 0, "10", BLOCK.keys).train)
     return site, [int(count) for count in found]
 
 
@@ -172,7 +178,7 @@ def single_class_draws() -> tuple[Site, list[int]]:
 def test_a_draw_of_one_class_is_not_estimable(seed_of_block: int) -> None:
     site, _ = single_class_draws()
     block = Block(seed_of_block, [0, 1, 2, 3])
-    found = positives(site, draw_budget(site, 0, "10", block.keys).train)
+    found = positives(site, draw_budget(site.cohort, 0, "10", block.keys).train)
     predictions = predict_cell(workbench(block, VECTORS), site, "local", "10", SETTINGS)
     for record, count in zip(predictions.records, found, strict=True):
         expected = "not estimable" if count in (0, 8) else "ok"
@@ -180,7 +186,9 @@ def test_a_draw_of_one_class_is_not_estimable(seed_of_block: int) -> None:
         assert record["positives"] == count
     for replicate, _, _, _, probability in predictions._parts:
         assert np.isnan(probability).all() == (found[replicate] in (0, 8))
-    assert 0 in positives(site, draw_budget(site, 0, "10", Block(0, list(range(40))).keys).train)
+    assert 0 in positives(
+        site, draw_budget(site.cohort, 0, "10", Block(0, list(range(40))).keys).train
+    )
 
 
 def test_pooled_needs_both_classes_at_one_of_the_sites() -> None:
@@ -209,9 +217,9 @@ def test_few_negatives_say_as_little_as_few_positives() -> None:
     for rarer in (0, 1):
         labels = np.full_like(site.labels, 1 - rarer)
         labels[few] = rarer
-        lopsided = replace(site, labels=labels)
-        assert not allow_choice(lopsided, Budget(train[None], held[None]), 2)[0]
-    assert allow_choice(site, Budget(train[None], held[None]), 2)[0]
+        lopsided = relabelled(site, labels)
+        assert not allow_choice(lopsided.cohort, Budget(train[None], held[None]))[0]
+    assert allow_choice(site.cohort, Budget(train[None], held[None]))[0]
 
 
 def test_replicates_do_not_depend_on_their_block() -> None:
@@ -288,7 +296,7 @@ def test_local_on_all_labels_is_the_source_model_of_the_site_itself() -> None:
 def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
     """The source's labels are reversed, so that every bit of its weight shows."""
     site, source = target_site(count=450), target_site("source", 900, seed=1)
-    reversed_ = Site("source", source.offsets, source.tokens, 1 - source.labels, source.split)
+    reversed_ = relabelled(source, 1 - source.labels)
     long = SETTINGS.model_copy(update={"epochs": 25, "dropout": 0.0})
 
     def auroc(kind: str, weight: float) -> float:
@@ -364,7 +372,7 @@ def misleading_site() -> Site:
     labels = site.labels.copy()
     train = site.split.parts(0)[0]
     labels[train] = 1 - labels[train]
-    return Site(site.name, site.offsets, site.tokens, labels, site.split)
+    return relabelled(site, labels)
 
 
 @pytest.mark.parametrize("monitor", ["log_loss", "auroc"])
@@ -405,7 +413,7 @@ def test_the_start_is_no_candidate_otherwise(
     site = misleading_site()
     if size == "20":
         labels = np.where(np.arange(300) % 7 == 0, site.labels, 0).astype(np.int8)
-        site = Site(site.name, site.offsets, site.tokens, labels, site.split)
+        site = relabelled(site, labels)
     tuned = predict_cell(BENCH, site, kind, size, settings, *handed)
     epochs = [record["epochs"] for record in tuned.records if record["status"] == "ok"]
     assert epochs
@@ -423,7 +431,7 @@ def test_tuning_that_diverges_at_once_is_recorded_although_its_start_was_good() 
 def test_replicate_keys_are_those_of_the_block() -> None:
     assert BLOCK.keys == [replicate_key(0, i) for i in range(3)]
     assert keys(0, 1, 2).tolist() == BLOCK.keys
-    assert isinstance(draw_budget(target_site(), 0, "50", BLOCK.keys), Budget)
+    assert isinstance(draw_budget(target_site().cohort, 0, "50", BLOCK.keys), Budget)
 
 
 def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,14 +8,16 @@ import pandas as pd
 import pytest
 import yaml
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Split, Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
-from concept_transfer.sites.splitting import make_split
 from concept_transfer.sites.warnings import site_warnings
 from concept_transfer.study import load_study
 
@@ -29,7 +31,7 @@ VOCABULARY = Vocabulary(
 TASK = Task(label="influenza", exclude_categories=["lab order"])
 
 
-def encounters(*tokens: list[int]) -> Encounters:
+def extract(*tokens: list[int], **report: dict[str, int]) -> Extract:
     count = len(tokens)
     table = encounter_table(
         encounter=[f"e{i}" for i in range(count)],
@@ -37,21 +39,18 @@ def encounters(*tokens: list[int]) -> Encounters:
         label=np.arange(count) % 2,
     )
     offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
-    return Encounters(table, offsets, np.concatenate(tokens).astype(np.int32))
-
-
-def report(not_recorded: dict[str, int], unmapped: dict[str, int]) -> dict[str, Any]:
-    return {"not_recorded": not_recorded, "unmapped": unmapped}
+    findings = CompressedRows(offsets, np.concatenate(tokens).astype(np.int32))
+    return Extract(Encounters(table), {"findings": findings}, report)
 
 
 def test_coverage_counts_what_was_recorded_and_not_what_the_task_fills_in() -> None:
-    site = encounters([0, 2], [1, 4], [1])
-    said = report({"fever": 0, "C20": 3}, {"X": 2})
-    assert coverage_of(site, said, VOCABULARY, TASK) == Coverage(
+    tokens = [0, 2], [1, 4], [1]
+    site = extract(*tokens, not_recorded={"fever": 0, "C20": 3}, unmapped={"X": 2})
+    assert coverage_of(site, VOCABULARY, TASK) == Coverage(
         ["fever", "C10", "C20"], ["C20"], {"X": 2}
     )
-    filled = coverage_of(site, report({"fever": 3}, {}), VOCABULARY, TASK)
-    assert filled.never == ["fever", "C20"]
+    filled = extract(*tokens, not_recorded={"fever": 3}, unmapped={})
+    assert coverage_of(filled, VOCABULARY, TASK).never == ["fever", "C20"]
 
 
 @pytest.mark.parametrize(
@@ -63,12 +62,12 @@ def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str 
 
 
 def test_the_terminal_reads_table_coverage_and_codes() -> None:
-    site = encounters(*[[0, 2]] * 40)
-    split = make_split(site, Split(by="share"), 1)
+    site = extract(*[[0, 2]] * 40)
+    split = make_split(site.encounters, Split(by="share"), 1)
     rows = [
         {"site": name, **row}
         for name in ("north", "south")
-        for row in site_profile(site, split, VOCABULARY)
+        for row in site_profile(site, split, VOCABULARY, TASK)
     ]
     concepts = ["fever", "C10", "C20"]
     coverage = {
@@ -101,7 +100,7 @@ def test_one_site_under_two_names_is_said(tmp_path: Path) -> None:
     for name, text in (("a", "1\n2\n"), ("copy", "1\n2\n"), ("b", "1\n3\n")):
         (tmp_path / f"{name}.csv").write_text(text)
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
-    one, other = encounters([0], [1]), encounters([0], [2])
+    one, other = extract([0], [1]), extract([0], [2])
     a, copy, b, link = (tmp_path / f"{name}.csv" for name in ("a", "copy", "b", "link"))
     assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}) == []
     (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []})

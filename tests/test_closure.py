@@ -128,6 +128,26 @@ def test_the_digest_follows_the_contents_and_no_place(package, tmp_path):
     assert digest() != first
 
 
+TABLE = """from concept_transfer.registry import Registry
+size = {size}
+THINGS: Registry[Thing] = Registry(
+    "things",
+    {{"one": "things.one:ONE"{more}}},
+)
+"""
+
+
+def test_another_name_in_a_registry_changes_no_digest(package):
+    def digest(**words: object) -> str:
+        start = package("things", "import things.table\n", table=TABLE.format(**words))
+        closure._content_digest.cache_clear()
+        return closure.digest.__wrapped__(start, "things")
+
+    one = digest(size=1, more="")
+    assert digest(size=1, more=',\n     "two": "things.two:TWO"') == one
+    assert digest(size=2, more="") != one
+
+
 class _Settings(Section):
     pass
 

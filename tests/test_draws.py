@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from concept_transfer.training.budget import replicate_key, subset_order
+from concept_transfer.cohorts.budget import replicate_key, subset_order
 from concept_transfer.training.draws import (
     CONVOLUTION,
     LINEAR,
@@ -72,6 +72,20 @@ def test_initial_weights_stay_within_one_over_the_root_of_the_inputs() -> None:
         assert float(value.abs().max()) <= inputs**-0.5
         scaled = (value.flatten().double() * inputs**0.5 + 1) / 2
         assert stats.kstest(scaled.numpy(), "uniform").pvalue > TINY
+
+
+def test_initial_weights_of_two_classes_are_drawn_as_they_always_were() -> None:
+    """The first draws of replicate 0, and uniform numbers of the same purposes by hand."""
+    weights = initial_weights(keys(0, 5), 3, 4)
+    for value, purpose, shape in (
+        (weights.linear, LINEAR, (4, 2)),
+        (weights.convolution, CONVOLUTION, (3, 4)),
+    ):
+        expected = (uniforms(keys(0, 5), purpose, shape) * 2 - 1) * shape[0] ** -0.5
+        assert torch.equal(value, expected.float())
+    three = initial_weights(keys(0, 5), 3, 4, 3)
+    assert (three.linear.shape, three.linear_bias.shape) == ((2, 4, 3), (2, 3))
+    assert torch.equal(three.convolution, weights.convolution)
 
 
 @settings(max_examples=60, deadline=None)

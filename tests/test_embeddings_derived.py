@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from concept_transfer.embeddings.derived import negated_by_direction, principal_components
-from concept_transfer.embeddings.providers import embed
-from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import (
+from concept_transfer.embeddings.derived_embeddings import (
     AverageEmbedding,
     ConcatenatedEmbedding,
     NegationEmbedding,
     PcaEmbedding,
     ScaledEmbedding,
 )
+from concept_transfer.embeddings.providers import embed
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.errors import StudyError
 
 VOCABULARY = findings(8)
 TOKENS = len(VOCABULARY)

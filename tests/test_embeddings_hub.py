@@ -17,7 +17,7 @@ from embedding_data import findings
 from concept_transfer.embeddings.model_files import locate
 from concept_transfer.embeddings.providers import embed
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import TransformersEmbedding
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 config = TransformersEmbedding(provider="transformers", **json.loads(sys.argv[2]))
 try:
     if sys.argv[1] == "locate":

@@ -12,8 +12,8 @@ from embedding_data import MINILM, findings, save_tiny_model, save_with_dense, v
 from concept_transfer.embeddings import model_files
 from concept_transfer.embeddings.language_model import LanguageModel
 from concept_transfer.embeddings.providers import check_embedding, embed
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import TransformersEmbedding
 
 VOCABULARY = findings(12)
 KINDS = ["bert", "roberta", "llama"]

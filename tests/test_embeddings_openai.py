@@ -11,11 +11,12 @@ from embedding_data import MINILM, vocabulary_of
 from embedding_server import KEY, MODEL, Server, drop_mid_body, misnumbered, slow, status, wrong
 
 from concept_transfer.embeddings.openai_client import batches, estimated_tokens
+from concept_transfer.embeddings.openai_embedding import OpenAIEmbedding
 from concept_transfer.embeddings.openai_provider import vectors_of
 from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.embeddings.texts import TokenTexts
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import OpenAIEmbedding, TransformersEmbedding
 
 VOCABULARY = vocabulary_of([f"finding of kind {i}" for i in range(10)])
 

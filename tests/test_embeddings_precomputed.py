@@ -9,9 +9,9 @@ import pytest
 from embedding_data import findings, rows
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.precomputed_embedding import PrecomputedEmbedding
 from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import PrecomputedEmbedding
 
 VOCABULARY = findings(3, graded=False)
 VECTORS = rows(6, 4)

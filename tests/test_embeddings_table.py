@@ -13,17 +13,13 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler, normalize
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.control_embeddings import RandomEmbedding, ShuffledEmbedding
+from concept_transfer.embeddings.one_hot_embedding import OneHotEmbedding
 from concept_transfer.embeddings.providers import check_embedding, embed
 from concept_transfer.embeddings.scaling import describe_scale, row_norms, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import (
-    Norm,
-    OneHotEmbedding,
-    RandomEmbedding,
-    ShuffledEmbedding,
-    Standardized,
-)
+from concept_transfer.settings.scale import Norm, Standardized
 
 VOCABULARY = findings(6)
 PINNED_ORDER = [8, 9, 10, 11, 6, 7, 0, 1, 2, 3, 4, 5, 12, 13, 14]

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings import catalogue
 from concept_transfer.embeddings.texts import token_texts
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
+from concept_transfer.settings.embeddings import Embedding
 from concept_transfer.study import load_study
 
 VOCABULARY = findings(2)

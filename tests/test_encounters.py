@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.cohorts.splits import split_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Task
-from concept_transfer.sites.encounters import Encounters, encounter_table, read_arrays
-from concept_transfer.sites.tokens import allowed_tokens, concatenate_rows, token_rows
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.site import Site
+from concept_transfer.sites.tokens import allowed_tokens, token_rows
 
 TOKENS = [
     ("C1", "finding", "present"),
@@ -80,14 +83,9 @@ def test_token_rows_equal_the_plain_reference(
 ) -> None:
     encounter = np.array([e for e, _ in pairs], dtype=np.int64)
     token = np.array([t for _, t in pairs], dtype=np.int64)
-    offsets, tokens = token_rows(encounter, token, count, VOCABULARY, task)
-    assert offsets.dtype == np.int64
-    assert tokens.dtype == np.int32
-    rows = [tokens[a:b].tolist() for a, b in pairwise(offsets)]
-    assert rows == plain_rows(pairs, count, task)
-    twice_offsets, twice_tokens = concatenate_rows([(offsets, tokens), (offsets, tokens)])
-    assert np.array_equal(twice_tokens, np.tile(tokens, 2))
-    assert np.array_equal(np.diff(twice_offsets), np.tile(np.diff(offsets), 2))
+    rows = token_rows(encounter, token, count, VOCABULARY, task)
+    rows.check("site", count)
+    assert [tokens.tolist() for tokens in rows] == plain_rows(pairs, count, task)
 
 
 def test_a_task_names_what_the_vocabulary_has() -> None:
@@ -97,7 +95,7 @@ def test_a_task_names_what_the_vocabulary_has() -> None:
         allowed_tokens(VOCABULARY, Task(label="y", exclude_concepts=["C11"]))
 
 
-def encounters(**changes: list) -> Encounters:
+def extract(findings: CompressedRows | None = None, **changes: list) -> Extract:
     columns = {
         "encounter": ["a", "b", "c"],
         "patient": ["p", None, None],
@@ -106,18 +104,21 @@ def encounters(**changes: list) -> Encounters:
         "label": [0, 1, 0],
         "partition": ["train", "test", None],
     } | changes
-    return Encounters(
-        encounter_table(**columns), np.array([0, 2, 2, 3]), np.array([0, 3, 7], dtype=np.int32)
-    )
+    rows = rows_of([0, 2, 2, 3], [0, 3, 7]) if findings is None else findings
+    return Extract(Encounters(encounter_table(**columns)), {"findings": rows}, {"rows_read": 3})
+
+
+def rows_of(offsets: list[int], tokens: list[int]) -> CompressedRows:
+    return CompressedRows(np.array(offsets, np.int64), np.array(tokens, np.int32))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    written = encounters()
-    written.write(tmp_path / "north", VOCABULARY, {"rows_read": 3})
-    again = Encounters.read(tmp_path / "north")
-    assert again.table.equals(written.table)
-    assert np.array_equal(again.offsets, written.offsets)
-    assert np.array_equal(again.tokens, written.tokens)
+    written = extract()
+    written.write(tmp_path / "north", VOCABULARY)
+    again = Extract.read(tmp_path / "north", VOCABULARY)
+    assert again.encounters.table.equals(written.encounters.table)
+    assert again.inputs["findings"].equals(written.inputs["findings"])
+    assert again.report == {"rows_read": 3}
     findings = pq.read_table(tmp_path / "north" / "findings.parquet").to_pylist()
     assert [tuple(row.values()) for row in findings] == [
         ("a", "C1", "present"),
@@ -126,17 +127,27 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ]
 
 
+def a_split(folder: Path, labels: list[int]) -> Path:
+    ids = [str(i) for i in range(len(labels))]
+    fold = np.zeros(len(ids), np.int16)
+    path = folder / "splits" / "north.parquet"
+    split_table(ids, ids, np.array(labels, np.int8), fold, fold > 0).write(path)
+    return path
+
+
 def test_arrays_are_memory_mapped_and_need_no_heavy_import(tmp_path: Path) -> None:
-    encounters().write(tmp_path / "north", VOCABULARY, {})
-    offsets, tokens, labels = read_arrays(tmp_path / "north")
-    assert all(isinstance(array, np.memmap) for array in (offsets, tokens, labels))
-    assert labels.tolist() == [0, 1, 0]
+    extract().write(tmp_path / "north", VOCABULARY)
+    split = a_split(tmp_path, [0, 1, 0])
+    site = Site.read(tmp_path / "north", split)
+    findings = site.inputs["findings"]
+    assert all(isinstance(a, np.memmap) for a in (findings.offsets, findings.values, site.labels))
+    assert site.labels.tolist() == [0, 1, 0]
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from concept_transfer.concepts.vocabulary import Vocabulary\n"
-        "from concept_transfer.sites.encounters import read_arrays\n"
-        "from concept_transfer.sites.splits import Split\n"
-        f"read_arrays({str(tmp_path / 'north')!r})\n"
+        "from concept_transfer.sites.site import Site\n"
+        f"Site.read(Path({str(tmp_path / 'north')!r}), Path({str(split)!r}))\n"
         "print({'pandas', 'sklearn', 'torch', 'transformers', 'scipy'} & set(sys.modules))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -144,13 +155,19 @@ def test_arrays_are_memory_mapped_and_need_no_heavy_import(tmp_path: Path) -> No
 
 
 def test_an_incomplete_folder_says_so(tmp_path: Path) -> None:
-    encounters().write(tmp_path / "north", VOCABULARY, {})
-    np.save(tmp_path / "north" / "labels.npy", np.zeros(5, np.int8))
+    folder = tmp_path / "north"
+    extract().write(folder, VOCABULARY)
+    np.save(folder / "labels.npy", np.zeros(5, np.int8))
     with pytest.raises(StudyError, match="do not belong together"):
-        read_arrays(tmp_path / "north")
-    (tmp_path / "north" / "tokens.npy").unlink()
+        Site.read(folder, a_split(tmp_path, [0] * 5))
+    with pytest.raises(StudyError, match=r"has 4 rows, but .* holds 5 encounters"):
+        Site.read(folder, a_split(tmp_path, [0] * 4))
+    np.save(folder / "tokens.npy", np.zeros(2, np.int32))
+    with pytest.raises(StudyError, match=r"offsets\.npy .* tokens\.npy .*do not belong together"):
+        Site.read(folder, a_split(tmp_path, [0] * 5))
+    (folder / "tokens.npy").unlink()
     with pytest.raises(StudyError, match="no complete folder"):
-        read_arrays(tmp_path / "north")
+        Site.read(folder, a_split(tmp_path, [0] * 5))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +182,7 @@ def test_an_incomplete_folder_says_so(tmp_path: Path) -> None:
 )
 def test_tables_against_the_contract(tmp_path: Path, changes: dict, said: str) -> None:
     with pytest.raises(StudyError, match=said):
-        encounters(**changes).write(tmp_path / "north", VOCABULARY, {})
+        extract(**changes).write(tmp_path / "north", VOCABULARY)
     assert not (tmp_path / "north").exists()
 
 
@@ -183,17 +200,14 @@ def test_tables_against_the_contract(tmp_path: Path, changes: dict, said: str) -
 def test_arrays_against_the_contract(
     tmp_path: Path, offsets: list[int], tokens: list[int], said: str
 ) -> None:
-    broken = Encounters(encounters().table, np.array(offsets, np.int64), np.array(tokens, np.int32))
+    broken = extract(rows_of(offsets, tokens))
     with pytest.raises(StudyError, match=said):
-        broken.write(tmp_path / "north", VOCABULARY, {})
+        broken.write(tmp_path / "north", VOCABULARY)
 
 
 def test_encounters_of_any_arrangement_pass(tmp_path: Path) -> None:
-    empty_ends = Encounters(
-        encounters().table, np.array([0, 0, 3, 3]), np.array([1, 2, 5], np.int32)
-    )
-    empty_ends.write(tmp_path / "north", VOCABULARY, {})
-    nothing = Encounters(encounters().table, np.zeros(4, np.int64), np.zeros(0, np.int32))
-    nothing.write(tmp_path / "empty", VOCABULARY, {})
+    extract(rows_of([0, 0, 3, 3], [1, 2, 5])).write(tmp_path / "north", VOCABULARY)
+    extract(rows_of([0] * 4, [])).write(tmp_path / "empty", VOCABULARY)
     assert pq.read_table(tmp_path / "empty" / "findings.parquet").num_rows == 0
-    assert Encounters.read(tmp_path / "empty").table.column("label").type == pa.int8()
+    empty = Extract.read(tmp_path / "empty", VOCABULARY)
+    assert empty.encounters.table.column("label").type == pa.int8()

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from plain_reference import PlainCNN, pad
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import Dataset
@@ -27,8 +28,9 @@ from concept_transfer.training.bodies import TrainedBody
 from concept_transfer.training.convolution import DirectConvolution, GramConvolution
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import ALL_WEIGHTS, Tuning, body_for, fit, trained_weights
+from concept_transfer.training.optimizers import Decay
 from concept_transfer.training.trainer import Trainer
-from concept_transfer.training.validation import auroc
+from concept_transfer.training.validation import auroc, macro_auroc
 
 STEPS = 200
 NO_ROWS = torch.empty(0, dtype=torch.int64)
@@ -53,6 +55,13 @@ def vectors_of(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -
     return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
+def cross_entropy(scores: Tensor, truth: Tensor) -> Tensor:
+    """[R, n] of margins or logits [R, n, S] and the probabilities that they should give."""
+    if scores.shape[2] == 1:
+        return binary_cross_entropy_with_logits(scores, truth, reduction="none")[..., 0]
+    return -(scores.log_softmax(2) * truth).sum(2)
+
+
 def train_engine(
     data: Dataset,
     vectors: Tensor,
@@ -71,10 +80,7 @@ def train_engine(
     for step in range(steps):
         batch = batches.take(step, body, start.linear.dtype)
         scores = trainer.step()
-        labels = (batch.truth * torch.arange(1, start.classes + 1)[-batch.truth.shape[2] :]).sum(
-            2
-        ) - 1
-        each = trainer.head.losses(scores, labels)
+        each = cross_entropy(scores, batch.truth)
         losses.append((each * batch.shares[..., 0]).sum(1).tolist())
     return trained_weights(body, trainer.parameters, start), losses, body
 
@@ -86,7 +92,7 @@ def compare(
     replicates: int = 2,
     steps: int = STEPS,
     dtype: torch.dtype = torch.float64,
-    tolerance: float = 1e-10,
+    tolerance: float = 1e-12,
     start: Weights | None = None,
     tuning: Tuning = ALL_WEIGHTS,
     weights: Tensor | None = None,
@@ -132,17 +138,60 @@ def compare(
 ENCOUNTERS = random_encounters(45, 12, 6, seed=1)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-@pytest.mark.parametrize(
+FORMS = pytest.mark.parametrize(
     ("width", "optimizer", "form"),
     [(30, "sgd", GramConvolution), (7, "sgd", DirectConvolution), (30, "adamw", DirectConvolution)],
 )
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@FORMS
 def test_two_hundred_steps_equal_the_plain_model(
-    dropout: float, width: int, optimizer: str, form: type
+    classes: int, dropout: float, width: int, optimizer: str, form: type
 ) -> None:
     settings = training(dropout=dropout, optimizer=optimizer, learning_rate=0.02)
-    body = compare(ENCOUNTERS, vectors_of(12, width), settings)
+    body = compare(ENCOUNTERS, vectors_of(12, width), settings, classes=classes)
     assert isinstance(body.convolution, form)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@FORMS
+def test_decay_towards_the_start_equals_a_penalty_on_the_way_from_it(
+    classes: int, width: int, optimizer: str, form: type
+) -> None:
+    """On the convolution itself, in both forms of it; a decay that is strong enough to tell."""
+    settings = training(optimizer=optimizer, learning_rate=0.02, weight_decay=0.3)
+    source = initial_weights(keys(7, 8), width, 5, classes, torch.float64)
+    towards_start = Tuning(decay=Decay(lambda parameters, start: parameters - start))
+    body = compare(
+        *(ENCOUNTERS, vectors_of(12, width), settings),
+        start=source,
+        tuning=towards_start,
+        classes=classes,
+    )
+    assert isinstance(body.convolution, form)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_strength_of_decay_may_differ_from_the_settings(optimizer: str) -> None:
+    vectors, chosen = vectors_of(12, 30), training(optimizer=optimizer, weight_decay=0.2)
+    told = Tuning(decay=Decay(lambda parameters, _: parameters, strength=0.2))
+    expected = run(ENCOUNTERS, vectors, chosen, [0, 1])
+    result = run(*(ENCOUNTERS, vectors, training(optimizer=optimizer), [0, 1]), tuning=told)
+    torch.testing.assert_close(result.weights.linear, expected.weights.linear)
+
+
+def test_a_strong_decay_towards_the_start_stays_there() -> None:
+    """Also for those of its replicates that go on when others have stopped."""
+    chosen = training(weight_decay=15, epochs=30, patience=2)
+    towards_start = Tuning(decay=Decay(lambda parameters, start: parameters - start))
+    start = initial_weights(keys(0, 1, 2), 30, 5, dtype=torch.float64)
+    result = run(
+        *(ENCOUNTERS, vectors_of(12, 30), chosen, [0, 1, 2]), start=start, tuning=towards_start
+    )
+    assert len(set(result.epochs)) > 1
+    torch.testing.assert_close(result.weights.linear, start.linear, atol=0.1, rtol=0)
 
 
 @pytest.mark.parametrize("width", [30, 7])
@@ -171,16 +220,25 @@ def test_batches_that_touch_a_small_part_of_the_vocabulary(width: int) -> None:
     assert body.inputs(rows)[0].touched is not None
 
 
+@pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_tuning_starts_from_the_source_weights(frozen: bool) -> None:
+def test_tuning_starts_from_the_source_weights(frozen: bool, classes: int) -> None:
     settings = training(learning_rate=0.01)
-    source = initial_weights(keys(7, 8), 30, 5, dtype=torch.float64)
-    compare(ENCOUNTERS, vectors_of(12, 30), settings, start=source, tuning=Tuning(frozen))
+    source = initial_weights(keys(7, 8), 30, 5, classes, torch.float64)
+    compare(
+        *(ENCOUNTERS, vectors_of(12, 30), settings),
+        start=source,
+        tuning=Tuning(frozen),
+        classes=classes,
+    )
 
 
-def test_weighted_encounters() -> None:
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_weighted_encounters_and_classes(class_weight: str, classes: int) -> None:
     weights = torch.linspace(0.1, 2, len(ENCOUNTERS))
-    compare(ENCOUNTERS, vectors_of(12, 30), training(), weights=weights)
+    settings = training(class_weight=class_weight)
+    compare(ENCOUNTERS, vectors_of(12, 30), settings, weights=weights, classes=classes)
 
 
 @settings(max_examples=25, deadline=None)
@@ -191,6 +249,7 @@ def test_weighted_encounters() -> None:
     st.sampled_from([1, 4, 64]),
     st.sampled_from([0.0, 0.3]),
     st.booleans(),
+    st.integers(2, 5),
 )
 def test_any_shape_equals_the_plain_model(
     encounters: Encounters,
@@ -199,11 +258,12 @@ def test_any_shape_equals_the_plain_model(
     batch: int,
     dropout: float,
     own_tables: bool,
+    classes: int,
 ) -> None:
     """One finding, none, repeated ones; vocabularies on either side of the width."""
     shape = (replicates, 9, width) if own_tables else (9, width)
     chosen = training(batch_size=batch, dropout=dropout, filters=3)
-    compare(encounters, vectors_of(*shape), chosen, replicates, steps=12)
+    compare(encounters, vectors_of(*shape), chosen, replicates, steps=12, classes=classes)
 
 
 def run(
@@ -213,15 +273,15 @@ def run(
     replicates: list[int],
     early: bool = True,
     validation: int = 15,
+    classes: int = 2,
     **options: object,
 ):
     """`fit` on the encounters, the last of which validate."""
-    data = dataset(encounters, labels_of(encounters))
+    data = dataset(encounters, labels_of(encounters, classes=classes))
     split = len(encounters) - validation
     rows = torch.arange(len(encounters)).expand(len(replicates), -1)
-    start = initial_weights(
-        keys(*replicates), vectors.shape[-1], chosen.filters, dtype=vectors.dtype
-    )
+    width = vectors.shape[-1]
+    start = initial_weights(keys(*replicates), width, chosen.filters, classes, vectors.dtype)
     arguments = {"start": start} | options
     return fit(
         data,
@@ -235,22 +295,30 @@ def run(
     )
 
 
+@pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("tokens", "longest"), [(12, 6), (400, 5)])
 @pytest.mark.parametrize("width", [500, 30, 7])
 @pytest.mark.parametrize("frozen", [True, False])
 def test_a_replicate_does_not_depend_on_its_company(
-    tokens: int, longest: int, width: int, frozen: bool
+    classes: int, tokens: int, longest: int, width: int, frozen: bool
 ) -> None:
     """Bit for bit, also after others stopped earlier."""
     encounters = random_encounters(90, tokens, longest, seed=1)
     vectors = vectors_of(tokens, width, dtype=torch.float32) * (3 / width**0.5)
     chosen = training(epochs=20, patience=3, filters=20)
-    together = run(encounters, vectors, chosen, list(range(10)), tuning=Tuning(frozen))
-    alone = run(encounters, vectors, chosen, [7], tuning=Tuning(frozen))
+    options = {"classes": classes, "tuning": Tuning(frozen)}
+    together = run(encounters, vectors, chosen, list(range(10)), **options)
+    alone = run(encounters, vectors, chosen, [7], **options)
     assert len(set(together.epochs)) > 1
     assert together.epochs[7] == alone.epochs[0]
     for name, value in vars(alone.weights).items():
         assert torch.equal(getattr(together.weights, name)[7:8], value)
+    data = dataset(encounters, [0] * len(encounters))
+    every = torch.arange(len(encounters))
+    in_company, by_itself = (
+        predict(each.weights, vectors, data, every) for each in (together, alone)
+    )
+    assert torch.equal(in_company[7], by_itself[0])
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -270,18 +338,20 @@ def test_large_sites_train_as_small_ones_do(frozen: bool, monkeypatch: pytest.Mo
         assert torch.equal(getattr(large.weights, name), value)
 
 
+@pytest.mark.parametrize("monitor", ["log_loss", "auroc"])
+@pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("start_competes", [False, True])
-def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop(start_competes: bool) -> None:
+def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop(
+    start_competes: bool, classes: int, monitor: str
+) -> None:
     """Where the start competes, it is epoch 0 of the loop."""
-    chosen = training(epochs=15, patience=4, learning_rate=0.1)
-    vectors = vectors_of(12, 30)
-    result = run(
-        ENCOUNTERS, vectors, chosen, [0, 1, 2], tuning=Tuning(start_competes=start_competes)
-    )
-    data = dataset(ENCOUNTERS, labels_of(ENCOUNTERS))
-    start = initial_weights(keys(0, 1, 2), 30, 5, dtype=torch.float64)
+    chosen = training(epochs=15, patience=4, learning_rate=0.1, monitor=monitor)
+    vectors, tuning = vectors_of(12, 30), Tuning(start_competes=start_competes)
+    result = run(ENCOUNTERS, vectors, chosen, [0, 1, 2], classes=classes, tuning=tuning)
+    labels = labels_of(ENCOUNTERS, classes=classes)
+    data = dataset(ENCOUNTERS, labels)
+    start = initial_weights(keys(0, 1, 2), 30, 5, classes, torch.float64)
     rows = torch.arange(30)
-    held, truth = ENCOUNTERS[30:], labels_of(ENCOUNTERS)[30:]
     for i in range(3):
         best, kept, epoch = float("inf"), None, -1 if start_competes else 0
         while epoch < chosen.epochs and epoch - (kept[0] if kept else 0) < chosen.patience:
@@ -290,12 +360,22 @@ def test_early_stopping_keeps_the_best_epoch_of_a_plain_loop(start_competes: boo
                 ENCOUNTERS, data, rows, keys(i), chosen, 4 * epoch, vectors, start.select([i])
             )
             with torch.no_grad():
-                probability = model(pad(held, model.padding)).softmax(1)[:, 1].tolist()
-            loss = log_loss(truth, probability)
-            if loss < best:
-                best, kept = loss, (epoch, model.weights())
+                probability = model(pad(ENCOUNTERS[30:], model.padding)).softmax(1)
+            score = validation_score(labels[30:], probability, monitor)
+            if score < best:
+                best, kept = score, (epoch, model.weights())
         assert result.epochs[i] == kept[0]
+        assert result.scores[i] == pytest.approx(best, abs=1e-9)
         torch.testing.assert_close(result.weights.convolution[i], kept[1].convolution[0])
+
+
+def validation_score(labels: list[int], probability: Tensor, monitor: str) -> float:
+    """What scikit-learn says, lower is better; probability: [n, K]."""
+    classes = probability.shape[1]
+    if monitor == "log_loss":
+        return log_loss(labels, probability, labels=range(classes))
+    scores = probability[:, 1] if classes == 2 else probability
+    return -roc_auc_score(labels, scores, multi_class="ovr", labels=range(classes))
 
 
 def test_the_paper_s_protocol_is_fifty_times_a_hundred_batches() -> None:
@@ -412,6 +492,30 @@ def test_auroc_equals_scikit_learn(rows: list[tuple[int, int]]) -> None:
         assert float(found) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     else:
         assert bool(found.isnan())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), min_size=1, max_size=30))
+def test_macro_auroc_is_the_mean_over_the_classes_that_are_there(
+    rows: list[tuple[int, int]],
+) -> None:
+    labels, numbers = torch.tensor(rows).T
+    probability = (numbers[:, None] * torch.arange(1, 5) % 7 / 3.0).double().softmax(1)
+    present = [one for one in range(4) if 0 < int((labels == one).sum()) < len(labels)]
+    areas = [roc_auc_score(labels == one, probability[:, one]) for one in present]
+    found = macro_auroc(probability[None], labels[None])
+    expected = sum(areas) / len(areas) if areas else float("nan")
+    assert float(found) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_validation_of_one_class_alone_is_judged_by_its_log_loss() -> None:
+    data = dataset(ENCOUNTERS, [0, 1, 2] * 10 + [1] * 15)
+    rows, vectors = torch.arange(45)[None], vectors_of(12, 30)
+    start = initial_weights(keys(0), 30, 5, 3, torch.float64)
+    chosen = training(monitor="auroc", epochs=4)
+    result = fit(data, vectors, rows[:, :30], rows[:, 30:], keys(0), start, chosen, [True])
+    risk = predict(result.weights, vectors, data, rows[0, 30:])[0, :, 1]
+    assert result.scores[0] == pytest.approx(float(-risk.log().mean()))
 
 
 def test_the_reference_is_the_paper_s_model() -> None:

@@ -10,11 +10,11 @@ import pytest
 from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, folded_site, target_site
 from test_permutations import a_vocabulary
 
+from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.grid import Cell
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle
-from concept_transfer.training.budget import draw_from
 from concept_transfer.training.jobs import Setup, Task, run_tasks
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions
@@ -69,7 +69,7 @@ def test_under_cross_fitting_a_kept_model_is_refitted_on_all_labels(
 ) -> None:
     site = folded_site()
     keep(site, learner, tmp_path, size)
-    budget = draw_from(site, site.split.source_parts(), size, BLOCK.keys)
+    budget = draw_from(site.cohort, site.split.source_parts(), size, BLOCK.keys)
     card = read_bundle(tmp_path / "bundle", VOCABULARY).card
     assert {record["train"] for record in card.replicates} == {budget.train.shape[1]}
     every = len(site.split.source_parts()[0])

@@ -16,7 +16,6 @@ from sklearn.metrics import roc_auc_score
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import Task
-from concept_transfer.sites.encounters import Encounters, encounter_table
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior, sample
 from concept_transfer.sites.tokens import token_rows
@@ -134,13 +133,10 @@ def enumerate_worlds():
 WORLDS = enumerate_worlds()
 
 
-def encounters_of(token_sets, task, label=None):
+def findings_of(token_sets, task):
     row = np.repeat(np.arange(len(token_sets)), [len(tokens) for tokens in token_sets])
     token = np.array([VOCABULARY.index[t] for tokens in token_sets for t in tokens], np.int32)
-    offsets, tokens = token_rows(row, token, len(token_sets), VOCABULARY, task)
-    ids = [str(i) for i in range(len(token_sets))]
-    label = np.zeros(len(ids), np.int8) if label is None else label
-    return Encounters(encounter_table(ids, ids, label), offsets, tokens)
+    return token_rows(row, token, len(token_sets), VOCABULARY, task)
 
 
 @pytest.mark.parametrize("label", BASE["diseases"])
@@ -158,18 +154,15 @@ def encounters_of(token_sets, task, label=None):
 def test_posterior_is_exact_given_what_the_task_shows(network, label, limits):
     task = Task(label=label, **limits)
     token_sets = sorted({tokens for _, tokens in WORLDS}, key=sorted)
-    encounters = encounters_of(token_sets, task)
-    seen = [
-        tuple(encounters.tokens[start:stop])
-        for start, stop in itertools.pairwise(encounters.offsets)
-    ]
+    findings = findings_of(token_sets, task)
+    seen = [tuple(tokens) for tokens in findings]
     view = dict(zip(token_sets, seen, strict=True))
     total, positive = Counter(), Counter()
     for (disease, tokens), probability in WORLDS.items():
         total[view[tokens]] += probability
         positive[view[tokens]] += probability * (disease == label)
     expected = np.array([positive[tokens] / total[tokens] for tokens in seen])
-    found = posterior(network, encounters, VOCABULARY, task)
+    found = posterior(network, findings, VOCABULARY, task)[:, 1]
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -177,12 +170,12 @@ def test_the_posterior_ranks_as_the_truth_does(network):
     worlds = [world for world, probability in WORLDS.items() if probability > 0]
     label = np.array([disease == "flu" for disease, _ in worlds], np.int8)
     task = Task(label="flu")
-    encounters = encounters_of([tokens for _, tokens in worlds], task, label)
+    findings = findings_of([tokens for _, tokens in worlds], task)
     truth = defaultdict(float)
     for (_, tokens), probability in WORLDS.items():
         truth[tokens] += probability
     score = [WORLDS["flu", tokens] / truth[tokens] for _, tokens in worlds]
-    chance = posterior(network, encounters, VOCABULARY, task)
+    chance = posterior(network, findings, VOCABULARY, task)[:, 1]
     assert roc_auc_score(label, np.round(chance, 12)) == pytest.approx(
         roc_auc_score(label, np.round(score, 12)), abs=1e-9
     )
@@ -229,7 +222,7 @@ def test_patients_come_as_often_as_stated_and_keep_their_age(network):
     assert illness.mean() < 0.6
 
 
-def test_encounters_of_a_patient_are_related_through_comorbidity(network):
+def test_findings_of_a_patient_are_related_through_comorbidity(network):
     drawn = sample(network, 200_000, seed=8)
     pairs = np.flatnonzero((drawn.patient[1:] == drawn.patient[:-1]) & (drawn.written[1:, 0] == 1))
     column = [finding.tokens[0][0] for finding in network.findings].index("cough")
@@ -250,10 +243,10 @@ def test_posterior_of_an_encounter_does_not_depend_on_its_company(network, rows)
     worlds = [tokens for _, tokens in WORLDS]
     task = Task(label="flu")
     together = posterior(
-        network, encounters_of([worlds[row] for row in rows], task), VOCABULARY, task
-    )
+        network, findings_of([worlds[row] for row in rows], task), VOCABULARY, task
+    )[:, 1]
     alone = [
-        posterior(network, encounters_of([worlds[row]], task), VOCABULARY, task)[0] for row in rows
+        posterior(network, findings_of([worlds[row]], task), VOCABULARY, task)[0, 1] for row in rows
     ]
     np.testing.assert_allclose(together, alone, rtol=1e-12)
 
@@ -261,9 +254,9 @@ def test_posterior_of_an_encounter_does_not_depend_on_its_company(network, rows)
 def test_posterior_of_many_encounters_is_that_of_few(network):
     token_sets = sorted({tokens for _, tokens in WORLDS}, key=sorted)
     task = Task(label="flu")
-    few = posterior(network, encounters_of(token_sets, task), VOCABULARY, task)
+    few = posterior(network, findings_of(token_sets, task), VOCABULARY, task)[:, 1]
     times = 110_000 // len(token_sets) + 1
-    many = posterior(network, encounters_of(token_sets * times, task), VOCABULARY, task)
+    many = posterior(network, findings_of(token_sets * times, task), VOCABULARY, task)[:, 1]
     np.testing.assert_allclose(many, np.tile(few, times), rtol=1e-12)
 
 
@@ -285,18 +278,19 @@ def test_shipped_networks_are_written_in_the_words_of_the_vocabulary(repository,
 
 @pytest.mark.parametrize("name", ["north", "south"])
 def test_shipped_posteriors_are_calibrated(repository, name):
-    from concept_transfer.settings.sites import SimulatedSite
     from concept_transfer.sites.simulated import read_simulated
+    from concept_transfer.sites.simulated_site import SimulatedSite
 
     vocabulary = Vocabulary.read(repository / "resources/concepts/influenza.tsv")
     path = f"resources/networks/{name}.yaml"
     site = SimulatedSite(adapter="simulated", network=path, encounters=40_000, seed=11)
     task = Task(label="influenza", exclude_categories=["lab order", "lab result"])
-    encounters, _ = read_simulated(site, vocabulary, task, repository)
-    probability = posterior(read_network(repository / path), encounters, vocabulary, task)
+    extract = read_simulated(site, vocabulary, task, repository)
+    findings = extract.inputs["findings"]
+    probability = posterior(read_network(repository / path), findings, vocabulary, task)[:, 1]
     for group in np.array_split(np.argsort(probability), 10):
         p = probability[group]
-        z = (encounters.labels[group] - p).sum() / np.sqrt((p * (1 - p)).sum())
+        z = (extract.encounters.labels[group] - p).sum() / np.sqrt((p * (1 - p)).sum())
         assert 2 * norm.sf(abs(z)) > 1e-4
 
 
@@ -358,4 +352,4 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
 def test_an_unknown_label_lists_the_diseases(network):
     task = Task(label="plague")
     with pytest.raises(StudyError, match=r"'plague'.*choose from cold, croup, flu"):
-        posterior(network, encounters_of([frozenset()], task), VOCABULARY, task)
+        posterior(network, findings_of([frozenset()], task), VOCABULARY, task)

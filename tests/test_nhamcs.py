@@ -14,11 +14,12 @@ import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import NhamcsSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.adapters import check_site, read_site
 from concept_transfer.sites.download import fetch
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.nhamcs import fetch_year
+from concept_transfer.sites.nhamcs_site import NhamcsSite
 
 TASK = Task(label="influenza")
 VISITS = pd.DataFrame(
@@ -57,20 +58,16 @@ def site(folder: Path, **changes: Any) -> NhamcsSite:
     return NhamcsSite.model_validate(values | {"download_from": None} | changes)
 
 
-def findings(encounters: Encounters, vocabulary: Vocabulary) -> list[set[tuple[str, str]]]:
-    ends = encounters.offsets
+def findings(extract: Extract, vocabulary: Vocabulary) -> list[set[tuple[str, str]]]:
     pairs = list(zip(vocabulary.concepts, vocabulary.states, strict=True))
-    return [
-        {pairs[token] for token in encounters.tokens[ends[i] : ends[i + 1]]}
-        for i in range(len(encounters))
-    ]
+    return [{pairs[token] for token in tokens} for tokens in extract.inputs["findings"]]
 
 
 def test_visits_become_encounters(tmp_path: Path, vocabulary: Vocabulary) -> None:
     write_year(tmp_path, "ED2018-STATA.zip", VISITS)
-    encounters, report = read_site(site(tmp_path), vocabulary, TASK, tmp_path)
-    encounters.validate("south")
-    assert encounters.table.to_pydict() == {
+    extract = read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+    extract.validate("south", vocabulary)
+    assert extract.encounters.table.to_pydict() == {
         "encounter": ["2018-1", "2018-2", "2018-5"],
         "patient": [None] * 3,
         "cluster": ["2018-7", "2018-7", "2018-9"],
@@ -78,7 +75,7 @@ def test_visits_become_encounters(tmp_path: Path, vocabulary: Vocabulary) -> Non
         "label": [1, 1, 0],
         "partition": [None] * 3,
     }
-    assert findings(encounters, vocabulary) == [
+    assert findings(extract, vocabulary) == [
         {
             ("RFV14400", "present"),
             ("RFV10100", "present"),
@@ -98,26 +95,26 @@ def test_visits_become_encounters(tmp_path: Path, vocabulary: Vocabulary) -> Non
             ("FLUTEST", "absent"),
         },
     ]
-    assert report["rows_read"] == 5
-    assert report["dropped"] == {
+    assert extract.report["rows_read"] == 5
+    assert extract.report["dropped"] == {
         "another region": 1,
         "no fever or respiratory reason for visit": 1,
     }
-    assert report["unmapped"] == {"RFV14859": 1, "RFV99999": 1}
+    assert extract.report["unmapped"] == {"RFV14859": 1, "RFV99999": 1}
 
 
 def test_every_visit_without_a_cohort(tmp_path: Path, vocabulary: Vocabulary) -> None:
     write_year(tmp_path, "ed2018-stata.zip", VISITS)
     write_year(tmp_path, "ed2019-stata.zip", VISITS.drop(columns=["FLUTEST", "RFV5"]))
     config = site(tmp_path, years=[2018, 2019], cohort="all")
-    encounters, report = read_site(config, vocabulary, TASK, tmp_path)
-    assert encounters.labels.tolist() == [1, 1, 1, 0] * 2
-    assert set(encounters.table.column("cluster").to_pylist()) == {
+    extract = read_site(config, vocabulary, TASK, tmp_path)
+    assert extract.encounters.labels.tolist() == [1, 1, 1, 0] * 2
+    assert set(extract.encounters.table.column("cluster").to_pylist()) == {
         f"{year}-{hospital}" for year in (2018, 2019) for hospital in (7, 8, 9)
     }
-    assert ("C0424781", "inconsequential") in findings(encounters, vocabulary)[2]
-    assert ("agegroup", "adult") in findings(encounters, vocabulary)[2]
-    assert report["not_recorded"] == {"FLUTEST": 4}
+    assert ("C0424781", "inconsequential") in findings(extract, vocabulary)[2]
+    assert ("agegroup", "adult") in findings(extract, vocabulary)[2]
+    assert extract.report["not_recorded"] == {"FLUTEST": 4}
 
 
 def test_what_is_wrong_with_a_year_is_said(tmp_path: Path, vocabulary: Vocabulary) -> None:
@@ -157,10 +154,10 @@ def test_real_visits_and_influenza_by_region_and_year(
     total = {year: np.zeros(2, int) for year in years}
     for region, positives in REAL_COUNTS.items():
         config = site(shared_data / "nhamcs", years=list(years), region=region, cohort="all")
-        encounters, _ = read_site(config, vocabulary, TASK, tmp_path)
-        of = np.array([day.year for day in encounters.table.column("time").to_pylist()])
+        extract = read_site(config, vocabulary, TASK, tmp_path)
+        of = np.array([day.year for day in extract.encounters.table.column("time").to_pylist()])
         for year, expected in zip(years, positives, strict=True):
-            assert encounters.labels[of == year].sum() == expected
+            assert extract.encounters.labels[of == year].sum() == expected
             total[year] += [(of == year).sum(), expected]
     assert {year: tuple(counts.tolist()) for year, counts in total.items()} == years
 
@@ -170,13 +167,15 @@ def test_real_cohort_and_near_label_features(
 ) -> None:
     config = site(shared_data / "nhamcs", years=[2018, 2019, 2020])
     task = Task(label="influenza", exclude_categories=["near label"])
-    encounters, report = read_site(config, vocabulary, task, tmp_path)
-    assert (len(encounters), report["positives"]) == (4556, 276)
-    assert report["unmapped"] == {"RFV20152": 1}
-    held = {vocabulary.concepts[token] for token in np.unique(encounters.tokens)}
+    extract = read_site(config, vocabulary, task, tmp_path)
+    assert (len(extract), extract.report["positives"]) == (4556, 276)
+    assert extract.report["unmapped"] == {"RFV20152": 1}
+    held = {vocabulary.concepts[token] for token in np.unique(extract.inputs["findings"].values)}
     assert not held & {"FLUTEST", "RFV14501"}
-    with_test, _ = read_site(config, vocabulary, TASK, tmp_path)
-    assert len(with_test.tokens) > len(encounters.tokens) + len(encounters)
+    with_test = read_site(config, vocabulary, TASK, tmp_path)
+    assert len(with_test.inputs["findings"].values) > len(extract.inputs["findings"].values) + len(
+        extract
+    )
 
 
 class Handler(BaseHTTPRequestHandler):

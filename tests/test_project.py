@@ -283,7 +283,7 @@ def test_no_pickles():
 
 # Start-up of jobs
 
-LIGHT = ["study", "sites.encounters", "sites.splits", "concepts.vocabulary", "embeddings.table"]
+LIGHT = ["study", "sites.extract", "sites.site", "concepts.vocabulary", "embeddings.table"]
 HEAVY = {"pandas", "sklearn", "transformers", "sentence_transformers", "matplotlib"}
 
 

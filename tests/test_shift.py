@@ -528,10 +528,11 @@ def test_the_published_counties_are_as_far_apart_as_they_say(shared_data, reposi
     """Distance 0 is nothing but chance; distance 5 is far, in findings and for a classifier."""
     import yaml
 
+    from concept_transfer.cohorts.cohort import Cohort
+    from concept_transfer.cohorts.splitting import make_split
     from concept_transfer.concepts.vocabulary import Vocabulary
     from concept_transfer.sites.adapters import read_site
     from concept_transfer.sites.site import Site
-    from concept_transfer.sites.splitting import make_split
     from concept_transfer.study import load_study
 
     config = yaml.safe_load((repository / "config/gao2024.yaml").read_text())
@@ -539,10 +540,9 @@ def test_the_published_counties_are_as_far_apart_as_they_say(shared_data, reposi
     vocabulary = Vocabulary.read(repository / study.vocabulary)
     sites = []
     for name, site in study.sites.items():
-        encounters, _ = read_site(site, vocabulary, study.task, repository)
-        split = make_split(encounters, study.split, 1)
-        arrays = (encounters.offsets, encounters.tokens, encounters.labels)
-        sites.append(Site(name, *arrays, split))
+        extract = read_site(site, vocabulary, study.task, repository)
+        split = make_split(extract.encounters, study.split, 1)
+        sites.append(Site(Cohort(name, extract.encounters.labels, split), extract.inputs))
     concept_of = concept_numbers(vocabulary)
     drawn = [bootstrap_counts(site, concept_of, 200, 1) for site in sites]
     outcomes = recorded_outcomes(vocabulary, concept_of, drawn)

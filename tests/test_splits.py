@@ -12,12 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
-from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Split as SplitConfig
-from concept_transfer.sites.encounters import Encounters, encounter_table
-from concept_transfer.sites.profile import site_profile
-from concept_transfer.sites.splits import (
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.cohorts.splits import (
     NEVER_TESTED,
     UNUSED,
     Split,
@@ -26,7 +22,14 @@ from concept_transfer.sites.splits import (
     largest_target_size,
     split_table,
 )
-from concept_transfer.sites.splitting import make_split
+from concept_transfer.cohorts.splitting import make_split
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.settings.sites import Split as SplitConfig
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.profile import site_profile
 
 START = datetime.date(2020, 1, 1)
 
@@ -43,7 +46,7 @@ def encounters(
         time=time,
         partition=partition,
     )
-    return Encounters(table, np.zeros(count + 1, np.int64), np.zeros(0, np.int32))
+    return Encounters(table)
 
 
 @st.composite
@@ -95,7 +98,7 @@ def test_the_order_of_encounters_does_not_matter(
     site: Encounters, config: SplitConfig, seed: int
 ) -> None:
     order = np.random.default_rng(seed).permutation(len(site))
-    shuffled = Encounters(site.table.take(order), site.offsets, site.tokens)
+    shuffled = Encounters(site.table.take(order))
     first, second = make_split(site, config, seed), make_split(shuffled, config, seed)
     assert first.table.take(order).equals(second.table)
 
@@ -221,7 +224,9 @@ def test_what_cannot_be_split_says_why(
 
 def test_the_job_that_splits_names_its_site(tmp_path: Path, repository: Path) -> None:
     vocabulary = Vocabulary(("C1",), ("cough",), ("finding",), ("present",), ("cough",))
-    encounters([0] * 6, [0, 1] * 3).write(tmp_path / "encounters/north", vocabulary, {})
+    nothing = CompressedRows(np.zeros(7, np.int64), np.zeros(0, np.int32))
+    extract = Extract(encounters([0] * 6, [0, 1] * 3), {"findings": nothing}, {})
+    extract.write(tmp_path / "encounters/north", vocabulary)
     job = SimpleNamespace(
         input=[str(tmp_path / "encounters/north/encounters.parquet")],
         output=[str(tmp_path / "splits/north.parquet")],
@@ -282,8 +287,9 @@ def test_profile_counts_every_part() -> None:
     )
     days = [START + datetime.timedelta(days=i) for i in range(4)]
     sides = ["train", "validation", "test", "train"]
-    table = encounters([0, 1, 2, 0], [0, 1, 1, 1], time=days, partition=sides).table
-    site = Encounters(table, np.array([0, 2, 3, 3, 6]), np.array([0, 2, 1, 0, 2, 3], np.int32))
+    site = encounters([0, 1, 2, 0], [0, 1, 1, 1], time=days, partition=sides)
+    findings = CompressedRows(np.array([0, 2, 3, 3, 6]), np.array([0, 2, 1, 0, 2, 3], np.int32))
+    extract = Extract(site, {"findings": findings}, {})
     split = Split(
         split_table(
             ["a", "b", "c", "d"],
@@ -293,7 +299,8 @@ def test_profile_counts_every_part() -> None:
             np.array([False, True, False, False]),
         ).table
     )
-    rows = {row.pop("part"): row for row in site_profile(site, split, vocabulary)}
+    profile = site_profile(extract, split, vocabulary, Task(label="flu"))
+    rows = {row.pop("part"): row for row in profile}
     assert list(rows) == ["all", "training", "validation", "test"]
     assert rows["training"] == {
         "encounters": 2,

@@ -90,7 +90,7 @@ QUOTED_WORD = (
         ),
         (
             site(label={"column": "flu", "positive": ["1"]}),
-            "sites.north.label.negative: is required",
+            "sites.north.label: give the spellings of 'positive' and 'negative', or 'classes'",
         ),
         (
             site(lable="flu"),

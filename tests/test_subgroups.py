@@ -9,11 +9,13 @@ import pytest
 from evaluation_data import a_cell, clustered_scores, predictions
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import variance
 from concept_transfer.evaluation.subgroups import subgroup_rows
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.evaluation import Evaluation
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.subgroups import subgroups_of
 
 SETTINGS = Evaluation(draws=100)
@@ -35,16 +37,24 @@ def test_age_and_calendar_year_make_groups() -> None:
         label=[0, 1, 0, 1],
         time=[date(2019, 12, 31), date(2020, 1, 1), None, None],
     )
-    encounters = Encounters(table, np.array([0, 2, 3, 4, 4]), np.array([0, 1, 2, 0], np.int32))
-    groups = subgroups_of(encounters, vocabulary())
+    extract = Extract(
+        Encounters(table),
+        {"findings": CompressedRows(np.array([0, 2, 3, 4, 4]), np.array([0, 1, 2, 0], np.int32))},
+        {},
+    )
+    groups = subgroups_of(extract, vocabulary())
     assert groups["age group"].tolist() == ["child", "adult", "not recorded", "not recorded"]
     assert groups["period"].tolist() == ["2019", "2020", "not recorded", "not recorded"]
 
 
 def test_what_is_the_same_for_all_makes_no_group() -> None:
     table = encounter_table(encounter=["a", "b"], cluster=["a", "b"], label=[0, 1])
-    encounters = Encounters(table, np.array([0, 1, 2]), np.array([1, 1], np.int32))
-    assert subgroups_of(encounters, vocabulary()) == {}
+    extract = Extract(
+        Encounters(table),
+        {"findings": CompressedRows(np.array([0, 1, 2]), np.array([1, 1], np.int32))},
+        {},
+    )
+    assert subgroups_of(extract, vocabulary()) == {}
 
 
 def test_estimates_equal_scikit_learn_within_each_group() -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import TabularSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.adapters import check_site, read_site
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.tabular_site import TabularSite
 
 TOKENS = [
     ("C1", "present"),
@@ -71,26 +72,22 @@ def write(frame: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-def read(config: TabularSite, root: Path, task: Task = TASK) -> tuple[Encounters, dict[str, Any]]:
+def read(config: TabularSite, root: Path, task: Task = TASK) -> Extract:
     check_site(config, VOCABULARY, Task(label="influenza"), root)
-    encounters, report = read_site(config, VOCABULARY, task, root)
-    encounters.validate("the site")
-    return encounters, report
+    extract = read_site(config, VOCABULARY, task, root)
+    extract.validate("the site", VOCABULARY)
+    return extract
 
 
-def states(encounters: Encounters) -> list[list[tuple[str, str]]]:
-    ends = encounters.offsets
-    return [
-        [TOKENS[token] for token in encounters.tokens[ends[i] : ends[i + 1]]]
-        for i in range(len(encounters))
-    ]
+def states(extract: Extract) -> list[list[tuple[str, str]]]:
+    return [[TOKENS[token] for token in tokens] for tokens in extract.inputs["findings"]]
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.xlsx"])
 def test_a_table_reads_alike_in_every_format(tmp_path: Path, name: str) -> None:
     write(FRAME, tmp_path / name)
-    encounters, report = read(site(name), tmp_path)
-    assert encounters.table.to_pydict() == {
+    extract = read(site(name), tmp_path)
+    assert extract.encounters.table.to_pydict() == {
         "encounter": ["a", "b", "d"],
         "patient": ["p1", "p1", "p3"],
         "cluster": ["p1", "p1", "p3"],
@@ -98,12 +95,12 @@ def test_a_table_reads_alike_in_every_format(tmp_path: Path, name: str) -> None:
         "label": [1, 0, 0],
         "partition": [None, None, None],
     }
-    assert states(encounters) == [
+    assert states(extract) == [
         [("C1", "present"), ("C2", "present"), ("T", "high")],
         [("C1", "absent"), ("C2", "absent"), ("T", "low")],
         [("C2", "present")],
     ]
-    assert report == {
+    assert extract.report == {
         "rows_read": 4,
         "dropped": {"flu is M": 1},
         "encounters": 3,
@@ -111,6 +108,7 @@ def test_a_table_reads_alike_in_every_format(tmp_path: Path, name: str) -> None:
         "prevalence": pytest.approx(1 / 3),
         "unmapped": {},
         "not_recorded": {"C1": 1, "T": 1},
+        "classes": {"no y": 2, "y": 1},
     }
 
 
@@ -124,10 +122,10 @@ def test_typed_columns_read_like_text(tmp_path: Path, name: str) -> None:
     )
     write(FRAME.assign(who=["1", "1", "2", "3"]), tmp_path / "text.csv")
     write(typed, tmp_path / name)
-    text, _ = read(site("text.csv"), tmp_path)
-    encounters, _ = read(site(name), tmp_path)
-    assert encounters.table.equals(text.table)
-    assert states(encounters) == states(text)
+    text = read(site("text.csv"), tmp_path)
+    extract = read(site(name), tmp_path)
+    assert extract.encounters.table.equals(text.encounters.table)
+    assert states(extract) == states(text)
 
 
 def test_values_of_a_random_table_arrive(tmp_path: Path) -> None:
@@ -142,17 +140,17 @@ def test_values_of_a_random_table_arrive(tmp_path: Path) -> None:
     )
     write(frame, tmp_path / "t.csv")
     config = site("t.csv", encounter=None, patient=None, time=None)
-    encounters, _ = read(config, tmp_path)
+    extract = read(config, tmp_path)
     meaning = {"p": "present", "a": "absent", "hot": "high", "warm": "low"}
     expected = [
         [(c, meaning[v.strip().lower()]) for c, v in (("C1", c1), ("T", t)) if v]
         for c1, t in zip(frame["C1"], frame["T"], strict=True)
     ]
-    assert states(encounters) == expected
-    assert encounters.labels.tolist() == (frame["flu"] == "I").astype(int).tolist()
+    assert states(extract) == expected
+    assert extract.encounters.labels.tolist() == (frame["flu"] == "I").astype(int).tolist()
     ids = [f"t:{row}" for row in range(1, count + 1)]
-    assert encounters.table.column("encounter").to_pylist() == ids
-    assert encounters.table.column("cluster").to_pylist() == ids
+    assert extract.encounters.table.column("encounter").to_pylist() == ids
+    assert extract.encounters.table.column("cluster").to_pylist() == ids
 
 
 def test_files_of_partitions_are_joined_in_order(tmp_path: Path) -> None:
@@ -161,22 +159,22 @@ def test_files_of_partitions_are_joined_in_order(tmp_path: Path) -> None:
         write(FRAME[rows], tmp_path / folder / "t.csv")
     config = site("", path=None, train=["train/t.csv"], test=["test/t.csv"], encounter=None)
     config = config.model_copy(update={"ignore_columns": ["id", "note"]})
-    encounters, report = read(config, tmp_path)
-    assert encounters.table.column("partition").to_pylist() == ["train", "train", "test"]
-    assert encounters.table.column("encounter").to_pylist() == [
+    extract = read(config, tmp_path)
+    assert extract.encounters.table.column("partition").to_pylist() == ["train", "train", "test"]
+    assert extract.encounters.table.column("encounter").to_pylist() == [
         "train/t.csv:1",
         "train/t.csv:2",
         "test/t.csv:2",
     ]
-    assert report["rows_read"] == 4
+    assert extract.report["rows_read"] == 4
 
 
 def test_partition_and_cluster_columns(tmp_path: Path) -> None:
     frame = FRAME.assign(part=["Train", "test", "", ""], ward=["w", "w", "v", "v"])
     write(frame, tmp_path / "t.csv")
-    encounters, _ = read(site("t.csv", partition="part", cluster="ward"), tmp_path)
-    assert encounters.table.column("partition").to_pylist() == ["train", "test", None]
-    assert encounters.table.column("cluster").to_pylist() == ["w", "w", "v"]
+    extract = read(site("t.csv", partition="part", cluster="ward"), tmp_path)
+    assert extract.encounters.table.column("partition").to_pylist() == ["train", "test", None]
+    assert extract.encounters.table.column("cluster").to_pylist() == ["w", "w", "v"]
 
 
 def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
@@ -184,14 +182,14 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
     write(frame, tmp_path / "t.csv")
     crosswalk = tmp_path / "walk.tsv"
     crosswalk.write_text("site_code\tconcept\ncough_dry\tC1\ncough_wet\tC1\ntemp\tT\n")
-    encounters, report = read(site("t.csv", crosswalk="walk.tsv", ignore_columns=[]), tmp_path)
-    assert states(encounters) == [
+    extract = read(site("t.csv", crosswalk="walk.tsv", ignore_columns=[]), tmp_path)
+    assert states(extract) == [
         [("C1", "present"), ("T", "high")],
         [("C1", "absent"), ("T", "low")],
         [("C1", "present")],
     ]
-    assert report["unmapped"] == {"note": 3}
-    assert report["not_recorded"] == {"C2": 3, "T": 1}
+    assert extract.report["unmapped"] == {"note": 3}
+    assert extract.report["not_recorded"] == {"C2": 3, "T": 1}
     crosswalk.write_text("site_code\tconcept\ncough_dry\tC9\n")
     with pytest.raises(StudyError, match=r"walk\.tsv, line 2: .*no concept 'C9'"):
         check_site(
@@ -202,8 +200,8 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
 def test_a_task_leaves_out_and_fills_in(tmp_path: Path) -> None:
     write(FRAME, tmp_path / "t.csv")
     task = Task(label="flu", exclude_categories=["temperature"], not_recorded="absent")
-    encounters, _ = read(site("t.csv"), tmp_path, task)
-    assert states(encounters)[2] == [("C1", "absent"), ("C2", "present")]
+    extract = read(site("t.csv"), tmp_path, task)
+    assert states(extract)[2] == [("C1", "absent"), ("C2", "present")]
 
 
 BAD_HEADERS: list[tuple[dict[str, Any], str]] = [
@@ -247,8 +245,7 @@ def test_a_misspelt_column_is_refused_with_the_concept_it_is_like(
     with pytest.raises(StudyError, match=said):
         check_site(site(f"t.{suffix}"), VOCABULARY, TASK, tmp_path)
     ignored = site(f"t.{suffix}", ignore_columns=["note", name])
-    _, report = read(ignored, tmp_path)
-    assert report["not_recorded"]["C1"] == 3
+    assert read(ignored, tmp_path).report["not_recorded"]["C1"] == 3
 
 
 def test_columns_that_differ_in_case_do_not_pass_for_each_other(tmp_path: Path) -> None:
@@ -259,16 +256,16 @@ def test_columns_that_differ_in_case_do_not_pass_for_each_other(tmp_path: Path) 
 
 def test_what_programs_add_to_a_table_is_no_column(tmp_path: Path) -> None:
     """An index of pandas, a comma at the end of every line, numbers as names in a spreadsheet."""
-    expected, _ = read(site(write(FRAME, tmp_path / "t.csv").name), tmp_path)
+    expected = read(site(write(FRAME, tmp_path / "t.csv").name), tmp_path)
     FRAME.set_index(np.array([3, 1, 2, 5])).to_parquet(tmp_path / "index.parquet")
     FRAME.to_csv(tmp_path / "index.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     (tmp_path / "comma.csv").write_text("".join(f"{line},\n" for line in lines))
     write(FRAME.rename(columns={"note": 7, "C1": " C1 "}), tmp_path / "names.xlsx")
     for name in ("index.parquet", "index.csv", "comma.csv", "names.xlsx"):
-        encounters, _ = read(site(name, ignore_columns=["note", "7"]), tmp_path)
-        assert encounters.table.equals(expected.table)
-        assert states(encounters) == states(expected)
+        extract = read(site(name, ignore_columns=["note", "7"]), tmp_path)
+        assert extract.encounters.table.equals(expected.encounters.table)
+        assert states(extract) == states(expected)
 
 
 HEADLESS = [
@@ -315,7 +312,7 @@ def test_parquet_columns_are_checked_without_reading_rows(
 
 def test_types_that_databases_export_read_like_text(tmp_path: Path) -> None:
     write(FRAME.assign(C1=["1", "0", "1", ""]), tmp_path / "t.csv")
-    text, _ = read(site("t.csv"), tmp_path)
+    text = read(site("t.csv"), tmp_path)
     table = pa.Table.from_pandas(FRAME, preserve_index=False)
     days = [datetime.datetime.fromisoformat(day) if day else None for day in FRAME["day"]]
     for kind in (pa.decimal128(5, 2), pa.int8(), pa.float32()):
@@ -323,9 +320,9 @@ def test_types_that_databases_export_read_like_text(tmp_path: Path) -> None:
         for time in (pa.timestamp("ns"), pa.timestamp("s"), pa.date32(), pa.date64()):
             typed = table.set_column(6, "C1", cells).set_column(2, "day", pa.array(days).cast(time))
             pq.write_table(typed, tmp_path / "t.parquet")
-            encounters, _ = read(site("t.parquet"), tmp_path)
-            assert encounters.table.equals(text.table)
-            assert states(encounters) == states(text)
+            extract = read(site("t.parquet"), tmp_path)
+            assert extract.encounters.table.equals(text.encounters.table)
+            assert states(extract) == states(text)
 
 
 def test_a_site_without_any_finding_is_refused(tmp_path: Path) -> None:
@@ -409,8 +406,8 @@ def test_a_spreadsheet_with_formatting_rows_below_is_read(tmp_path: Path) -> Non
     sheet.append(["R", 0.0, None])
     book.save(tmp_path / "t.xlsx")
     config = site("t.xlsx", encounter=None, patient=None, time=None, concept_spelling={})
-    encounters, _ = read(config, tmp_path)
-    assert states(encounters) == [[("C1", "present")], [("C1", "absent")]]
+    extract = read(config, tmp_path)
+    assert states(extract) == [[("C1", "present")], [("C1", "absent")]]
 
 
 def test_the_published_simulated_counties(shared_data: Path, repository: Path) -> None:
@@ -425,12 +422,12 @@ def test_the_published_simulated_counties(shared_data: Path, repository: Path) -
     config = TabularSite.model_validate(
         {"adapter": "tabular", "test": [str(test)], "label": label, "concept_spelling": graded}
     )
-    encounters, report = read_site(config, vocabulary, TASK, repository)
+    extract = read_site(config, vocabulary, TASK, repository)
     raw = pd.read_csv(test, dtype=str, keep_default_na=False)
-    assert report["positives"] == (raw["diagnosis"] == "I").sum()
-    assert report["unmapped"] == {}
-    counts = np.bincount(encounters.tokens, minlength=len(vocabulary))
-    assert (np.diff(encounters.offsets) == 63).all()
+    assert extract.report["positives"] == (raw["diagnosis"] == "I").sum()
+    assert extract.report["unmapped"] == {}
+    counts = np.bincount(extract.inputs["findings"].values, minlength=len(vocabulary))
+    assert (extract.inputs["findings"].lengths == 63).all()
     for concept in raw.columns.drop("diagnosis"):
         spelled = graded.get(concept, {"present": ["P"], "absent": ["A"]})
         for state, [spelling] in spelled.items():

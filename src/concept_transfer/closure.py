@@ -27,8 +27,9 @@ FOR_TYPES = re.compile(
 def digest(script: Path, *modules: str) -> str:
     """SHA-256 of a script, of modules by name, of all that they import and of its data files.
 
-    What a `Registry` finds by name is no import: a rule names the modules of the records that its
-    jobs use (`Registry.modules`). Where the script lies makes no difference.
+    What a `Registry` finds by name is no import, and its table of names is left out: a rule names
+    the modules of the records that its jobs use (`Registry.modules`). Where the script lies makes
+    no difference.
     """
     result = hashlib.sha256()
     for name, file in sorted({"": script, **closure(script, *modules)}.items()):
@@ -116,4 +117,16 @@ def _data_files(package: Path) -> Iterator[tuple[str, Path]]:
 
 @cache
 def _content_digest(file: Path) -> bytes:
-    return hashlib.sha256(file.read_bytes()).digest()
+    content = file.read_bytes()
+    return hashlib.sha256(_without_tables(content) if b"Registry(" in content else content).digest()
+
+
+def _without_tables(source: bytes) -> bytes:
+    """A module without the lines that make a `Registry`: another name in it changes no job."""
+    lines: list[bytes] = source.splitlines(keepends=True)
+    for node in ast.parse(source).body:
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if isinstance(value, ast.Call) and ast.unparse(value.func) == "Registry":
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[number] = b""
+    return b"".join(lines)

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.paths import resolve
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study
-
-SITE_FILES = ("network", "path", "train", "validation", "test", "crosswalk")
-EMBEDDING_FILES = ("path", "crosswalk")
-WORDING_FILES = ("synonyms", "definitions")
 
 
 def located(path: str, root: Path, home: Path, prefixed: bool = False) -> str:
@@ -35,15 +33,19 @@ def with_files(study: Study, root: Path, home: Path, prefixed: bool = False) -> 
 
     _replace(config, ("vocabulary",), locate)
     for site in config["sites"].values():
-        _replace(site, SITE_FILES, locate)
+        _replace(site, ADAPTERS[site["adapter"]].paths, locate)
     for embedding in config["embeddings"].values():
-        _replace(embedding, EMBEDDING_FILES, locate)
-        _replace(embedding.get("wording") or {}, WORDING_FILES, locate)
+        _replace(embedding, PROVIDERS[embedding["provider"]].paths, locate)
     return Study.model_validate(config)
 
 
 def _replace(section: dict[str, Any], keys: Iterable[str], locate: Callable[[str], str]) -> None:
+    """Locate the files under keys, which have dots where they lie deeper."""
     for key in keys:
+        outer, _, inner = key.partition(".")
+        if inner:
+            _replace(section[outer], [inner], locate)
+            continue
         value = section.get(key)
         if isinstance(value, str):
             section[key] = locate(value)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from concept_transfer.settings.embeddings import control_of, controlled_by
+
 if TYPE_CHECKING:
     from concept_transfer.study import Study
 
@@ -135,11 +137,10 @@ class Grid:
     @cached_property
     def kept_embeddings(self) -> list[str]:
         """The embeddings whose models are kept as bundles, and "none"."""
-        meant = [name for name in self.study.embeddings if not self._is_control(name)]
+        meant = [
+            name for name in self.study.embeddings if not control_of(self.study.embeddings[name])
+        ]
         return [*_given(self.study.keep.embeddings, meant), NO_EMBEDDING]
-
-    def _is_control(self, embedding: str) -> bool:
-        return self.study.embeddings[embedding].provider in ("shuffled", "random")
 
     @cached_property
     def kept_cells(self) -> list[Cell]:
@@ -173,9 +174,8 @@ class Grid:
             kinds = {strategy.kind: name for name, strategy in reversed(strategies.items())}
             chosen = [kinds[kind] for kind in TESTED_KINDS if kind in kinds]
         size = str(meaning.target_size or self.largest)
-        tables = self.study.embeddings.values()
-        random = {e.like for e in tables if e.provider == "random"}
-        shuffled = dict.fromkeys(e.of for e in tables if e.provider == "shuffled")
+        random = controlled_by(self.study.embeddings, "random")
+        shuffled = controlled_by(self.study.embeddings, "shuffled")
         return [
             Cell(*pair, embedding, classifier, name, size if size_matters else "0")
             for classifier in self.study.embedding_classifiers()

@@ -95,16 +95,21 @@ def _sections(
 def _parts(annotation: Any) -> Iterator[tuple[str, type[Section]]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         yield "", annotation
+    elif one := _one_of(annotation):
+        for record in one.registry.values():
+            yield "", record.settings
     elif get_origin(annotation) is dict:
         for suffix, part in _parts(get_args(annotation)[1]):
             yield f".<name>{suffix}", part
     else:
-        sections = [a for a in get_args(annotation) if isinstance(a, OneOf)]
-        for section in sections:
-            yield from (("", record.settings) for record in section.registry.values())
-        if not sections:
-            for argument in get_args(annotation):
-                yield from _parts(argument)
+        for argument in get_args(annotation):
+            yield from _parts(argument)
+
+
+def _one_of(annotation: Any) -> OneOf | None:
+    """The note that the annotation's sections are those of a registry, where it has one."""
+    notes = getattr(annotation, "__metadata__", ())
+    return next((note for note in notes if isinstance(note, OneOf)), None)
 
 
 def _kind(model: type[Section]) -> tuple[str, str] | None:

@@ -32,6 +32,7 @@ from concept_transfer.settings.problems import described
 from concept_transfer.settings.section import Distinct, Name, Section
 from concept_transfer.settings.sites import Site, Split, Task
 from concept_transfer.settings.training import Training
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Strategy, StrategySettings
 
@@ -211,7 +212,7 @@ class Study(Section):
             )
 
     def _check_bins(self) -> None:
-        tabular = [name for name, site in self.sites.items() if site.adapter == "tabular"]
+        tabular = [name for name, site in self.sites.items() if ADAPTERS[site.adapter].numbers]
         for concept, entry in self.bins.items():
             if entry.quantiles and entry.quantiles.of not in tabular:
                 raise ValueError(

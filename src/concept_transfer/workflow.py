@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.providers import PROVIDERS, check_embedding
 from concept_transfer.errors import StudyError, named
 from concept_transfer.paths import resolve
-from concept_transfer.settings.embeddings import Embedding, TransformersEmbedding
-from concept_transfer.settings.sites import NhamcsSite, SimulatedSite, Site, TabularSite
+from concept_transfer.registry import imported
+from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.sites.adapters import ADAPTERS, check_site
 from concept_transfer.study import Study
 
 
@@ -22,9 +24,7 @@ def check_study(study: Study, root: Path) -> None:
 
     Raises StudyError for the first problem found.
     """
-    from concept_transfer.embeddings.providers import check_embedding
-    from concept_transfer.sites.adapters import check_site
-    from concept_transfer.sites.layout import check_bins
+    from concept_transfer.sites.binning import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
     vocabulary = planned_vocabulary(study, root)
@@ -81,65 +81,45 @@ def check_writable(logs: Path) -> None:
             )
 
 
-def site_inputs(site: Site, root: Path) -> list[str]:
+def site_inputs(site: SiteSection, root: Path) -> list[str]:
     """The raw files a site is made from; files to be downloaded by their future names."""
-    if isinstance(site, SimulatedSite):
-        base = yaml.safe_load(resolve(site.network, root).read_text(encoding="utf-8"))["base"]
-        return [site.network, str(Path(site.network).parent / base)]
-    if isinstance(site, TabularSite):
-        return [*table_files(site), *([site.crosswalk] if site.crosswalk else [])]
-    return [_year_file(site, year, root) for year in site.years]
+    return ADAPTERS[site.adapter].files(site, root)
 
 
-def table_files(site: Site) -> list[str]:
+def table_files(site: SiteSection) -> list[str]:
     """The files of which all rows are the site's encounters (none where an adapter selects)."""
-    if not isinstance(site, TabularSite):
-        return []
-    return [site.path] if site.path else [*site.train, *site.validation, *site.test]
+    return ADAPTERS[site.adapter].table_files(site)
 
 
-def nhamcs_downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:
-    """File that an NHAMCS site needs and its folder lacks -> settings of the site.
+def downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:
+    """File that a site needs, lacks and can fetch -> settings of the site.
 
     Files that are there are nobody's output, so that no run replaces them.
     """
     files = {
-        _year_file(site, year, root): site.model_dump(mode="json")
+        path: site.model_dump(mode="json")
         for site in study.sites.values()
-        if isinstance(site, NhamcsSite)
-        for year in site.years
+        if ADAPTERS[site.adapter].fetch
+        for path in site_inputs(site, root)
     }
     return {path: site for path, site in files.items() if not resolve(path, root).is_file()}
 
 
-def _year_file(site: NhamcsSite, year: int, root: Path) -> str:
-    from concept_transfer.sites.nhamcs import year_file
-
-    return f"{site.path}/{year_file(resolve(site.path, root), year).name}"
-
-
-def embedding_inputs(name: str, embedding: Embedding, root: Path) -> list[str]:
+def embedding_inputs(name: str, embedding: EmbeddingSection, root: Path) -> list[str]:
     """Local files the embedding `name` is made from (none for packages and hub models)."""
-    names = [getattr(embedding, key, None) for key in ("path", "crosswalk")]
-    wording = getattr(embedding, "wording", None)
-    names += [getattr(wording, key, None) for key in ("synonyms", "definitions")]
-    files = [file for file in names if file]
-    if isinstance(embedding, TransformersEmbedding):
-        from concept_transfer.embeddings.model_files import folder_files
-
-        model = folder_files(name, embedding, root)
-        files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in model]
+    provider = PROVIDERS[embedding.provider]
+    files = [file for key in provider.paths if (file := attrgetter(key)(embedding))]
+    if provider.files:
+        further = imported(provider.files)(name, embedding, root)
+        files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in further]
     return files
 
 
-def model_content(name: str, embedding: Embedding, root: Path) -> str | None:
-    """Digest of a package's or folder's model; None for hub models and all other embeddings.
+def model_content(name: str, embedding: EmbeddingSection, root: Path) -> str | None:
+    """Digest of what an embedding is made from and is no file that the workflow watches.
 
     As a parameter of the job it tells of a package installed anew, and of files put into a folder
-    with their old dates.
+    with their old dates. None for hub models and most providers.
     """
-    if not isinstance(embedding, TransformersEmbedding):
-        return None
-    from concept_transfer.embeddings.model_files import local_content
-
-    return local_content(name, embedding, root)
+    content = PROVIDERS[embedding.provider].content
+    return imported(content)(name, embedding, root) if content else None

@@ -1,7 +1,6 @@
 # How different the sites are, what the embeddings know, and the best that any model could reach.
 
 ANALYSIS = f"{RESULTS}/analysis"
-CONTROLS = ("random", "shuffled")
 
 
 def tables_of(names):
@@ -10,11 +9,12 @@ def tables_of(names):
 
 def meaningful():
     """Embeddings that are no random or shuffled control."""
-    return [name for name, e in study.embeddings.items() if e.provider not in CONTROLS]
+    return [name for name, entry in study.embeddings.items() if control_of(entry) is None]
 
 
-def simulated_targets():
-    return [name for name in grid.targets if study.sites[name].adapter == "simulated"]
+def targets_with_ceiling():
+    """Targets whose adapter knows the truth that they were sampled from."""
+    return [name for name in grid.targets if ADAPTERS[study.sites[name].adapter].posterior]
 
 
 rule site_shift:
@@ -88,14 +88,20 @@ rule embedding_geometry:
         "../scripts/embedding_geometry.py"
 
 
+def posterior_modules():
+    """The modules of the adapters that know the true probabilities."""
+    adapters = sorted({study.sites[name].adapter for name in simulated_targets()})
+    return [m for name in adapters for m in ADAPTERS.modules(name, "posterior")]
+
+
 rule ceiling:
     input:
         **vocabulary_files(),
-        networks=[site_inputs(study.sites[name], ROOT) for name in simulated_targets()],
+        networks=[site_inputs(study.sites[name], ROOT) for name in targets_with_ceiling()],
         encounters=expand(
-            f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=simulated_targets()
+            f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=targets_with_ceiling()
         ),
-        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=simulated_targets()),
+        splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=targets_with_ceiling()),
     output:
         f"{ANALYSIS}/ceiling.json",
     log:
@@ -106,12 +112,12 @@ rule ceiling:
         ENVIRONMENT
     params:
         sites=fixed(
-            {name: study.sites[name].model_dump(mode="json") for name in simulated_targets()}
+            {name: study.sites[name].model_dump(mode="json") for name in targets_with_ceiling()}
         ),
         task=fixed(study.task.model_dump(mode="json")),
         confidence=study.evaluation.confidence,
         vocabulary=reads("concepts", "categories", "states"),
-        code=code_of("ceiling"),
+        code=code_of("ceiling", *posterior_modules()),
     script:
         "../scripts/ceiling.py"
 

@@ -12,20 +12,23 @@ from snakemake.settings.types import ExecMode
 from concept_transfer import closure
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import NO_EMBEDDING, Grid, split_pair
+from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
-from concept_transfer.settings.embeddings import parents_of
+from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.files import check_files
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
     check_writable,
+    downloads,
     embedding_inputs,
     model_content,
-    nhamcs_downloads,
     planned_vocabulary,
     site_inputs,
     table_files,
@@ -74,7 +77,7 @@ def fixed(value):
 
 def label_words():
     """The outcome and its classes, by name."""
-    return fixed({"label": study.task.label, "classes": ["no", study.task.label]})
+    return fixed({"label": study.task.label, "classes": study.task.class_names})
 
 
 def code_of(script, *modules):

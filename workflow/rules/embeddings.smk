@@ -1,7 +1,5 @@
 # Tokens -> one embedding table each.
 
-WORDY = ("transformers", "openai", "precomputed")
-
 
 def embedding_parent(name):
     """The table another embedding is made from, as input."""
@@ -18,8 +16,15 @@ def about_embedding(describe):
 
 def read_by_embedding(wildcards):
     """What an embedding reads of the vocabulary: its words only where vectors are made of them."""
-    words = study.embeddings[wildcards.embedding].provider in WORDY
+    words = PROVIDERS[study.embeddings[wildcards.embedding].provider].reads_words
     return reads(*((*WORDLESS, "texts") if words else IDENTITY))(wildcards)
+
+
+def provider_code(wildcards):
+    """Digest of what an embedding's provider runs."""
+    return code_of(
+        "embed", *PROVIDERS.modules(study.embeddings[wildcards.embedding].provider, "embed")
+    )
 
 
 rule embed:
@@ -47,7 +52,7 @@ rule embed:
         model=about_embedding(model_content),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=read_by_embedding,
-        code=code_of("embed"),
+        code=provider_code,
     script:
         "../scripts/embed.py"
 

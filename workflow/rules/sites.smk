@@ -1,12 +1,18 @@
 # Raw site files -> canonical encounters -> splits -> checks.
 
-SITE_FILES = ["encounters.parquet", "findings.parquet", "offsets.npy", "tokens.npy"]
-SITE_FILES += ["labels.npy", "report.json"]
-TRAINING_FILES = ["offsets.npy", "tokens.npy", "labels.npy"]
+SITE_FILES = ["encounters.parquet", "labels.npy", *INPUTS["findings"].files, "report.json"]
+TRAINING_FILES = [*INPUTS["findings"].arrays, "labels.npy"]
 
 
 def site_outputs(site, names=SITE_FILES):
     return expand(f"{RESULTS}/encounters/{site}/{{file}}", file=names)
+
+
+def adapter_code(script, *runs):
+    """Digest of a script and of what it runs of the adapter of its site."""
+    return lambda wildcards: code_of(
+        script, *ADAPTERS.modules(study.sites[wildcards.site].adapter, *runs)
+    )
 
 
 def split_parameters():
@@ -45,10 +51,11 @@ rule quantile_edges:
     params:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         bins=asked_bins,
+        task=fixed(study.task.model_dump(mode="json", include={"label", "classes"})),
         split=split_parameters(),
         seed=study.seed,
         vocabulary=reads("concepts", "states"),
-        code=code_of("quantile_edges"),
+        code=adapter_code("quantile_edges", "columns", "numbers"),
     script:
         "../scripts/quantile_edges.py"
 
@@ -87,9 +94,7 @@ rule encode_site:
         site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=reads("concepts", "categories", "states"),
-        code=lambda wildcards: code_of(
-            "encode_site", f"concept_transfer.sites.{study.sites[wildcards.site].adapter}"
-        ),
+        code=adapter_code("encode_site", "read"),
     script:
         "../scripts/encode_site.py"
 
@@ -143,22 +148,22 @@ rule check_sites:
         "../scripts/check_sites.py"
 
 
-rule download_nhamcs:
+rule download:
     output:
         "{file}",
     log:
-        f"{RESULTS}/logs/download_nhamcs/{{file}}.log",
+        f"{RESULTS}/logs/download/{{file}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/download_nhamcs/{{file}}.tsv"
+        f"{RESULTS}/benchmarks/download/{{file}}.tsv"
     wildcard_constraints:
-        file=alternatives(nhamcs_downloads(study, ROOT)),
+        file=alternatives(downloads(study, ROOT)),
     localrule: True  # compute nodes often have no network
     conda:
         ENVIRONMENT
     params:
-        site=lambda wildcards: stable(nhamcs_downloads(study, ROOT)[wildcards.file]),
+        site=lambda wildcards: stable(downloads(study, ROOT)[wildcards.file]),
     script:
-        "../scripts/download_nhamcs.py"
+        "../scripts/download.py"
 
 
 rule encounters:

@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from concept_transfer.analysis.ceiling import site_ceiling
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import Split
+from concept_transfer.settings.sites import Site, Task
+from concept_transfer.sites.extract import Extract
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
@@ -18,8 +20,8 @@ with job(snakemake.log[0]):
     for encounters, split in zip(inputs.encounters, inputs.splits, strict=True):
         target = Path(split).stem
         ceilings[target] = site_ceiling(
-            SimulatedSite.model_validate(json.loads(params.sites)[target]),
-            Encounters.read(Path(encounters).parent),
+            TypeAdapter(Site).validate_python(json.loads(params.sites)[target]),
+            Extract.read(Path(encounters).parent, vocabulary),
             Split.read(split),
             vocabulary,
             task,

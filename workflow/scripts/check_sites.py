@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from concept_transfer.cohorts.splits import Split, check_target_sizes
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
 from concept_transfer.settings.sites import Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import coverage_of
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
-from concept_transfer.sites.splits import Split, check_target_sizes
 from concept_transfer.sites.warnings import site_warnings
 
 with job(snakemake.log[0]):
@@ -22,12 +22,12 @@ with job(snakemake.log[0]):
     profiles, coverage, sites = [], {}, {}
     for report_path, split_path in zip(inputs.reports, inputs.splits, strict=True):
         site, split = Path(split_path).stem, Split.read(split_path)
-        encounters = sites[site] = Encounters.read(Path(report_path).parent)
+        extract = sites[site] = Extract.read(Path(report_path).parent, vocabulary)
         if site in params.targets:
             check_target_sizes(site, split, params.sizes)
-        profiles += [{"site": site, **row} for row in site_profile(encounters, split, vocabulary)]
-        report = json.loads(Path(report_path).read_text(encoding="utf-8"))
-        coverage[site] = coverage_of(encounters, report, vocabulary, task)
+        profile = site_profile(extract, split, vocabulary, task)
+        profiles += [{"site": site, **row} for row in profile]
+        coverage[site] = coverage_of(extract, vocabulary, task)
     table = pd.DataFrame(profiles)
     table.to_csv(output.table, sep="\t", index=False, float_format="%.4g")
     text = check_text(table, coverage, vocabulary)

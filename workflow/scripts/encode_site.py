@@ -18,6 +18,6 @@ with job(snakemake.log[0]):
     task = Task.model_validate_json(params.task)
     folder = Path(snakemake.output[0]).parent
     with named(f"sites.{folder.name}"):
-        encounters, report = read_site(site, vocabulary, task, Path.cwd())
-    encounters.write(folder, vocabulary, report)
-    print(json.dumps(report, indent=1))
+        extract = read_site(site, vocabulary, task, Path.cwd())
+    extract.write(folder, vocabulary)
+    print(json.dumps(extract.report, indent=1))

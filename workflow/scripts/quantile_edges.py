@@ -3,18 +3,21 @@
 import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Split, TabularSite
+from concept_transfer.settings.sites import Site, Split, Task
 from concept_transfer.sites.quantiles import training_edges
 
 with job(snakemake.log[0]):
     params = snakemake.params
     found = training_edges(
         snakemake.wildcards.site,
-        TabularSite.model_validate_json(params.site),
+        TypeAdapter(Site).validate_json(params.site),
         json.loads(params.bins),
         study_vocabulary(snakemake.input.vocabulary, params.vocabulary),
+        Task.model_validate_json(params.task),
         Split.model_validate_json(params.split),
         params.seed,
         Path.cwd(),

@@ -5,22 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.evaluation.intervals import Variance, share_interval
-from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.network_files import read_network
-from concept_transfer.sites.networks import posterior
-from concept_transfer.sites.splits import Split
+from concept_transfer.registry import imported
+from concept_transfer.settings.sites import SiteSection, Task
+from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.extract import Extract
 
 
 def site_ceiling(
-    site: SimulatedSite,
-    encounters: Encounters,
+    site: SiteSection,
+    extract: Extract,
     split: Split,
     vocabulary: Vocabulary,
     task: Task,
@@ -29,26 +27,28 @@ def site_ceiling(
 ) -> dict[str, float]:
     """AUROC of the exact posterior on the site's test encounters: estimate, lower, upper.
 
-    The posterior is that of the network which the site was sampled from, given the tokens that
-    the task shows to models. Test encounters (of all folds) are a sample of the network's: the
+    The posterior is that of the truth which the site was sampled from, given the tokens that the
+    task shows to models. Test encounters (of all folds) are a sample of what could have come: the
     interval, by Obuchowski's variance for related encounters of a cluster, is for the AUROC on
-    all encounters that the network could have given.
+    all of it. Of more than two classes it is the mean AUROC of one against the rest, and its error
+    that of classes whose errors agree, which is too large rather than too small.
     """
-    network = read_network(resolve(site.network, root))
     rows = np.flatnonzero(split.fold >= 0)
-    test = take(encounters, rows)
-    chance = posterior(network, test, vocabulary, task)
+    findings = extract.inputs["findings"].select(rows)
+    posterior = imported(ADAPTERS[site.adapter].posterior)
+    chances = posterior(site, findings, vocabulary, task, root)
+    labels = extract.encounters.labels[rows]
     _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
-    estimate, sampling = clustered_auroc(test.labels, chance, cluster)
-    spread = Variance.of_sampling(sampling.variance, int(cluster.max()) + 1)
+    present = np.unique(labels)
+    areas, samplings = zip(
+        *(
+            clustered_auroc((labels == number).astype(np.int8), chances[:, number], cluster)
+            for number in (present if len(task.class_names) > 2 else [1])
+        ),
+        strict=True,
+    )
+    error = float(np.mean([sampling.variance**0.5 for sampling in samplings]))
+    spread = Variance.of_sampling(error**2, int(cluster.max()) + 1)
+    estimate = float(np.mean(areas))
     lower, upper = share_interval(estimate, spread, confidence)
     return {"estimate": estimate, "lower": lower, "upper": upper}
-
-
-def take(encounters: Encounters, rows: NDArray[np.int64]) -> Encounters:
-    """The encounters of the given rows, in their order."""
-    sizes = np.diff(encounters.offsets)[rows]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes)
-    tokens = encounters.tokens[np.repeat(encounters.offsets[rows], sizes) + within]
-    return Encounters(encounters.table.take(rows), offsets, np.asarray(tokens, np.int32))

@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of encounters by label (0, 1); entry 0 of the first axis is the sample itself.
+    """Counts of encounters by label (0: the first class, 1: any other); entry 0 of the first axis
+    is the sample itself.
 
     ``encounters`` [1 + draws, 2], ``tokens`` [1 + draws, 2, tokens] (encounters that hold the
     token), ``concepts`` [1 + draws, 2, concepts] (encounters that hold any token of the concept),
@@ -53,22 +54,21 @@ def bootstrap_counts(site: Site, concept_of: NDArray[np.int64], draws: int, seed
     tokens, concepts = len(concept_of), int(concept_of.max()) + 1
     width = tokens + concepts
     unit, units = _units(site.split.cluster, width, rng)
+    outcome = site.labels > 0
     sums = np.zeros(2 * units * width)
     step = max(_NUMBERS // width, 1)
     for start in range(0, len(site.labels), step):
         stop = min(start + step, len(site.labels))
-        offsets = site.offsets[start : stop + 1]
-        token = site.tokens[offsets[0] : offsets[-1]]
-        row = np.repeat(np.arange(stop - start), np.diff(offsets))
-        held = np.zeros((stop - start, width), bool)
-        held[row, token] = True
-        held[row, tokens + concept_of[token]] = True
+        part = site.inputs["findings"].part(start, stop)
+        held = np.zeros((len(part), width), bool)
+        held[part.owners, part.values] = True
+        held[part.owners, tokens + concept_of[part.values]] = True
         row, column = np.nonzero(held)
-        cell = 2 * unit[start + row] + site.labels[start + row]
+        cell = 2 * unit[start + row] + outcome[start + row]
         sums += np.bincount(cell * width + column, minlength=len(sums))
     weights = np.ones((1 + draws, units))
     weights[1:] = rng.multinomial(units - 1, np.full(units, 1 / units), size=draws)
-    cells = np.bincount(2 * unit + site.labels, minlength=2 * units).reshape(-1, 2)
+    cells = np.bincount(2 * unit + outcome, minlength=2 * units).reshape(-1, 2)
     encounters = weights @ cells
     drawn = (weights @ sums.reshape(units, -1)).reshape(len(weights), 2, width)
     if units == 1:

@@ -31,7 +31,7 @@ def pool(site: Site, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> P
     rows, cluster = rows[order], cluster[order]
     means = np.zeros((len(rows), vectors.shape[1]))
     for place, row in enumerate(rows):
-        tokens = site.tokens[site.offsets[row] : site.offsets[row + 1]]
+        tokens = site.inputs["findings"][row]
         if len(tokens):
             means[place] = vectors[tokens].mean(axis=0, dtype=np.float64)
     return Pooled(means, cluster)

@@ -50,11 +50,7 @@ def _stack(
 
     features, labels, clusters, folds = [], [], [], []
     for label, (site, chosen) in enumerate(zip(sites, rows, strict=True)):
-        lists = [site.tokens[site.offsets[row] : site.offsets[row + 1]] for row in chosen]
-        offsets = np.concatenate([[0], np.cumsum([len(entry) for entry in lists])])
-        columns = np.concatenate([np.zeros(0, np.int32), *lists])
-        shape = (len(chosen), tokens)
-        features.append(csr_array((np.ones(len(columns)), columns, offsets), shape=shape))
+        features.append(site.inputs["findings"].select(chosen).matrix(tokens))
         labels.append(np.full(len(chosen), label, np.int8))
         ids, unit = np.unique(site.split.cluster[chosen].astype(str), return_inverse=True)
         clusters.append(2 * unit + label)

@@ -17,6 +17,7 @@ from concept_transfer.comparison.effects import Effect, paired_effect
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.results import Results
 from concept_transfer.grid import Cell
+from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.evaluation import ClaimSide, ClaimTest
 from concept_transfer.study import Study
 
@@ -66,7 +67,7 @@ def _is_shuffled(study: Study, test: ClaimTest) -> bool:
     """Whether the claim is that an embedding beats its own shuffled vectors."""
     than = study.embeddings[test.than.embedding]
     same = test.better.strategy == test.than.strategy
-    return same and than.provider == "shuffled" and than.of == test.better.embedding
+    return same and control_of(than) == "shuffled" and test.better.embedding in parents_of(than)
 
 
 def _is_known(results: Results, cell: Cell) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.grid import NO_EMBEDDING, Cell
-from concept_transfer.settings.embeddings import RandomEmbedding, ScaledEmbedding, ShuffledEmbedding
+from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.study import Study
 
 SHUFFLED = "shuffled control"
@@ -71,17 +72,19 @@ def controls_of(study: Study, embedding: str) -> list[str]:
 def parent_of(study: Study, embedding: str) -> str | None:
     """The embedding whose shuffled or random control this is, else None."""
     settings = study.embeddings.get(embedding)
-    if isinstance(settings, ShuffledEmbedding):
-        return settings.of
-    return settings.like if isinstance(settings, RandomEmbedding) else None
+    return parents_of(settings)[0] if settings and control_of(settings) else None
 
 
 def one_hot_for(study: Study, embedding: str) -> str | None:
     """The study's one-hot embedding of the same scale, else its first, else None."""
-    names = [n for n, e in study.embeddings.items() if e.provider == "one_hot"]
+    names = [n for n in study.embeddings if _is_reference(study, n)]
     settings = study.embeddings[parent_of(study, embedding) or embedding]
     alike = [n for n in names if _scale(study.embeddings[n]) == _scale(settings)]
     return next(iter(alike + names), None)
+
+
+def _is_reference(study: Study, embedding: str) -> bool:
+    return PROVIDERS[study.embeddings[embedding].provider].is_reference
 
 
 def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
@@ -89,11 +92,11 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
         if cell.embedding == NO_EMBEDDING:
             continue
         for control in controls_of(study, cell.embedding):
-            is_shuffled = isinstance(study.embeddings[control], ShuffledEmbedding)
+            is_shuffled = control_of(study.embeddings[control]) == "shuffled"
             family = SHUFFLED if is_shuffled else "random control"
             yield Contrast(family, (cell,), (replace(cell, embedding=control),))
         reference = one_hot_for(study, cell.embedding)
-        if reference and study.embeddings[cell.embedding].provider != "one_hot":
+        if reference and not _is_reference(study, cell.embedding):
             meaningless = parent_of(study, cell.embedding) is not None
             family = "width and scale" if meaningless else "against one-hot"
             yield Contrast(family, (cell,), (replace(cell, embedding=reference),))
@@ -188,8 +191,8 @@ def _scale_pairs(study: Study) -> list[tuple[str, str]]:
 
     def vectors(name: str) -> dict[str, Any]:
         settings = study.embeddings[name]
-        if isinstance(settings, ScaledEmbedding):
-            return vectors(settings.of)
+        if PROVIDERS[settings.provider].rescales:
+            return vectors(parents_of(settings)[0])
         return settings.model_dump(exclude={"scale"})
 
     return [

@@ -17,6 +17,7 @@ from concept_transfer.comparison.contrasts import SHUFFLED, Contrast, controls_o
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.grid import Cell, Grid
+from concept_transfer.settings.embeddings import control_of
 from concept_transfer.study import Study
 
 SAME_LENGTH = 0.05  # difference of log lengths; an embedding's rows vary more than that
@@ -89,7 +90,8 @@ def meaning_rows(
 
 
 def _rivals(study: Study, embedding: str) -> dict[str, str | None]:
-    random = [n for n in controls_of(study, embedding) if study.embeddings[n].provider == "random"]
+    controls = controls_of(study, embedding)
+    random = [name for name in controls if control_of(study.embeddings[name]) == "random"]
     return {"random": next(iter(random), None), "one_hot": one_hot_for(study, embedding)}
 
 

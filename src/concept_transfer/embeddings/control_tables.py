@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
+from concept_transfer.embeddings.providers import PROVIDERS, Request
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.settings.embeddings import RandomEmbedding, ShuffledEmbedding
 
 
-def embed(
-    name: str, config: ShuffledEmbedding | RandomEmbedding, parent: EmbeddingTable
-) -> EmbeddingTable:
+def embed(request: Request) -> EmbeddingTable:
     """A table with the parent's vectors; `vectors_for` draws the control from them."""
+    (parent,) = request.parents
+    provider = request.config.provider
     card = dataclasses.replace(
         parent.card,
-        name=name,
-        provider=config.provider,
-        control=config.provider,
+        name=request.name,
+        provider=provider,
+        control=PROVIDERS[provider].control,
         details={"parent": parent.card.name},
     )
     return EmbeddingTable(parent.vectors, card)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.providers import Control
 
-Control = Literal["shuffled", "random"]
 _STREAM: Mapping[str, int] = {"shuffled": 1, "random": 2, "permutation": 3}
 
 

@@ -9,52 +9,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.providers import Request
 from concept_transfer.embeddings.scaling import describe_scale, known_rows, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable, digest_of_texts
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import (
-    AverageEmbedding,
-    ConcatenatedEmbedding,
-    NegationEmbedding,
-    PcaEmbedding,
-    ScaledEmbedding,
-)
-
-Derived = (
-    ScaledEmbedding | PcaEmbedding | ConcatenatedEmbedding | AverageEmbedding | NegationEmbedding
-)
 
 
-def embed(
-    name: str, config: Derived, vocabulary: Vocabulary, parents: Sequence[EmbeddingTable]
-) -> EmbeddingTable:
-    """The derived table; `parents` in the order of the config's `of`."""
-    tables = [parent.vectors for parent in parents]
-    details: dict[str, Any] = {"parents": [parent.card.name for parent in parents]}
-    if isinstance(config, PcaEmbedding):
-        vectors, explained = principal_components(name, tables[0], config.width)
-        details |= {"explained_variance": explained}
-    elif isinstance(config, ConcatenatedEmbedding):
-        vectors = np.concatenate(tables, axis=1)
-    elif isinstance(config, AverageEmbedding):
-        vectors = _average(name, parents)
-    elif isinstance(config, NegationEmbedding):
-        vectors = negated_by_direction(name, tables[0], vocabulary, config.strength)
-    else:
-        vectors = tables[0]
+def scaled(request: Request) -> EmbeddingTable:
+    """The parent's rows, to be scaled as the config says."""
+    return _table(request, request.parents[0].vectors)
+
+
+def projected(request: Request) -> EmbeddingTable:
+    """The parent's first principal components."""
+    vectors, explained = principal_components(
+        request.name, request.parents[0].vectors, request.config.width
+    )
+    return _table(request, vectors, explained_variance=explained)
+
+
+def concatenated(request: Request) -> EmbeddingTable:
+    """The parents' rows side by side."""
+    return _table(request, np.concatenate([table.vectors for table in request.parents], axis=1))
+
+
+def averaged(request: Request) -> EmbeddingTable:
+    """The mean of the parents' rows."""
+    return _table(request, _average(request.name, request.parents))
+
+
+def negated(request: Request) -> EmbeddingTable:
+    """The parent's rows, those of absent states moved by one direction."""
+    vectors = request.parents[0].vectors
+    return _table(
+        request,
+        negated_by_direction(request.name, vectors, request.vocabulary, request.config.strength),
+    )
+
+
+def _table(request: Request, vectors: NDArray[np.float32], **details: Any) -> EmbeddingTable:
+    config, parents = request.config, request.parents
     first = parents[0].card
     alone = len(parents) == 1
     return EmbeddingTable.create(
-        name,
+        request.name,
         config.provider,
         scale_rows(vectors, config.scale),
-        vocabulary,
+        request.vocabulary,
         texts=first.texts if alone else digest_of_texts(p.card.texts for p in parents),
         model=first.model if alone else None,
         revision=first.revision if alone else None,
         pooling=first.pooling if alone else None,
         scale=describe_scale(config.scale),
-        details=details,
+        details={"parents": [parent.card.name for parent in parents], **details},
     )
 
 

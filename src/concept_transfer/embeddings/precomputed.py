@@ -3,55 +3,43 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.matching import match_tokens, read_crosswalk
+from concept_transfer.embeddings.providers import Request
 from concept_transfer.embeddings.scaling import describe_scale, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.vector_files import VectorFile, open_vectors
 from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
-from concept_transfer.settings.embeddings import PrecomputedEmbedding
 
 _LISTED = 10
 _READ_BEFOREHAND = 1 << 26  # bytes
 
 
-def check(
-    name: str,
-    config: PrecomputedEmbedding,
-    vocabulary: Vocabulary,
-    root: Path,
-    allowed: NDArray[np.bool_],
-) -> None:
+def check(request: Request) -> None:
     """Read the file's keys and refuse, before any job, what would fail later.
 
     Vectors are read too where the file is small enough not to keep anybody waiting.
     """
-    file, rows = _match(name, config, vocabulary, root)
-    _missing(name, config, vocabulary, file, rows, allowed)
+    file, rows = _match(request)
+    _missing(request, file, rows)
     if file.path.stat().st_size <= _READ_BEFOREHAND:
         file.load([int(row) for row in rows[rows >= 0]])
 
 
-def embed(
-    name: str,
-    config: PrecomputedEmbedding,
-    vocabulary: Vocabulary,
-    root: Path,
-    allowed: NDArray[np.bool_],
-) -> EmbeddingTable:
+def embed(request: Request) -> EmbeddingTable:
     """Load the vectors of all tokens.
 
     Tokens without one follow the policy `missing`; those that are not `allowed` (no model of the
     study sees them) get a zero row.
     """
-    file, rows = _match(name, config, vocabulary, root)
-    missing, substitutes = _missing(name, config, vocabulary, file, rows, allowed)
+    config, vocabulary = request.config, request.vocabulary
+    file, rows = _match(request)
+    missing, substitutes = _missing(request, file, rows)
     matched = np.flatnonzero(rows >= 0)
     loaded = file.load([int(row) for row in rows[matched]])
     vectors = loaded
@@ -63,7 +51,7 @@ def embed(
     elif config.missing == "nearest":
         vectors[missing] = vectors[substitutes]
     return EmbeddingTable.create(
-        name,
+        request.name,
         config.provider,
         scale_rows(vectors, config.scale),
         vocabulary,
@@ -77,17 +65,16 @@ def embed(
     )
 
 
-def _match(
-    name: str, config: PrecomputedEmbedding, vocabulary: Vocabulary, root: Path
-) -> tuple[VectorFile, NDArray[np.int64]]:
+def _match(request: Request) -> tuple[VectorFile, NDArray[np.int64]]:
+    config, vocabulary, root = request.config, request.vocabulary, request.root
     file = open_vectors(resolve(config.path, root))
     crosswalk = (
         read_crosswalk(resolve(config.crosswalk, root), vocabulary) if config.crosswalk else {}
     )
-    rows = match_tokens(f"embeddings.{name}: {file.path}", file.keys, vocabulary, crosswalk)
+    rows = match_tokens(f"embeddings.{request.name}: {file.path}", file.keys, vocabulary, crosswalk)
     if (rows < 0).all():
         raise StudyError(
-            f"embeddings.{name}: {file.path} has no vector for any of the "
+            f"embeddings.{request.name}: {file.path} has no vector for any of the "
             f"{len(vocabulary)} tokens; its first key is '{file.keys[0]}', the first token is "
             f"{_described(0, vocabulary)}; map keys to tokens with 'crosswalk'"
         )
@@ -95,22 +82,18 @@ def _match(
 
 
 def _missing(
-    name: str,
-    config: PrecomputedEmbedding,
-    vocabulary: Vocabulary,
-    file: VectorFile,
-    rows: NDArray[np.int64],
-    allowed: NDArray[np.bool_],
+    request: Request, file: VectorFile, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Allowed tokens without a vector, and under `nearest` the token that stands in for each."""
-    missing = np.flatnonzero((rows < 0) & allowed)
+    missing = np.flatnonzero((rows < 0) & request.allowed)
+    config, vocabulary = request.config, request.vocabulary
     if config.missing == "nearest":
-        return missing, _nearest(name, missing, rows, vocabulary)
+        return missing, _nearest(request.name, missing, rows, vocabulary)
     if config.missing == "error" and len(missing):
         listed = [_described(token, vocabulary) for token in missing[:_LISTED]]
         more = len(missing) - len(listed)
         raise StudyError(
-            f"embeddings.{name}: {file.path} has no vector for {len(missing)} of "
+            f"embeddings.{request.name}: {file.path} has no vector for {len(missing)} of "
             f"{len(vocabulary)} tokens: {', '.join(listed)}{f' and {more} more' if more else ''}; "
             "map its keys to them with 'crosswalk', exclude their concepts or categories from the "
             "task, or choose 'missing: zero', 'mean' or 'nearest'"

@@ -1,90 +1,142 @@
-"""Every embedding provider by name: a study's config section in, an embedding table out."""
+"""Embedding providers: what the house must know of each, and how a table is made by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from concept_transfer.registry import Registry, imported
 
-from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings import (
-    control_tables,
-    derived,
-    model_files,
-    one_hot,
-    openai_provider,
-    precomputed,
-    transformers_provider,
-)
-from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.embeddings.texts import token_texts
-from concept_transfer.settings.embeddings import (
-    Embedding,
-    OneHotEmbedding,
-    OpenAIEmbedding,
-    PrecomputedEmbedding,
-    RandomEmbedding,
-    ShuffledEmbedding,
-    TextEmbedding,
-    TransformersEmbedding,
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from concept_transfer.concepts.vocabulary import Vocabulary
+    from concept_transfer.embeddings.table import EmbeddingTable
+    from concept_transfer.settings.embeddings import EmbeddingSection
+
+Control = Literal["shuffled", "random"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a provider gets: the embedding's name and section, the vocabulary, and the folder that
+    relative paths of the config start from.
+
+    allowed: bool [tokens], those that models of the study see; the others need no published
+    vector. parents: the tables that the section names (none in a check), in order. device: a torch
+    device.
+    """
+
+    name: str
+    config: Any
+    vocabulary: Vocabulary
+    root: Path
+    allowed: NDArray[np.bool_]
+    parents: Sequence[EmbeddingTable] = ()
+    device: str = "cpu"
+
+
+def _settings_in_words(embedding: Any) -> str:
+    settings = embedding.model_dump(exclude_defaults=True, exclude={"provider", "scale"})
+    details = ", ".join(f"{key} {value}" for key, value in settings.items())
+    return f"{embedding.provider} {details}".strip()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The record of a provider. Functions given as text, ``module:function``, are imported where
+    they run.
+
+    settings: the section, with the provider's name as ``provider: Literal[...]``.
+    embed: (Request) -> EmbeddingTable; check: (Request) -> None, raises StudyError before any job
+    for what is wrong with files and names.
+    described: (section) -> the vectors in words, for the methods, without their scale.
+    parents: keys of the section that name other embeddings; paths: keys that hold files, with dots
+    where they lie deeper; files: (name, section, root) -> further local files, and
+    content: the same arguments -> a digest of what the vectors are made from and is no file.
+    reads_words: whether vectors depend on what the vocabulary's tokens say, not on their identity
+    alone. control: which control of its parent an embedding is; is_reference: whether it knows
+    which findings there are and nothing of their meaning; rescales: whether it is its parent at
+    another length.
+    """
+
+    settings: type[EmbeddingSection]
+    embed: str
+    check: str = ""
+    described: Callable[[Any], str] = _settings_in_words
+    parents: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    files: str = ""
+    content: str = ""
+    reads_words: bool = False
+    control: Control | None = None
+    is_reference: bool = False
+    rescales: bool = False
+
+    @property
+    def carries_meaning(self) -> bool:
+        return self.control is None and not self.is_reference
+
+
+PROVIDERS: Registry[Provider] = Registry(
+    "concept_transfer.embeddings",
+    {
+        "one_hot": "concept_transfer.embeddings.one_hot_embedding:ONE_HOT",
+        "random": "concept_transfer.embeddings.control_embeddings:RANDOM",
+        "shuffled": "concept_transfer.embeddings.control_embeddings:SHUFFLED",
+        "precomputed": "concept_transfer.embeddings.precomputed_embedding:PRECOMPUTED",
+        "transformers": "concept_transfer.embeddings.transformers_embedding:TRANSFORMERS",
+        "openai": "concept_transfer.embeddings.openai_embedding:OPENAI",
+        "scaled": "concept_transfer.embeddings.derived_embeddings:SCALED",
+        "pca": "concept_transfer.embeddings.derived_embeddings:PCA",
+        "concatenated": "concept_transfer.embeddings.derived_embeddings:CONCATENATED",
+        "average": "concept_transfer.embeddings.derived_embeddings:AVERAGE",
+        "negation": "concept_transfer.embeddings.derived_embeddings:NEGATION",
+    },
 )
 
 
 def check_embedding(
     name: str,
-    config: Embedding,
+    config: EmbeddingSection,
     vocabulary: Vocabulary,
     root: Path,
     allowed: NDArray[np.bool_] | None = None,
 ) -> None:
     """Cheap check before any job: files exist, models have weights, keys cover the vocabulary.
 
-    `allowed` marks the tokens that models of the study see (None: all); the others need no
-    published vector. Raises StudyError that names the key of the config, the file and what is
-    accepted.
+    `allowed`: see `Request` (None: all). Raises StudyError that names the key of the config, the
+    file and what is accepted.
     """
-    if isinstance(config, TextEmbedding):
-        token_texts(name, config, vocabulary, root)
-    if isinstance(config, PrecomputedEmbedding):
-        precomputed.check(name, config, vocabulary, root, _all_or(allowed, vocabulary))
-    elif isinstance(config, OneHotEmbedding):
-        one_hot.check(name, vocabulary)
-    elif isinstance(config, TransformersEmbedding):
-        model_files.check(name, config, root)
-    elif isinstance(config, OpenAIEmbedding):
-        openai_provider.check(name, config, vocabulary, root)
+    check = PROVIDERS[config.provider].check
+    if check:
+        imported(check)(Request(name, config, vocabulary, root, _all_or(allowed, vocabulary)))
 
 
 def embed(
     name: str,
-    config: Embedding,
+    config: EmbeddingSection,
     vocabulary: Vocabulary,
     root: Path,
     parents: Sequence[EmbeddingTable] = (),
     device: str = "cpu",
     allowed: NDArray[np.bool_] | None = None,
 ) -> EmbeddingTable:
-    """Compute the embedding `name` of a study.
+    """Compute the embedding `name` of a study; the arguments are those of a `Request`.
 
-    `root` is the folder that relative paths of the config start from; `parents` are the tables
-    that `study.parents_of(config)` names, in that order; `allowed` as in `check_embedding`.
+    `parents` are the tables that `settings.embeddings.parents_of(config)` names, in that order.
     """
     for parent in parents:
         parent.require_vocabulary(vocabulary)
-    if isinstance(config, OneHotEmbedding):
-        return one_hot.embed(name, config, vocabulary)
-    if isinstance(config, PrecomputedEmbedding):
-        return precomputed.embed(name, config, vocabulary, root, _all_or(allowed, vocabulary))
-    if isinstance(config, TransformersEmbedding):
-        return transformers_provider.embed(name, config, vocabulary, root, device)
-    if isinstance(config, OpenAIEmbedding):
-        return openai_provider.embed(name, config, vocabulary, root)
-    if isinstance(config, RandomEmbedding | ShuffledEmbedding):
-        return control_tables.embed(name, config, parents[0])
-    return derived.embed(name, config, vocabulary, parents)
+    request = Request(name, config, vocabulary, root, _all_or(allowed, vocabulary), parents, device)
+    table: EmbeddingTable = imported(PROVIDERS[config.provider].embed)(request)
+    return table
 
 
 def _all_or(allowed: NDArray[np.bool_] | None, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    import numpy as np
+
     return np.ones(len(vocabulary), dtype=np.bool_) if allowed is None else allowed

@@ -21,12 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.controls import (
-    Control,
-    generator,
-    random_vectors,
-    shuffled_rows,
-)
+from concept_transfer.embeddings.controls import generator, random_vectors, shuffled_rows
+from concept_transfer.embeddings.providers import Control
 from concept_transfer.embeddings.scaling import known_rows, row_norms
 from concept_transfer.errors import StudyError
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings import catalogue
+from concept_transfer.embeddings.openai_embedding import OpenAIEmbedding
 from concept_transfer.embeddings.scaling import describe_scale, scale_rows
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.texts import TokenTexts
-from concept_transfer.settings.embeddings import OpenAIEmbedding, TransformersEmbedding
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 
 
 def text_table(

@@ -16,7 +16,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import digest_of_texts
 from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
-from concept_transfer.settings.embeddings import TextEmbedding, Wording
+from concept_transfer.settings.wording import TextEmbedding, Wording
 
 Origin = Literal["concepts", "notes"]
 

@@ -5,34 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.device import usable_device
 from concept_transfer.embeddings import model_files
 from concept_transfer.embeddings.cache import VectorSpace, embed_cached
 from concept_transfer.embeddings.model_files import ModelFolder
+from concept_transfer.embeddings.providers import Request
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import token_texts
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.progress import Progress
-from concept_transfer.settings.embeddings import TransformersEmbedding
 
 _TEXTS_A_PART = 4096
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def embed(
-    name: str, config: TransformersEmbedding, vocabulary: Vocabulary, root: Path, device: str
-) -> EmbeddingTable:
+def check(request: Request) -> None:
+    """Refuse tokens without a text of their own, and a model that is not there (StudyError)."""
+    token_texts(request.name, request.config, request.vocabulary, request.root)
+    model_files.check(request.name, request.config, request.root)
+
+
+def embed(request: Request) -> EmbeddingTable:
     """Vectors of the tokens' texts from the model's last layer.
 
     The model is loaded, and torch imported, only for texts that the cache does not know; a
     pinned commit whose texts are all known needs neither model nor network.
     """
+
+    name, root = request.name, request.root
+    config: TransformersEmbedding = request.config
 
     @cache
     def located() -> ModelFolder:
@@ -45,7 +51,7 @@ def embed(
             f"embeddings.{name}",
             located().path,
             pooling=config.pooling,
-            device=usable_device(device),
+            device=usable_device(request.device),
             dtype=config.dtype,
             truncate=config.truncate,
             pickled_weights=config.pickled_weights,
@@ -68,13 +74,13 @@ def embed(
             "truncate": config.truncate,
         }
     )
-    texts = token_texts(name, config, vocabulary, root)
+    texts = token_texts(name, config, request.vocabulary, root)
     where = f"embeddings.{name}: model '{config.model}'"
     vectors = texts.per_token(embed_cached(where, space, texts.texts, compute))
     return text_table(
         name,
         config,
-        vocabulary,
+        request.vocabulary,
         texts,
         vectors,
         revision=content if pinned else located().revision,

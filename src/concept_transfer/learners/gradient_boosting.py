@@ -22,10 +22,10 @@ def methods(settings: GradientBoosting, training: Training) -> str:
 
 
 def family(settings: GradientBoosting, context: Context) -> Family:
-    from concept_transfer.models.baselines import BoostedTrees, fit_gradient_boosting
+    from concept_transfer.models import boosting
     from concept_transfer.training.one_by_one import OneByOne
 
-    return OneByOne(fit_gradient_boosting, BoostedTrees, context)
+    return OneByOne(boosting.fit_boosting, boosting.Boosting, context)
 
 
 LEARNER = Learner(

@@ -22,10 +22,10 @@ def methods(settings: Logistic, training: Training) -> str:
 
 
 def family(settings: Logistic, context: Context) -> Family:
-    from concept_transfer.models.baselines import LogisticModel, fit_logistic
+    from concept_transfer.models import logistic
     from concept_transfer.training.one_by_one import OneByOne
 
-    return OneByOne(fit_logistic, LogisticModel, context)
+    return OneByOne(logistic.fit_logistic, logistic.Logistic, context)
 
 
 LEARNER = Learner(

@@ -13,9 +13,9 @@ from concept_transfer.learners.learner import Context, Family, Learner, LearnerS
 from concept_transfer.settings.training import Training
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_array
 
-    from concept_transfer.training.one_by_one import Sample
+    from concept_transfer.models.baselines import Examples
 
 
 class NaiveBayes(LearnerSettings):
@@ -38,24 +38,31 @@ class BernoulliModel:
     present: NDArray[np.float64]
     absent: NDArray[np.float64]
 
-    def predict_proba(self, findings: csr_matrix) -> NDArray[np.float64]:
+    def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probabilities [n, classes] of the rows of a 0/1 matrix [n, tokens]."""
         joint = np.asarray(findings @ self.present) + self.absent
         likelihood = np.exp(joint - joint.max(axis=1, keepdims=True))
         probability: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return probability
 
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        return dict(vars(self))
 
-def fit(settings: NaiveBayes, train: Sample) -> BernoulliModel:
-    """Fit by weighted counts (McCallum, Nigam 1998); a class without encounters has probability 0.
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.float64]]) -> BernoulliModel:
+        return cls(**arrays)
 
-    The prior is the weighted share of a class.
+
+def fit(
+    smoothing: float, train: Examples, weights: NDArray[np.float64], classes: int
+) -> BernoulliModel:
+    """Fit by counts of weights [n] (McCallum, Nigam 1998); the prior is a class's share of them.
+
+    A class without encounters has probability 0.
     """
-    members = np.eye(train.classes)[train.labels] * train.weights[:, None]
+    members = np.eye(classes)[train.labels] * weights[:, None]
     count = members.sum(axis=0)
-    share = (np.asarray(train.findings.T @ members) + settings.smoothing) / (
-        count + 2 * settings.smoothing
-    )
+    share = (np.asarray(train.findings.T @ members) + smoothing) / (count + 2 * smoothing)
     with np.errstate(divide="ignore"):
         prior = np.log(count / count.sum())
     without = np.log1p(-share)
@@ -72,7 +79,12 @@ def methods(settings: NaiveBayes, training: Training) -> str:
 def family(settings: NaiveBayes, context: Context) -> Family:
     from concept_transfer.training.one_by_one import OneByOne
 
-    return OneByOne(lambda train, validation, choose: fit(settings, train), BernoulliModel, context)
+    def fitted(
+        train: Examples, weights: NDArray[np.float64], validation: Examples, choose: bool, k: int
+    ) -> BernoulliModel:
+        return fit(settings.smoothing, train, weights, k)
+
+    return OneByOne(fitted, BernoulliModel, context)
 
 
 LEARNER = Learner(

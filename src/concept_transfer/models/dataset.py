@@ -90,9 +90,12 @@ class Dataset:
 
 def dataset_of(site: Site, weight: float = 1.0) -> Dataset:
     """A site's encounters; each has the given weight in the loss. Nothing is copied."""
+    findings = site.inputs["findings"]
     with warnings.catch_warnings():  # the memory maps are read-only, and so is every use of them
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        offsets, tokens, labels = map(torch.from_numpy, (site.offsets, site.tokens, site.labels))
+        offsets, tokens, labels = map(
+            torch.from_numpy, (findings.offsets, findings.values, site.labels)
+        )
     return Dataset(offsets, tokens, labels, torch.tensor(weight).expand(len(site.labels)))
 
 

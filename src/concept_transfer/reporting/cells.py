@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.comparison.contrasts import FAMILIES
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.study import Study
 
 KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]  # of a cell
 GROUPS = ("pretrained", "control", "simple model")
-CONTROL_PROVIDERS = ("one_hot", "shuffled", "random")
 CLASSIFIER_LABELS = {
     "cnn": "concept CNN",
     "logistic": "logistic regression",
@@ -38,7 +38,8 @@ def group_of(study: Study, embedding: str) -> str:
         return "pretrained"
     parents = parents_of(settings)
     derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
-    return "control" if derived or settings.provider in CONTROL_PROVIDERS else "pretrained"
+    carries_meaning = PROVIDERS[settings.provider].carries_meaning
+    return "control" if derived or not carries_meaning else "pretrained"
 
 
 def row_label(embedding: str, classifier: str) -> str:

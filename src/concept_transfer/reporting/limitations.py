@@ -5,6 +5,7 @@ from __future__ import annotations
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.words import listing
+from concept_transfer.sites.adapters import ADAPTERS
 
 FEW_SITES = 5
 
@@ -16,11 +17,8 @@ def limitations(evidence: Evidence) -> list[str]:
     found = list(evidence.warnings)
     if study.notice:
         found.append(study.notice)
-    if any(site.adapter == "simulated" for site in study.sites.values()):
-        found.append(
-            "Encounters were simulated. Differences between methods show what can happen, not what "
-            "will happen with real patients."
-        )
+    adapters = dict.fromkeys(site.adapter for site in study.sites.values())
+    found += [text for name in adapters if (text := ADAPTERS[name].limitation)]
     flagged = sorted(set(auroc.loc[auroc["flag"] != "", "target"]))
     if flagged:
         found.append(
@@ -56,12 +54,6 @@ def limitations(evidence: Evidence) -> list[str]:
         found.append(
             "The partition into training and test encounters came with the data and was not "
             "redrawn."
-        )
-    if any(site.adapter == "nhamcs" for site in study.sites.values()):
-        found.append(
-            "NHAMCS has no patient identifier across visits, so a patient's visits may lie on both "
-            "sides of a split; clusters are hospitals within a year. Visits are an unweighted "
-            "sample, not national estimates."
         )
     if len(study.sites) < FEW_SITES:
         found.append(

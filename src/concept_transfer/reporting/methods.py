@@ -11,6 +11,7 @@ from concept_transfer.reporting.cells import level
 from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.words import count, listing
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study
 
 NOT_RECORDED = {
@@ -47,7 +48,9 @@ def markdown(sections: Sequence[tuple[str, str]]) -> str:
 
 
 def _data(study: Study) -> str:
-    sites = "; ".join(f"{name}: {_site(site)}" for name, site in study.sites.items())
+    sites = "; ".join(
+        f"{name}: {ADAPTERS[site.adapter].described(site)}" for name, site in study.sites.items()
+    )
     left_out = [*study.task.exclude_categories, *study.task.exclude_concepts]
     excluded = (
         f" Concepts of the kind {listing(left_out)} were withheld from every model, because they "
@@ -74,23 +77,6 @@ def _bins(study: Study) -> str:
         for concept, entry in study.bins.items()
     ]
     return f" Numbers were divided alike at all sites: {'; '.join(divided)}." if divided else ""
-
-
-def _site(site: Any) -> str:
-    if site.adapter == "simulated":
-        return (
-            f"{site.encounters:,} encounters simulated from the Bayesian network {site.network} "
-            f"(seed {site.seed})"
-        )
-    if site.adapter == "nhamcs":
-        cohort = "with a fever or respiratory reason" if site.cohort == "respiratory" else ""
-        years = listing([str(year) for year in site.years])
-        return " ".join(
-            f"emergency-department visits {cohort} in the {site.region} of the United States, "
-            f"NHAMCS public-use files of {years}".split()
-        )
-    files = [path for path in (site.path, *site.train, *site.validation, *site.test) if path]
-    return f"tabular files {listing(files)}"
 
 
 def _split(study: Study) -> str:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.reporting.words import count, listing
-from concept_transfer.settings.embeddings import (
-    OneHotEmbedding,
-    PrecomputedEmbedding,
-    RandomEmbedding,
-    ShuffledEmbedding,
-    TransformersEmbedding,
-)
+from concept_transfer.settings.embeddings import EmbeddingSection
 from concept_transfer.settings.scale import Norm, Standardized
 from concept_transfer.study import Study
 
@@ -31,31 +26,9 @@ def embeddings(study: Study, cards: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _embedding(embedding: Any) -> str:
-    match embedding:
-        case OneHotEmbedding():
-            words = "one dimension per token"
-        case ShuffledEmbedding():
-            words = f"the vectors of {embedding.of}, concepts permuted"
-        case RandomEmbedding():
-            words = f"Gaussian vectors with the width and norms of {embedding.like}"
-        case PrecomputedEmbedding():
-            words = f"published vectors, {embedding.path}"
-        case TransformersEmbedding():
-            revision = f" at revision {embedding.revision}" if embedding.revision else ""
-            words = f"language model {embedding.model}{revision}, {embedding.pooling} pooling"
-            words += _wording(embedding)
-        case _:
-            settings = embedding.model_dump(exclude_defaults=True, exclude={"provider", "scale"})
-            details = ", ".join(f"{key} {value}" for key, value in settings.items())
-            words = f"{embedding.provider} {details}".strip()
+def _embedding(embedding: EmbeddingSection) -> str:
+    words = PROVIDERS[embedding.provider].described(embedding)
     return words + _scale(getattr(embedding, "scale", "raw"))
-
-
-def _wording(embedding: TransformersEmbedding) -> str:
-    """How the texts differ from those of the vocabulary, if they do."""
-    changed = embedding.model_dump(include={"prompt", "wording"}, exclude_defaults=True)
-    return "".join(f", {key} {value}" for key, value in changed.items())
 
 
 def _scale(scale: Any) -> str:

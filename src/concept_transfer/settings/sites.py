@@ -7,14 +7,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from concept_transfer.settings.addresses import Address
+from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Distinct, Section
+from concept_transfer.sites.adapters import ADAPTERS
 
 
 class Task(Section):
     """What is predicted, and from which concepts."""
 
     label: str = Field(description="Name of the outcome, used in titles and by some adapters.")
+    classes: Annotated[Distinct[str], Field(min_length=2, max_length=100)] | None = Field(
+        default=None,
+        description="Names of the classes of the label, in the order in which they are counted; "
+        "null: two, without and with the outcome.",
+    )
     exclude_categories: list[str] = Field(
         default=[], description="Concept categories that no model sees (for example lab result)."
     )
@@ -27,94 +33,19 @@ class Task(Section):
         "concept's state 'absent', as Gao et al. 2024 did.",
     )
 
-
-class SimulatedSite(Section):
-    """Encounters sampled from a small Bayesian network."""
-
-    adapter: Literal["simulated"]
-    network: str = Field(description="YAML file of the network (see resources/networks).")
-    encounters: int = Field(default=6000, ge=1, description="How many encounters to sample.")
-    seed: int = Field(default=1, ge=0, description="Seed of the sample.")
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each class, in order; the outcome is the second of two."""
+        return tuple(self.classes or (f"no {self.label}", self.label))
 
 
-class LabelColumn(Section):
-    """Which column holds the outcome of a tabular site, and how it is spelled."""
+class SiteSection(Section):
+    """What the section of every adapter has."""
 
-    column: str = Field(description="Name of the column.")
-    positive: list[str] = Field(min_length=1, description="Spellings of the outcome.")
-    negative: list[str] = Field(min_length=1, description="Spellings of its absence.")
-    drop: list[str] = Field(default=[], description="Encounters with these values are left out.")
+    adapter: str
 
 
-class TabularSite(Section):
-    """A wide table: one row an encounter, one column a finding (CSV, Parquet or XLSX)."""
-
-    adapter: Literal["tabular"]
-    path: str | None = Field(default=None, description="The file, when one file holds all rows.")
-    train: Distinct[str] = Field(default=[], description="Files whose rows are given for training.")
-    validation: Distinct[str] = Field(default=[], description="Files given for validation.")
-    test: Distinct[str] = Field(default=[], description="Files given for testing.")
-    label: LabelColumn = Field(description="Where the outcome stands.")
-    encounter: str | None = Field(default=None, description="Encounter id column (else row).")
-    patient: str | None = Field(default=None, description="Patient id column.")
-    cluster: str | None = Field(
-        default=None, description="Column of the unit that must not be divided (else patient)."
-    )
-    time: str | None = Field(default=None, description="Column of the encounter's date.")
-    partition: str | None = Field(
-        default=None, description="Column holding train / validation / test."
-    )
-    spelling: dict[str, list[str]] = Field(
-        default={
-            "present": ["present", "P", "1", "true", "yes"],
-            "absent": ["absent", "A", "0", "false", "no"],
-            "not recorded": ["", "missing", "M", "NA"],
-        },
-        description="State -> spellings (case is ignored) for concepts without their own entry.",
-    )
-    concept_spelling: dict[str, dict[str, list[str]]] = Field(
-        default={}, description="Concept -> state -> spellings, for graded concepts."
-    )
-    crosswalk: str | None = Field(
-        default=None, description="TSV with columns site_code, concept; else columns are concepts."
-    )
-    ignore_columns: list[str] = Field(
-        default=[],
-        description="Columns that hold no finding. Without a crosswalk, any other column whose "
-        "name is no concept is an error.",
-    )
-    show_values: bool = Field(
-        default=False, description="Show offending cell values of patients' rows in errors."
-    )
-
-    @model_validator(mode="after")
-    def _one_source_of_rows(self) -> TabularSite:
-        given = bool(self.train or self.validation or self.test)
-        if (self.path is None) == (not given):
-            raise ValueError("give either 'path' or the lists 'train', 'validation', 'test'")
-        return self
-
-
-class NhamcsSite(Section):
-    """Emergency-department visits of one census region (NHAMCS public-use Stata files)."""
-
-    adapter: Literal["nhamcs"]
-    path: str = Field(description="Folder of the CDC's zipped Stata files.")
-    years: Distinct[int] = Field(min_length=1, description="Survey years to read.")
-    region: Literal["Northeast", "Midwest", "South", "West"] = Field(
-        description="Census region of the hospital."
-    )
-    cohort: Literal["respiratory", "all"] = Field(
-        default="respiratory",
-        description="Visits with a fever or respiratory reason (10050-10123, 14000-14859), or all.",
-    )
-    download_from: Address | None = Field(
-        default="https://ftp.cdc.gov/pub/Health_Statistics/NCHS/dataset_documentation/nhamcs/stata",
-        description="Where missing years are fetched; null never downloads.",
-    )
-
-
-Site = Annotated[SimulatedSite | TabularSite | NhamcsSite, Field(discriminator="adapter")]
+Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter")]
 
 
 class Split(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -11,12 +12,38 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.bins import Binned
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.registry import imported
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.files import TextColumn, dictionary_encoded, text_column
+from concept_transfer.study import Study
 
 Numbers = NDArray[np.float64]
 Column: TypeAlias = pa.ChunkedArray | pa.Array
 
 _NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+def check_bins(study: Study, vocabulary: Vocabulary, root: Path) -> None:
+    """Raise StudyError for a binned concept without a column where its numbers should come from.
+
+    Some site with columns must hold it, and the site that quantiles are taken of.
+    """
+    if not study.bins:
+        return
+    held = {
+        name: imported(ADAPTERS[site.adapter].columns)(site, vocabulary, root)
+        for name, site in study.sites.items()
+        if ADAPTERS[site.adapter].columns
+    }
+    for concept, entry in study.bins.items():
+        needed = [entry.quantiles.of] if entry.quantiles else list(held)
+        if not any(concept in held[name] for name in needed):
+            raise StudyError(
+                f"bins.{concept}: no column of {' or '.join(needed) or 'a tabular site'} holds "
+                "this concept; the column has its name, or a crosswalk maps the column to it"
+            )
 
 
 def states_of_numbers(column: Column, bins: Binned, spellings: Collection[str]) -> TextColumn:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.settings.sites import Task
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.tokens import allowed_tokens
 
 _MOST = 12
@@ -27,20 +26,19 @@ class Coverage:
     unmapped: Mapping[str, int]
 
 
-def coverage_of(
-    encounters: Encounters, report: Mapping[str, Any], vocabulary: Vocabulary, task: Task
-) -> Coverage:
-    """Coverage of one site; `report` is its ingest report.
+def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverage:
+    """Coverage of one site's findings.
 
     What `not_recorded: absent` fills in counts as not recorded.
     """
-    counts = np.bincount(encounters.tokens, minlength=len(vocabulary))
+    counts = extract.inputs["findings"].counts(len(vocabulary))
     recorded = {vocabulary.concepts[token] for token in np.flatnonzero(counts)}
-    filled = {c for c, count in report["not_recorded"].items() if count == len(encounters)}
+    silent = extract.report["not_recorded"]
+    filled = {concept for concept, count in silent.items() if count == len(extract)}
     allowed = np.flatnonzero(allowed_tokens(vocabulary, task))
     concepts = list(dict.fromkeys(vocabulary.concepts[token] for token in allowed))
     never = [concept for concept in concepts if concept not in recorded - filled]
-    return Coverage(concepts, never, report["unmapped"])
+    return Coverage(concepts, never, extract.report["unmapped"])
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

@@ -7,8 +7,8 @@ import datetime
 from pathlib import Path
 
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.settings.sites import TabularSite
 from concept_transfer.sites.files import header
+from concept_transfer.sites.tabular_site import TabularSite
 
 
 def column_names(path: Path, site: TabularSite) -> list[str]:
@@ -34,7 +34,9 @@ def column_names(path: Path, site: TabularSite) -> list[str]:
 
 
 def _spellings(site: TabularSite) -> set[str]:
-    lists = [site.label.positive, site.label.negative, site.label.drop, *site.spelling.values()]
+    label = site.label
+    lists = [label.positive, label.negative, label.drop, *label.classes.values()]
+    lists += site.spelling.values()
     for states in site.concept_spelling.values():
         lists += states.values()
     return {spelling.casefold() for spellings in lists for spelling in spellings}

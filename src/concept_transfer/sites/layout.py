@@ -6,20 +6,16 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from concept_transfer.cohorts.encounters import PARTITIONS
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import TabularSite
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
-from concept_transfer.sites.encounters import PARTITIONS
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
-
-if TYPE_CHECKING:
-    from concept_transfer.study import Study
+from concept_transfer.sites.tabular_site import TabularSite
 
 
 @dataclass(frozen=True)
@@ -119,25 +115,9 @@ def _unmapped(
     )
 
 
-def check_bins(study: Study, vocabulary: Vocabulary, root: Path) -> None:
-    """Raise StudyError for a binned concept without a column where its numbers should come from.
-
-    Some tabular site must hold it, and the site that quantiles are taken of.
-    """
-    if not study.bins:
-        return
-    held = {
-        name: layout_of(site, vocabulary, root).concept_columns
-        for name, site in study.sites.items()
-        if isinstance(site, TabularSite)
-    }
-    for concept, entry in study.bins.items():
-        needed = [entry.quantiles.of] if entry.quantiles else list(held)
-        if not any(concept in held[name] for name in needed):
-            raise StudyError(
-                f"bins.{concept}: no column of {' or '.join(needed) or 'a tabular site'} holds "
-                "this concept; the column has its name, or a crosswalk maps the column to it"
-            )
+def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
+    """The concepts that a column of the site holds."""
+    return list(layout_of(site, vocabulary, root).concept_columns)
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Task
-from concept_transfer.sites.encounters import Encounters
 from concept_transfer.sites.tokens import allowed_tokens
 
 Array = NDArray[np.float64]
@@ -94,41 +94,55 @@ def sample(network: Network, encounters: int, seed: int) -> Sample:
 
 
 def posterior(
-    network: Network, encounters: Encounters, vocabulary: Vocabulary, task: Task
+    network: Network, findings: CompressedRows, vocabulary: Vocabulary, task: Task
 ) -> Array:
-    """P(task.label | tokens of the encounter), float64 [n], exact up to rounding.
+    """P(class | tokens of the encounter), float64 [n, classes], exact up to rounding.
 
     Tokens that the task hides, and findings that it does not tell from unrecorded ones
     (`not_recorded: absent`), are summed out, so no model on the same tokens has a higher
     expected AUROC. Raises StudyError where label or vocabulary lack what the network has.
     """
-    from scipy.sparse import csr_array
     from scipy.special import softmax
 
-    disease = disease_index(network, task.label)
+    classes = class_of_diseases(network, task)
     nothing, gain = _log_likelihood(network, vocabulary, _telling(vocabulary, task))
-    result = np.empty(len(encounters))
-    for start in range(0, len(encounters), _ENCOUNTERS_AT_ONCE):
-        stop = min(start + _ENCOUNTERS_AT_ONCE, len(encounters))
-        offsets = encounters.offsets[start : stop + 1]
-        tokens = encounters.tokens[offsets[0] : offsets[-1]]
-        counts = csr_array(
-            (np.ones(len(tokens)), tokens, offsets - offsets[0]),
-            shape=(stop - start, len(vocabulary)),
-        )
+    result = np.zeros((len(findings), len(task.class_names)))
+    for start in range(0, len(findings), _ENCOUNTERS_AT_ONCE):
+        stop = start + _ENCOUNTERS_AT_ONCE
+        counts = findings.part(start, stop).matrix(len(vocabulary))
         causes = softmax(nothing + counts @ gain, axis=1).reshape(-1, *network.joint.shape)
-        result[start:stop] = causes[:, disease].sum(axis=(1, 2, 3))
+        for disease, number in enumerate(classes):
+            result[start:stop, number] += causes[:, disease].sum(axis=(1, 2, 3))
     return result
 
 
-def disease_index(network: Network, label: str) -> int:
-    """Position of the disease that the task's label names (StudyError if there is none)."""
-    if label not in network.diseases:
+def class_of_diseases(network: Network, task: Task) -> NDArray[np.int8]:
+    """The class that each disease of the network belongs to, int8 [diseases].
+
+    A class is the disease of its name. The first may be no disease; it then holds all diseases
+    that no other class names. Raises StudyError for classes that the network cannot give.
+    """
+    first, *others = names = task.class_names
+    known = network.diseases
+    for name in others:
+        if name not in known:
+            said = "task.label is" if task.classes is None else "task.classes names"
+            raise StudyError(
+                f"{said} '{name}', which is no disease of the simulated network; choose from "
+                f"{choices(known)}"
+            )
+    rest = [disease for disease in known if disease not in names]
+    if rest and first in known:
         raise StudyError(
-            f"task.label is '{label}', which is no disease of the simulated network; choose from "
-            f"{choices(network.diseases)}"
+            f"task.classes leaves out {choices(rest)}; name every disease of the simulated "
+            "network, or begin with a class that is none of them and stands for all others"
         )
-    return network.diseases.index(label)
+    if not rest and first not in known:
+        raise StudyError(
+            f"task.classes begins with '{first}', which is no disease of the simulated network "
+            "and would stand for all others, but every disease has its own class"
+        )
+    return np.array([names.index(d) if d in names else 0 for d in known], np.int8)
 
 
 def _draw(weights: Array, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -9,20 +9,23 @@ visits, and nothing is claimed about the nation.
 from __future__ import annotations
 
 import datetime
+import re
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import NhamcsSite, Task
+from concept_transfer.settings.sites import Task
 from concept_transfer.sites.download import fetch
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.nhamcs_site import NhamcsSite, year_file
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
 
@@ -39,15 +42,11 @@ RESPIRATORY = ((10050, 10123), (14000, 14859))
 TEMPERATURE, AGE, FLU_TEST = "C0424781", "agegroup", "FLUTEST"
 
 
-def year_file(folder: Path, year: int) -> Path:
-    """The zipped Stata file of a year: the one in the folder, in upper or lower case, or the
-    name it is given when it is fetched."""
-    name = f"ed{year}-stata.zip"
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.name.lower() == name:
-                return path
-    return folder / name
+def fetch_file(site: NhamcsSite, file: str, root: Path) -> Path:
+    """One of the site's files, by its name (StudyError)."""
+    year = re.search(r"ed(\d{4})-stata", Path(file).name)
+    assert year, f"{file} is no file of an NHAMCS site"
+    return fetch_year(site, int(year[1]), root)
 
 
 def fetch_year(site: NhamcsSite, year: int, root: Path) -> Path:
@@ -67,6 +66,11 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
         raise StudyError(
             f"task.label is '{task.label}', but the adapter labels visits by influenza"
         )
+    if len(task.class_names) != 2:
+        raise StudyError(
+            f"task.classes has {len(task.class_names)} names, but the adapter tells two classes "
+            "apart: visits without and with influenza"
+        )
     for year in site.years:
         if year < FIRST_YEAR:
             raise StudyError(
@@ -83,9 +87,7 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
         )
 
 
-def read_nhamcs(
-    site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
-) -> tuple[Encounters, dict[str, Any]]:
+def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
     """Visits of a region: label is a diagnosis of influenza (ICD-10-CM J09-J11, any of five).
 
     Findings are the reasons for visit (complaints: present or nothing), the temperature grade,
@@ -131,9 +133,8 @@ def read_nhamcs(
             for year, month in zip(visits["YEAR"], visits["VMONTH"], strict=True)
         ],
     )
-    encounters = Encounters(
-        table, *token_rows(encounter, token.astype(np.int64), len(visits), vocabulary, task)
-    )
+    encounters = Encounters(table)
+    findings = token_rows(encounter, token.astype(np.int64), len(visits), vocabulary, task)
     report = ingest_report(
         encounters,
         rows_read,
@@ -149,7 +150,7 @@ def read_nhamcs(
             if concept in vocabulary.concept_states
         },
     )
-    return encounters, report
+    return Extract(encounters, {"findings": findings}, report)
 
 
 def _read_year(path: Path, year: int) -> pd.DataFrame:

@@ -8,20 +8,24 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.classes import class_counts
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import Split
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.extract import Extract
 
 RECORDED = "recorded "
 _BLOCK = 100_000
 
 
 def site_profile(
-    encounters: Encounters, split: Split, vocabulary: Vocabulary
+    extract: Extract, split: Split, vocabulary: Vocabulary, task: Task
 ) -> list[dict[str, Any]]:
     """One row a part of the site: all, training and validation (as a source), test by fold.
 
-    Keys: part, encounters, positives, prevalence, clusters, findings (mean number an encounter),
+    Keys: part, encounters, positives and prevalence, or of more than two classes `with <class>`
+    (encounters of each), clusters, findings (mean number an encounter),
     first, last (day, ISO; None without time), and `recorded <category>`: the share of a
     category's concepts with a token at an encounter, on average.
     """
@@ -31,21 +35,19 @@ def site_profile(
         name = "test" if len(split.folds) == 1 else f"test fold {fold}"
         parts[name] = split.parts(fold)[2]
     categories = list(dict.fromkeys(vocabulary.categories))
-    counts = _counts(encounters, vocabulary, categories)
+    counts = _counts(extract.inputs["findings"], vocabulary, categories)
     concepts = np.array([_concepts(vocabulary, category) for category in categories])
     rows = []
     for part, index in parts.items():
         size = len(index)
-        positives = int(split.label[index].sum())
         recorded = counts[index].sum(axis=0) / max(size, 1)
-        times = encounters.table.column("time").take(index)
+        times = extract.encounters.table.column("time").take(index)
         days = pc.min_max(times).as_py()
         rows.append(
             {
                 "part": part,
                 "encounters": size,
-                "positives": positives,
-                "prevalence": positives / size if size else None,
+                **_outcomes(split.label[index], task),
                 "clusters": len(pc.unique(split.table.column("cluster").take(index))),
                 "findings": float(recorded.sum()),
                 "first": days["min"] and days["min"].isoformat(),
@@ -59,23 +61,28 @@ def site_profile(
     return rows
 
 
+def _outcomes(labels: NDArray[np.int8], task: Task) -> dict[str, Any]:
+    counts = class_counts(labels, task)
+    if len(counts) > 2:
+        return {f"with {name}": count for name, count in counts.items()}
+    positives = counts[task.class_names[1]]
+    return {"positives": positives, "prevalence": positives / len(labels) if len(labels) else None}
+
+
 def _concepts(vocabulary: Vocabulary, category: str) -> int:
     pairs = zip(vocabulary.concepts, vocabulary.categories, strict=True)
     return len({concept for concept, its in pairs if its == category})
 
 
 def _counts(
-    encounters: Encounters, vocabulary: Vocabulary, categories: list[str]
+    findings: CompressedRows, vocabulary: Vocabulary, categories: list[str]
 ) -> NDArray[np.int32]:
     """Tokens of every encounter in every category, int32 [n, categories]."""
     category_of = np.array([categories.index(category) for category in vocabulary.categories])
-    offsets = encounters.offsets
     blocks = []
-    for start in range(0, len(encounters), _BLOCK):
-        stop = min(start + _BLOCK, len(encounters))
-        rows = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
-        category = category_of[encounters.tokens[offsets[start] : offsets[stop]]]
-        cell = rows * len(categories) + category
-        count = np.bincount(cell, minlength=(stop - start) * len(categories))
+    for start in range(0, len(findings), _BLOCK):
+        part = findings.part(start, start + _BLOCK)
+        cell = part.owners * len(categories) + category_of[part.values]
+        count = np.bincount(cell, minlength=len(part) * len(categories))
         blocks.append(count.reshape(-1, len(categories)).astype(np.int32))
     return np.concatenate(blocks)

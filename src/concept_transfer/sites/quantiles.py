@@ -9,24 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Split, TabularSite, Task
-from concept_transfer.sites.binning import numbers_of
-from concept_transfer.sites.files import read_table, text_column
-from concept_transfer.sites.layout import layout_of
-from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
-from concept_transfer.sites.splitting import make_split
-from concept_transfer.sites.tabular import read_tabular
+from concept_transfer.registry import imported
+from concept_transfer.settings.sites import SiteSection, Split, Task
+from concept_transfer.sites.adapters import ADAPTERS
 
 _STEPS = 50
 
 
 def training_edges(
     name: str,
-    site: TabularSite,
+    site: SiteSection,
     bins: Mapping[str, int],
     vocabulary: Vocabulary,
+    task: Task,
     split: Split,
     seed: int,
     root: Path,
@@ -37,11 +35,12 @@ def training_edges(
     own source models train; under cross-fitting those test in another fold. `vocabulary` holds the
     concepts, with whatever bins. Raises StudyError where the numbers cannot be divided.
     """
-    encounters, _ = read_tabular(site, vocabulary, Task(label=site.label.column), root)
+    adapter = ADAPTERS[site.adapter]
+    encounters = imported(adapter.read)(site, vocabulary, task, root).encounters
     training, _ = make_split(encounters, split, seed, f"site {name}").source_parts()
     found = {}
     for concept, wanted in bins.items():
-        numbers = _numbers(site, concept, vocabulary, root)[training]
+        numbers = imported(adapter.numbers)(site, concept, vocabulary, root)[training]
         edges = quantile_edges(numbers, wanted)
         if not edges:
             raise StudyError(
@@ -75,23 +74,3 @@ def quantile_edges(numbers: NDArray[np.float64], bins: int) -> list[float]:
     rounded = np.unique(np.round(cuts, decimals))
     inside = rounded[(rounded > known.min()) & (rounded <= known.max())]
     return [float(edge) for edge in (inside if len(inside) else np.unique(cuts))]
-
-
-def _numbers(
-    site: TabularSite, concept: str, vocabulary: Vocabulary, root: Path
-) -> NDArray[np.float64]:
-    """The concept's number at every encounter of the site, the smallest where columns differ."""
-    layout = layout_of(site, vocabulary, root)
-    names = layout.concept_columns[concept]
-    spellings = spelling_of_concept(site, vocabulary, concept)
-    kinds = spelling_of_label(site)
-    parts = []
-    for file in layout.files:
-        table = read_table(file.path, [site.label.column, *names])
-        label = text_column(table.column(site.label.column))
-        kept = np.array([kinds.get(spelled(value)) != "drop" for value in label.values])[
-            label.codes
-        ]
-        columns = [numbers_of(table.column(name), spellings) for name in names]
-        parts.append(np.fmin.reduce(columns)[kept])
-    return np.concatenate(parts)

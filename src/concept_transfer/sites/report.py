@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.cohorts.encounters import Encounters
 
 
 def ingest_report(
@@ -17,11 +17,11 @@ def ingest_report(
 ) -> dict[str, Any]:
     """Counts of rows and findings.
 
-    `dropped`: reason -> rows; `unmapped`: site code -> recorded values that no concept takes;
-    `not_recorded`: concept -> encounters without a recorded state (all of them where the site
-    has no such field).
+    `positives` are encounters of any class but the first. `dropped`: reason -> rows; `unmapped`:
+    site code -> recorded values that no concept takes; `not_recorded`: concept -> encounters
+    without a recorded state (all of them where the site has no such field).
     """
-    positives = int(encounters.labels.sum())
+    positives = int((encounters.labels > 0).sum())
     return {
         "rows_read": rows_read,
         "dropped": {reason: int(count) for reason, count in dropped.items() if count},

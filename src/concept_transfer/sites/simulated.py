@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import SimulatedSite, Task
-from concept_transfer.sites.encounters import Encounters, encounter_table
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
-from concept_transfer.sites.networks import Network, Sample, disease_index, sample
+from concept_transfer.sites.networks import Network, Sample, class_of_diseases, posterior, sample
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
+from concept_transfer.sites.simulated_site import SimulatedSite
+from concept_transfer.sites.tokens import token_rows
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 7, 1), datetime.date(2025, 6, 30)
 MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
@@ -28,22 +30,20 @@ _ENCOUNTERS_AT_ONCE = 100_000
 
 def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check the network, its label and that the vocabulary has all its tokens (StudyError)."""
-    disease_index(_checked_network(site, vocabulary, root), task.label)
+    class_of_diseases(_checked_network(site, vocabulary, root), task)
 
 
-def read_simulated(
-    site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path
-) -> tuple[Encounters, dict[str, Any]]:
-    """Sample the site's encounters, in order of time; the label is the disease of that name.
+def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+    """Sample the site's encounters, in order of time; the label is the class of the disease.
 
     The same site gives the same encounters on every machine.
     """
     network = _checked_network(site, vocabulary, root)
-    positive = disease_index(network, task.label)
+    classes = class_of_diseases(network, task)
     drawn = sample(network, site.encounters, site.seed)
     days = _days(network, drawn.season, site.seed)
     order = np.argsort(days, kind="stable")
-    label = (drawn.disease[order] == positive).astype(np.int8)
+    label = classes[drawn.disease[order]]
     patient = _ids("P", drawn.patient[order])
     table = encounter_table(
         encounter=_ids("E", np.arange(site.encounters)),
@@ -52,15 +52,24 @@ def read_simulated(
         label=label,
         time=days[order],
     )
-    offsets, tokens = _rows(network, drawn, order, vocabulary, task)
-    encounters = Encounters(table, offsets, tokens)
-    return encounters, ingest_report(
+    encounters = Encounters(table)
+    findings = _findings(network, drawn, order, vocabulary, task)
+    report = ingest_report(
         encounters,
         rows_read=site.encounters,
         dropped={},
         unmapped={},
         not_recorded=_not_recorded(network, drawn),
     )
+    return Extract(encounters, {"findings": findings}, report)
+
+
+def site_posterior(
+    site: SimulatedSite, findings: CompressedRows, vocabulary: Vocabulary, task: Task, root: Path
+) -> NDArray[np.float64]:
+    """Probability of each class given the tokens of encounters, float64 [n, classes] (see
+    networks)."""
+    return posterior(read_network(resolve(site.network, root)), findings, vocabulary, task)
 
 
 def _checked_network(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> Network:
@@ -92,13 +101,13 @@ def _days(network: Network, season: NDArray[np.int64], seed: int) -> NDArray[np.
     return days
 
 
-def _rows(
+def _findings(
     network: Network,
     drawn: Sample,
     order: NDArray[np.int64],
     vocabulary: Vocabulary,
     task: Task,
-) -> Rows:
+) -> CompressedRows:
     nothing = len(vocabulary)
     tokens_of = [
         np.array([*(vocabulary.token(*token) for token in finding.tokens), nothing], np.int32)
@@ -112,7 +121,7 @@ def _rows(
         parts.append(
             token_rows(encounter, tokens[encounter, column], len(written), vocabulary, task)
         )
-    return concatenate_rows(parts)
+    return concatenated(parts)
 
 
 def _ids(prefix: str, numbers: NDArray[np.int64]) -> pa.Array:

@@ -1,35 +1,68 @@
-"""A site as training sees it: memory-mapped findings and its split."""
+"""A site as training sees it: its cohort, and the inputs that a learner reads."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import Split
 from concept_transfer.errors import StudyError
-from concept_transfer.sites.encounters import read_arrays
-from concept_transfer.sites.splits import Split
+from concept_transfer.inputs.registry import INPUTS
 
 
 @dataclass(frozen=True)
 class Site:
-    """Arrays of one site in the row order of its encounters, and how they are divided."""
+    """A cohort, and inputs by name; every input has the cohort's rows in their order."""
 
-    name: str
-    offsets: NDArray[np.int64]
-    tokens: NDArray[np.int32]
-    labels: NDArray[np.int8]
-    split: Split
+    cohort: Cohort
+    inputs: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.cohort.name
+
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        return self.cohort.labels
+
+    @property
+    def split(self) -> Split:
+        return self.cohort.split
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        offsets: NDArray[np.int64] = self.inputs["findings"].offsets
+        return offsets
+
+    @property
+    def tokens(self) -> NDArray[np.int32]:
+        tokens: NDArray[np.int32] = self.inputs["findings"].values
+        return tokens
 
     @classmethod
-    def read(cls, encounters: Path, split: Path) -> Site:
-        offsets, tokens, labels = read_arrays(encounters)
-        rows = Split.read(split)
-        if len(rows.encounter) != len(labels):
+    def read(cls, encounters: Path, split: Path, inputs: Sequence[str] = ("findings",)) -> Site:
+        """From the folder ``encounters/<site>`` and the site's split; arrays are memory-mapped."""
+        cohort = Cohort.read(encounters, split)
+        return cls(cohort, read_inputs(encounters, len(cohort), inputs))
+
+
+def read_inputs(encounters: Path, count: int, names: Sequence[str]) -> dict[str, Any]:
+    """The named inputs of a site with `count` encounters.
+
+    Raises StudyError where an input has another number of rows.
+    """
+    values = {name: INPUTS[name].read(encounters) for name in names}
+    for name, value in values.items():
+        if len(value) != count:
             raise StudyError(
-                f"{split} has {len(rows.encounter)} rows, but {encounters} holds {len(labels)} "
-                "encounters; delete the split and run again"
+                f"{encounters}: {' and '.join(INPUTS[name].arrays)} ({len(value)} encounters) and "
+                f"labels.npy ({count}) do not belong together; delete the folder and let the "
+                "workflow write it again"
             )
-        return cls(encounters.name, offsets, tokens, labels, rows)
+    return values

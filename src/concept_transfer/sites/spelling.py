@@ -1,4 +1,4 @@
-"""How a site spells a concept's states, as a table from cell text to token id."""
+"""How a site spells a concept's states and the label's classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import TabularSite
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.tabular_site import DROP, TabularSite
 
 NOT_RECORDED = "not recorded"
+DROPPED = -1
+_TWO = {"positive": 1, "negative": 0}
 _DECIMAL = re.compile(r"(-?\d+)\.(\d*?)0*")
 
 
@@ -65,7 +68,29 @@ def _by_name(states: Sequence[str], others: Collection[str]) -> dict[str, str]:
 
 
 def spelling_of_label(site: TabularSite) -> dict[str, str]:
-    """Spelling -> positive, negative or drop."""
+    """Spelling -> class (positive or negative without `label.classes`), or drop."""
     label = site.label
-    kinds = {"positive": label.positive, "negative": label.negative, "drop": label.drop}
-    return state_of_spelling(kinds, "label")
+    kinds = label.classes or {name: getattr(label, name) for name in _TWO}
+    return state_of_spelling({**kinds, DROP: label.drop}, "label")
+
+
+def class_of_spelling(site: TabularSite, task: Task) -> dict[str, int]:
+    """Spelling of the label -> class of the task, or DROPPED.
+
+    Raises StudyError where the site tells other classes apart than the task has.
+    """
+    names, classes = task.class_names, site.label.classes
+    if not classes and len(names) != 2:
+        raise StudyError(
+            f"label: positive and negative tell two classes apart, but task.classes has "
+            f"{len(names)}; give label.classes with the spellings of each of {', '.join(names)}"
+        )
+    if classes and set(classes) != set(names):
+        raise StudyError(
+            f"label.classes has {choices(classes)}, but the classes of the task (task.classes) are "
+            f"{choices(names)}; give the spellings of just these"
+        )
+    numbers = {name: number for number, name in enumerate(names)} if classes else _TWO
+    return {
+        spelling: numbers.get(kind, DROPPED) for spelling, kind in spelling_of_label(site).items()
+    }

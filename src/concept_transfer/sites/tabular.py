@@ -13,34 +13,36 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import TabularSite, Task
-from concept_transfer.sites.binning import states_of_numbers
-from concept_transfer.sites.encounters import (
+from concept_transfer.cohorts.encounters import (
     PARTITIONS,
     Encounters,
     encounter_table,
     repeated_rows,
 )
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows, concatenated
+from concept_transfer.settings.sites import Task
+from concept_transfer.sites.binning import states_of_numbers
+from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import TextColumn, read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
-from concept_transfer.sites.tokens import Rows, concatenate_rows, token_rows
+from concept_transfer.sites.spelling import DROPPED, class_of_spelling, spelled, spelling_of_concept
+from concept_transfer.sites.tabular_site import TabularSite
+from concept_transfer.sites.tokens import token_rows
 
 _BLOCK = 100_000
 
 
 def check_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check files, headers, crosswalk and spellings without reading a row (StudyError)."""
+    class_of_spelling(site, task)
     layout_of(site, vocabulary, root)
 
 
-def read_tabular(
-    site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path
-) -> tuple[Encounters, dict[str, Any]]:
-    """Encounters and ingest report of a tabular site.
+def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+    """Encounters, findings and ingest report of a tabular site.
 
     Rows are counted from 1 below the header, in errors and in the ids of encounters without an
     id column (`<file>:<row>`). Where several columns hold one concept, the state that the
@@ -55,7 +57,7 @@ def read_tabular(
     table = encounter_table(**columns)
     if site.encounter is not None:
         _check_unique(table.column("encounter"), parts, site)
-    encounters = Encounters(table, *concatenate_rows([part.tokens for part in parts]))
+    encounters = Encounters(table)
     rows_read = sum(part.rows_read for part in parts)
     missing = set(vocabulary.concept_states) - set(layout.concept_columns)
     report = ingest_report(
@@ -68,7 +70,8 @@ def read_tabular(
         not_recorded=sum((part.not_recorded for part in parts), Counter())
         + Counter(dict.fromkeys(missing, len(encounters))),
     )
-    return encounters, report
+    findings = concatenated([part.findings for part in parts])
+    return Extract(encounters, {"findings": findings}, report)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class _Part:
     path: Path
     row_numbers: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
-    tokens: Rows
+    findings: CompressedRows
     rows_read: int
     unmapped: Counter[str]
     not_recorded: Counter[str]
@@ -144,11 +147,11 @@ def _read_file(
     table = read_table(file.path, list(dict.fromkeys(wanted + measured)))
     read = {name: text_column(table.column(name)) for name in dict.fromkeys(wanted)}
     cells = _Cells(file, read, site.show_values)
-    kinds = cells.meanings(site.label.column, spelling_of_label(site))
-    kept = np.flatnonzero(kinds != "drop")
-    count = len(kinds)
+    label = cells.meanings(site.label.column, class_of_spelling(site, task)).astype(np.int8)
+    kept = np.flatnonzero(label != DROPPED)
+    count = len(label)
 
-    columns: dict[str, NDArray[Any]] = {"label": (kinds == "positive").astype(np.int8)}
+    columns: dict[str, NDArray[Any]] = {"label": label}
     columns["encounter"] = (
         np.array([f"{file.name}:{row}" for row in range(1, count + 1)], dtype=object)
         if site.encounter is None
@@ -174,7 +177,7 @@ def _read_file(
         path=file.path,
         row_numbers=kept + 1,
         columns={name: values[kept] for name, values in columns.items()},
-        tokens=_token_rows(tokens, len(kept), vocabulary, task),
+        findings=_findings(tokens, len(kept), vocabulary, task),
         rows_read=count,
         unmapped=Counter({name: count - len(read[name].where([""])) for name in layout.unmapped}),
         not_recorded=not_recorded,
@@ -214,9 +217,9 @@ def _tokens(
     return tokens, not_recorded
 
 
-def _token_rows(
+def _findings(
     tokens: list[NDArray[np.int32]], count: int, vocabulary: Vocabulary, task: Task
-) -> Rows:
+) -> CompressedRows:
     blocks = []
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
@@ -224,7 +227,7 @@ def _token_rows(
         recorded = np.flatnonzero(block < len(vocabulary))
         rows = token_rows(recorded // len(tokens), block[recorded], stop - start, vocabulary, task)
         blocks.append(rows)
-    return concatenate_rows(blocks)
+    return concatenated(blocks)
 
 
 def _check_unique(ids: Any, parts: list[_Part], site: TabularSite) -> None:

@@ -1,17 +1,14 @@
-"""From what was recorded to compressed sparse rows of the tokens a task allows."""
+"""From what was recorded to the sets of tokens that a task allows."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.sites import Task
-
-Rows = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 
 def allowed_tokens(vocabulary: Vocabulary, task: Task) -> NDArray[np.bool_]:
@@ -37,8 +34,8 @@ def token_rows(
     count: int,
     vocabulary: Vocabulary,
     task: Task,
-) -> Rows:
-    """Compressed sparse rows (offsets int64 [count + 1], tokens int32) from recorded pairs.
+) -> CompressedRows:
+    """Findings of `count` encounters from recorded pairs.
 
     `encounter` and `token` are equally long: pair j says that token[j] was recorded at encounter
     encounter[j], 0 <= encounter[j] < count. Pairs may come in any order and repeat. Tokens the
@@ -56,14 +53,7 @@ def token_rows(
     rows, tokens = np.divmod(key, len(vocabulary))
     offsets = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows, minlength=count), out=offsets[1:])
-    return offsets, tokens.astype(np.int32)
-
-
-def concatenate_rows(parts: Sequence[Rows]) -> Rows:
-    """The rows of all parts, one after the other."""
-    sizes = [np.diff(offsets) for offsets, _ in parts]
-    offsets = np.concatenate([np.zeros(1, np.int64), *sizes]).cumsum()
-    return offsets, np.concatenate([np.zeros(0, np.int32), *(tokens for _, tokens in parts)])
+    return CompressedRows(offsets, tokens.astype(np.int32))
 
 
 def _absent(

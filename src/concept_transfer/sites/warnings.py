@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from concept_transfer.sites.encounters import Encounters
+from concept_transfer.sites.extract import Extract
 
 
-def site_warnings(
-    encounters: Mapping[str, Encounters], files: Mapping[str, Sequence[Path]]
-) -> list[str]:
+def site_warnings(sites: Mapping[str, Extract], files: Mapping[str, Sequence[Path]]) -> list[str]:
     """Sentences about the sites of a study, for the terminal and the report.
 
     `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
     selects rows).
     """
     found = []
-    for (first, one), (second, other) in combinations(encounters.items(), 2):
+    for (first, one), (second, other) in combinations(sites.items(), 2):
         if _same(one, other):
             found.append(
                 f"Sites {first} and {second} hold the same encounters, one by one the same "
@@ -38,10 +36,9 @@ def site_warnings(
     return found
 
 
-def _same(one: Encounters, other: Encounters) -> bool:
-    return all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        for name in ("labels", "offsets", "tokens")
+def _same(one: Extract, other: Extract) -> bool:
+    return np.array_equal(one.encounters.labels, other.encounters.labels) and (
+        one.inputs["findings"].equals(other.inputs["findings"])
     )
 
 

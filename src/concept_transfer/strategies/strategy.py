@@ -13,8 +13,8 @@ from pydantic import Field
 from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
+    from concept_transfer.cohorts.budget import Budget
     from concept_transfer.sites.site import Site
-    from concept_transfer.training.budget import Budget
 
 START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone

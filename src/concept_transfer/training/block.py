@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.training.budget import replicate_key
+from concept_transfer.cohorts.budget import replicate_key
 
 if TYPE_CHECKING:
     from concept_transfer.concepts.vocabulary import Vocabulary

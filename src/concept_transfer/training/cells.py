@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.budget import (
+    Budget,
+    Rows,
+    allow_choice,
+    are_same,
+    count_classes,
+    draw_budget,
+    same_for_all,
+)
 from concept_transfer.learners.learner import Context, Family, Fitted
 from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
-from concept_transfer.strategies.strategy import Part, Plan, Situation, StrategySettings
-from concept_transfer.training.budget import (
-    FEWEST_OF_A_CLASS,
-    Budget,
-    Rows,
-    are_same,
-    draw_budget,
-    same_for_all,
-)
+from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
 from concept_transfer.training.predictions import Predictions, record
 
 OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
@@ -119,7 +120,7 @@ def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
     for fold in folds:
         budget = None
         if STRATEGIES[work.strategy.kind].uses_labels:
-            budget = draw_budget(work.target, fold, work.size, list(bench.context.keys))
+            budget = draw_budget(work.target.cohort, fold, work.size, list(bench.context.keys))
         with part(f"fold {fold + 1} of {len(folds)}" if len(folds) > 1 else ""):
             fitted = fit_fold(bench, work, budget)
         _predict_fold(predictions, bench, work.target, fold, fitted)
@@ -171,7 +172,7 @@ def _fit(
         epochs = [given.records[place]["epochs"] for place in places]
         return Fitted(given.models.select(places), epochs, [False] * len(places))
     assert budget is not None
-    choose = allow_choice(work.target, budget.select(places), bench.context.classes)
+    choose = allow_choice(work.target.cohort, budget.select(places))
     return bench.among(places).fit(plan, work.training, choose)
 
 
@@ -188,39 +189,21 @@ def _handed_on(work: Work) -> HandedOn:
     return work.handed_on
 
 
-def class_counts(part: Part, classes: int) -> Rows:
-    """How many of each replicate's rows have each class, int64 [R, classes]."""
-    labels = part.site.labels
-    if are_same(part.rows):
-        counts = np.bincount(labels[part.rows[0]], minlength=classes)
-        return np.broadcast_to(counts, (len(part.rows), classes))
-    return np.stack([np.bincount(labels[rows], minlength=classes) for rows in part.rows])
-
-
 def label_counts(target: Site, rows: Rows | None, bench: Workbench) -> Rows:
     """The same for target rows; zeros where no label was used."""
     classes = bench.context.classes
     if rows is None:
         return np.zeros((len(bench.replicates), classes), np.int64)
-    return class_counts(Part(target, rows), classes)
-
-
-def allow_choice(target: Site, budget: Budget, classes: int) -> NDArray[np.bool_]:
-    """Whether each replicate's labels are enough to choose by validation, bool [R].
-
-    Every class counts: with a handful of labels of one, validation says little.
-    """
-    counts = class_counts(Part(target, budget.train), classes)
-    counts = counts + class_counts(Part(target, budget.validation), classes)
-    enough = counts.min(axis=1) >= FEWEST_OF_A_CLASS
-    return np.asarray(enough & (budget.validation.shape[1] > 0))
+    return count_classes(target.cohort, rows, classes)
 
 
 def _one_class(plan: Plan, replicates: int, classes: int) -> NDArray[np.bool_]:
     """Whether each replicate would train on labels of one class, bool [R]."""
     if not plan.train:
         return np.zeros(replicates, bool)
-    counts = np.sum([class_counts(part, classes) for part in plan.train], axis=0)
+    counts = np.sum(
+        [count_classes(part.site.cohort, part.rows, classes) for part in plan.train], axis=0
+    )
     return np.asarray((counts > 0).sum(axis=1) < 2)
 
 

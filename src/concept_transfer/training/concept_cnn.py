@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from concept_transfer.cohorts.budget import are_same
 from concept_transfer.errors import StudyError
 from concept_transfer.learners.learner import Context, Fitted
 from concept_transfer.models.bundle import TABLE, tensors_in
@@ -24,7 +25,6 @@ from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
-from concept_transfer.training.budget import are_same
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
 from concept_transfer.training.optimizers import TOWARDS_ZERO

@@ -16,11 +16,11 @@ from concept_transfer.models.cnn import Weights
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import convolution_for
 from concept_transfer.training.heads import head_for
-from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
 from concept_transfer.training.stacking import Stacker

@@ -132,7 +132,7 @@ class SoftmaxHead(Head):
 
     def at_features(self, at_scores: Tensor, weights: Tensor) -> Tensor:
         first, *others = zip(at_scores.split(1, 2), weights.split(1, 1), strict=True)
-        total = first[0] * first[1]
+        total: Tensor = first[0] * first[1]
         for at_score, column in others:
             total += at_score * column
         return total

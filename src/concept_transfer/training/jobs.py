@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from concept_transfer import __version__
+from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.grid import NO_EMBEDDING, Cell, split_pair
@@ -33,7 +34,6 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.training.block import Block
-from concept_transfer.training.budget import draw_from
 from concept_transfer.training.cells import FoldFit, HandedOn, Work, Workbench, fit_fold, run_cell
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions, is_current
@@ -244,7 +244,7 @@ def _keep(
     assert task.bundle is not None
     pools = work.target.split.source_parts()
     if len(work.target.split.folds) > 1:
-        budget = draw_from(work.target, pools, work.size, list(bench.context.keys))
+        budget = draw_from(work.target.cohort, pools, work.size, list(bench.context.keys))
         fitted = fit_fold(bench, work, budget)
     handed_on = HandedOn(fitted.models, fitted.records(bench.replicates))
     card = setup.card(

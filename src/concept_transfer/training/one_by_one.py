@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_array, vstack
 
+from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, Fitted
-from concept_transfer.models.baselines import findings_matrix
+from concept_transfer.models.baselines import Classifier, Examples
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
@@ -23,26 +24,10 @@ from concept_transfer.strategies.strategy import Plan
 FILE = "models.safetensors"
 ROWS_AT_ONCE = 1 << 16
 
-
-class Model(Protocol):
-    """One fitted classifier: a dataclass whose fields are arrays."""
-
-    def predict_proba(self, findings: csr_matrix) -> NDArray[np.float64]:
-        """Probabilities [n, classes] of the rows of a 0/1 matrix [n, tokens]."""
+WeighedRows = tuple[Site, NDArray[np.int64], float]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Labelled encounters: findings 0/1 [n, tokens], labels int8 [n] below `classes`, weights
-    float64 [n]."""
-
-    findings: csr_matrix
-    labels: NDArray[np.int8]
-    weights: NDArray[np.float64]
-    classes: int
-
-
-Fit = Callable[[Sample, Sample, bool], Model]
+Fit = Callable[[Examples, NDArray[np.float64], Examples, bool, int], Classifier]
 
 
 @dataclass(frozen=True)
@@ -52,7 +37,7 @@ class Stack:
     of: for each replicate the place of its model.
     """
 
-    models: tuple[Model, ...]
+    models: tuple[Classifier, ...]
     of: tuple[int, ...]
 
     def select(self, replicates: list[int]) -> Stack:
@@ -68,14 +53,15 @@ class OneByOne:
     """
 
     def __init__(self, fit: Fit, model: type[Any], context: Context) -> None:
-        """fit: (training, validation, whether validation may choose) -> a `model`."""
+        """fit: (training, its weights [n], validation, whether validation may choose, number of
+        classes) -> a `model`."""
         self.fit_one, self.model, self.context = fit, model, context
 
     def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
         assert plan.validation is not None
         parts = [*plan.train, plan.validation]
         places: dict[bytes, int] = {}
-        models: list[Model] = []
+        models: list[Classifier] = []
         of = []
         progress = Progress("fits", len(choose))
         for i, may_choose in enumerate(choose):
@@ -85,8 +71,10 @@ class OneByOne:
                 places[key] = len(models)
                 sites = [(part.site, r, part.weight) for part, r in zip(parts, rows, strict=True)]
                 balanced = training.class_weight == "balanced"
-                train = self._sample(sites[:-1], balanced)
-                models.append(self.fit_one(train, self._sample(sites[-1:]), bool(may_choose)))
+                train, held = self._examples(sites[:-1]), self._examples(sites[-1:])
+                weights = self._weights(sites[:-1], train.labels, balanced)
+                classes = self.context.classes
+                models.append(self.fit_one(train, weights, held, bool(may_choose), classes))
             of.append(places[key])
             progress.advance()
         return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))
@@ -106,8 +94,8 @@ class OneByOne:
         needed = sorted(set(models.of))
         arrays = {"model_of": np.array([needed.index(place) for place in models.of])}
         for number, place in enumerate(needed):
-            for name, array in vars(models.models[place]).items():
-                arrays[f"{number}.{name}"] = np.ascontiguousarray(array)
+            for name, array in models.models[place].arrays().items():
+                arrays[f"{number}.{name}"] = np.array(array, order="C")
         save_file(arrays, folder / FILE)
 
     def read(self, folder: Path) -> Stack:
@@ -117,21 +105,27 @@ class OneByOne:
         for name, array in arrays.items():
             number, _, key = name.partition(".")
             grouped.setdefault(int(number), {})[key] = array
-        models = tuple(self.model(**grouped[number]) for number in sorted(grouped))
+        models = tuple(self.model.from_arrays(grouped[number]) for number in sorted(grouped))
         return Stack(models, tuple(of.tolist()))
 
-    def _sample(
-        self, parts: Iterable[tuple[Site, NDArray[np.int64], float]], balanced: bool = False
-    ) -> Sample:
-        parts = list(parts)
-        labels = np.concatenate([site.labels[rows] for site, rows, _ in parts])
-        weights = np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
-        if balanced:
-            counts = np.bincount(labels, minlength=self.context.classes)
-            shares = np.maximum(counts, 1) / len(labels)
-            weights = weights * (1 / self.context.classes / shares)[labels]
-        matrices = [self._findings(site, rows) for site, rows, _ in parts]
-        return Sample(vstack(matrices, format="csr"), labels, weights, self.context.classes)
+    def _examples(self, parts: Iterable[WeighedRows]) -> Examples:
+        matrices, labels = zip(
+            *((self._findings(site, rows), site.labels[rows]) for site, rows, _ in parts),
+            strict=True,
+        )
+        return Examples(vstack(matrices, format="csr"), np.concatenate(labels))
 
-    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_matrix:
-        return findings_matrix(site.offsets, site.tokens, rows, self.context.tokens)
+    def _weights(
+        self, parts: Iterable[WeighedRows], labels: NDArray[np.int8], balanced: bool
+    ) -> NDArray[np.float64]:
+        """Of all rows; balanced: times the inverse of their class's frequency."""
+        weights = np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
+        if not balanced:
+            return weights
+        counts = np.bincount(labels, minlength=self.context.classes)
+        shares = np.maximum(counts, 1) / len(labels)
+        return weights * (1 / self.context.classes / shares)[labels]
+
+    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
+        findings: CompressedRows = site.inputs["findings"]
+        return findings.select(rows).matrix(self.context.tokens)

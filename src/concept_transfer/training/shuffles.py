@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.budget import replicate_key
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, permuted_rows
 from concept_transfer.embeddings.scaling import known_rows
@@ -18,7 +19,6 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import StrategySettings
 from concept_transfer.training.block import Block
-from concept_transfer.training.budget import replicate_key
 from concept_transfer.training.cells import Work, Workbench, run_cell
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from concept_transfer.cohorts.budget import Budget, same_for_all
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.local import Local
-from concept_transfer.training.budget import Budget, same_for_all
 from concept_transfer.training.cells import HandedOn, Work, Workbench, fit_fold
 from concept_transfer.training.performance import macro_auroc
 

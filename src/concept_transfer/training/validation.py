@@ -69,6 +69,7 @@ def auroc(scores: Tensor, labels: Tensor) -> Tensor:
 
     scores: [R, n]; labels: 0/1 [R, n].
     """
+    scores = scores.contiguous()
     ordered = scores.sort(1).values
     below = torch.searchsorted(ordered, scores)
     upto = torch.searchsorted(ordered, scores, right=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import draw_sizes
 from concept_transfer.errors import StudyError
-from concept_transfer.sites.site import Site
-from concept_transfer.sites.splits import draw_sizes
 
 Rows = NDArray[np.int64]
 
@@ -38,13 +38,13 @@ def replicate_key(seed: int, replicate: int) -> int:
     return int.from_bytes(digest, "little", signed=True)
 
 
-def draw_budget(site: Site, fold: int, size: str, keys: list[int]) -> Budget:
+def draw_budget(cohort: Cohort, fold: int, size: str, keys: list[int]) -> Budget:
     """Every replicate's draw of `size` labelled encounters from a fold's pool, see `draw_from`."""
-    train, validation, _ = site.split.parts(fold)
-    return draw_from(site, (train, validation), size, keys)
+    train, validation, _ = cohort.split.parts(fold)
+    return draw_from(cohort, (train, validation), size, keys)
 
 
-def draw_from(site: Site, pools: tuple[Rows, Rows], size: str, keys: list[int]) -> Budget:
+def draw_from(cohort: Cohort, pools: tuple[Rows, Rows], size: str, keys: list[int]) -> Budget:
     """Every replicate's draw from rows to train and to validate on ("all" takes all of them).
 
     Validation takes its share from the rows the split set apart for it, so no cluster is on both
@@ -58,11 +58,12 @@ def draw_from(site: Site, pools: tuple[Rows, Rows], size: str, keys: list[int]) 
     if n > len(train) or m > len(validation):
         raise StudyError(
             f"target size {size} needs {n} training and {m} validation encounters, but site "
-            f"'{site.name}' offers {len(train)} and {len(validation)}; use a smaller size or 'all'"
+            f"'{cohort.name}' offers {len(train)} and {len(validation)}; use a smaller size or "
+            "'all'"
         )
     return Budget(
-        np.stack([subset_order(key, site.name, train)[:n] for key in keys]),
-        np.stack([subset_order(key, site.name, validation)[:m] for key in keys]),
+        np.stack([subset_order(key, cohort.name, train)[:n] for key in keys]),
+        np.stack([subset_order(key, cohort.name, validation)[:m] for key in keys]),
     )
 
 
@@ -87,22 +88,29 @@ def are_same(rows: Rows) -> bool:
     return rows.strides[0] == 0
 
 
-def positives(site: Site, rows: Rows) -> Rows:
-    """Number of positive labels in each replicate's rows, [R]."""
+def count_classes(cohort: Cohort, rows: Rows, classes: int) -> Rows:
+    """How many labels of each class each replicate's rows hold, int64 [R, classes]."""
     if are_same(rows):
-        return np.repeat(site.labels[rows[0]].sum(dtype=np.int64), len(rows))
-    return np.asarray(site.labels[rows].sum(axis=1, dtype=np.int64))
+        return np.repeat(_count(cohort, rows[:1], classes), len(rows), axis=0)
+    return _count(cohort, rows, classes)
 
 
-def allow_choice(site: Site, train: Rows, validation: Rows) -> NDArray[np.bool_]:
-    """Whether each replicate's labels, [R, n] and [R, m], are enough to choose by validation, [R].
+def allow_choice(cohort: Cohort, budget: Budget) -> NDArray[np.bool_]:
+    """Whether each replicate's labels are enough to choose by validation, bool [R].
 
-    Either class counts: with a handful of negatives validation says as little as with a handful of
-    positives.
+    Every class of the cohort counts: with a handful of negatives validation says as little as with
+    a handful of positives.
     """
-    found = positives(site, train) + positives(site, validation)
-    total = train.shape[1] + validation.shape[1]
-    return np.asarray(np.minimum(found, total - found) >= FEWEST_OF_A_CLASS)
+    known = cohort.class_counts > 0
+    counts = count_classes(cohort, budget.train, len(known))
+    counts = counts + count_classes(cohort, budget.validation, len(known))
+    enough = counts[:, known].min(axis=1) >= FEWEST_OF_A_CLASS
+    return np.asarray(enough & (known.sum() > 1) & (budget.validation.shape[1] > 0))
+
+
+def _count(cohort: Cohort, rows: Rows, classes: int) -> Rows:
+    labels = cohort.labels[rows]
+    return np.stack([(labels == k).sum(axis=1) for k in range(classes)], axis=1)
 
 
 def _select(rows: Rows, replicates: list[int]) -> Rows:

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters
+from concept_transfer.cohorts.splits import NEVER_TESTED, UNUSED, Split, split_table
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.sites import Split as SplitConfig
-from concept_transfer.sites.encounters import Encounters
-from concept_transfer.sites.splits import NEVER_TESTED, UNUSED, Split, split_table
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
@@ -35,8 +35,8 @@ def make_split(
     folds: every encounter tests in one of K folds; the validation clusters are spread over the
         folds, so that what remains beside each fold keeps its share of them.
 
-    Shares are met in positive and in negative encounters alike, as closely as whole clusters
-    allow. The result does not depend on the order of the encounters.
+    Shares are met in every class alike, as closely as whole clusters allow. The result does not
+    depend on the order of the encounters.
 
     Raises StudyError naming the site and what the data lack.
     """
@@ -142,16 +142,17 @@ def _deal(
     """Deal clusters into equal parts; returns the part of every cluster code.
 
     Greedy: clusters in order of decreasing weight each go where the sum over parts of squared
-    shares grows least: shares of the negatives, of the positives and of all encounters, in the
-    site and in every stratum. Of clusters that are alike, every part first gets as many. Ties,
+    shares grows least: shares of each class and of all encounters, in the site and in every
+    stratum. Of clusters that are alike, every part first gets as many. Ties,
     and which part is which, are random.
     """
     strata = np.unique(stratum, return_inverse=True)[1]
     size = int(cluster.max()) + 1
-    table = np.zeros((size, int(strata.max()) + 2, 3), dtype=np.int64)
+    classes = max(2, int(label.max(initial=0)) + 1)
+    table = np.zeros((size, int(strata.max()) + 2, classes + 1), dtype=np.int64)
     for block in (np.zeros_like(strata), strata + 1):
         np.add.at(table, (cluster, block, label), 1)
-    table[:, :, 2] = table.sum(axis=2)
+    table[:, :, -1] = table.sum(axis=2)
     totals = np.maximum(table[:, 0].sum(axis=0), 1)
     shares = (table / totals).reshape(size, -1)
     counts = table.reshape(size, -1)
@@ -184,12 +185,18 @@ def _check(split: Split, config: SplitConfig, site: str) -> None:
 def _check_part(
     split: Split, rows: Codes, part: str, config: SplitConfig, site: str, classes: int = 2
 ) -> None:
-    positives = int(split.label[rows].sum())
-    if len(rows) == 0 or (classes == 2 and positives in (0, len(rows))):
+    if len(np.unique(split.label[rows])) < classes:
         clusters = len(set(split.cluster[rows]))
+        found = ", ".join(f"{number} of class {k}" for k, number in _by_class(split.label[rows]))
         raise StudyError(
             f"{site}: split by '{config.by}' leaves {len(rows)} {part} encounter(s) in {clusters} "
-            f"cluster(s), {positives} of them positive; "
-            + ("it needs some" if classes == 1 else "it needs positive and negative ones")
+            f"cluster(s){f' ({found})' if found else ''}; "
+            + ("it needs some" if classes == 1 else "it needs some of two classes or more")
             + " (change split, or give the site more data)"
         )
+
+
+def _by_class(labels: NDArray[np.int8]) -> list[tuple[int, int]]:
+    """(class, number of encounters) of the classes that occur."""
+    classes, counts = np.unique(labels, return_counts=True)
+    return list(zip(classes.tolist(), counts.tolist(), strict=True))

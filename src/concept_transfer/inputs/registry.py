@@ -1,0 +1,10 @@
+"""The inputs by name. Another one is a module like `findings` and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from concept_transfer.inputs.findings import FINDINGS
+from concept_transfer.inputs.input import Input
+
+INPUTS: Mapping[str, Input] = {"findings": FINDINGS}

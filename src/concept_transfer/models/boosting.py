@@ -1,0 +1,141 @@
+"""Gradient boosting on findings: fitted by scikit-learn, kept as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.special import expit, softmax
+
+from concept_transfer.models.baselines import Arrays, Examples, losses, spread
+from concept_transfer.models.trees import LEAF, Nodes, Trees, joined
+
+DEFAULT_TREES = 20
+MOST_TREES = 100
+HISTOGRAM_FROM = 2000  # training rows
+MIN_SAMPLES_LEAF = 20  # of histogram trees
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """Trees fitted to the classes `present` int64 [C], ascending, of all K.
+
+    They add to one score for two classes, the later one's logit, and to C for more.
+    """
+
+    trees: Trees
+    present: NDArray[np.int64]
+    classes: int
+
+    def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
+        """Probability of every class [n, K] of findings 0/1 [n, tokens]."""
+        return self._probability(self.trees.scores(matrix).T)
+
+    def arrays(self) -> Arrays:
+        about = {"present": self.present, "classes": np.asarray(self.classes)}
+        return self.trees.arrays() | about
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Boosting:
+        trees = Trees(*(arrays[field.name] for field in fields(Trees)))
+        return cls(trees, arrays["present"], int(arrays["classes"]))
+
+    def losses(self, examples: Examples) -> NDArray[np.float64]:
+        """Mean log loss with the trees of the first 1, 2, ... iterations, [iterations]."""
+        total = np.zeros(len(self.trees.roots))
+        for rows, added in self.trees.parts(examples.findings):
+            labels = examples.labels[rows]
+            stages = added.cumsum(0)
+            total += [losses(self._probability(scores), labels).sum() for scores in stages]
+        return total / len(examples)
+
+    def _probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[n, K] of scores [1 or C, n]."""
+        if len(scores) > 1:
+            probability = softmax(scores.T, axis=1)
+        else:
+            later = expit(scores[0])
+            probability = np.stack([1 - later, later], 1)
+        return spread(probability, self.present, self.classes)
+
+
+def fit_boosting(
+    train: Examples,
+    weights: NDArray[np.float64],
+    validation: Examples,
+    choose: bool,
+    classes: int = 2,
+) -> Boosting:
+    """Fit on the findings that can carry a split; validation log loss chooses how many trees.
+
+    Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves may
+    hold a single row, each split chosen among a random square root of the findings (Breiman 2001,
+    Machine Learning 45): on few rows, trees that see all findings repeat each other's chance
+    splits. From there on histogram trees with twenty rows a leaf, which are as good and quicker.
+    weights: [n], each encounter's in the loss. The labels hold two classes at least. Without
+    `choose` there are 20 trees a score.
+    """
+    fitted = _plain if len(train) < HISTOGRAM_FROM else _histogram
+    leaf = 1 if fitted is _plain else MIN_SAMPLES_LEAF
+    held = np.asarray(train.findings.sum(axis=0)).ravel()
+    columns = np.flatnonzero((held >= leaf) & (held <= len(train) - leaf))
+    if not len(columns):
+        columns = np.arange(1)
+    matrix = train.findings[:, columns].toarray()
+    trees = fitted(matrix, train.labels, weights, columns)
+    whole = Boosting(trees, np.unique(train.labels).astype(np.int64), classes)
+    best = int(np.argmin(whole.losses(validation))) + 1 if choose else DEFAULT_TREES
+    return replace(whole, trees=trees.first(best))
+
+
+def _plain(
+    matrix: NDArray[np.float64],
+    labels: NDArray[np.int8],
+    weights: NDArray[np.float64],
+    columns: NDArray[np.int64],
+) -> Trees:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    model = GradientBoostingClassifier(n_estimators=MOST_TREES, max_features="sqrt", random_state=0)
+    model.fit(matrix, labels, sample_weight=weights)
+    fitted = [regressor.tree_ for regressor in model.estimators_.flat]
+    nodes = [
+        Nodes(
+            tree.feature,
+            tree.children_left,
+            tree.children_right,
+            tree.value[:, 0, 0] * model.learning_rate,
+        )
+        for tree in fitted
+    ]
+    return joined(nodes, columns, model._raw_predict_init(matrix[:1])[0])
+
+
+def _histogram(
+    matrix: NDArray[np.float64],
+    labels: NDArray[np.int8],
+    weights: NDArray[np.float64],
+    columns: NDArray[np.int64],
+) -> Trees:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(
+        max_iter=MOST_TREES,
+        min_samples_leaf=MIN_SAMPLES_LEAF,
+        early_stopping=False,
+        random_state=0,
+    )
+    model.fit(matrix, labels, sample_weight=weights)
+    fitted = [predictor.nodes for stage in model._predictors for predictor in stage]
+    nodes = [
+        Nodes(
+            tree["feature_idx"],
+            np.where(tree["is_leaf"], LEAF, tree["left"].astype(np.int64)),
+            np.where(tree["is_leaf"], LEAF, tree["right"].astype(np.int64)),
+            tree["value"],
+        )
+        for tree in fitted
+    ]
+    return joined(nodes, columns, model._baseline_prediction.ravel())

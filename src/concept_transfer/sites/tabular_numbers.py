@@ -1,0 +1,33 @@
+"""The column of a binned concept at a tabular site, as numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.sites.binning import numbers_of
+from concept_transfer.sites.files import read_table, text_column
+from concept_transfer.sites.layout import layout_of
+from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
+from concept_transfer.sites.tabular_site import DROP, TabularSite
+
+
+def read_numbers(
+    site: TabularSite, concept: str, vocabulary: Vocabulary, root: Path
+) -> NDArray[np.float64]:
+    """The concept's number at every encounter of the site, the smallest where columns differ."""
+    layout = layout_of(site, vocabulary, root)
+    names = layout.concept_columns[concept]
+    spellings = spelling_of_concept(site, vocabulary, concept)
+    kinds = spelling_of_label(site)
+    parts = []
+    for file in layout.files:
+        table = read_table(file.path, [site.label.column, *names])
+        label = text_column(table.column(site.label.column))
+        kept = np.array([kinds.get(spelled(value)) != DROP for value in label.values])[label.codes]
+        columns = [numbers_of(table.column(name), spellings) for name in names]
+        parts.append(np.fmin.reduce(columns)[kept])
+    return np.concatenate(parts)

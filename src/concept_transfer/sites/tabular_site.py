@@ -1,0 +1,115 @@
+"""The adapter `tabular`: a wide table, one row an encounter, one column a finding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from concept_transfer.reporting.words import listing
+from concept_transfer.settings.section import Distinct, Section
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.sites.adapters import Adapter
+
+DROP = "drop"
+
+
+class LabelColumn(Section):
+    """Which column holds the outcome of a tabular site, and how it is spelled."""
+
+    column: str = Field(description="Name of the column.")
+    positive: list[str] = Field(default=[], description="Spellings of the outcome.")
+    negative: list[str] = Field(default=[], description="Spellings of its absence.")
+    classes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        default={},
+        description="Class -> its spellings, for every one of task.classes, instead of positive "
+        "and negative.",
+    )
+    drop: list[str] = Field(default=[], description="Encounters with these values are left out.")
+
+    @model_validator(mode="after")
+    def _one_way_to_tell_classes_apart(self) -> LabelColumn:
+        two = bool(self.positive), bool(self.negative)
+        if any(two) == bool(self.classes) or two[0] != two[1]:
+            raise ValueError(
+                "give the spellings of 'positive' and 'negative', or 'classes' for any number of "
+                "classes"
+            )
+        if DROP in self.classes:
+            raise ValueError(f"classes: '{DROP}' cannot name a class; it is the key beside them")
+        return self
+
+
+class TabularSite(SiteSection):
+    """A wide table: one row an encounter, one column a finding (CSV, Parquet or XLSX)."""
+
+    adapter: Literal["tabular"]
+    path: str | None = Field(default=None, description="The file, when one file holds all rows.")
+    train: Distinct[str] = Field(default=[], description="Files whose rows are given for training.")
+    validation: Distinct[str] = Field(default=[], description="Files given for validation.")
+    test: Distinct[str] = Field(default=[], description="Files given for testing.")
+    label: LabelColumn = Field(description="Where the outcome stands.")
+    encounter: str | None = Field(default=None, description="Encounter id column (else row).")
+    patient: str | None = Field(default=None, description="Patient id column.")
+    cluster: str | None = Field(
+        default=None, description="Column of the unit that must not be divided (else patient)."
+    )
+    time: str | None = Field(default=None, description="Column of the encounter's date.")
+    partition: str | None = Field(
+        default=None, description="Column holding train / validation / test."
+    )
+    spelling: dict[str, list[str]] = Field(
+        default={
+            "present": ["present", "P", "1", "true", "yes"],
+            "absent": ["absent", "A", "0", "false", "no"],
+            "not recorded": ["", "missing", "M", "NA"],
+        },
+        description="State -> spellings (case is ignored) for concepts without their own entry.",
+    )
+    concept_spelling: dict[str, dict[str, list[str]]] = Field(
+        default={}, description="Concept -> state -> spellings, for graded concepts."
+    )
+    crosswalk: str | None = Field(
+        default=None, description="TSV with columns site_code, concept; else columns are concepts."
+    )
+    ignore_columns: list[str] = Field(
+        default=[],
+        description="Columns that hold no finding. Without a crosswalk, any other column whose "
+        "name is no concept is an error.",
+    )
+    show_values: bool = Field(
+        default=False, description="Show offending cell values of patients' rows in errors."
+    )
+
+    @model_validator(mode="after")
+    def _one_source_of_rows(self) -> TabularSite:
+        given = bool(self.train or self.validation or self.test)
+        if (self.path is None) == (not given):
+            raise ValueError("give either 'path' or the lists 'train', 'validation', 'test'")
+        return self
+
+
+def table_files(site: TabularSite) -> list[str]:
+    return [site.path] if site.path else [*site.train, *site.validation, *site.test]
+
+
+def _files(site: TabularSite, root: Path) -> list[str]:
+    return [*table_files(site), *([site.crosswalk] if site.crosswalk else [])]
+
+
+def _described(site: TabularSite) -> str:
+    return f"tabular files {listing(table_files(site))}"
+
+
+TABULAR = Adapter(
+    settings=TabularSite,
+    check="concept_transfer.sites.tabular:check_tabular",
+    read="concept_transfer.sites.tabular:read_tabular",
+    columns="concept_transfer.sites.layout:columns_of",
+    numbers="concept_transfer.sites.tabular_numbers:read_numbers",
+    files=_files,
+    table_files=table_files,
+    paths=("path", "train", "validation", "test", "crosswalk"),
+    described=_described,
+)
