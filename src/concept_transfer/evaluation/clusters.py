@@ -33,8 +33,7 @@ def clustered(
     if min(counts) < 2:
         return Clustered(float("nan"), min(counts))
     for members, count in zip(classes, counts, strict=True):
-        of_class = values[members]
-        deviation = (of_class - of_class.mean()) / len(of_class)
-        influence[members] = (count / (count - 1)) ** 0.5 * deviation
+        of_class, scale = values[members], (count / (count - 1)) ** 0.5
+        influence[members] = scale * (of_class - of_class.mean()) / len(of_class)
     of_cluster = influence if unit is None else np.bincount(unit, weights=influence)
     return Clustered(float((of_cluster**2).sum()), min(counts))
