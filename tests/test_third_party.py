@@ -70,7 +70,7 @@ def test_an_adapter_of_another_distribution_reads_a_site(tmp_path: Path) -> None
     found = beside_the_neighbour(
         tmp_path,
         """
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.sites.reading import read_site
 from concept_transfer.sites.extract import Extract
 from concept_transfer.workflow import check_study, planned_vocabulary, site_inputs
 check_study(study, root)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from concept_transfer import __version__
+from concept_transfer.cell import NO_EMBEDDING, Cell, split_pair
 from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.grid import NO_EMBEDDING, Cell, split_pair
 from concept_transfer.job import made_from
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Context
