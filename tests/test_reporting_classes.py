@@ -5,9 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
-from reporting_data import CLASSES, a_study, calibration, estimates, evidence, of_classes
+from reporting_data import (
+    CLASSES,
+    a_study,
+    calibration,
+    comparison_rows,
+    estimates,
+    evidence,
+    of_classes,
+)
 
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.evaluation.schemas import ESTIMATES
@@ -45,10 +52,12 @@ def found() -> Evidence:
 
 
 def test_files_are_read_apart_into_all_classes_and_each(found: Evidence, tmp_path: Path) -> None:
-    named = ESTIMATES.append(pa.field("class", pa.string()))
-    rows = of_classes(estimates(STUDY)).to_dict("records")
-    write_rows(tmp_path / "estimates.parquet", rows, named)
-    write_rows(tmp_path / "comparisons.parquet", [], COMPARISONS)
+    def write(frame: pd.DataFrame) -> None:
+        write_rows(tmp_path / "estimates.parquet", frame.to_dict("records"), ESTIMATES)
+
+    write(of_classes(estimates(STUDY)))
+    compared = comparison_rows(STUDY, estimates(STUDY))
+    write_rows(tmp_path / "comparisons.parquet", compared, COMPARISONS)
     (tmp_path / "answers.json").write_text("[]")
     files = {name: [tmp_path / f"{name}.parquet"] for name in ("estimates", "comparisons")}
     read = read_evidence(STUDY, {**files, "answers": [tmp_path / "answers.json"]})
@@ -57,7 +66,7 @@ def test_files_are_read_apart_into_all_classes_and_each(found: Evidence, tmp_pat
     assert list(read.class_estimates["class"].unique()) == list(CLASSES)
     assert len(read.estimates) + len(read.class_estimates) == len(of_classes(estimates(STUDY)))
     two = estimates(STUDY)
-    write_rows(tmp_path / "estimates.parquet", two.to_dict("records"), ESTIMATES)
+    write(two)
     read = read_evidence(STUDY, {**files, "answers": [tmp_path / "answers.json"]})
     assert not read.many_classes
     pd.testing.assert_frame_equal(read.estimates[list(two)], two)

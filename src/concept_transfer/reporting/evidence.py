@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
@@ -51,7 +50,7 @@ class Evidence:
     )
     warnings: Sequence[str] = ()
     class_estimates: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=[*ESTIMATES.names, CLASS])
+        default_factory=lambda: pd.DataFrame(columns=ESTIMATES.names)
     )
 
     @property
@@ -92,17 +91,10 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
 
 def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:
     """The tables one below the other, missing text as an empty string."""
-    tables = [read_table(path, _with_class(path, schema)) for path in paths]
-    table = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
-    frame: pd.DataFrame = table.to_pandas()
-    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame]
+    tables = [read_table(path, schema) for path in paths]
+    frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
+    text = [name for name in (*CELL_COLUMNS, CLASS, "flag") if name in frame]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
-
-
-def _with_class(path: str | Path, schema: pa.Schema) -> pa.Schema:
-    """The schema, with the column ``class`` where the file has one."""
-    named = CLASS in pq.read_schema(path).names and CLASS not in schema.names
-    return schema.append(pa.field(CLASS, pa.string())) if named else schema
 
 
 def _read_json(path: Path) -> Any:
