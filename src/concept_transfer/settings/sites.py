@@ -48,7 +48,7 @@ class SiteSection(Section):
 Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter")]
 
 
-class Split(Section):
+class SplitSettings(Section):
     """How every site's encounters are divided, always by cluster (default: patient)."""
 
     by: Literal["given", "time", "share", "folds"] = Field(
@@ -68,7 +68,7 @@ class Split(Section):
     )
 
     @model_validator(mode="after")
-    def _time_needs_a_day(self) -> Split:
+    def _time_needs_a_day(self) -> SplitSettings:
         if self.by == "time" and self.test_from is None:
             raise ValueError("split by time needs 'test_from', the first day of the test period")
         return self
