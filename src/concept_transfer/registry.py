@@ -64,16 +64,16 @@ class Registry(Mapping[str, Record], Generic[Record]):
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
         """Ours first. Raises StudyError where two distributions bring one name."""
-        found = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
+        entries = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
         for entry in entry_points(group=self.group):
-            if entry.name in found and found[entry.name].value != entry.value:
+            if entry.name in entries and entries[entry.name].value != entry.value:
                 raise StudyError(
                     f"the entry point '{entry.name}' of {self.group} ({entry.value}) has the name "
-                    f"of {found[entry.name].value}; its distribution must choose another. Taken "
-                    f"are {choices(found)}"
+                    f"of {entries[entry.name].value}; its distribution must choose another. Taken "
+                    f"are {choices(entries)}"
                 )
-            found[entry.name] = entry
-        return found
+            entries[entry.name] = entry
+        return entries
 
 
 @dataclass(frozen=True)

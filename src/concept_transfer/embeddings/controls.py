@@ -73,9 +73,9 @@ def _exchanged(
 
     rows = np.arange(len(vocabulary))
     for size in sorted(classes):
-        own = np.array(classes[size])
-        if len(own) > 1:
-            rows[own] = own[reorder(len(own))]
+        alike = np.array(classes[size])
+        if len(alike) > 1:
+            rows[alike] = alike[reorder(len(alike))]
     return rows
 
 

@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Card:
+class TableCard:
     """What is known about a table.
 
     `vocabulary` (the tokens' identity) and `texts` are SHA-256 digests; `norms` holds min, median
@@ -59,7 +59,7 @@ class EmbeddingTable:
     """`vectors`: float32 [tokens, width] in vocabulary order; controls store their parent's."""
 
     vectors: NDArray[np.float32]
-    card: Card
+    card: TableCard
 
     @classmethod
     def create(
@@ -87,7 +87,7 @@ class EmbeddingTable:
         norms = norms[norms > 0]
         if not len(norms):
             raise StudyError(f"embedding {name} has no row that is not zero")
-        card = Card(
+        card = TableCard(
             name=name,
             provider=provider,
             vocabulary=vocabulary.identity,
@@ -142,7 +142,7 @@ class EmbeddingTable:
         card_path = path.with_suffix(".json")
         try:
             facts = json.loads(card_path.read_text(encoding="utf-8"))
-            card = Card(**facts)
+            card = TableCard(**facts)
             with safe_open(path, framework="np", backend="pread") as file:
                 vectors = file.get_tensor("vectors")
                 own_facts = json.loads(file.metadata()["card"])

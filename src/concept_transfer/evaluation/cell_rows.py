@@ -133,6 +133,7 @@ def estimate_rows(
     diverged = int(np.isin(cell.replicates[~cell.estimable], list(numbers)).sum())
     shared = {
         **cell.cell.as_dict(),
+        "class": "",
         "encounters": len(cell.labels),
         "clusters": len(sample.clusters),
         "positives": positives,
@@ -190,4 +191,4 @@ def calibration_rows(cell: CellPredictions) -> Iterator[dict[str, Any]]:
     kept = cell.probability[cell.estimable]
     if len(kept):
         for number, counted in enumerate(calibration_bins(cell.labels, kept)):
-            yield {**cell.cell.as_dict(), "bin": number, **counted._asdict()}
+            yield {**cell.cell.as_dict(), "class": "", "bin": number, **counted._asdict()}

@@ -8,6 +8,7 @@ from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)
+CLASS = ("class", pa.string())  # that is told from all others; "" is all classes together
 REPLICATES = pa.schema(
     [
         *CELL,
@@ -19,6 +20,7 @@ REPLICATES = pa.schema(
 ESTIMATES = pa.schema(
     [
         *CELL,
+        CLASS,
         ("metric", pa.string()),
         *columns(
             pa.float64(),
@@ -46,6 +48,7 @@ SUBGROUPS = pa.schema(
 CALIBRATION = pa.schema(
     [
         *CELL,
+        CLASS,
         ("bin", pa.int16()),
         ("encounters", pa.int64()),
         *columns(pa.float64(), ["predicted", "positives"]),

@@ -50,7 +50,7 @@ class Evidence:
     )
     warnings: Sequence[str] = ()
     class_estimates: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=[*ESTIMATES, CLASS])
+        default_factory=lambda: pd.DataFrame(columns=ESTIMATES.names)
     )
 
     @property
@@ -93,7 +93,7 @@ def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame
     """The tables one below the other, missing text as an empty string."""
     tables = [read_table(path, schema) for path in paths]
     frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
-    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame]
+    text = [name for name in (*CELL_COLUMNS, CLASS, "flag") if name in frame]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from concept_transfer.settings.section import Section
 
 
-class Split(Section):
+class SplitSettings(Section):
     """How every site's encounters are divided, always by cluster (default: patient)."""
 
     by: Literal["given", "time", "share", "folds"] = Field(
@@ -30,7 +30,7 @@ class Split(Section):
     )
 
     @model_validator(mode="after")
-    def _time_needs_a_day(self) -> Split:
+    def _time_needs_a_day(self) -> SplitSettings:
         if self.by == "time" and self.test_from is None:
             raise ValueError("split by time needs 'test_from', the first day of the test period")
         return self
