@@ -22,10 +22,11 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
 from concept_transfer.reporting.methods import methods_text
 from concept_transfer.settings.bins import Bins
-from concept_transfer.settings.sites import SplitSettings, Task
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.quantiles import quantile_edges, training_edges
+from concept_transfer.sites.reading import read_site
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study import load_study
 from concept_transfer.workflow import check_study

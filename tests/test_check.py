@@ -13,7 +13,8 @@ from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import SplitSettings, Task
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
 from concept_transfer.sites.extract import Extract

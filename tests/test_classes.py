@@ -17,13 +17,14 @@ from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import SplitSettings, Task
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import class_of_diseases, posterior
 from concept_transfer.sites.nhamcs import check_nhamcs
 from concept_transfer.sites.nhamcs_site import NhamcsSite
 from concept_transfer.sites.profile import site_profile
+from concept_transfer.sites.reading import read_site
 from concept_transfer.sites.simulated import read_simulated
 from concept_transfer.sites.simulated_site import SimulatedSite
 from concept_transfer.sites.tabular_site import TabularSite

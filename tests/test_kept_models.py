@@ -10,9 +10,9 @@ import pytest
 from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, folded_site, target_site
 from test_permutations import a_vocabulary
 
+from concept_transfer.cell import Cell
 from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.grid import Cell
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle
 from concept_transfer.training.jobs import Task, run_tasks

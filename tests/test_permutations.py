@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from test_cells import SETTINGS, TOKENS, target_site
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.permutations import max_t
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, permuted_rows
 from concept_transfer.embeddings.table import EmbeddingTable, TableCard
 from concept_transfer.evaluation.shuffles import shuffled_rows
-from concept_transfer.grid import Cell
 from concept_transfer.training.block import Block
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
 

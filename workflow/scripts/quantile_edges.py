@@ -7,7 +7,9 @@ from pydantic import TypeAdapter
 
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Site, SplitSettings, Task
+from concept_transfer.settings.sites import Site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.quantiles import training_edges
 
 with job(snakemake.log[0]):

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.schemas import SHUFFLES
 from concept_transfer.evaluation.shuffles import shuffled_rows
-from concept_transfer.grid import Cell
 from concept_transfer.job import job
 from concept_transfer.parquet import write_rows
 from concept_transfer.settings.training import Training

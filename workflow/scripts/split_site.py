@@ -5,7 +5,7 @@ from pathlib import Path
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.job import job
-from concept_transfer.settings.sites import SplitSettings
+from concept_transfer.settings.splits import SplitSettings
 
 with job(snakemake.log[0]):
     encounters = Encounters.read(Path(snakemake.input[0]).parent)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import NEVER_TESTED, UNUSED, Split, split_table
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import SplitSettings
+from concept_transfer.settings.splits import SplitSettings
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]

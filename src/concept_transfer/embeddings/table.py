@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from safetensors.numpy import save_file
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, random_vectors, shuffled_rows
-from concept_transfer.embeddings.providers import Control
 from concept_transfer.embeddings.scaling import known_rows, row_norms
 from concept_transfer.errors import StudyError
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.providers import Control
 
 _ROWS_AT_ONCE = 4096
 

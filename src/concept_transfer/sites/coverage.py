@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.tokens import allowed_tokens
 

@@ -13,7 +13,9 @@ from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.registry import imported
-from concept_transfer.settings.sites import SiteSection, SplitSettings, Task
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import ADAPTERS
 
 _STEPS = 50

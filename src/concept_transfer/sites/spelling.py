@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import DROP, TabularSite
 
 NOT_RECORDED = "not recorded"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from concept_transfer.grid import Cell, split_pair
+from concept_transfer.cell import Cell, split_pair
 from concept_transfer.job import made_from
 from concept_transfer.models.bundle import CARD, is_current_bundle
 from concept_transfer.progress import part, span

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from concept_transfer.grid import Cell
+from concept_transfer.cell import Cell
 from concept_transfer.private import private
 from concept_transfer.sites.site import Site
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concept_transfer import __version__
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.grid import NO_EMBEDDING
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Context
 from concept_transfer.models.bundle import ModelCard, read_bundle, read_table, write_bundle

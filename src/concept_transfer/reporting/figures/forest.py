@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
-from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.reporting.cells import (
     arrange,
     in_direction,
