@@ -8,18 +8,19 @@ from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)
+CLASS = "class"  # that is told from all others; "": all classes together
 REPLICATES = pa.schema(
     [
         *CELL,
         ("replicate", pa.int32()),
-        *columns(pa.string(), ["partition", "metric"]),
+        *columns(pa.string(), ["partition", CLASS, "metric"]),
         ("value", pa.float64()),
     ]
 )
 ESTIMATES = pa.schema(
     [
         *CELL,
-        ("metric", pa.string()),
+        *columns(pa.string(), [CLASS, "metric"]),
         *columns(
             pa.float64(),
             ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"],
@@ -46,6 +47,7 @@ SUBGROUPS = pa.schema(
 CALIBRATION = pa.schema(
     [
         *CELL,
+        (CLASS, pa.string()),
         ("bin", pa.int16()),
         ("encounters", pa.int64()),
         *columns(pa.float64(), ["predicted", "positives"]),

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, SUBGROUPS
+from concept_transfer.evaluation.schemas import CALIBRATION, CLASS, ESTIMATES, SUBGROUPS
 from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
-from concept_transfer.reporting.classes import CLASS, of_all, of_each
+from concept_transfer.reporting.classes import of_all, of_each
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study
 
@@ -50,7 +50,7 @@ class Evidence:
     )
     warnings: Sequence[str] = ()
     class_estimates: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=[*ESTIMATES, CLASS])
+        default_factory=lambda: pd.DataFrame(columns=ESTIMATES.names)
     )
 
     @property
@@ -93,7 +93,7 @@ def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame
     """The tables one below the other, missing text as an empty string."""
     tables = [read_table(path, schema) for path in paths]
     frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
-    text = [name for name in (*CELL_COLUMNS, "flag") if name in frame]
+    text = [name for name in (*CELL_COLUMNS, CLASS, "flag") if name in frame]
     return frame.assign(**{name: frame[name].fillna("") for name in text})
 
 
