@@ -55,10 +55,10 @@ def comparison_rows(
     """The comparison table: one row a contrast and metric.
 
     Only AUROC (of more than two classes its macro mean) is tested and has ``p``, ``p_holm`` (within
-    the family) and a ``verdict`` on side ``a``, see `decide`; cells with too few test encounters of the rarer class are
-    ``underpowered`` and no part of the correction. A difference from the shuffled control is
-    tested by permutation, where the study declares the cell (``shuffled``), and else ``not
-    tested``. The other metrics describe the size of the effect.
+    the family) and a ``verdict`` on side ``a``, see `decide`; cells with too few test encounters of
+    the rarest class are ``underpowered`` and no part of the correction. A difference from the
+    shuffled control is tested by permutation, where the study declares the cell (``shuffled``), and
+    else ``not tested``. The other metrics describe the size of the effect.
     """
     rows: list[dict[str, Any]] = []
     for contrast in contrasts:

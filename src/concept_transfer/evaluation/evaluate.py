@@ -78,7 +78,8 @@ def evaluate_cells(
     ``encounter`` and ``cluster`` [m] are columns of the target's split and ``groups`` [m] the
     encounters' subgroups by variable; every test encounter must be among them. ``classes``: the
     names of the outcome's classes, if more than two. Replicates that failed are counted
-    (``not_estimable``, ``diverged``) and left out of the mean. Raises StudyError if targets, test encounters or classes differ between the cells.
+    (``not_estimable``, ``diverged``) and left out of the mean. Raises StudyError if targets, test
+    encounters or classes differ between the cells.
     """
     names = list(classes) if len(classes) > 2 else []
     _check_classes(cells, names)
