@@ -39,7 +39,7 @@ def read_site(name: str) -> Site:
 
 def batch(site: Site, rows: np.ndarray, padding: int) -> tuple[Tensor, Tensor]:
     """Padded token ids [n, findings] and labels [n]."""
-    held = [site.tokens[site.offsets[i] : site.offsets[i + 1]].tolist() for i in rows]
+    held = [site.inputs["findings"][i].tolist() for i in rows]
     return pad(held, padding), torch.from_numpy(site.labels[rows]).long()
 
 

@@ -43,7 +43,7 @@ def bench(learner: str, replicates: int = 1) -> Workbench:
 def target_site(*arguments: Any, **options: Any) -> Site:
     """As sites are: no encounter repeats a token."""
     site = site_with_repetitions(*arguments, **options)
-    held = [np.unique(part) for part in np.split(site.tokens, site.offsets[1:-1])]
+    held = [np.unique(row) for row in site.inputs["findings"]]
     offsets = np.cumsum([0, *map(len, held)])
     return replace(site, inputs={"findings": CompressedRows(offsets, np.concatenate(held))})
 
@@ -52,7 +52,7 @@ def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """0/1 matrix, one loop at a time."""
     matrix = np.zeros((len(rows), TOKENS))
     for i, row in enumerate(rows):
-        for token in site.tokens[site.offsets[row] : site.offsets[row + 1]]:
+        for token in site.inputs["findings"][row]:
             matrix[i, token] += 1
     return matrix
 

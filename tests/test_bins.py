@@ -279,7 +279,7 @@ def test_edges_see_the_sites_training_encounters_only(tmp_path: Path, by: str) -
     rows = [row for row in table(tmp_path / "t.csv", 1) if row["flu"] != "9"]
     config, split = site(patient="who"), Split.model_validate({"by": by})
     vocabulary = binned(age={"quantiles": {"of": "north", "bins": 4}})
-    found = training_edges("north", config, {"age": 4}, vocabulary, split, 7, tmp_path)["age"]
+    found = training_edges("north", config, {"age": 4}, vocabulary, TASK, split, 7, tmp_path)["age"]
     extract = read_site(config, vocabulary, TASK, tmp_path)
     training, _ = make_split(extract.encounters, split, 7).source_parts()
     ages = [float(rows[i]["age"]) for i in training if rows[i]["age"]]
@@ -299,6 +299,7 @@ def test_numbers_without_differences_give_no_edges(tmp_path: Path) -> None:
             site(patient="who"),
             {"age": 4},
             vocabulary,
+            TASK,
             Split.model_validate({"by": "share"}),
             7,
             tmp_path,

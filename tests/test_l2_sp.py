@@ -70,7 +70,7 @@ def trained(plain: PlainCNN) -> list[torch.nn.Parameter]:
 
 
 def tokens_of(site: Site, rows: np.ndarray) -> torch.Tensor:
-    held = [site.tokens[site.offsets[row] : site.offsets[row + 1]].tolist() for row in rows]
+    held = [site.inputs["findings"][row].tolist() for row in rows]
     return pad(held, TOKENS)
 
 

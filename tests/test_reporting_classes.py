@@ -6,8 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from reporting_data import CLASSES, a_study, calibration, estimates, evidence, of_classes
+from reporting_data import (
+    CLASSES,
+    a_study,
+    calibration,
+    comparison_rows,
+    estimates,
+    evidence,
+    of_classes,
+)
 
+from concept_transfer.comparison.schema import COMPARISONS
+from concept_transfer.evaluation.schemas import ESTIMATES
+from concept_transfer.parquet import write_rows
 from concept_transfer.reporting.classes import class_table, of_all, of_each
 from concept_transfer.reporting.evidence import Evidence, read_evidence
 from concept_transfer.reporting.figures.calibration import curve_points
@@ -41,8 +52,12 @@ def found() -> Evidence:
 
 
 def test_files_are_read_apart_into_all_classes_and_each(found: Evidence, tmp_path: Path) -> None:
-    of_classes(estimates(STUDY)).to_parquet(tmp_path / "estimates.parquet")
-    found.comparisons.to_parquet(tmp_path / "comparisons.parquet")
+    def write(frame: pd.DataFrame) -> None:
+        write_rows(tmp_path / "estimates.parquet", frame.to_dict("records"), ESTIMATES)
+
+    write(of_classes(estimates(STUDY)))
+    compared = comparison_rows(STUDY, estimates(STUDY))
+    write_rows(tmp_path / "comparisons.parquet", compared, COMPARISONS)
     (tmp_path / "answers.json").write_text("[]")
     files = {name: [tmp_path / f"{name}.parquet"] for name in ("estimates", "comparisons")}
     read = read_evidence(STUDY, {**files, "answers": [tmp_path / "answers.json"]})
@@ -51,10 +66,10 @@ def test_files_are_read_apart_into_all_classes_and_each(found: Evidence, tmp_pat
     assert list(read.class_estimates["class"].unique()) == list(CLASSES)
     assert len(read.estimates) + len(read.class_estimates) == len(of_classes(estimates(STUDY)))
     two = estimates(STUDY)
-    two.to_parquet(tmp_path / "estimates.parquet")
+    write(two)
     read = read_evidence(STUDY, {**files, "answers": [tmp_path / "answers.json"]})
     assert not read.many_classes
-    pd.testing.assert_frame_equal(read.estimates, two)
+    pd.testing.assert_frame_equal(read.estimates[list(two)], two)
 
 
 def test_every_cell_has_a_row_a_class_with_the_numbers_of_its_estimates(found: Evidence) -> None:

@@ -132,7 +132,7 @@ def test_the_sample_is_counted_encounter_by_encounter(counties):
         tokens, concepts = np.zeros(len(VOCABULARY)), np.zeros(len(CONCEPTS))
         rows = np.flatnonzero(site.labels == label)
         for row in rows:
-            own = site.tokens[site.offsets[row] : site.offsets[row + 1]]
+            own = site.inputs["findings"][row]
             tokens[own] += 1
             concepts[list({CONCEPT_OF[token] for token in own})] += 1
         assert found.encounters[0, label] == len(rows)

@@ -90,7 +90,7 @@ rule embedding_geometry:
 
 def posterior_modules():
     """The modules of the adapters that know the true probabilities."""
-    adapters = sorted({study.sites[name].adapter for name in simulated_targets()})
+    adapters = sorted({study.sites[name].adapter for name in targets_with_ceiling()})
     return [m for name in adapters for m in ADAPTERS.modules(name, "posterior")]
 
 

@@ -57,7 +57,7 @@ class Split:
 
     @cached_property
     def label(self) -> NDArray[np.int8]:
-        """Outcomes 0 or 1, int8 [n]."""
+        """Class of each encounter, int8 [n]."""
         return np.asarray(self.table.column("label").to_numpy(), dtype=np.int8)
 
     @cached_property

@@ -45,15 +45,15 @@ def common_slope(
     """
     intercepts = np.empty(len(labels))
     mixed = []
-    for own in folds:
-        if labels[own].min() == labels[own].max():
-            intercepts[own] = np.inf if labels[own[0]] else -np.inf
+    for rows in folds:
+        if labels[rows].min() == labels[rows].max():
+            intercepts[rows] = np.inf if labels[rows[0]] else -np.inf
         else:
-            mixed.append(own)
+            mixed.append(rows)
     if not mixed:
         return np.full(len(labels), np.nan), float("nan")
     used = np.concatenate(mixed)
-    member = np.repeat(np.arange(len(mixed)), [len(own) for own in mixed])
+    member = np.repeat(np.arange(len(mixed)), [len(rows) for rows in mixed])
     design = np.stack([*(member == number for number in range(len(mixed))), log_odds[used]])
     *levels, slope = _newton(design.astype(np.float64), labels[used], np.zeros(len(used)))
     intercepts[used] = np.array(levels)[member]

@@ -48,9 +48,8 @@ def influences(
     if min(counts) < 2:
         return Influences(np.full(len(values), np.nan), min(counts))
     for members, count in zip(classes, counts, strict=True):
-        of_class = values[members]
-        deviation = (of_class - of_class.mean()) / len(of_class)
-        influence[members] = (count / (count - 1)) ** 0.5 * deviation
+        of_class, scale = values[members], (count / (count - 1)) ** 0.5
+        influence[members] = scale * (of_class - of_class.mean()) / len(of_class)
     return Influences(influence, min(counts))
 
 

@@ -8,7 +8,7 @@ from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)
-CLASS = "class"  # that is told from all others; "": all classes together
+CLASS = "class"  # that is told from all others; "" is all classes together
 REPLICATES = pa.schema(
     [
         *CELL,

@@ -35,16 +35,6 @@ class Site:
     def split(self) -> Split:
         return self.cohort.split
 
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        offsets: NDArray[np.int64] = self.inputs["findings"].offsets
-        return offsets
-
-    @property
-    def tokens(self) -> NDArray[np.int32]:
-        tokens: NDArray[np.int32] = self.inputs["findings"].values
-        return tokens
-
     @classmethod
     def read(cls, encounters: Path, split: Path, inputs: Sequence[str] = ("findings",)) -> Site:
         """From the folder ``encounters/<site>`` and the site's split; arrays are memory-mapped."""
