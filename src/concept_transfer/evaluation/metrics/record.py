@@ -24,12 +24,13 @@ class Metric:
     """One number about a vector of predictions.
 
     ``compute`` takes what its kind of metrics shares, computed once (`Ranking`, `Sums` or, of more
-    than two classes, `AllClasses`), and gives the metric under every set of weights [draws]. ``ideal``: what a
-    perfect model reaches; ``higher_is_better`` is None where a value may be too high as well as too
-    low; ``bounds``: what values are possible. ``of``: one class against all others (``class``), or the whole
-    distribution over the classes. ``no_skill``: what the prevalence for everybody reaches (from a
-    `Prevalence`, or one of each of more than two classes), None where that says nothing. ``title``
-    and ``heading`` (of a column beside its like) are for readers.
+    than two classes, `AllClasses`), and gives the metric under every set of weights [draws].
+    ``ideal``: what a perfect model reaches; ``higher_is_better`` is None where a value may be too
+    high as well as too low; ``bounds``: what values are possible. ``of``: one class against all
+    others (``class``), or the whole distribution over the classes. ``no_skill``: what the
+    prevalence for everybody reaches (from a `Prevalence`, or one of each of more than two classes),
+    None where that says nothing. ``title`` and ``heading`` (of a column beside its like) are for
+    readers.
     """
 
     name: str
