@@ -38,10 +38,12 @@ def predictions(
     probability: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> CellPredictions:
-    """Labels [n], probability [replicates, n]; ``validation``: labels [m], probability."""
+    """Labels [n], probability [replicates, n] or [replicates, n, classes]; ``validation``: labels
+    [m], probability."""
     count = len(probability)
     ids = pa.array([f"e{i:07d}" for i in range(len(labels))])
-    held = (np.empty(0, np.int8), np.empty((count, 0))) if validation is None else validation
+    nothing = (np.empty(0, np.int8), np.empty((count, 0, *probability.shape[2:])))
+    held = nothing if validation is None else validation
     names = pa.array([f"v{i:07d}" for i in range(len(held[0]))])
     return CellPredictions(
         cell=cell,

@@ -32,6 +32,7 @@ rule evaluate:
     params:
         evaluation=evaluation_settings("draws", "confidence", "min_positives", "alert_rate"),
         seed=study.seed,
+        classes=study.task.classes or [],
         blocks=len(grid.blocks),
         vocabulary=reads(*WORDLESS),
         code=code_of("evaluate"),

@@ -19,5 +19,7 @@ with job(snakemake.log[0]):
     settings = Evaluation.model_validate_json(params.evaluation)
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     groups = subgroups_of(Extract.read(Path(inputs.encounters[0]).parent, vocabulary), vocabulary)
-    result = evaluate_cells(cells, split.encounter, split.cluster, settings, params.seed, groups)
+    result = evaluate_cells(
+        cells, split.encounter, split.cluster, settings, params.seed, groups, params.classes
+    )
     result.write(Path(snakemake.output[0]).parent)

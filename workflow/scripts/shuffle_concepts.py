@@ -11,7 +11,7 @@ from concept_transfer.job import job
 from concept_transfer.parquet import write_rows
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.training.jobs import read_setup
+from concept_transfer.training.setup import read_setup
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
 
 with job(snakemake.log[0]):

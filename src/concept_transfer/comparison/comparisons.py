@@ -18,7 +18,13 @@ from concept_transfer.evaluation.results import CellResult, Results
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 
-DESCRIBED = ("auprc", "brier", "log_loss")  # without a test, beside the tested metric
+DESCRIBED = (
+    "auprc",
+    "brier",
+    "log_loss",
+    "accuracy",
+    "macro_f1",
+)  # without a test, beside the tested metric
 FEWEST_REPLICATES = 5
 PERMUTATION = "permutation of concepts"
 NAN = float("nan")
@@ -48,16 +54,17 @@ def comparison_rows(
 ) -> list[dict[str, Any]]:
     """The comparison table: one row a contrast and metric.
 
-    Only AUROC is tested and has ``p``, ``p_holm`` (within the family) and a ``verdict`` on side
-    ``a``, see `decide`; cells with too few test encounters of the rarer class are
-    ``underpowered`` and no part of the correction. A difference from the shuffled control is
-    tested by permutation, where the study declares the cell (``shuffled``), and else ``not
-    tested``. The other metrics describe the size of the effect.
+    Only AUROC (of more than two classes its macro mean) is tested and has ``p``, ``p_holm`` (within
+    the family) and a ``verdict`` on side ``a``, see `decide`; cells with too few test encounters of
+    the rarest class are ``underpowered`` and no part of the correction. A difference from the
+    shuffled control is tested by permutation, where the study declares the cell (``shuffled``), and
+    else ``not tested``. The other metrics describe the size of the effect.
     """
     rows: list[dict[str, Any]] = []
     for contrast in contrasts:
         flagged = any(results[c].estimates[TESTED]["flag"] for c in contrast.cells)
-        for metric in (TESTED, *DESCRIBED):
+        measured = results[contrast.cells[0]].metrics
+        for metric in (TESTED, *(name for name in DESCRIBED if name in measured)):
             effect = paired_effect([contrast], results, settings, metric)
             row = {**_sides(contrast), "metric": metric, **effect_columns(effect)}
             if metric != TESTED:

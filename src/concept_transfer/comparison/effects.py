@@ -18,7 +18,7 @@ from concept_transfer.evaluation.intervals import (
     tail,
     variance_of,
 )
-from concept_transfer.evaluation.metrics import METRICS, TESTED
+from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import Results
 from concept_transfer.settings.evaluation import Evaluation
 
@@ -64,7 +64,8 @@ def paired_effect(
     difference = sum(_mean(values.values()) for values, _ in sums) / count
     error = whole.total**0.5 / count
     freedom = degrees_of_freedom(whole, samples)
-    most = METRICS[metric].width * max(len(c.plus) for c in contrasts)
+    record = results[contrasts[0].cells[0]].metrics[metric]
+    most = record.width * max(len(c.plus) for c in contrasts)
     lower, upper = interval_within(difference, error, freedom, settings.confidence, most)
     margin = settings.margin if metric == TESTED else None
     return Effect(
@@ -99,7 +100,8 @@ def _sum(
     delong = None
     placements = [cell.placements for cell in cells if cell.placements is not None]
     if metric == TESTED and len(placements) == len(cells):
-        delong = delong_variance(cells[0].labels, signed(placements))
+        each = signed([placement.ravel() for placement in placements])
+        delong = delong_variance(cells[0].labels, each.reshape(placements[0].shape))
     variance = variance_of(
         by_replicate=by_replicate,
         sampling_draws=signed([cell.sampling_draws[metric] for cell in cells]),

@@ -25,11 +25,15 @@ def reversal_warnings(results: Results) -> list[str]:
         if all(_upper(model) < CHANCE for model in models):
             highest = max(model.estimate() for model in models)
             sources = dict.fromkeys(model.cell.source for model in models)
+            coded = (
+                "in reverse. Compare what their configs call positive and negative."
+                if models[0].classes == 2
+                else "with classes exchanged. Compare how their configs spell the classes."
+            )
             warnings.append(
                 f"Every source model ranks the encounters of {target} the wrong way round (AUROC "
                 f"{highest:.3f} at most, from {', '.join(sources)}): the outcome of one of these "
-                "sites may be coded in reverse. Compare what their configs call positive and "
-                "negative."
+                f"sites may be coded {coded}"
             )
     return warnings
 

@@ -9,11 +9,13 @@ the variance of a mean unbiased (McCarthy & Snowden 1985) however few the units 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from concept_transfer.evaluation.metrics import METRICS, TESTED, Condensed, weighted_metrics
+from concept_transfer.evaluation.metrics import Condensed, CondensedClasses, weighted_metrics
 
 HALVINGS = 50
 BLOCK = 1 << 21  # numbers per work array, so that a block of draws stays in the cache
@@ -96,11 +98,12 @@ def _counts(units: int, draws: int, stream: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CellDraws:
-    """One cell's metrics, in the order of `METRICS`, over its estimable replicates.
+    """One cell's metrics, in the order of what measured them, over its estimable replicates.
 
     ``observed`` [metrics, replicates] on the observed sample; ``crossed`` [metrics, draws] with
     clusters and replicates resampled; ``sampling`` [metrics, draws] with clusters only;
-    ``parts`` [replicates, parts, 2]: AUROC on each part of the clusters, and on all others.
+    ``parts`` [replicates, parts, 2]: the first of them, AUROC, on each part of the clusters, and on
+    all others.
     """
 
     observed: np.ndarray
@@ -108,39 +111,53 @@ class CellDraws:
     sampling: np.ndarray
     parts: np.ndarray
 
+    def select(self, metrics: slice) -> CellDraws:
+        """Some of the metrics."""
+        return replace(
+            self,
+            observed=self.observed[metrics],
+            crossed=self.crossed[metrics],
+            sampling=self.sampling[metrics],
+        )
+
 
 def draw_cell(
-    condensed: list[Condensed], kept: np.ndarray, sample: Resample, alert_rate: float
+    condensed: Sequence[Condensed] | Sequence[CondensedClasses],
+    kept: np.ndarray,
+    sample: Resample,
+    alert_rate: float,
+    measure: Callable[[Any, np.ndarray, float], np.ndarray] = weighted_metrics,
 ) -> CellDraws:
     """Evaluate a cell's estimable replicates in every draw.
 
     ``condensed``: one a kept replicate, by the units of ``sample``; ``kept`` int [replicates]:
-    their rows in ``sample.numbers``. A draw in which a replicate has one class only, or that
+    their rows in ``sample.numbers``; ``measure``: their metrics under weights, AUROC first. A draw
+    in which a replicate has one class only, or that
     took no kept replicate, is NaN.
     """
     picked = sample.replicates[kept].astype(np.float64)
     with np.errstate(invalid="ignore"):
         picked = picked / picked.sum(axis=0)
     draws = sample.clusters.shape[1]
-    crossed = np.empty((len(METRICS), draws))
-    sampling = np.empty((len(METRICS), draws))
+    ones = np.ones((len(sample.clusters), 1))
+    observed = np.stack([measure(c, ones, alert_rate)[:, 0] for c in condensed], axis=1)
+    crossed = np.empty((len(observed), draws))
+    sampling = np.empty((len(observed), draws))
     precision = np.float32 if len(sample.unit) < 1 << 24 else np.float64  # counts stay exact
-    widest = max(fold.positives.shape[0] for c in condensed for fold in c.ranked)
+    widest = max(c.widest for c in condensed)
     step = max(16, BLOCK // max(widest, len(sample.clusters)))
     for start in range(0, draws, step):
         block = slice(start, min(start + step, draws))
         weights = sample.clusters[:, block].astype(precision)
-        values = np.stack([weighted_metrics(c, weights, alert_rate) for c in condensed])
+        values = np.stack([measure(c, weights, alert_rate) for c in condensed])
         sampling[:, block] = values.mean(axis=0)
         share = picked[:, None, block]
         crossed[:, block] = np.where(share > 0, values * share, 0).sum(axis=0)
         crossed[:, block][:, np.isnan(share).any(axis=(0, 1))] = np.nan
-    ones = np.ones((len(sample.clusters), 1))
     parts = np.concatenate([sample.parts, ~sample.parts], axis=1).astype(np.float64)
-    place = list(METRICS).index(TESTED)
-    auroc = np.stack([weighted_metrics(c, parts, alert_rate)[place] for c in condensed])
+    auroc = np.stack([measure(c, parts, alert_rate)[0] for c in condensed])
     return CellDraws(
-        observed=np.stack([weighted_metrics(c, ones, alert_rate)[:, 0] for c in condensed], axis=1),
+        observed=observed,
         crossed=crossed,
         sampling=sampling,
         parts=auroc.reshape(len(condensed), 2, -1).swapaxes(1, 2),

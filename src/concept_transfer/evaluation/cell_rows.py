@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ from concept_transfer.evaluation.metrics import (
     METRICS,
     RISKS,
     TESTED,
+    Metric,
     brier_parts,
     metrics,
     no_skill,
 )
+from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.settings.evaluation import Evaluation
 
 RECALIBRATION_POSITIVES = 10  # of either class; fewer cannot carry an intercept and a slope
@@ -42,35 +45,84 @@ def flag_of(positives: int, encounters: int, least: int) -> str:
     return "few positives" if rarer == positives else "few negatives"
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of a cell's test predictions on all classes together (``name`` is "") or on
+    one class told from all others.
+
+    ``labels`` int8 [n]; ``metrics`` and their ``draws``, in the same order; ``chance``: the level
+    of no skill; ``positives``: test encounters of the class (the second of two, of all together
+    the rarest of more); ``flag``: why they keep it out of headlines; ``placement``: of the AUROC,
+    [n] or of all together [classes, n].
+    """
+
+    name: str
+    labels: np.ndarray
+    metrics: Mapping[str, Metric]
+    draws: CellDraws
+    chance: Mapping[str, float]
+    positives: int
+    flag: str
+    placement: np.ndarray
+
+
+def measured(
+    cell: CellPredictions, draws: CellDraws, placement: np.ndarray, settings: Evaluation
+) -> Measured:
+    """An outcome of two classes."""
+    positives = int(cell.labels.sum())
+    return Measured(
+        name="",
+        labels=cell.labels,
+        metrics=METRICS,
+        draws=draws,
+        chance=no_skill(cell.labels, cell.fold),
+        positives=positives,
+        flag=flag_of(positives, len(cell.labels), settings.min_positives),
+        placement=placement,
+    )
+
+
 def replicate_rows(
     cell: CellPredictions, draws: CellDraws, alert_rate: float
 ) -> list[dict[str, Any]]:
     """Test metrics, the same after recalibration on validation data, and validation metrics; of a
     source model as it is also the AUROC on its source's validation data (partition ``source``)."""
-    names = cell.cell.as_dict()
-    at_source = {r["replicate"]: r.get("source_auroc") for r in cell.records}
     rows = []
-    for column, index in enumerate(np.flatnonzero(cell.estimable)):
-        number, probability = int(cell.replicates[index]), cell.probability[index]
-        validation = cell.validation[index]
+    for column, index in enumerate(np.flatnonzero(cell.estimable).tolist()):
+        probability, validation = cell.probability[index], cell.validation[index]
         test = dict(zip(METRICS, draws.observed[:, column].tolist(), strict=True))
         parts = brier_parts(cell.labels, probability, cell.fold)
         test |= dict(zip(DECOMPOSITION, parts, strict=True))
         test |= _recalibrated(cell, probability, validation)
-        test |= _at_validated_threshold(cell, probability, validation)
+        test |= at_validated_threshold(cell, probability, validation)
         values = {"test": test}
         if len(validation.labels):
             values["validation"] = metrics(
                 validation.labels, validation.probability, alert_rate, validation.fold
             )
-        if at_source.get(number) is not None:
-            values["source"] = {TESTED: at_source[number]}
-        rows += [
-            {**names, "replicate": number, "partition": part, "metric": name, "value": value}
-            for part, named in values.items()
-            for name, value in named.items()
-        ]
+        rows += rows_of_values(cell, index, "", {**values, **at_source(cell, index)})
     return rows
+
+
+def at_source(cell: CellPredictions, index: int) -> dict[str, dict[str, float]]:
+    """Of a source model as it is: the AUROC that a replicate had on its source's validation data
+    (partition ``source``)."""
+    area = {r["replicate"]: r.get("source_auroc") for r in cell.records}.get(cell.replicates[index])
+    return {} if area is None else {"source": {TESTED: area}}
+
+
+def rows_of_values(
+    cell: CellPredictions, index: int, name: str, values: Mapping[str, Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    """One row a number of a replicate, on a class or (``name`` "") on all; ``values``: partition
+    -> metric -> number."""
+    shared = {**cell.cell.as_dict(), "replicate": int(cell.replicates[index]), CLASS: name}
+    return [
+        {**shared, "partition": part, "metric": metric, "value": value}
+        for part, named in values.items()
+        for metric, value in named.items()
+    ]
 
 
 def _recalibrated(
@@ -94,7 +146,7 @@ def _recalibrated(
     return {f"recalibrated_{metric.name}": values[metric.name] for metric in RISKS}
 
 
-def _at_validated_threshold(
+def at_validated_threshold(
     cell: CellPredictions, probability: np.ndarray, validation: LabelledPredictions
 ) -> dict[str, float]:
     """Sensitivity and specificity at the threshold with 90 % specificity on validation data.
@@ -120,36 +172,35 @@ def _at_validated_threshold(
 
 def estimate_rows(
     cell: CellPredictions,
-    draws: CellDraws,
+    measured: Measured,
     sample: Resample,
-    placement: np.ndarray,
     settings: Evaluation,
     values: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Every metric with its intervals; of what only `replicate_rows` (``values``) has, the mean
-    and the spread of the replicates that have it."""
-    positives, kept = int(cell.labels.sum()), int(cell.estimable.sum())
+    """Every metric with its intervals; of what only the rows of replicates (``values``) have, the
+    mean and the spread of the replicates that have it."""
+    kept = int(cell.estimable.sum())
     numbers = {r["replicate"] for r in cell.records if r["status"] == "diverged"}
     diverged = int(np.isin(cell.replicates[~cell.estimable], list(numbers)).sum())
     shared = {
         **cell.cell.as_dict(),
-        "class": "",
+        CLASS: measured.name,
         "encounters": len(cell.labels),
         "clusters": len(sample.clusters),
-        "positives": positives,
+        "positives": measured.positives,
         "replicates": kept,
         "not_estimable": len(cell.replicates) - kept - diverged,
         "diverged": diverged,
-        "flag": flag_of(positives, len(cell.labels), settings.min_positives),
+        "flag": measured.flag,
     }
-    chance = no_skill(cell.labels, cell.fold)
+    draws = measured.draws
     rows = []
-    for index, (name, metric) in enumerate(METRICS.items()):
+    for index, (name, metric) in enumerate(measured.metrics.items()):
         by_replicate = draws.observed[index]
         estimate = float(by_replicate.mean()) if kept else NAN
         delong = None
         if name == TESTED and sample.independent:
-            delong = variance(cell.labels, placement)
+            delong = variance(measured.labels, measured.placement)
         spread = variance_of(
             by_replicate, draws.sampling[index], draws.crossed[index], len(sample.clusters), delong
         )
@@ -163,14 +214,15 @@ def estimate_rows(
                 "upper": upper,
                 "sampling_se": spread.sampling**0.5,
                 "replicate_sd": by_replicate.std(ddof=1) if kept > 1 else NAN,
-                "no_skill": chance.get(name, NAN),
+                "no_skill": measured.chance.get(name, NAN),
                 "undefined_draws": int(np.isnan(draws.crossed[index]).sum()),
                 "method": spread.method,
             }
         )
     further: dict[str, list[float]] = {}
     for row in values:
-        if row["partition"] == "test" and row["metric"] not in METRICS:
+        own = row["partition"] == "test" and row[CLASS] == measured.name
+        if own and row["metric"] not in measured.metrics:
             further.setdefault(row["metric"], []).append(row["value"])
     rows += [
         {
@@ -186,9 +238,10 @@ def estimate_rows(
     return rows
 
 
-def calibration_rows(cell: CellPredictions) -> Iterator[dict[str, Any]]:
-    """The bins of the cell's calibration curve, the least predicted risks first."""
+def calibration_rows(cell: CellPredictions, name: str = "") -> Iterator[dict[str, Any]]:
+    """The bins of the cell's calibration curve, the least predicted risks first; ``name``: of the
+    class that is told from all others, if there are more than two."""
     kept = cell.probability[cell.estimable]
     if len(kept):
         for number, counted in enumerate(calibration_bins(cell.labels, kept)):
-            yield {**cell.cell.as_dict(), "class": "", "bin": number, **counted._asdict()}
+            yield {**cell.cell.as_dict(), CLASS: name, "bin": number, **counted._asdict()}

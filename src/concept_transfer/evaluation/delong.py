@@ -1,14 +1,16 @@
 """AUROC and its sampling variance from placements, of independent and of related encounters.
 
 DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44; by midranks as in Sun & Xu (2014), IEEE
-Signal Processing Letters 21; for clusters Obuchowski (1997), Biometrics 53.
+Signal Processing Letters 21; for clusters Obuchowski (1997), Biometrics 53. Of more than two
+classes each is told from all others, and the AUROC is the mean over those that are there; an
+encounter's influence on it is the mean of its influences on theirs.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_transfer.evaluation.clusters import Clustered, clustered
+from concept_transfer.evaluation.clusters import Clustered, clustered, influences, of_influences
 
 
 def placements(
@@ -22,7 +24,12 @@ def placements(
     of encounters it is compared with, relative to the class's average, which makes the variance
     that of the ratio (pairs in order / pairs). An encounter of a fold that holds one class only
     has the mean itself.
+
+    Probabilities [n, classes] of more than two classes give placements [classes, n], each class
+    told from all others; NaN of a class that cannot be.
     """
+    if scores.ndim == 2:
+        return np.stack([_of_class(labels == k, p, fold) for k, p in enumerate(scores.T)])
     positive = labels == 1
     result = np.empty(len(labels))
     if fold is None:
@@ -45,6 +52,19 @@ def placements(
     return result
 
 
+def _of_class(members: np.ndarray, scores: np.ndarray, fold: np.ndarray | None) -> np.ndarray:
+    labels = members.astype(np.int8)
+    if not _are_paired(labels, fold):
+        return np.full(len(labels), np.nan)
+    return placements(labels, scores, fold)
+
+
+def _are_paired(labels: np.ndarray, fold: np.ndarray | None) -> bool:
+    """Whether any fold holds both classes."""
+    folds = [labels] if fold is None else [labels[fold == number] for number in np.unique(fold)]
+    return any(part.size and part.min() != part.max() for part in folds)
+
+
 def _share_below(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
     others = np.sort(others)
     left = np.searchsorted(others, scores, side="left")
@@ -55,10 +75,14 @@ def _share_below(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 def auroc(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray | None = None) -> float:
     """Area under the ROC curve, ties counted half; NaN where no pair of both classes exists.
 
-    ``fold`` [n]: encounters are ranked within their fold, see `placements`.
+    ``fold`` [n]: encounters are ranked within their fold, see `placements`. Of probabilities
+    [n, classes] it is the mean over the classes that can be told from all others.
     """
-    folds = [labels] if fold is None else [labels[fold == number] for number in np.unique(fold)]
-    if not any(part.size and part.min() != part.max() for part in folds):
+    if scores.ndim == 2:
+        areas = [auroc((labels == k).astype(np.int8), p, fold) for k, p in enumerate(scores.T)]
+        known = [area for area in areas if not np.isnan(area)]
+        return float(np.mean(known)) if known else float("nan")
+    if not _are_paired(labels, fold):
         return float("nan")
     return float(placements(labels, scores, fold)[labels == 1].mean())
 
@@ -66,8 +90,9 @@ def auroc(labels: np.ndarray, scores: np.ndarray, fold: np.ndarray | None = None
 def variance(labels: np.ndarray, placement: np.ndarray) -> float:
     """Sampling variance of an AUROC, or of a linear combination of AUROCs, by DeLong.
 
-    ``placement`` [n]: placements of one score, the mean over replicates, or the difference of two
-    scores' placements. NaN with fewer than two encounters in a class.
+    ``placement`` [n], or [classes, n] of more than two: placements of one score, the mean over
+    replicates, or the difference of two scores' placements. NaN with fewer than two encounters in
+    a class.
     """
     return clustered_variance(labels, placement).variance
 
@@ -76,7 +101,13 @@ def clustered_variance(
     labels: np.ndarray, placement: np.ndarray, unit: np.ndarray | None = None
 ) -> Clustered:
     """The same, and what it rests on, where encounters of a ``unit`` [n] are related."""
-    return clustered(placement, unit, (labels == 1, labels != 1))
+    if placement.ndim == 1:
+        return clustered(placement, unit, (labels == 1, labels != 1))
+    known = [(k, row) for k, row in enumerate(placement) if not np.isnan(row).any()]
+    if not known:
+        return Clustered(float("nan"), 0)
+    each = [influences(row, unit, (labels == k, labels != k)) for k, row in known]
+    return of_influences(each, unit)
 
 
 def clustered_auroc(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,27 @@ from concept_transfer.cell import Cell
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample, draw_cell, resample
 from concept_transfer.evaluation.cell_predictions import CellPredictions, cell_name
-from concept_transfer.evaluation.cell_rows import calibration_rows, estimate_rows, replicate_rows
+from concept_transfer.evaluation.cell_rows import (
+    calibration_rows,
+    estimate_rows,
+    measured,
+    replicate_rows,
+)
+from concept_transfer.evaluation.class_rows import (
+    calibration_rows_of_classes,
+    measured_classes,
+    replicate_rows_of_classes,
+)
 from concept_transfer.evaluation.delong import auroc, placements
-from concept_transfer.evaluation.metrics import METRICS, condense
+from concept_transfer.evaluation.metrics import (
+    METRICS,
+    OF_ALL,
+    OF_CLASS,
+    condense,
+    condense_classes,
+    metrics_of,
+    weighted_metrics_of_classes,
+)
 from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, REPLICATES, SUBGROUPS
 from concept_transfer.evaluation.subgroups import subgroup_rows
 from concept_transfer.parquet import table_of
@@ -52,14 +71,18 @@ def evaluate_cells(
     settings: Evaluation,
     seed: int,
     groups: Mapping[str, np.ndarray] | None = None,
+    classes: Sequence[str] = (),
 ) -> TargetEvaluation:
     """Evaluate cells that share a target.
 
     ``encounter`` and ``cluster`` [m] are columns of the target's split and ``groups`` [m] the
-    encounters' subgroups by variable; every test encounter must be among them. Replicates that
-    failed are counted (``not_estimable``, ``diverged``) and left out of the mean. Raises
-    StudyError if targets or test encounters differ between the cells.
+    encounters' subgroups by variable; every test encounter must be among them. ``classes``: the
+    names of the outcome's classes, if more than two. Replicates that failed are counted
+    (``not_estimable``, ``diverged``) and left out of the mean. Raises StudyError if targets, test
+    encounters or classes differ between the cells.
     """
+    names = list(classes) if len(classes) > 2 else []
+    _check_classes(cells, names)
     place = _places(cells, encounter)
     clusters = cluster[place]
     tested = {variable: group[place] for variable, group in (groups or {}).items()}
@@ -68,21 +91,27 @@ def evaluate_cells(
     sample = resample(clusters, first.fold, numbers, settings.draws, seed, first.cell.target)
     draws = [_draws(cell, sample, settings.alert_rate) for cell in cells]
     cell_placements = [_mean_placements(cell) for cell in cells]
-    values = [
-        replicate_rows(cell, drawn, settings.alert_rate)
-        for cell, drawn in zip(cells, draws, strict=True)
-    ]
-    estimates = [
-        estimate_rows(cell, drawn, sample, placement, settings, rows)
-        for cell, drawn, placement, rows in zip(cells, draws, cell_placements, values, strict=True)
-    ]
+    values: list[dict[str, Any]] = []
+    estimates: list[dict[str, Any]] = []
+    for cell, drawn, placement in zip(cells, draws, cell_placements, strict=True):
+        if names:
+            parts = measured_classes(cell, names, drawn, placement, settings)
+            rows = replicate_rows_of_classes(cell, parts)
+        else:
+            parts = [measured(cell, drawn, placement, settings)]
+            rows = replicate_rows(cell, drawn, settings.alert_rate)
+        values += rows
+        for part in parts:
+            estimates += estimate_rows(cell, part, sample, settings, rows)
     sizes = list(dict.fromkeys(cell.cell.size for cell in cells if cell.cell.size != "0"))
     sizes = sizes or ["all"]
+    whole = metrics_of(first.classes)
     arrays = {
         "cells": np.array([json.dumps(cell.cell.as_dict()) for cell in cells]),
-        "metrics": np.array(list(METRICS)),
-        "draws": np.stack([d.crossed for d in draws]).astype(np.float32),
-        "sampling_draws": np.stack([d.sampling for d in draws]).astype(np.float32),
+        "classes": np.array(first.classes),
+        "metrics": np.array(list(whole)),
+        "draws": np.stack([d.crossed[: len(whole)] for d in draws]).astype(np.float32),
+        "sampling_draws": np.stack([d.sampling[: len(whole)] for d in draws]).astype(np.float32),
         "parts": np.stack(
             [_all_replicates(d.parts, c, numbers) for d, c in zip(draws, cells, strict=True)]
         ),
@@ -95,14 +124,33 @@ def evaluate_cells(
     if sample.independent:
         arrays["placements"] = np.stack(cell_placements).astype(np.float32)
     return TargetEvaluation(
-        replicates=table_of(chain(*values), REPLICATES),
-        estimates=table_of(chain(*estimates), ESTIMATES),
+        replicates=table_of(values, REPLICATES),
+        estimates=table_of(estimates, ESTIMATES),
         subgroups=table_of(
             chain(*(subgroup_rows(cell, tested, clusters, settings) for cell in cells)), SUBGROUPS
         ),
-        calibration=table_of(chain(*map(calibration_rows, cells)), CALIBRATION),
+        calibration=table_of(
+            chain(
+                *(
+                    calibration_rows_of_classes(cell, names) if names else calibration_rows(cell)
+                    for cell in cells
+                )
+            ),
+            CALIBRATION,
+        ),
         draws=arrays,
     )
+
+
+def _check_classes(cells: Sequence[CellPredictions], names: Sequence[str]) -> None:
+    expected = len(names) or 2
+    for cell in cells:
+        if cell.classes != expected:
+            raise StudyError(
+                f"The predictions of {cell_name(cell.cell)} have {cell.classes} classes, but "
+                f"task.classes has {expected}; they were made under another config. Remove them "
+                "and run again."
+            )
 
 
 def _places(cells: Sequence[CellPredictions], encounter: np.ndarray) -> np.ndarray:
@@ -127,11 +175,15 @@ def _places(cells: Sequence[CellPredictions], encounter: np.ndarray) -> np.ndarr
 def _draws(cell: CellPredictions, sample: Resample, alert_rate: float) -> CellDraws:
     kept = cell.probability[cell.estimable]
     if len(kept) == 0:
-        nothing = np.full((len(METRICS), sample.clusters.shape[1]), np.nan)
+        count = len(METRICS) if cell.classes == 2 else len(OF_ALL) + cell.classes * len(OF_CLASS)
+        nothing = np.full((count, sample.clusters.shape[1]), np.nan)
         parts = np.empty((0, sample.parts.shape[1], 2))
-        return CellDraws(np.empty((len(METRICS), 0)), nothing, nothing, parts)
+        return CellDraws(np.empty((count, 0)), nothing, nothing, parts)
     rows = np.searchsorted(sample.numbers, cell.replicates[cell.estimable])
     units = len(sample.clusters)
+    if cell.classes > 2:
+        of_classes = [condense_classes(cell.labels, p, sample.unit, units, cell.fold) for p in kept]
+        return draw_cell(of_classes, rows, sample, alert_rate, weighted_metrics_of_classes)
     condensed = [condense(cell.labels, p, sample.unit, units, cell.fold) for p in kept]
     return draw_cell(condensed, rows, sample, alert_rate)
 
@@ -170,7 +222,7 @@ def _seen(
 def _mean_placements(cell: CellPredictions) -> np.ndarray:
     kept = cell.probability[cell.estimable]
     if len(kept) == 0 or np.isnan(auroc(cell.labels, kept[0], cell.fold)):
-        return np.full(len(cell.labels), np.nan)
+        return np.full((*cell.probability.shape[2:], len(cell.labels)), np.nan)
     return np.asarray(np.mean([placements(cell.labels, p, cell.fold) for p in kept], axis=0))
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from concept_transfer.cell import CELL_COLUMNS, Cell
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import read_cell
-from concept_transfer.evaluation.metrics import TESTED
-from concept_transfer.evaluation.schemas import ESTIMATES, REPLICATES
+from concept_transfer.evaluation.metrics import TESTED, Metric, metrics_of
+from concept_transfer.evaluation.schemas import CLASS, ESTIMATES, REPLICATES
 from concept_transfer.parquet import read_table
 
 FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")
@@ -24,13 +24,14 @@ FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")
 class CellResult:
     """One evaluated cell.
 
-    ``estimates``: metric -> its row of ``estimates.parquet``; ``draws`` and
+    ``estimates``: metric -> its row of ``estimates.parquet``, on all ``classes`` together, as are
+    all numbers here; ``draws`` and
     ``sampling_draws``: metric -> float [draws], of clusters and replicates, and of clusters only;
     ``values``: (partition, metric) -> {replicate: value}. For the replicates ``numbers``:
     ``parts`` [replicates, parts, 2], AUROC on parts of the test clusters and on all others, and
     ``seen`` [replicates, sizes, folds], AUROC on the validation labels of the target ``sizes``.
-    ``labels`` int8 [n] and ``placements`` [n] (None where clusters hold several encounters) of
-    the test encounters.
+    ``labels`` int8 [n] and ``placements`` [n] or, of more than two classes, [classes, n] (None
+    where clusters hold several encounters) of the test encounters.
     """
 
     cell: Cell
@@ -44,9 +45,15 @@ class CellResult:
     numbers: np.ndarray
     labels: np.ndarray
     placements: np.ndarray | None
+    classes: int = 2
 
     def estimate(self, metric: str = TESTED) -> float:
         return float(self.estimates[metric]["estimate"])
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What was measured, the tested metric first."""
+        return metrics_of(self.classes)
 
     @property
     def headline(self) -> bool:
@@ -93,12 +100,14 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
             )
     estimates: dict[Cell, dict[str, dict[str, Any]]] = {}
     for row in read_table(folder / "estimates.parquet", ESTIMATES).to_pylist():
-        estimates.setdefault(cell_of(row), {})[row["metric"]] = row
+        if not row[CLASS]:
+            estimates.setdefault(cell_of(row), {})[row["metric"]] = row
     values: dict[Cell, dict[tuple[str, str], dict[int, float]]] = {}
     for row in read_table(folder / "replicates.parquet", REPLICATES).to_pylist():
-        named = values.setdefault(cell_of(row), {})
-        key = (row["partition"], row["metric"])
-        named.setdefault(key, {})[row["replicate"]] = row["value"]
+        if not row[CLASS]:
+            named = values.setdefault(cell_of(row), {})
+            key = (row["partition"], row["metric"])
+            named.setdefault(key, {})[row["replicate"]] = row["value"]
     with np.load(folder / "draws.npz", allow_pickle=False) as arrays:
         loaded = dict(arrays)
     metrics = loaded["metrics"].tolist()
@@ -119,6 +128,7 @@ def _read_folder(folder: Path) -> Iterable[tuple[Cell, CellResult, str]]:
                 numbers=loaded["replicates"],
                 labels=loaded["labels"],
                 placements=None if placements is None else placements[index],
+                classes=int(loaded["classes"]),
             ),
             str(loaded["resample"]),
         )

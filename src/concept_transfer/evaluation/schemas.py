@@ -8,20 +8,19 @@ from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)
-CLASS = ("class", pa.string())  # that is told from all others; "" is all classes together
+CLASS = "class"  # that is told from all others; "" is all classes together
 REPLICATES = pa.schema(
     [
         *CELL,
         ("replicate", pa.int32()),
-        *columns(pa.string(), ["partition", "metric"]),
+        *columns(pa.string(), ["partition", CLASS, "metric"]),
         ("value", pa.float64()),
     ]
 )
 ESTIMATES = pa.schema(
     [
         *CELL,
-        CLASS,
-        ("metric", pa.string()),
+        *columns(pa.string(), [CLASS, "metric"]),
         *columns(
             pa.float64(),
             ["estimate", "lower", "upper", "sampling_se", "replicate_sd", "no_skill"],
@@ -48,7 +47,7 @@ SUBGROUPS = pa.schema(
 CALIBRATION = pa.schema(
     [
         *CELL,
-        CLASS,
+        (CLASS, pa.string()),
         ("bin", pa.int16()),
         ("encounters", pa.int64()),
         *columns(pa.float64(), ["predicted", "positives"]),

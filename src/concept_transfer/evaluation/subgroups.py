@@ -13,7 +13,8 @@ from concept_transfer.evaluation.cell_rows import flag_of
 from concept_transfer.evaluation.clusters import Clustered, clustered
 from concept_transfer.evaluation.delong import auroc, clustered_variance, placements
 from concept_transfer.evaluation.intervals import Variance, plain_interval, replicate_variance
-from concept_transfer.evaluation.metrics import METRICS
+from concept_transfer.evaluation.metrics import Metric, metrics_of
+from concept_transfer.evaluation.metrics.classes import mean_of_known
 from concept_transfer.settings.evaluation import Evaluation
 
 DIFFERENCE = "observed_minus_predicted"
@@ -25,7 +26,8 @@ def subgroup_rows(
     clusters: np.ndarray,
     settings: Evaluation,
 ) -> Iterator[dict[str, Any]]:
-    """AUROC, Brier score, and observed minus predicted risk, a row a group and metric.
+    """AUROC, Brier score, and (of two classes) observed minus predicted risk, a row a group and
+    metric.
 
     ``groups``: variable -> group of every test encounter [n]; ``clusters`` [n]: their clusters.
     Sampling errors come from each encounter's share in the estimate, added up by cluster (for the
@@ -35,7 +37,8 @@ def subgroup_rows(
     for variable, group in groups.items():
         for name in sorted(set(group)):
             members = group == name
-            labels, positives = cell.labels[members], int(cell.labels[members].sum())
+            labels = cell.labels[members]
+            positives = _positives(labels, cell.classes)
             shared = {
                 **cell.cell.as_dict(),
                 "variable": variable,
@@ -50,7 +53,7 @@ def subgroup_rows(
                 lower, upper = measured.interval(settings.confidence)
                 yield {
                     **shared,
-                    "metric": measured.metric,
+                    "metric": measured.name,
                     "estimate": measured.estimate,
                     "lower": lower,
                     "upper": upper,
@@ -62,9 +65,13 @@ class _Measured:
     """A metric of one group: its value by replicate, and the sampling variance of their mean,
     which rests on so many clusters."""
 
-    metric: str
+    metric: Metric | None
     by_replicate: np.ndarray
     sampling: Clustered
+
+    @property
+    def name(self) -> str:
+        return self.metric.name if self.metric else DIFFERENCE
 
     @property
     def estimate(self) -> float:
@@ -77,21 +84,49 @@ class _Measured:
             replicates=replicate_variance(self.by_replicate),
             repeats=len(self.by_replicate),
         )
-        if self.metric == DIFFERENCE:
-            return plain_interval(self.estimate, variance, confidence)
-        return METRICS[self.metric].interval(self.estimate, variance, confidence)
+        interval = self.metric.interval if self.metric else plain_interval
+        return interval(self.estimate, variance, confidence)
+
+
+def _positives(labels: np.ndarray, classes: int) -> int:
+    """Encounters of the second of two classes, or of the rarest of more."""
+    counts = np.bincount(labels, minlength=classes)
+    return int(counts[1] if classes == 2 else counts.min())
 
 
 def _measured(
     labels: np.ndarray, probability: np.ndarray, clusters: np.ndarray, fold: np.ndarray
 ) -> Iterator[_Measured]:
+    """``probability`` [replicates, n], or [replicates, n, classes] of more than two classes."""
     _, unit = np.unique(clusters, return_inverse=True)
+    metrics = metrics_of((*probability.shape[2:], 2)[0])
     if len(probability) and not np.isnan(auroc(labels, probability[0], fold)):
         of_replicate = np.stack([placements(labels, p, fold) for p in probability])
-        area = of_replicate[:, labels == 1].mean(axis=1)
-        yield _Measured("auroc", area, clustered_variance(labels, of_replicate.mean(axis=0), unit))
-    errors = labels - probability
+        area = _areas(labels, of_replicate)
+        sampling = clustered_variance(labels, of_replicate.mean(axis=0), unit)
+        yield _Measured(metrics["auroc"], area, sampling)
     everyone = (np.ones(len(labels), dtype=bool),)
-    for metric, each in (("brier", errors**2), (DIFFERENCE, errors)):
+    for metric, each in _errors(labels, probability, metrics["brier"]):
         mean = each.mean(axis=0) if len(each) else np.full(len(labels), np.nan)
         yield _Measured(metric, each.mean(axis=1), clustered(mean, unit, everyone))
+
+
+def _areas(labels: np.ndarray, placement: np.ndarray) -> np.ndarray:
+    """AUROC [replicates] of placements [replicates, n] or [replicates, classes, n]."""
+    if placement.ndim == 2:
+        return np.asarray(placement[:, labels == 1].mean(axis=1))
+    each = [placement[:, k, labels == k].mean(axis=1) for k in np.unique(labels)]
+    return mean_of_known(np.stack(each))
+
+
+def _errors(
+    labels: np.ndarray, probability: np.ndarray, brier: Metric
+) -> Iterator[tuple[Metric | None, np.ndarray]]:
+    """Metrics that are means over encounters, and every encounter's share [replicates, n]."""
+    if probability.ndim == 2:
+        errors = labels - probability
+        yield brier, errors**2
+        yield None, errors
+    else:
+        truth = labels[:, None] == np.arange(probability.shape[2])
+        yield brier, ((truth - probability) ** 2).sum(axis=2)

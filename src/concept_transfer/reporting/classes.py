@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.cells import (
     KEYS,
     arrange,
@@ -18,7 +19,6 @@ from concept_transfer.reporting.columns import Column, intervals
 from concept_transfer.reporting.formats import Table
 from concept_transfer.study import Study
 
-CLASS = "class"  # column of a results table; "" or missing: all classes together
 MACRO = (
     " AUROC is the mean over classes, each told from all others (macro average); the table of "
     "performance by class holds its parts."

@@ -14,10 +14,10 @@ import pyarrow as pa
 from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
-from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, SUBGROUPS
+from concept_transfer.evaluation.schemas import CALIBRATION, CLASS, ESTIMATES, SUBGROUPS
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
-from concept_transfer.reporting.classes import CLASS, of_all, of_each
+from concept_transfer.reporting.classes import of_all, of_each
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study
 

@@ -16,13 +16,8 @@ def macro_auroc(
     """Area under the ROC curve; None where it is not defined.
 
     probability: of the second of two classes [n], or of each of several [n, classes], whose areas
-    against the rest are averaged. fold [n]: whose model predicted, where there are several.
+    against the rest are averaged over those that are there. fold [n]: whose model predicted, where
+    there are several.
     """
-    if np.isnan(probability).any():
-        return None
-    of_class = {1: probability}
-    if probability.ndim > 1:
-        of_class = dict(enumerate(probability.T))
-    areas = [auroc((labels == k).astype(np.int8), p, fold) for k, p in of_class.items()]
-    mean = float(np.mean(areas))
-    return None if np.isnan(mean) else mean
+    area = float("nan") if np.isnan(probability).any() else auroc(labels, probability, fold)
+    return None if np.isnan(area) else area

@@ -8,6 +8,9 @@ Under cross-fitting each fold has a model of its own, and the scores of differen
 common order. Rank metrics are therefore computed within each fold and averaged with the folds'
 numbers of pairs (one encounter with the outcome, one without) as weights; the calibration slope is
 common to the folds, whose intercepts are their own. Sums over encounters need no such care.
+
+`METRICS` are those of two classes. Of more, a matrix of predictions has those of `OF_ALL`, and for
+each class told from all others those of `OF_CLASS`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from concept_transfer.evaluation.calibration import brier_decomposition
+from concept_transfer.evaluation.metrics import classes as of_classes
+from concept_transfer.evaluation.metrics.classes import (
+    AllClasses,
+    CondensedClasses,
+    condense_classes,
+)
 from concept_transfer.evaluation.metrics.condensed import Condensed, Ranked, condense
 from concept_transfer.evaluation.metrics.ranking import RANKING, Ranking
 from concept_transfer.evaluation.metrics.record import Metric, Prevalence
@@ -25,20 +34,35 @@ from concept_transfer.evaluation.metrics.risks import RISKS, Sums
 __all__ = [
     "DECOMPOSITION",
     "METRICS",
+    "OF_ALL",
+    "OF_CLASS",
     "RANKING",
     "RISKS",
     "TESTED",
     "Condensed",
+    "CondensedClasses",
     "Metric",
     "brier_parts",
     "condense",
+    "condense_classes",
     "metrics",
+    "metrics_of",
+    "metrics_of_all",
     "no_skill",
+    "no_skill_of_all",
     "weighted_metrics",
+    "weighted_metrics_of_classes",
 ]
 METRICS: dict[str, Metric] = {metric.name: metric for metric in (*RANKING, *RISKS)}
+OF_ALL: dict[str, Metric] = {metric.name: metric for metric in of_classes.OF_ALL}
+OF_CLASS = {name: metric for name, metric in METRICS.items() if metric.of == "class"}
 TESTED = "auroc"  # what headlines rest on and comparisons test
 DECOMPOSITION = ("brier_miscalibration", "brier_discrimination", "brier_uncertainty")
+
+
+def metrics_of(classes: int) -> dict[str, Metric]:
+    """The metrics of an outcome with so many classes, the tested one first."""
+    return METRICS if classes == 2 else OF_ALL
 
 
 def weighted_metrics(
@@ -59,6 +83,22 @@ def weighted_metrics(
         )
     values[~np.isfinite(values)] = np.nan
     return values
+
+
+def weighted_metrics_of_classes(
+    condensed: CondensedClasses, weights: np.ndarray, alert_rate: float = 0.1
+) -> np.ndarray:
+    """Every metric of `OF_ALL`, then class by class those of `OF_CLASS`, under sets of weights.
+
+    ``weights`` [units, draws] -> [metrics, draws]; NaN where a metric is not defined.
+    """
+    each = np.stack([weighted_metrics(one, weights, alert_rate) for one in condensed.of_class])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shared = AllClasses(condensed, weights, each)
+        whole = np.stack([metric.compute(shared) for metric in OF_ALL.values()])
+    whole[~np.isfinite(whole)] = np.nan
+    places = [list(METRICS).index(name) for name in OF_CLASS]
+    return np.concatenate([whole, *each[:, places]])
 
 
 def _averaged_over_folds(
@@ -108,6 +148,15 @@ def metrics(
     return dict(zip(names, (*values[:, 0].tolist(), *parts), strict=True))
 
 
+def metrics_of_all(
+    labels: np.ndarray, probability: np.ndarray, fold: np.ndarray | None = None
+) -> dict[str, float]:
+    """Every metric of `OF_ALL` of one matrix of predictions [n, classes]."""
+    condensed = condense_classes(labels, probability, fold=fold)
+    values = weighted_metrics_of_classes(condensed, np.ones((len(labels), 1)))
+    return dict(zip(OF_ALL, values[:, 0].tolist(), strict=False))
+
+
 def brier_parts(
     labels: np.ndarray, probability: np.ndarray, fold: np.ndarray | None = None
 ) -> tuple[float, float, float]:
@@ -128,6 +177,16 @@ def no_skill(labels: np.ndarray, fold: np.ndarray | None = None) -> dict[str, fl
     prevalence = _prevalence(labels, fold)
     return {
         name: metric.no_skill(prevalence) for name, metric in METRICS.items() if metric.no_skill
+    }
+
+
+def no_skill_of_all(
+    labels: np.ndarray, classes: int, fold: np.ndarray | None = None
+) -> dict[str, float]:
+    """The same of more than two classes: their prevalences, or the vote for the most frequent."""
+    prevalences = [_prevalence((labels == k).astype(np.int8), fold) for k in range(classes)]
+    return {
+        name: metric.no_skill(prevalences) for name, metric in OF_ALL.items() if metric.no_skill
     }
 
 

@@ -43,6 +43,11 @@ class Condensed:
     fits: tuple[float, float]
     members: tuple[np.ndarray | slice, ...]
 
+    @property
+    def widest(self) -> int:
+        """Most distinct scores of positives in a fold."""
+        return max(int(fold.positives.shape[0]) for fold in self.ranked)
+
 
 def condense(
     labels: np.ndarray,

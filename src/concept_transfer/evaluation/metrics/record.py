@@ -23,12 +23,13 @@ class Prevalence:
 class Metric:
     """One number about a vector of predictions.
 
-    ``compute`` takes what its kind of metrics shares, computed once (`Ranking` or `Sums`), and
-    gives the metric under every set of weights [draws]. ``ideal``: what a perfect model reaches;
-    ``higher_is_better`` is None where a value may be too high as well as too low; ``bounds``: what
-    values are possible. ``of``: one class against all others (``class``), or the whole
-    distribution over the classes. ``no_skill``: what the prevalence for everybody reaches, None
-    where that says nothing. ``title`` and ``heading`` (of a column beside its like) are for
+    ``compute`` takes what its kind of metrics shares, computed once (`Ranking`, `Sums` or, of more
+    than two classes, `AllClasses`), and gives the metric under every set of weights [draws].
+    ``ideal``: what a perfect model reaches; ``higher_is_better`` is None where a value may be too
+    high as well as too low; ``bounds``: what values are possible. ``of``: one class against all
+    others (``class``), or the whole distribution over the classes. ``no_skill``: what the
+    prevalence for everybody reaches (from a `Prevalence`, or one of each of more than two classes),
+    None where that says nothing. ``title`` and ``heading`` (of a column beside its like) are for
     readers.
     """
 
@@ -40,7 +41,7 @@ class Metric:
     ideal: float
     higher_is_better: bool | None
     bounds: tuple[float, float]
-    no_skill: Callable[[Prevalence], float] | None = None
+    no_skill: Callable[[Any], float] | None = None
     heading: str = ""
 
     @property
