@@ -7,11 +7,12 @@ imported where it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import iter_modules
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import GetCoreSchemaHandler
@@ -85,6 +86,18 @@ def _loaded(entry: EntryPoint) -> Any:
             f"the entry point '{entry.name}' of {entry.group} ({entry.value}) cannot be loaded: "
             f"{error}; mend its distribution, or uninstall it"
         ) from error
+
+
+def records_in(
+    package: str, folders: Iterable[str], attribute: str, *besides: str
+) -> dict[str, str]:
+    """Name -> ``module:attribute`` of every module of a package that holds a record.
+
+    The module's name is the record's. `folders`: the package's ``__path__``; `besides`: modules
+    without a record.
+    """
+    modules = (module.name for module in iter_modules(folders))
+    return {name: f"{package}.{name}:{attribute}" for name in modules if name not in besides}
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Setup:
         settings = record.settings.model_validate(self.learner)
         return Workbench(record.family, settings, context, self.block.replicates)
 
+    def read_site(self, files: Sequence[str]) -> Site:
+        """The site whose arrays come first and whose split comes last, with the learner's input."""
+        reads = LEARNERS[self.learner["kind"]].reads
+        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,))
+
     def card(self, handed_on: HandedOn, site: Site, training: Training, **facts: Any) -> ModelCard:
         """The card of models trained at a site; `facts` are further fields of it."""
         read = LEARNERS[self.learner["kind"]].training
@@ -132,10 +137,7 @@ def read_material(inputs: Any, setup: Setup, bench: Workbench) -> Material:
         bundle = read_bundle(Path(files[0]).parent, setup.vocabulary, setup.table)
         return HandedOn(bench.everyone().read(bundle.folder), bundle.card.replicates)
 
-    source = read_site(inputs.source) if inputs.source else None
-    return Material(read_site(inputs.target), source, models(inputs.handed_on), models(inputs.same))
-
-
-def read_site(files: Sequence[str]) -> Site:
-    """The site whose arrays come first and whose split comes last."""
-    return Site.read(Path(files[0]).parent, Path(files[-1]))
+    source = setup.read_site(inputs.source) if inputs.source else None
+    return Material(
+        setup.read_site(inputs.target), source, models(inputs.handed_on), models(inputs.same)
+    )
