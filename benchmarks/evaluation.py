@@ -17,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measure import table
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import compare_study
 from concept_transfer.comparison.questions import answer_questions
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import read_results
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.parquet import write_rows
 from concept_transfer.reporting.evidence import read_evidence
 from concept_transfer.reporting.provenance import Provenance

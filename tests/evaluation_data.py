@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import norm
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.cell_predictions import CellPredictions, LabelledPredictions
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import CellResult, read_results
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.study import Study, load_study
 
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 from in_process import planned
-from workflow_runs import REPOSITORY
 
 from concept_transfer import closure
 
-NOT_OF_SIMULATED_SITES = ("download_nhamcs", "quantile_edges", "write_vocabulary")
+NOT_OF_SIMULATED_SITES = ("download", "quantile_edges", "write_vocabulary")
 
 # Python runs it when it starts. What a registry loads is listed apart: a job loads the records of
 # all names for the sections of its config, and runs those that its rule names.
@@ -40,8 +39,12 @@ def note():
     if job is None or folder is None:
         return
     loaded = sorted(set(sys.modules) - records)
+    given = job.params["code"]
+    codes = [given] if isinstance(given, str) else list(given)
+    strategies = json.loads(job.params.get("strategies", "{}"))
+    codes += [strategy["code"] for strategy in strategies.values()]
     with open(os.path.join(folder, str(os.getpid())), "w") as file:
-        json.dump({"rule": job.rule, "code": job.params["code"], "modules": loaded}, file)
+        json.dump({"rule": job.rule, "codes": codes, "modules": loaded}, file)
 """
 
 
@@ -58,7 +61,7 @@ def noting(folder: Path) -> Iterator[None]:
 
 
 def notes(folder: Path) -> list[dict[str, Any]]:
-    """rule, code (the digest that the job was given) and modules of every job."""
+    """rule, codes (the digests that the job was given) and modules of every job."""
     return [json.loads(file.read_text()) for file in folder.glob("[0-9]*")]
 
 
@@ -85,8 +88,3 @@ def planned_closures(
             scripts = {job.rule.name: Path(job.rule.script).stem for job in jobs}
             assert all(job.params.code for job in jobs)
     return scripts, closures
-
-
-def script_closure(name: str) -> set[str]:
-    """What a script of the workflow uses, without records."""
-    return set(closure.closure(REPOSITORY / "workflow" / "scripts" / f"{name}.py"))

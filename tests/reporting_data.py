@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.subgroups import DIFFERENCE
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.sides import labelled

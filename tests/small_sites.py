@@ -16,11 +16,12 @@ from reporting_data import a_study
 from concept_transfer.analysis.geometry import concept_map, geometry, nearest_neighbours
 from concept_transfer.analysis.loss import rank_correlations, shift_against_loss
 from concept_transfer.analysis.shift import site_shift
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import compare_study
 from concept_transfer.comparison.questions import answer_questions
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import read_results
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.reporting.analysis import Analysis
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.sides import labelled

@@ -22,10 +22,11 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
 from concept_transfer.reporting.methods import methods_text
 from concept_transfer.settings.bins import Bins
-from concept_transfer.settings.sites import Split, Task
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.quantiles import quantile_edges, training_edges
+from concept_transfer.sites.reading import read_site
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study import load_study
 from concept_transfer.workflow import check_study
@@ -277,7 +278,7 @@ def table(path: Path, seed: int, count: int = 400, shift: float = 0) -> list[dic
 @pytest.mark.parametrize("by", ["share", "folds"])
 def test_edges_see_the_sites_training_encounters_only(tmp_path: Path, by: str) -> None:
     rows = [row for row in table(tmp_path / "t.csv", 1) if row["flu"] != "9"]
-    config, split = site(patient="who"), Split.model_validate({"by": by})
+    config, split = site(patient="who"), SplitSettings.model_validate({"by": by})
     vocabulary = binned(age={"quantiles": {"of": "north", "bins": 4}})
     found = training_edges("north", config, {"age": 4}, vocabulary, TASK, split, 7, tmp_path)["age"]
     extract = read_site(config, vocabulary, TASK, tmp_path)
@@ -300,7 +301,7 @@ def test_numbers_without_differences_give_no_edges(tmp_path: Path) -> None:
             {"age": 4},
             vocabulary,
             TASK,
-            Split.model_validate({"by": "share"}),
+            SplitSettings.model_validate({"by": "share"}),
             7,
             tmp_path,
         )

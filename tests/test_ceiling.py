@@ -10,7 +10,8 @@ from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Split, Task
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior
@@ -35,7 +36,9 @@ def rows_of(extract, rows):
     return Extract(encounters, {"findings": extract.inputs["findings"].select(rows)}, {})
 
 
-@pytest.mark.parametrize("split", [Split(by="share", test_share=0.4), Split(by="folds", folds=3)])
+@pytest.mark.parametrize(
+    "split", [SplitSettings(by="share", test_share=0.4), SplitSettings(by="folds", folds=3)]
+)
 def test_it_is_the_auroc_of_the_posterior_on_the_test_encounters(north, split, repository):
     site, vocabulary, extract = north
     divided = make_split(extract.encounters, split, 1)
@@ -57,7 +60,7 @@ def test_its_interval_is_for_the_network_not_for_the_sample(north, repository):
     held = []
     for start in range(0, 6000, 300):
         part = rows_of(extract, np.arange(start, start + 300))
-        divided = make_split(part.encounters, Split(by="folds", folds=2), 1)
+        divided = make_split(part.encounters, SplitSettings(by="folds", folds=2), 1)
         found = site_ceiling(site, part, divided, vocabulary, TASK, repository, 0.9)
         assert 0 < found["lower"] < found["estimate"] < found["upper"] < 1
         held.append(found["lower"] < truth < found["upper"])
@@ -66,7 +69,7 @@ def test_its_interval_is_for_the_network_not_for_the_sample(north, repository):
 
 def test_a_fitted_model_stays_below_it(north, repository):
     site, vocabulary, extract = north
-    divided = make_split(extract.encounters, Split(by="share", test_share=0.5), 1)
+    divided = make_split(extract.encounters, SplitSettings(by="share", test_share=0.5), 1)
     ceiling = site_ceiling(site, extract, divided, vocabulary, TASK, repository, 0.95)
     findings = extract.inputs["findings"].matrix(len(vocabulary))
     test = divided.fold >= 0
@@ -81,6 +84,6 @@ def test_a_fitted_model_stays_below_it(north, repository):
 
 def test_a_label_the_network_does_not_know_is_refused(north, repository):
     site, vocabulary, extract = north
-    divided = make_split(extract.encounters, Split(by="share"), 1)
+    divided = make_split(extract.encounters, SplitSettings(by="share"), 1)
     with pytest.raises(StudyError, match=r"task\.label is 'measles'"):
         site_ceiling(site, extract, divided, vocabulary, Task(label="measles"), repository, 0.95)

@@ -13,7 +13,8 @@ from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import Split, Task
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
 from concept_transfer.sites.extract import Extract
@@ -63,7 +64,7 @@ def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str 
 
 def test_the_terminal_reads_table_coverage_and_codes() -> None:
     site = extract(*[[0, 2]] * 40)
-    split = make_split(site.encounters, Split(by="share"), 1)
+    split = make_split(site.encounters, SplitSettings(by="share"), 1)
     rows = [
         {"site": name, **row}
         for name in ("north", "south")

@@ -17,13 +17,14 @@ from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Split, Task
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import class_of_diseases, posterior
 from concept_transfer.sites.nhamcs import check_nhamcs
 from concept_transfer.sites.nhamcs_site import NhamcsSite
 from concept_transfer.sites.profile import site_profile
+from concept_transfer.sites.reading import read_site
 from concept_transfer.sites.simulated import read_simulated
 from concept_transfer.sites.simulated_site import SimulatedSite
 from concept_transfer.sites.tabular_site import TabularSite
@@ -113,7 +114,7 @@ def test_a_site_needs_two_classes_and_may_lack_a_third(tmp_path: Path) -> None:
 def test_the_check_counts_every_class(tmp_path: Path) -> None:
     diagnoses = ["i"] * 10 + ["r"] * 20 + ["m"] * 30
     extract = read_site(a_table(tmp_path, diagnoses), VOCABULARY, TASK, tmp_path)
-    split = make_split(extract.encounters, Split(by="share", test_share=0.5), 1)
+    split = make_split(extract.encounters, SplitSettings(by="share", test_share=0.5), 1)
     rows = {row["part"]: row for row in site_profile(extract, split, VOCABULARY, TASK)}
     counted = {part: [row[f"with {k}"] for k in "IRM"] for part, row in rows.items()}
     assert counted == {
@@ -130,7 +131,7 @@ def test_shares_and_folds_are_met_in_every_class() -> None:
     labels = rng.choice(5, p=[0.5, 0.3, 0.1, 0.06, 0.04], size=4000).astype(np.int8)
     ids = [str(i) for i in range(4000)]
     site = Encounters(encounter_table(ids, [str(i // 2) for i in range(4000)], labels))
-    split = make_split(site, Split(by="folds", folds=4), 1)
+    split = make_split(site, SplitSettings(by="folds", folds=4), 1)
     for number, count in Counter(labels.tolist()).items():
         for fold in split.folds:
             validation, test = (
@@ -182,7 +183,7 @@ def test_four_infections_are_sampled_and_told_apart(repository: Path) -> None:
         task = Task(label=name, exclude_categories=HIDDEN)
         one = posterior(network, extract.inputs["findings"], vocabulary, task)[:, 1]
         assert chances[:, number] == pytest.approx(one)
-    split = make_split(extract.encounters, Split(by="share", test_share=0.5), 1)
+    split = make_split(extract.encounters, SplitSettings(by="share", test_share=0.5), 1)
     test = split.fold >= 0
     ceiling = site_ceiling(site, extract, split, vocabulary, INFECTIONS, repository, 0.95)
     expected = roc_auc_score(labels[test], chances[test], multi_class="ovr", average="macro")

@@ -16,12 +16,15 @@ from modules_of_jobs import NOT_OF_SIMULATED_SITES, NOTE, of_house
 
 from concept_transfer import closure
 from concept_transfer.closure import HOUSE, module_file
+from concept_transfer.embeddings.providers import PROVIDERS
+from concept_transfer.learners import LEARNERS
 from concept_transfer.registry import Registry
 from concept_transfer.settings.section import Section
+from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.strategies import STRATEGIES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
-ADAPTERS = ("tabular", "simulated", "nhamcs")
 
 
 def script(name: str) -> Path:
@@ -128,7 +131,8 @@ def test_the_digest_follows_the_contents_and_no_place(package, tmp_path):
     assert digest() != first
 
 
-TABLE = """from concept_transfer.registry import Registry
+TABLE = """from concept_transfer.learners import LEARNERS
+from concept_transfer.registry import Registry
 size = {size}
 THINGS: Registry[Thing] = Registry(
     "things",
@@ -197,7 +201,7 @@ TRAINING = sorted(
 def test_training_does_not_depend_on_how_embeddings_are_made(reruns, name):
     for module in ("embeddings.hub", "embeddings.catalogue", "embeddings.openai_provider"):
         assert not reruns(module, name)
-    assert reruns("embeddings.table", name) or "baseline" in name
+    assert reruns("embeddings.table", name)
     assert reruns("training.predictions", name)
 
 
@@ -217,16 +221,55 @@ def _room(folder: str) -> list[str]:
 
 
 def test_another_provider_or_model_does_not_repeat_the_site_shift(reruns):
-    for module in ("embeddings.catalogue", "embeddings.providers", "settings.embeddings"):
-        assert not reruns(module, "site_shift")
+    for script_name in ("site_shift", "evaluate", "shift_loss"):
+        for module in ("embeddings.catalogue", "embeddings.providers", "settings.embeddings"):
+            assert not reruns(module, script_name)
     assert reruns("analysis.divergence", "site_shift")
 
 
+def test_making_an_embedding_depends_on_its_own_provider(reruns):
+    one_hot, model = (PROVIDERS.modules(name, "embed") for name in ("one_hot", "transformers"))
+    for module in ("embeddings.hub", "embeddings.language_model", "embeddings.openai_client"):
+        assert not reruns(module, "embed", *one_hot)
+    assert reruns("embeddings.one_hot", "embed", *one_hot)
+    assert reruns("embeddings.hub", "embed", *model)
+    assert not reruns("embeddings.one_hot", "embed", *model)
+
+
 def test_reading_a_site_depends_on_its_own_adapter(reruns):
-    adapters = {name: f"{HOUSE}.sites.{name}" for name in ADAPTERS}
-    for name, module in adapters.items():
-        edited = {other for other in ADAPTERS if reruns(f"sites.{other}", "encode_site", module)}
+    modules = {name: ADAPTERS.modules(name, "read") for name in ADAPTERS}
+    for name in ADAPTERS:
+        for other, (record, reader) in modules.items():
+            for module in (record, reader):
+                edited = reruns(module.removeprefix(f"{HOUSE}."), "encode_site", *modules[name])
+                assert edited == (name == other), (name, module)
+
+
+@pytest.mark.parametrize("registry", [STRATEGIES, LEARNERS], ids=["strategies", "learners"])
+def test_training_depends_on_the_strategies_and_learners_it_uses(reruns, registry):
+    files = {name: registry.modules(name)[0].removeprefix(f"{HOUSE}.") for name in registry}
+    for name, file in files.items():
+        assert not reruns(file, "train")
+        edited = {other for other in files if reruns(file, "train", *registry.modules(other))}
         assert edited == {name}
+
+
+@pytest.mark.parametrize(
+    ("module", "last", "another"),
+    [
+        ("sites.adapters", '"nhamcs":', '"diary": "neighbour.diary:DIARY",\n        "nhamcs":'),
+        ("embeddings.providers", '"pca":', '"hashed": "neighbour.hashed:HASHED",\n        "pca":'),
+        ("learners", '"naive_bayes":', '"prior": "neighbour.prior:PRIOR",\n        "naive_bayes":'),
+        ("strategies", '"l2_sp"', '"l2_sp", "mixed"'),
+    ],
+)
+def test_another_record_of_ours_reruns_nothing(tmp_path, module, last, another):
+    file = module_file(f"{HOUSE}.{module}")
+    text = file.read_text(encoding="utf-8")
+    longer = tmp_path / "longer.py"
+    longer.write_text(text.replace(last, another), encoding="utf-8")
+    assert longer.read_text(encoding="utf-8") != text
+    assert closure._content_digest(longer) == closure._content_digest(file)
 
 
 def test_a_template_counts_as_code_of_the_page():
@@ -249,10 +292,16 @@ def test_every_module_that_a_script_imports_is_in_its_closure(name):
 
 def test_every_rule_digests_the_code_of_its_script():
     """Downloads are files of others, which no code of ours changes."""
+    seen = set()
     for file in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
-        if file.name == "training.smk":
-            continue
-        for rule in re.split(r"^rule ", file.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        text = file.read_text(encoding="utf-8")
+        functions = dict(re.findall(r"^def (\w+)\(.*\n((?: +.*\n|\n)+)", text, re.MULTILINE))
+        for rule in re.split(r"^ *rule\b", text, flags=re.MULTILINE)[1:]:
             name = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', rule)
-            if name and name[1] != "download_nhamcs":
-                assert re.search(rf'code=.*code_of\(\s*"{name[1]}"', rule), rule.partition(":")[0]
+            if name and name[1] != "download":
+                code = re.search(r"\bcode=(.*),\n", rule)
+                assert code, name[1]
+                said = code[1] + functions.get(code[1], "")
+                assert re.search(rf'(code_of|_code)\(\s*"{name[1]}"', said), name[1]
+                seen.add(name[1])
+    assert seen == {file.stem for file in SCRIPTS.glob("*.py")} - {"download"}

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import (
     compare_study,
     comparison_rows,
@@ -33,7 +34,7 @@ from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import evaluate_cells
 from concept_transfer.evaluation.results import read_results
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.parquet import table_of
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.settings.evaluation import Evaluation

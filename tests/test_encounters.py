@@ -16,7 +16,7 @@ from concept_transfer.cohorts.splits import split_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.site import Site
 from concept_transfer.sites.tokens import allowed_tokens, token_rows

@@ -10,14 +10,15 @@ import pytest
 from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, folded_site, target_site
 from test_permutations import a_vocabulary
 
+from concept_transfer.cell import Cell
 from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.embeddings.table import EmbeddingTable
-from concept_transfer.grid import Cell
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle
-from concept_transfer.training.jobs import Setup, Task, run_tasks
+from concept_transfer.training.jobs import Task, run_tasks
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions
+from concept_transfer.training.setup import Material, Setup
 
 VOCABULARY = a_vocabulary(TOKENS // 2)
 TABLE = EmbeddingTable.create("words", "precomputed", np.asarray(VECTORS), VOCABULARY)
@@ -39,8 +40,13 @@ def keep(site: Site, learner: str, folder: Path, size: str = "all") -> Task:
         folder / "bundle",
         "origin",
     )
-    run_tasks([task], setup_of(learner), site)
+    run(task, learner, site)
     return task
+
+
+def run(task: Task, learner: str, site: Site) -> None:
+    setup = setup_of(learner)
+    run_tasks([task], setup, setup.bench, Material(site), {})
 
 
 def read_again(learner: str, folder: Path, site: Site, rows: np.ndarray) -> np.ndarray:
@@ -99,10 +105,10 @@ def test_what_is_current_is_not_computed_again(
     site = target_site()
     task = keep(site, "naive_bayes", tmp_path)
     monkeypatch.setattr(Predictions, "write", None)
-    run_tasks([task], setup_of("naive_bayes"), site)
+    run(task, "naive_bayes", site)
     (tmp_path / "bundle" / "card.json").unlink()
     with pytest.raises(TypeError):
-        run_tasks([task], setup_of("naive_bayes"), site)
+        run(task, "naive_bayes", site)
 
 
 def test_a_cell_without_models_says_so(tmp_path: Path) -> None:

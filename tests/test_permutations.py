@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from test_cells import SETTINGS, TOKENS, target_site
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.permutations import max_t
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, permuted_rows
-from concept_transfer.embeddings.table import Card, EmbeddingTable
+from concept_transfer.embeddings.table import EmbeddingTable, TableCard
 from concept_transfer.evaluation.shuffles import shuffled_rows
-from concept_transfer.grid import Cell
 from concept_transfer.training.block import Block
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
 
@@ -91,7 +91,7 @@ def test_a_shuffle_trains_what_its_vectors_would_train_alone() -> None:
     source, target = target_site("north", 160, seed=1), target_site("south", seed=2)
     vocabulary = a_vocabulary(TOKENS // 2)
     vectors = np.random.default_rng(4).normal(size=(TOKENS, 14)).astype(np.float32)
-    card = Card("minilm", "precomputed", vocabulary.digest, "", 14, {})
+    card = TableCard("minilm", "precomputed", vocabulary.digest, "", 14, {})
     block = ShuffledBlock.of(7, [3, 9], [0, 1])
     training = SETTINGS.model_dump()
     uses = {

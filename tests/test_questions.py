@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from evaluation_data import a_study, evaluate_study
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import compare_study
 from concept_transfer.comparison.effects import holm
 from concept_transfer.comparison.meaning import NOT_OVER
@@ -19,7 +20,7 @@ from concept_transfer.comparison.questions import answer_questions
 from concept_transfer.comparison.reversal import reversal_warnings
 from concept_transfer.comparison.selection import choices_by_validation
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.reporting.answers import answered
 from concept_transfer.study import Study
 

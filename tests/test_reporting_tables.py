@@ -19,10 +19,10 @@ from reporting_data import (
     text_columns,
 )
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.schemas import ESTIMATES
-from concept_transfer.grid import Cell
 from concept_transfer.parquet import table_of, write_rows
 from concept_transfer.reporting.calibration_tables import (
     calibration_table,

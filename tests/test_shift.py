@@ -531,7 +531,7 @@ def test_the_published_counties_are_as_far_apart_as_they_say(shared_data, reposi
     from concept_transfer.cohorts.cohort import Cohort
     from concept_transfer.cohorts.splitting import make_split
     from concept_transfer.concepts.vocabulary import Vocabulary
-    from concept_transfer.sites.adapters import read_site
+    from concept_transfer.sites.reading import read_site
     from concept_transfer.sites.site import Site
     from concept_transfer.study import load_study
 

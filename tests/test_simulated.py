@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import posterior

@@ -26,8 +26,8 @@ from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import Split as SplitConfig
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
 
@@ -64,15 +64,15 @@ def sites(draw: st.DrawFn) -> Encounters:
 
 
 configs = st.one_of(
-    st.builds(SplitConfig, by=st.just("folds"), folds=st.integers(2, 6)),
-    st.builds(SplitConfig, by=st.just("share"), test_share=st.sampled_from([0.2, 0.3, 0.5])),
+    st.builds(SplitSettings, by=st.just("folds"), folds=st.integers(2, 6)),
+    st.builds(SplitSettings, by=st.just("share"), test_share=st.sampled_from([0.2, 0.3, 0.5])),
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(sites(), configs, st.integers(0, 5))
 def test_clusters_are_whole_and_every_row_has_its_place(
-    site: Encounters, config: SplitConfig, seed: int
+    site: Encounters, config: SplitSettings, seed: int
 ) -> None:
     split = make_split(site, config, seed)
     assert split.encounter.tolist() == site.table.column("encounter").to_pylist()
@@ -95,7 +95,7 @@ def test_clusters_are_whole_and_every_row_has_its_place(
 @settings(max_examples=30, deadline=None)
 @given(sites(), configs, st.integers(0, 2**32 - 1))
 def test_the_order_of_encounters_does_not_matter(
-    site: Encounters, config: SplitConfig, seed: int
+    site: Encounters, config: SplitSettings, seed: int
 ) -> None:
     order = np.random.default_rng(seed).permutation(len(site))
     shuffled = Encounters(site.table.take(order))
@@ -106,7 +106,7 @@ def test_the_order_of_encounters_does_not_matter(
 def test_another_seed_gives_another_split() -> None:
     rng = np.random.default_rng(0)
     site = encounters(rng.integers(0, 300, 2000), rng.random(2000) < 0.2)
-    config = SplitConfig(by="folds")
+    config = SplitSettings(by="folds")
     first = make_split(site, config, 1)
     assert first.table.equals(make_split(site, config, 1).table)
     assert not first.table.equals(make_split(site, config, 2).table)
@@ -123,7 +123,7 @@ def hospital_site(seed: int) -> Encounters:
 @pytest.mark.parametrize("seed", range(4))
 def test_folds_are_balanced_at_least_like_scikit_learn(seed: int) -> None:
     site = hospital_site(seed)
-    split = make_split(site, SplitConfig(by="folds"), seed)
+    split = make_split(site, SplitSettings(by="folds"), seed)
     groups = split.cluster.astype(str)
     reference = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
     theirs = [rows for _, rows in reference.split(split.label, split.label, groups)]
@@ -142,7 +142,7 @@ def test_folds_are_balanced_at_least_like_scikit_learn(seed: int) -> None:
 def test_shares_are_met_where_clusters_are_small() -> None:
     rng = np.random.default_rng(0)
     site = encounters(np.arange(5000), rng.random(5000) < 0.1)
-    config = SplitConfig(by="share", test_share=0.3, validation_share=0.25)
+    config = SplitSettings(by="share", test_share=0.3, validation_share=0.25)
     train, validation, test = make_split(site, config, 0).parts(0)
     assert [len(test), len(validation), len(train)] == pytest.approx([1500, 875, 2625], abs=5)
     positives = [site.labels[rows].mean() for rows in (train, validation, test)]
@@ -154,7 +154,7 @@ def test_shares_are_met_where_clusters_are_small() -> None:
 def test_time_tests_the_later_period_and_keeps_clusters_apart(site: Encounters, seed: int) -> None:
     day = START + datetime.timedelta(days=300)
     try:
-        split = make_split(site, SplitConfig(by="time", test_from=day), seed)
+        split = make_split(site, SplitSettings(by="time", test_from=day), seed)
     except StudyError:  # too little is left on one side
         assume(False)
     late = np.array([time >= day for time in site.table.column("time").to_pylist()])
@@ -173,13 +173,13 @@ def test_time_tests_the_later_period_and_keeps_clusters_apart(site: Encounters, 
 def test_given_partitions_are_kept() -> None:
     sides = ["train", "validation", "test", "train", "train", "test"]
     site = encounters(range(6), [0, 1, 0, 1, 0, 1], partition=sides)
-    parts = make_split(site, SplitConfig(by="given"), 0).parts(0)
+    parts = make_split(site, SplitSettings(by="given"), 0).parts(0)
     assert [rows.tolist() for rows in parts] == [[0, 3, 4], [1], [2, 5]]
 
 
 def test_given_without_validation_or_test() -> None:
     site = encounters(range(100), [0, 1] * 50, partition=["train"] * 100)
-    split = make_split(site, SplitConfig(by="given"), 0)
+    split = make_split(site, SplitSettings(by="given"), 0)
     assert split.folds == []
     assert (split.fold == NEVER_TESTED).all()
     assert [len(rows) for rows in split.source_parts()] == [80, 20]
@@ -219,7 +219,7 @@ def test_what_cannot_be_split_says_why(
 ) -> None:
     site = encounters(label=[0, 1, 0, 1, 0, 1], **columns)
     with pytest.raises(StudyError, match=said):
-        make_split(site, SplitConfig.model_validate(config), 0, site="north")
+        make_split(site, SplitSettings.model_validate(config), 0, site="north")
 
 
 def test_the_job_that_splits_names_its_site(tmp_path: Path, repository: Path) -> None:
@@ -241,7 +241,7 @@ def test_the_job_that_splits_names_its_site(tmp_path: Path, repository: Path) ->
 
 
 def test_a_split_survives_the_disk(tmp_path: Path) -> None:
-    split = make_split(hospital_site(0), SplitConfig(by="folds"), 0)
+    split = make_split(hospital_site(0), SplitSettings(by="folds"), 0)
     split.write(tmp_path / "splits" / "north.parquet")
     again = Split.read(tmp_path / "splits" / "north.parquet")
     assert again.table.equals(split.table)
@@ -271,7 +271,7 @@ def test_the_largest_target_size_is_the_largest(train: int, validation: int, tes
 
 def test_too_large_a_target_size_names_the_largest() -> None:
     site = encounters(np.arange(1000), np.arange(1000) % 4 == 0)
-    split = make_split(site, SplitConfig(by="folds"), 0)
+    split = make_split(site, SplitSettings(by="folds"), 0)
     check_target_sizes("north", split, [50, 799, "all"])
     with pytest.raises(StudyError, match=r"target_sizes: 900 .* site north .*at most 80"):
         check_target_sizes("north", split, [50, 900, "all"])

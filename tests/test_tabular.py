@@ -13,9 +13,9 @@ import pytest
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Task
-from concept_transfer.sites.adapters import check_site, read_site
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.reading import check_site, read_site
 from concept_transfer.sites.tabular_site import TabularSite
 
 TOKENS = [

@@ -9,10 +9,11 @@ cannot do.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import control_of, controlled_by
 
 if TYPE_CHECKING:
@@ -20,40 +21,7 @@ if TYPE_CHECKING:
 
 SOURCE_KIND = "local"  # how a source trains its own models
 TESTED_KINDS = ("direct", "full")  # in the test of meaning, unless the config says otherwise
-NO_EMBEDDING = "none"
 SHUFFLES_A_BLOCK = 33
-
-
-@dataclass(frozen=True)
-class Cell:
-    """source is "" and size "0" where the strategy has none; so is embedding "none"."""
-
-    source: str
-    target: str
-    embedding: str
-    classifier: str
-    strategy: str
-    size: str
-
-    @property
-    def pair(self) -> str:
-        return f"{self.source}-to-{self.target}" if self.source else self.target
-
-    @property
-    def path(self) -> str:
-        return f"{self.pair}/{self.embedding}/{self.classifier}/{self.strategy}/{self.size}"
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
-
-
-CELL_COLUMNS = tuple(field.name for field in fields(Cell))
-
-
-def split_pair(pair: str) -> tuple[str, str]:
-    """(source, target) of a pair's name; source is "" where there is none."""
-    source, separator, target = pair.rpartition("-to-")
-    return (source, target) if separator else ("", pair)
 
 
 def _given(chosen: Collection[Any] | None, otherwise: Collection[Any]) -> Collection[Any]:

@@ -7,11 +7,12 @@ imported where it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import iter_modules
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import GetCoreSchemaHandler
@@ -64,16 +65,28 @@ class Registry(Mapping[str, Record], Generic[Record]):
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
         """Ours first. Raises StudyError where two distributions bring one name."""
-        found = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
+        entries = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
         for entry in entry_points(group=self.group):
-            if entry.name in found and found[entry.name].value != entry.value:
+            if entry.name in entries and entries[entry.name].value != entry.value:
                 raise StudyError(
                     f"the entry point '{entry.name}' of {self.group} ({entry.value}) has the name "
-                    f"of {found[entry.name].value}; its distribution must choose another. Taken "
-                    f"are {choices(found)}"
+                    f"of {entries[entry.name].value}; its distribution must choose another. Taken "
+                    f"are {choices(entries)}"
                 )
-            found[entry.name] = entry
-        return found
+            entries[entry.name] = entry
+        return entries
+
+
+def records_in(
+    package: str, folders: Iterable[str], attribute: str, *besides: str
+) -> dict[str, str]:
+    """Name -> ``module:attribute`` of every module of a package that holds a record.
+
+    The module's name is the record's. `folders`: the package's ``__path__``; `besides`: modules
+    without a record.
+    """
+    modules = (module.name for module in iter_modules(folders))
+    return {name: f"{package}.{name}:{attribute}" for name in modules if name not in besides}
 
 
 @dataclass(frozen=True)

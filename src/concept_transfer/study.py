@@ -30,7 +30,9 @@ from concept_transfer.settings.files import check_size
 from concept_transfer.settings.keep import Keep
 from concept_transfer.settings.problems import described
 from concept_transfer.settings.section import Distinct, Name, Section
-from concept_transfer.settings.sites import Site, Split, Task
+from concept_transfer.settings.sites import Site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
@@ -76,7 +78,7 @@ class Study(Section):
     sites: dict[Name, Site] = Field(
         min_length=1, description="Site name -> where its encounters come from."
     )
-    split: Split = Field(description="How every site's encounters are divided.")
+    split: SplitSettings = Field(description="How every site's encounters are divided.")
     pairs: Annotated[
         Annotated[Literal["all"], Tag("word")]
         | Annotated[Distinct[tuple[Name, Name]], Field(min_length=1), Tag("list")],

@@ -15,7 +15,8 @@ from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
 from concept_transfer.settings.sites import SiteSection
-from concept_transfer.sites.adapters import ADAPTERS, check_site
+from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.reading import check_site
 from concept_transfer.study import Study
 
 

@@ -90,8 +90,8 @@ rule embedding_geometry:
 
 def posterior_modules():
     """The modules of the adapters that know the true probabilities."""
-    adapters = sorted({study.sites[name].adapter for name in targets_with_ceiling()})
-    return [m for name in adapters for m in ADAPTERS.modules(name, "posterior")]
+    adapters = [study.sites[name].adapter for name in targets_with_ceiling()]
+    return record_modules(ADAPTERS, adapters, "posterior")
 
 
 rule ceiling:

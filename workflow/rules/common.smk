@@ -14,7 +14,8 @@ from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import NO_EMBEDDING, Grid, split_pair
+from concept_transfer.cell import NO_EMBEDDING, split_pair
+from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
@@ -84,6 +85,22 @@ def code_of(script, *modules):
     """A parameter that changes with the code that a script's jobs use, see `closure.digest`."""
     return closure.digest(HOME / "workflow" / "scripts" / f"{script}.py", *modules)
 
+
+def record_modules(registry, names, *runs):
+    """The modules of records, each once, and of the functions that they run."""
+    return sorted({module for name in names for module in registry.modules(name, *runs)})
+
+
+# What those who compare and report ask for words, looks and abilities.
+MODEL_RECORDS = [
+    *record_modules(PROVIDERS, [entry.provider for entry in study.embeddings.values()]),
+    *record_modules(LEARNERS, [entry.kind for entry in study.classifiers.values()]),
+    *record_modules(STRATEGIES, [entry.kind for entry in study.strategies.values()]),
+]
+RECORDS = [
+    *record_modules(ADAPTERS, [entry.adapter for entry in study.sites.values()]),
+    *MODEL_RECORDS,
+]
 
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
 EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)

@@ -77,7 +77,7 @@ rule compare:
         ENVIRONMENT
     params:
         study=design(),
-        code=code_of("compare"),
+        code=code_of("compare", *MODEL_RECORDS),
     script:
         "../scripts/compare.py"
 

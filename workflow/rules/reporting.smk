@@ -45,7 +45,7 @@ rule write_tables:
         ENVIRONMENT
     params:
         study=presented(),
-        code=code_of("write_tables"),
+        code=code_of("write_tables", *RECORDS),
     script:
         "../scripts/write_tables.py"
 
@@ -69,7 +69,7 @@ rule draw_figures:
     threads: 2
     params:
         study=presented(),
-        code=code_of("draw_figures"),
+        code=code_of("draw_figures", *RECORDS),
     script:
         "../scripts/draw_figures.py"
 
@@ -92,7 +92,7 @@ rule write_page:
         ENVIRONMENT
     params:
         study=presented(),
-        code=code_of("write_page"),
+        code=code_of("write_page", *RECORDS),
     script:
         "../scripts/write_page.py"
 

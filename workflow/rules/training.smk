@@ -19,17 +19,20 @@ def strategy_code(name):
     return code_of("train", *STRATEGIES.modules(study.strategies[name].kind))
 
 
-def site_data(site):
-    """The files of a site that training reads."""
-    return [*site_outputs(site, TRAINING_FILES), f"{RESULTS}/splits/{site}.parquet"]
+def site_data(classifier, site):
+    """The files of a site that a classifier reads: cohort, input and split."""
+    arrays = INPUTS[study.learner(classifier).reads].arrays
+    return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
 
 
-def source_site(wildcards):
-    return site_data(split_pair(wildcards.pair)[0])
+def site_named(classifier):
+    """As input: the site that a job names."""
+    return lambda wildcards: site_data(classifier, wildcards.source)
 
 
-def target_site(wildcards):
-    return site_data(split_pair(wildcards.pair)[1])
+def site_of_pair(classifier, place):
+    """As input: the source (0) or the target (1) of the pair that a job names."""
+    return lambda wildcards: site_data(classifier, split_pair(wildcards.pair)[place])
 
 
 def source_files(classifier):
@@ -155,7 +158,7 @@ for classifier in study.classifiers:
             f"train_source_{classifier}"
         input:
             **vocabulary_files(),
-            site=lambda wildcards: site_data(wildcards.source),
+            site=site_named(classifier),
             embedding=TABLE if learner.takes_embedding else [],
         output:
             source_files(classifier),
@@ -193,11 +196,11 @@ for classifier, kept, embeddings in TRAINED:
             f"transfer_{suffix}"
         input:
             **vocabulary_files(),
-            target=target_site,
+            target=site_of_pair(classifier, 1),
             handed_on=handed_on(classifier, transferred),
             same=[],
             source=(
-                source_site
+                site_of_pair(classifier, 0)
                 if any(study.strategy(name).uses_source for name in transferred)
                 else []
             ),
@@ -237,7 +240,7 @@ for classifier, kept, embeddings in TRAINED:
             f"train_local_{suffix}"
         input:
             **vocabulary_files(),
-            target=target_site,
+            target=site_of_pair(classifier, 1),
             handed_on=[],
             same=same_models(classifier, alone),
             source=[],
@@ -315,14 +318,11 @@ rule shuffle_concepts:
     input:
         **vocabulary_files(),
         embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
-        offsets=lambda wildcards: expand(
-            f"{RESULTS}/encounters/{{site}}/offsets.npy", site=source_and_targets(wildcards)
-        ),
-        arrays=lambda wildcards: expand(
-            f"{RESULTS}/encounters/{{site}}/{{array}}.npy",
-            site=source_and_targets(wildcards),
-            array=["tokens", "labels"],
-        ),
+        arrays=lambda wildcards: [
+            file
+            for site in source_and_targets(wildcards)
+            for file in site_data(wildcards.classifier, site)[:-1]
+        ],
         splits=lambda wildcards: expand(
             f"{RESULTS}/splits/{{site}}.parquet", site=source_and_targets(wildcards)
         ),

@@ -9,7 +9,8 @@ from concept_transfer.analysis.ceiling import site_ceiling
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Site, Task
+from concept_transfer.settings.sites import Site
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 
 with job(snakemake.log[0]):

@@ -8,7 +8,7 @@ import pandas as pd
 from concept_transfer.cohorts.splits import Split, check_target_sizes
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.extract import Extract

@@ -10,7 +10,7 @@ from concept_transfer.embeddings.providers import embed
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.settings.embeddings import Embedding
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.tokens import allowed_tokens
 
 with job(snakemake.log[0]):

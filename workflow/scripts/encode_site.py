@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.errors import named
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Site, Task
-from concept_transfer.sites.adapters import read_site
+from concept_transfer.settings.sites import Site
+from concept_transfer.settings.task import Task
+from concept_transfer.sites.reading import read_site
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

@@ -7,7 +7,9 @@ from pydantic import TypeAdapter
 
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.job import job
-from concept_transfer.settings.sites import Site, Split, Task
+from concept_transfer.settings.sites import Site
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.quantiles import training_edges
 
 with job(snakemake.log[0]):
@@ -18,7 +20,7 @@ with job(snakemake.log[0]):
         json.loads(params.bins),
         study_vocabulary(snakemake.input.vocabulary, params.vocabulary),
         Task.model_validate_json(params.task),
-        Split.model_validate_json(params.split),
+        SplitSettings.model_validate_json(params.split),
         params.seed,
         Path.cwd(),
     )

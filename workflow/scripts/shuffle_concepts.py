@@ -4,23 +4,23 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.schemas import SHUFFLES
 from concept_transfer.evaluation.shuffles import shuffled_rows
-from concept_transfer.grid import Cell
 from concept_transfer.job import job
 from concept_transfer.parquet import write_rows
 from concept_transfer.settings.training import Training
-from concept_transfer.sites.site import Site
-from concept_transfer.training.jobs import read_setup
+from concept_transfer.training.setup import read_setup
 from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffled
 
 with job(snakemake.log[0]):
     inputs, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     block = ShuffledBlock.of(params.seed, params.shuffles, params.replicates)
     setup = read_setup(inputs, params, snakemake.resources.device, snakemake.threads)
+    folders = dict.fromkeys(Path(file).parent for file in inputs.arrays)
     source, *targets = (
-        Site.read(Path(offsets).parent, Path(split))
-        for offsets, split in zip(inputs.offsets, inputs.splits, strict=True)
+        setup.read_site([f"{folder}/labels.npy", split])
+        for folder, split in zip(folders, inputs.splits, strict=True)
     )
     uses = {name: Use.of(**use) for name, use in json.loads(params.uses).items()}
     training = Training.model_validate_json(params.training)

@@ -3,7 +3,8 @@
 import json
 
 from concept_transfer.job import job
-from concept_transfer.training.jobs import read_setup, read_site_files, run_tasks, tasks_of
+from concept_transfer.training.jobs import run_tasks, tasks_of
+from concept_transfer.training.setup import read_material, read_setup
 
 ORIGIN = ("learner", "label", "seed", "replicates", "vocabulary", "code")
 
@@ -25,12 +26,7 @@ with job(snakemake.log[0]):
         [getattr(params, name) for name in ORIGIN],
         [file for file in inputs if file not in shortcut],
     )
-    run_tasks(
-        list(tasks),
-        read_setup(inputs, params, snakemake.resources.device, snakemake.threads),
-        read_site_files(inputs.target),
-        read_site_files(inputs.source),
-        inputs.handed_on,
-        inputs.same,
-        json.loads(params.source_training),
-    )
+    setup = read_setup(inputs, params, snakemake.resources.device, snakemake.threads)
+    bench = setup.bench
+    material = read_material(inputs, setup, bench)
+    run_tasks(list(tasks), setup, bench, material, json.loads(params.source_training))

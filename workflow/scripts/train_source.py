@@ -4,13 +4,13 @@ from pathlib import Path
 
 from concept_transfer.job import job
 from concept_transfer.settings.training import Training
-from concept_transfer.training.jobs import read_setup, read_site_files
+from concept_transfer.training.setup import read_setup
 from concept_transfer.training.source_models import train_source
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
     setup = read_setup(inputs, params, snakemake.resources.device, snakemake.threads)
-    site = read_site_files(inputs.site)
+    site = setup.read_site(inputs.site)
     training = Training.model_validate_json(params.training)
     bench = setup.bench
     handed_on = train_source(site, bench, training)

@@ -11,7 +11,8 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import clustered_auroc
 from concept_transfer.evaluation.intervals import Variance, share_interval
 from concept_transfer.registry import imported
-from concept_transfer.settings.sites import SiteSection, Task
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.extract import Extract
 

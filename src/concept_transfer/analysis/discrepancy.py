@@ -67,10 +67,10 @@ def discrepancy(a: Pooled, b: Pooled, bandwidth: float) -> tuple[float, float]:
     cross = across.sum() / (sizes[0].sum() * sizes[1].sum())
     variance = 0.0
     for side in (0, 1):
-        own, other = sizes[side], sizes[1 - side].sum()
-        left = (own.sum() - own) * other
+        inside, other = sizes[side], sizes[1 - side].sum()
+        left = (inside.sum() - inside) * other
         without = parts[side][1] - 2 * (across.sum() - across.sum(axis=1 - side)) / left
-        count = len(own)
+        count = len(inside)
         variance += (count - 1) * np.var(without) if count > 2 else np.nan
     return float(parts[0][0] + parts[1][0] - 2 * cross), float(np.sqrt(variance))
 

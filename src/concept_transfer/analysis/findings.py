@@ -63,9 +63,9 @@ def recorded_outcomes(
     number = np.flatnonzero(recorded)
     owner, token = [], []
     for position, concept in enumerate(number):
-        own = np.flatnonzero(concept_of == concept)
-        owner += [position] * (len(own) + 1)
-        token += [*own.tolist(), -1]
+        tokens = np.flatnonzero(concept_of == concept)
+        owner += [position] * (len(tokens) + 1)
+        token += [*tokens.tolist(), -1]
     concepts = tuple(np.array(list(vocabulary.concept_states))[number].tolist())
     present = [vocabulary.index.get((concept, "present"), -1) for concept in concepts]
     return Outcomes(concepts, number, np.array(owner), np.array(token), np.array(present))
@@ -104,7 +104,7 @@ def finding_shift(
         for name, values in fewest_encounters(counts, outcomes).items()
     }
     for row in concept:
-        row |= {name: found[row["concept"]] for name, found in fewest.items()}
+        row |= {name: counts[row["concept"]] for name, counts in fewest.items()}
     return pair, concept
 
 
@@ -117,7 +117,7 @@ def fewest_encounters(counts: Counts, outcomes: Outcomes) -> dict[str, list[floa
     labels = (counts.of_label(0), counts.of_label(1))
     return {
         "fewest": _fewest(counts.whole, outcomes).tolist(),
-        "fewest_of_label": np.minimum(*(_fewest(own, outcomes) for own in labels)).tolist(),
+        "fewest_of_label": np.minimum(*(_fewest(rows, outcomes) for rows in labels)).tolist(),
     }
 
 

@@ -118,15 +118,15 @@ def _negation(vectors: NDArray[np.float32], vocabulary: Vocabulary) -> list[Row]
         return []
     present, absent = np.array(pairs).T
     units = unit_rows(vectors)
-    own = (units[present] * units[absent]).sum(axis=1)
+    cosines = (units[present] * units[absent]).sum(axis=1)
     others = np.where(known, units[present] @ units.T, -np.inf)
     places = np.arange(len(pairs))
     others[places, present] = others[places, absent] = -np.inf
     steps = unit_rows(units[absent] - units[present])
     alike = (steps @ steps.T)[np.triu_indices(len(steps), k=1)]
     return [
-        _spread("present_absent", own),
-        _row("absent_is_nearest", float(np.mean(own > others.max(axis=1) + TIED))),
+        _spread("present_absent", cosines),
+        _row("absent_is_nearest", float(np.mean(cosines > others.max(axis=1) + TIED))),
         _spread("negation_direction", alike),
     ]
 

@@ -18,9 +18,9 @@ def silhouette(distances: Array, cluster: NDArray[np.int64]) -> float:
     sizes = members.sum(axis=0)
     totals = distances @ members
     points = np.arange(len(cluster))
-    own, size = totals[points, cluster], sizes[cluster]
+    in_cluster, size = totals[points, cluster], sizes[cluster]
     with np.errstate(divide="ignore", invalid="ignore"):
-        inside = own / (size - 1)
+        inside = in_cluster / (size - 1)
         means = np.where(sizes > 0, totals / sizes, np.inf)
         means[points, cluster] = np.inf
         outside = means.min(axis=1)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 
 
 def check_classes(labels: NDArray[np.int8], task: Task) -> None:

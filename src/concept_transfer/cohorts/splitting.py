@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import NEVER_TESTED, UNUSED, Split, split_table
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Split as SplitConfig
+from concept_transfer.settings.splits import SplitSettings
 
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
@@ -23,7 +23,7 @@ _MOST_PARTS = 10
 
 
 def make_split(
-    encounters: Encounters, config: SplitConfig, seed: int, site: str = "the site"
+    encounters: Encounters, config: SplitSettings, seed: int, site: str = "the site"
 ) -> Split:
     """Divide encounters so that no cluster is on two sides of any border.
 
@@ -170,7 +170,7 @@ def _deal(
     return np.asarray(rng.permutation(parts)[dealt])
 
 
-def _check(split: Split, config: SplitConfig, site: str) -> None:
+def _check(split: Split, config: SplitSettings, site: str) -> None:
     if config.by in ("time", "share"):
         _check_part(split, np.flatnonzero(split.fold == 0), "test", config, site)
     for fold in split.folds:
@@ -183,14 +183,14 @@ def _check(split: Split, config: SplitConfig, site: str) -> None:
 
 
 def _check_part(
-    split: Split, rows: Codes, part: str, config: SplitConfig, site: str, classes: int = 2
+    split: Split, rows: Codes, part: str, config: SplitSettings, site: str, classes: int = 2
 ) -> None:
     if len(np.unique(split.label[rows])) < classes:
         clusters = len(set(split.cluster[rows]))
-        found = ", ".join(f"{number} of class {k}" for k, number in _by_class(split.label[rows]))
+        counts = ", ".join(f"{number} of class {k}" for k, number in _by_class(split.label[rows]))
         raise StudyError(
             f"{site}: split by '{config.by}' leaves {len(rows)} {part} encounter(s) in {clusters} "
-            f"cluster(s){f' ({found})' if found else ''}; "
+            f"cluster(s){f' ({counts})' if counts else ''}; "
             + ("it needs some" if classes == 1 else "it needs some of two classes or more")
             + " (change split, or give the site more data)"
         )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import (
     NAN,
     decide,
@@ -16,7 +17,6 @@ from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.comparison.effects import Effect, paired_effect
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.results import Results
-from concept_transfer.grid import Cell
 from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.evaluation import ClaimSide, ClaimTest
 from concept_transfer.study import Study

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.contrasts import FAMILIES, SHUFFLED, Contrast, study_contrasts
 from concept_transfer.comparison.effects import Effect, holm, holm_levels, paired_effect
 from concept_transfer.comparison.permutations import ShuffleTest
@@ -14,7 +15,6 @@ from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.evaluation.intervals import interval_within
 from concept_transfer.evaluation.metrics import METRICS, TESTED
 from concept_transfer.evaluation.results import CellResult, Results
-from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 

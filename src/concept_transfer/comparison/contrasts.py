@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
+from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.study import Study
 

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.contrasts import SHUFFLED, Contrast, controls_of, one_hot_for
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.evaluation.metrics import TESTED
-from concept_transfer.grid import Cell, Grid
+from concept_transfer.grid import Grid
 from concept_transfer.settings.embeddings import control_of
 from concept_transfer.study import Study
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import Results, cell_of
 from concept_transfer.evaluation.schemas import SHUFFLES
-from concept_transfer.grid import Cell
 from concept_transfer.parquet import read_table
 
 

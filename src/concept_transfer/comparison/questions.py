@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.claims import claim_rows
 from concept_transfer.comparison.comparisons import decide, effect_columns
 from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast
@@ -21,7 +22,6 @@ from concept_transfer.comparison.meaning import describes_shuffles, meaning_rows
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.comparison.selection import choices_by_validation
 from concept_transfer.evaluation.results import Results
-from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from concept_transfer.cell import Cell
 from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.evaluation.intervals import (
@@ -18,7 +19,6 @@ from concept_transfer.evaluation.intervals import (
 )
 from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import CellResult, Results
-from concept_transfer.grid import Cell
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
 

@@ -110,7 +110,7 @@ def read_bins(
     Raises StudyError naming concept and state for what is no number, for two states that begin
     alike, and where not exactly one bin is open below (-inf).
     """
-    found: dict[str, dict[float, str]] = {}
+    beginnings: dict[str, dict[float, str]] = {}
     for concept, state, lower in zip(concepts, states, lowers, strict=bool(lowers)):
         if not lower:
             continue
@@ -118,22 +118,23 @@ def read_bins(
             begin = float(lower)
         except ValueError:
             begin = math.nan
-        own = found.setdefault(concept, {})
-        if math.isnan(begin) or begin == math.inf or begin in own:
+        known = beginnings.setdefault(concept, {})
+        if math.isnan(begin) or begin == math.inf or begin in known:
             raise StudyError(
                 f"vocabulary: concept {concept}, state '{state}': 'lower' is '{lower}'; a bin "
                 f"begins at a number ({OPEN} for the first) where no other bin of its concept does"
             )
-        own[begin] = state
-    for concept, own in found.items():
-        if -math.inf not in own or len(own) < 2:
+        known[begin] = state
+    for concept, known in beginnings.items():
+        if -math.inf not in known or len(known) < 2:
             raise StudyError(
                 f"vocabulary: the bins of concept {concept} begin at "
-                f"{', '.join(map(_number, sorted(own)))}; the first of two or more begins at {OPEN}"
+                f"{', '.join(map(_number, sorted(known)))}; the first of two or more begins at "
+                f"{OPEN}"
             )
     return {
-        concept: Binned(np.array(sorted(own)[1:]), tuple(own[begin] for begin in sorted(own)))
-        for concept, own in found.items()
+        concept: Binned(np.array(sorted(known)[1:]), tuple(known[begin] for begin in sorted(known)))
+        for concept, known in beginnings.items()
     }
 
 

@@ -29,8 +29,8 @@ def study_vocabulary(path: Path | str, settings: str, edges: Iterable[str] = ())
     bins = {concept: Bins.model_validate(section) for concept, section in sections.items()}
     numbers = planned_edges(bins)
     for file in edges:
-        found = json.loads(Path(file).read_text(encoding="utf-8"))
-        numbers |= {concept: entry["edges"] for concept, entry in found.items()}
+        entries = json.loads(Path(file).read_text(encoding="utf-8"))
+        numbers |= {concept: entry["edges"] for concept, entry in entries.items()}
     return with_bins(vocabulary, bins, numbers)
 
 

@@ -48,10 +48,10 @@ class Vocabulary:
     @cached_property
     def concept_states(self) -> dict[str, tuple[str, ...]]:
         """States of every concept, both in vocabulary order."""
-        found: dict[str, list[str]] = {}
+        states_of: dict[str, list[str]] = {}
         for concept, state in zip(self.concepts, self.states, strict=True):
-            found.setdefault(concept, []).append(state)
-        return {concept: tuple(states) for concept, states in found.items()}
+            states_of.setdefault(concept, []).append(state)
+        return {concept: tuple(states) for concept, states in states_of.items()}
 
     @cached_property
     def bins(self) -> dict[str, Binned]:

@@ -20,10 +20,10 @@ _KEYS = ("title", "settings", "licence", "citation", "url", "note")
 
 def entries() -> dict[str, Path]:
     """Entry name -> its file; the working directory's `config/embeddings` adds to our own."""
-    found: dict[str, Path] = {}
+    entries: dict[str, Path] = {}
     for folder in (FOLDER, Path("config") / "embeddings"):
-        found.update({path.stem: path for path in sorted(folder.glob("*.yaml"))})
-    return found
+        entries.update({path.stem: path for path in sorted(folder.glob("*.yaml"))})
+    return entries
 
 
 def read(entry: str) -> dict[str, Any]:

@@ -7,13 +7,15 @@ same table and cells that differ in another factor stay paired.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.embeddings.providers import Control
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.providers import Control
 
 _STREAM: Mapping[str, int] = {"shuffled": 1, "random": 2, "permutation": 3}
 
@@ -71,9 +73,9 @@ def _exchanged(
 
     rows = np.arange(len(vocabulary))
     for size in sorted(classes):
-        own = np.array(classes[size])
-        if len(own) > 1:
-            rows[own] = own[reorder(len(own))]
+        alike = np.array(classes[size])
+        if len(alike) > 1:
+            rows[alike] = alike[reorder(len(alike))]
     return rows
 
 

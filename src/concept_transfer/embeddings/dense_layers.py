@@ -23,17 +23,17 @@ def dense_folders(where: str, folder: Path) -> list[Path]:
     listed = folder / "modules.json"
     if not listed.is_file():
         return []
-    found = []
+    folders = []
     for module in json.loads(listed.read_text(encoding="utf-8")):
         kind = module["type"].rpartition(".")[2]
         if kind == "Dense":
-            found.append(folder / module["path"])
+            folders.append(folder / module["path"])
         elif kind not in WITHOUT_WEIGHTS:
             raise StudyError(
                 f"{where}: {listed} has the module '{kind}', which this workbench cannot apply; "
                 f"it knows Dense, {', '.join(WITHOUT_WEIGHTS)}"
             )
-    return found
+    return folders
 
 
 def dense_weights(where: str, folder: Path) -> list[Path]:

@@ -44,14 +44,14 @@ def match_tokens(
         by_id.setdefault((first, negated), []).append(position)
 
     def with_id(identifier: str, negated: bool) -> int | None:
-        found = by_id.get((identifier.casefold(), negated), [])
-        if len(found) > 1:
+        rows = by_id.get((identifier.casefold(), negated), [])
+        if len(rows) > 1:
             raise StudyError(
-                f"{where}: {len(found)} keys fit the identifier '{identifier}', among them "
-                f"'{keys[found[0]]}' and '{keys[found[1]]}'; name the right one in a crosswalk "
+                f"{where}: {len(rows)} keys fit the identifier '{identifier}', among them "
+                f"'{keys[rows[0]]}' and '{keys[rows[1]]}'; name the right one in a crosswalk "
                 "(TSV with the columns key, concept, state)"
             )
-        return found[0] if found else None
+        return rows[0] if rows else None
 
     def find(token: int) -> int | None:
         concept, state = vocabulary.concepts[token], vocabulary.states[token]
@@ -69,8 +69,8 @@ def match_tokens(
             position = exact.get(_plain(vocabulary.names[token]))
         return position
 
-    found = [find(token) for token in range(len(vocabulary))]
-    return np.array([-1 if row is None else row for row in found], dtype=np.int64)
+    rows = [find(token) for token in range(len(vocabulary))]
+    return np.array([-1 if row is None else row for row in rows], dtype=np.int64)
 
 
 def read_crosswalk(path: Path, vocabulary: Vocabulary) -> dict[tuple[str, str], str]:
@@ -88,7 +88,7 @@ def read_crosswalk(path: Path, vocabulary: Vocabulary) -> dict[tuple[str, str], 
         raise StudyError(
             f"crosswalk {path} must start with the header {', '.join(_COLUMNS)}, separated by tabs"
         )
-    found: dict[tuple[str, str], str] = {}
+    keys_of: dict[tuple[str, str], str] = {}
     for (number, _), values in zip(rows[1:], parsed[1:], strict=True):
         if len(values) != len(_COLUMNS):
             raise StudyError(f"crosswalk {path}, line {number}: needs {', '.join(_COLUMNS)}")
@@ -97,13 +97,13 @@ def read_crosswalk(path: Path, vocabulary: Vocabulary) -> dict[tuple[str, str], 
             vocabulary.token(concept, state)
         except StudyError as error:
             raise StudyError(f"crosswalk {path}, line {number}: {error}") from None
-        if (concept, state) in found:
+        if (concept, state) in keys_of:
             raise StudyError(
                 f"crosswalk {path}, line {number}: ({concept}, {state}) is there twice; "
                 "a token has one key"
             )
-        found[concept, state] = key
-    return found
+        keys_of[concept, state] = key
+    return keys_of
 
 
 def _plain(text: str) -> str:

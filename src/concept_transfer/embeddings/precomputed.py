@@ -105,12 +105,12 @@ def _nearest(
     name: str, missing: NDArray[np.intp], rows: NDArray[np.int64], vocabulary: Vocabulary
 ) -> NDArray[np.intp]:
     """For every missing token the matched token of equal state whose name is most similar."""
-    found: dict[str, dict[str, int]] = {}
+    tokens_of: dict[str, dict[str, int]] = {}
     for token in np.flatnonzero(rows >= 0):
-        found.setdefault(vocabulary.states[token], {})[vocabulary.names[token]] = int(token)
+        tokens_of.setdefault(vocabulary.states[token], {})[vocabulary.names[token]] = int(token)
     tokens = []
     for token in missing:
-        candidates = found.get(vocabulary.states[token], {})
+        candidates = tokens_of.get(vocabulary.states[token], {})
         close = difflib.get_close_matches(vocabulary.names[token], candidates, n=1)
         if not close:
             raise StudyError(

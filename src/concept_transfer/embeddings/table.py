@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,17 @@ from safetensors.numpy import save_file
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.controls import generator, random_vectors, shuffled_rows
-from concept_transfer.embeddings.providers import Control
 from concept_transfer.embeddings.scaling import known_rows, row_norms
 from concept_transfer.errors import StudyError
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.providers import Control
 
 _ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Card:
+class TableCard:
     """What is known about a table.
 
     `vocabulary` (the tokens' identity) and `texts` are SHA-256 digests; `norms` holds min, median
@@ -57,7 +59,7 @@ class EmbeddingTable:
     """`vectors`: float32 [tokens, width] in vocabulary order; controls store their parent's."""
 
     vectors: NDArray[np.float32]
-    card: Card
+    card: TableCard
 
     @classmethod
     def create(
@@ -85,7 +87,7 @@ class EmbeddingTable:
         norms = norms[norms > 0]
         if not len(norms):
             raise StudyError(f"embedding {name} has no row that is not zero")
-        card = Card(
+        card = TableCard(
             name=name,
             provider=provider,
             vocabulary=vocabulary.identity,
@@ -140,7 +142,7 @@ class EmbeddingTable:
         card_path = path.with_suffix(".json")
         try:
             facts = json.loads(card_path.read_text(encoding="utf-8"))
-            card = Card(**facts)
+            card = TableCard(**facts)
             with safe_open(path, framework="np", backend="pread") as file:
                 vectors = file.get_tensor("vectors")
                 own_facts = json.loads(file.metadata()["card"])

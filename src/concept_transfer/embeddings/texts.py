@@ -109,7 +109,7 @@ def _render(
         "category": vocabulary.categories[token],
         "definition": " ".join(definitions.get(concept, ())),
     }
-    rendered = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], template).strip()
+    rendered = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template).strip()
     if not rendered:
         raise StudyError(
             f"embeddings.{name}: token {token} ({concept}, {state}) has an empty text; correct the "
@@ -147,7 +147,7 @@ def _read(name: str, column: str, path: str | None, root: Path) -> dict[str, lis
             f"embeddings.{name}: {file} must hold the two columns concept and {column}, separated "
             "by a tab, with that header"
         )
-    found: dict[str, list[str]] = {}
+    texts_of: dict[str, list[str]] = {}
     for concept, text in rows[1:]:
-        found.setdefault(concept, []).append(text.strip())
-    return found
+        texts_of.setdefault(concept, []).append(text.strip())
+    return texts_of

@@ -198,12 +198,12 @@ def _open_word2vec(path: Path) -> VectorFile:
 
     def load(positions: Sequence[int]) -> NDArray[np.float32]:
         wanted = set(positions)
-        found = {
+        vectors = {
             i: _parsed(path, key, numbers)
             for i, (key, numbers) in enumerate(_word2vec_lines(path))
             if i in wanted
         }
-        return _stack(path, [keys[i] for i in positions], [found[i] for i in positions])
+        return _stack(path, [keys[i] for i in positions], [vectors[i] for i in positions])
 
     return VectorFile(path, keys, load)
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from concept_transfer.cell import Cell
 from concept_transfer.errors import StudyError
-from concept_transfer.grid import Cell
 
 SCHEMA = pa.schema(
     {

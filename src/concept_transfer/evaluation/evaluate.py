@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from concept_transfer.cell import Cell
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.bootstrap import CellDraws, Resample, draw_cell, resample
 from concept_transfer.evaluation.cell_predictions import CellPredictions, cell_name
@@ -40,7 +41,6 @@ from concept_transfer.evaluation.metrics import (
 )
 from concept_transfer.evaluation.schemas import CALIBRATION, ESTIMATES, REPLICATES, SUBGROUPS
 from concept_transfer.evaluation.subgroups import subgroup_rows
-from concept_transfer.grid import Cell
 from concept_transfer.parquet import table_of
 from concept_transfer.settings.evaluation import Evaluation
 

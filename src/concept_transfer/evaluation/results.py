@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from concept_transfer.cell import CELL_COLUMNS, Cell
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.evaluate import read_cell
 from concept_transfer.evaluation.metrics import TESTED, Metric, metrics_of
 from concept_transfer.evaluation.schemas import CLASS, ESTIMATES, REPLICATES
-from concept_transfer.grid import CELL_COLUMNS, Cell
 from concept_transfer.parquet import read_table
 
 FILES = ("replicates.parquet", "estimates.parquet", "draws.npz")

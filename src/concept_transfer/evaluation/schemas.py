@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from concept_transfer.grid import CELL_COLUMNS
+from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 CELL = columns(pa.string(), CELL_COLUMNS)

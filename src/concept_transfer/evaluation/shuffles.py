@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from concept_transfer.cell import Cell
 from concept_transfer.evaluation.delong import auroc
-from concept_transfer.grid import Cell
 from concept_transfer.training.predictions import Predictions
 
 

@@ -64,10 +64,10 @@ class Bundle:
     table: EmbeddingTable | None
 
 
-def bundle_files(takes_embedding: bool, own: tuple[str, ...]) -> list[str]:
+def bundle_files(takes_embedding: bool, of_learner: tuple[str, ...]) -> list[str]:
     """Names of the files of a bundle, with the learner's own."""
     table = [TABLE, "embedding.json"] if takes_embedding else []
-    return [CARD, *own, VOCABULARY, *table]
+    return [CARD, *of_learner, VOCABULARY, *table]
 
 
 def write_bundle(
@@ -106,27 +106,27 @@ def read_bundle(
         card = ModelCard(**content)
     except (OSError, json.JSONDecodeError, TypeError) as error:
         raise _incomplete(folder, error) from None
-    own = Vocabulary.read(folder / VOCABULARY)
-    if own.digest != card.vocabulary_digest:
+    words = Vocabulary.read(folder / VOCABULARY)
+    if words.digest != card.vocabulary_digest:
         raise StudyError(
-            f"{folder}/vocabulary.tsv has digest {own.digest[:12]}, but card.json says "
+            f"{folder}/vocabulary.tsv has digest {words.digest[:12]}, but card.json says "
             f"{card.vocabulary_digest[:12]}: the bundle was changed after it was written"
         )
-    if vocabulary is not None and vocabulary.identity != own.identity:
+    if vocabulary is not None and vocabulary.identity != words.identity:
         raise StudyError(
-            f"{folder} was trained on vocabulary {own.identity[:12]}, but this study uses "
+            f"{folder} was trained on vocabulary {words.identity[:12]}, but this study uses "
             f"{vocabulary.identity[:12]}: a model only fits encounters coded in its own vocabulary"
         )
     own_table = None
     if (folder / TABLE).exists() or table is not None:
-        own_table = read_table(folder / TABLE, own)
+        own_table = read_table(folder / TABLE, words)
     if table is not None and own_table is not None and _digest(table) != _digest(own_table):
         raise StudyError(
             f"{folder} was trained on embedding '{own_table.card.name}' with vectors "
             f"{_digest(own_table)}, but '{table.card.name}' here has {_digest(table)}: use the "
             "table that came with the bundle"
         )
-    return Bundle(folder, card, own, own_table)
+    return Bundle(folder, card, words, own_table)
 
 
 def read_table(path: Path, vocabulary: Vocabulary) -> EmbeddingTable:

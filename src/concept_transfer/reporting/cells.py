@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.comparison.contrasts import FAMILIES
-from concept_transfer.grid import NO_EMBEDDING
 from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.looks import GROUPS, group_of, model_label
 from concept_transfer.study import Study

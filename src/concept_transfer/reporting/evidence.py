@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.schemas import CALIBRATION, CLASS, ESTIMATES, SUBGROUPS
-from concept_transfer.grid import CELL_COLUMNS
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
 from concept_transfer.reporting.classes import of_all, of_each

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.grid import NO_EMBEDDING
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study

@@ -135,10 +135,10 @@ def published(evidence: Evidence) -> Evidence:
     )
 
 
-def _answered(row: Mapping[str, Any], own: Hidden) -> dict[str, Any]:
+def _answered(row: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """An answer's row; of a hidden test set its names only, marked as ``suppressed``."""
     places = [row, row.get("lowest_at", {}), row.get("highest_at", {})]
-    if own.tests.isdisjoint(place.get("target") for place in places):
+    if hidden.tests.isdisjoint(place.get("target") for place in places):
         return dict(row)
     named = {name: value for name, value in row.items() if isinstance(value, str | dict)}
     if row.get("verdict", "") not in UNTESTED:

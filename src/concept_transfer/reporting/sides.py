@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.comparison.schema import LABELLED
-from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.reporting.families import question_of
 from concept_transfer.reporting.looks import learner_title
 from concept_transfer.study import Study

@@ -21,9 +21,9 @@ def check_files(paths: Iterable[Path]) -> None:
     Files are read as Snakemake reads them (YAML 1.1; JSON is a part of it). Raises StudyError
     that names every such key with both lines.
     """
-    found = [problem for path in paths if path.is_file() for problem in _repeated(path)]
-    if found:
-        raise StudyError(f"{'; '.join(found)}. Only the last would count, so keep one of them")
+    problems = [problem for path in paths if path.is_file() for problem in _repeated(path)]
+    if problems:
+        raise StudyError(f"{'; '.join(problems)}. Only the last would count, so keep one of them")
 
 
 def _repeated(path: Path) -> Iterator[str]:

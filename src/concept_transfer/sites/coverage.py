@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.tokens import allowed_tokens
 
@@ -44,16 +44,16 @@ def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverag
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The one of the names that is most like a name (case is ignored), if any is."""
     known = {other.casefold(): other for other in names}
-    found = difflib.get_close_matches(name.casefold(), known, n=1)
-    return known[found[0]] if found else None
+    matches = difflib.get_close_matches(name.casefold(), known, n=1)
+    return known[matches[0]] if matches else None
 
 
 def closest_concept(code: str, vocabulary: Vocabulary) -> str | None:
     """The concept whose id or name is most like a code, if any is."""
-    found = closest(code, [*vocabulary.names, *vocabulary.concepts])
-    if found is None or found in vocabulary.concept_states:
-        return found
-    return vocabulary.concepts[vocabulary.names.index(found)]
+    nearest = closest(code, [*vocabulary.names, *vocabulary.concepts])
+    if nearest is None or nearest in vocabulary.concept_states:
+        return nearest
+    return vocabulary.concepts[vocabulary.names.index(nearest)]
 
 
 def did_you_mean(name: str | None) -> str:
@@ -88,8 +88,8 @@ def _paragraph(site: str, its: Coverage, nowhere: set[str], vocabulary: Vocabula
 
 
 def _code(code: str, count: int, vocabulary: Vocabulary) -> str:
-    found = closest_concept(code, vocabulary)
-    return f"{code} x {count:,}{did_you_mean(found and _described(found, vocabulary))}"
+    concept = closest_concept(code, vocabulary)
+    return f"{code} x {count:,}{did_you_mean(concept and _described(concept, vocabulary))}"
 
 
 def _some(concepts: list[str], vocabulary: Vocabulary) -> str:

@@ -63,11 +63,11 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     concepts_of = _crosswalk(site, vocabulary, root)
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
-    found: dict[str, list[str]] = {}
+    columns_of: dict[str, list[str]] = {}
     for name in findings:
         for concept in concepts_of.get(name, []):
-            found.setdefault(concept, []).append(name)
-    if not found:
+            columns_of.setdefault(concept, []).append(name)
+    if not columns_of:
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
             f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
@@ -75,7 +75,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
         )
     for concept in site.concept_spelling:
         vocabulary.require(concept, "concept_spelling")
-    concept_columns = {c: found[c] for c in vocabulary.concept_states if c in found}
+    concept_columns = {c: columns_of[c] for c in vocabulary.concept_states if c in columns_of}
     for concept in concept_columns:
         spelling_of_concept(site, vocabulary, concept)
     spelling_of_label(site)

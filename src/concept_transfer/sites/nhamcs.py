@@ -22,7 +22,7 @@ from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.nhamcs_site import NhamcsSite, year_file

@@ -12,7 +12,7 @@ from concept_transfer.cohorts.classes import class_counts
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 
 RECORDED = "recorded "

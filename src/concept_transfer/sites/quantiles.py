@@ -13,7 +13,9 @@ from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.registry import imported
-from concept_transfer.settings.sites import SiteSection, Split, Task
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.splits import SplitSettings
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import ADAPTERS
 
 _STEPS = 50
@@ -25,7 +27,7 @@ def training_edges(
     bins: Mapping[str, int],
     vocabulary: Vocabulary,
     task: Task,
-    split: Split,
+    split: SplitSettings,
     seed: int,
     root: Path,
 ) -> dict[str, dict[str, Any]]:
@@ -38,7 +40,7 @@ def training_edges(
     adapter = ADAPTERS[site.adapter]
     encounters = imported(adapter.read)(site, vocabulary, task, root).encounters
     training, _ = make_split(encounters, split, seed, f"site {name}").source_parts()
-    found = {}
+    written = {}
     for concept, wanted in bins.items():
         numbers = imported(adapter.numbers)(site, concept, vocabulary, root)[training]
         edges = quantile_edges(numbers, wanted)
@@ -49,8 +51,8 @@ def training_edges(
                 "take the quantiles of another site"
             )
         count = int((~np.isnan(numbers)).sum())
-        found[concept] = {"edges": edges, "bins": len(edges) + 1, "numbers": count}
-    return found
+        written[concept] = {"edges": edges, "bins": len(edges) + 1, "numbers": count}
+    return written
 
 
 def quantile_edges(numbers: NDArray[np.float64], bins: int) -> list[float]:

@@ -15,7 +15,7 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.paths import resolve
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample, class_of_diseases, posterior, sample

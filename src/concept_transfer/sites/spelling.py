@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import DROP, TabularSite
 
 NOT_RECORDED = "not recorded"
@@ -26,16 +26,16 @@ def spelled(text: str) -> str:
 
 def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[str, str]:
     """Spelling (case ignored) -> state. Raises StudyError if two states share a spelling."""
-    found: dict[str, str] = {}
+    state_of: dict[str, str] = {}
     for state, spellings in states.items():
         for spelling in spellings:
-            other = found.setdefault(spelled(spelling.strip()), state)
+            other = state_of.setdefault(spelled(spelling.strip()), state)
             if other != state:
                 raise StudyError(
                     f"{where}: '{spelling}' spells both '{other}' and '{state}'; case is ignored, "
                     "and every spelling means one thing"
                 )
-    return found
+    return state_of
 
 
 def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
@@ -47,13 +47,13 @@ def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str)
     """
     states = vocabulary.concept_states[concept]
     missing = state_of_spelling({NOT_RECORDED: site.spelling.get(NOT_RECORDED, [])}, "spelling")
-    own = site.concept_spelling.get(concept)
-    if own is not None:
-        for state in own:
+    entry = site.concept_spelling.get(concept)
+    if entry is not None:
+        for state in entry:
             if state != NOT_RECORDED:
                 vocabulary.token(concept, state)
-        told = state_of_spelling(own, f"concept_spelling.{concept}")
-        return ({} if NOT_RECORDED in own else missing) | _by_name(states, own) | told
+        told = state_of_spelling(entry, f"concept_spelling.{concept}")
+        return ({} if NOT_RECORDED in entry else missing) | _by_name(states, entry) | told
     if concept in vocabulary.bins or not set(site.spelling) & set(states):
         return missing | _by_name(states, ())
     used = {state: site.spelling.get(state, [state]) for state in states}

@@ -21,7 +21,7 @@ def subgroups_of(extract: Extract, vocabulary: Vocabulary) -> dict[str, NDArray[
     """
     recorded = extract.inputs["findings"]
     owners = recorded.owners
-    found: dict[str, NDArray[np.object_]] = {}
+    groups: dict[str, NDArray[np.object_]] = {}
     for concept in dict.fromkeys(vocabulary.concepts):
         tokens = [i for i, name in enumerate(vocabulary.concepts) if name == concept]
         if vocabulary.categories[tokens[0]] not in CATEGORIES:
@@ -30,10 +30,10 @@ def subgroups_of(extract: Extract, vocabulary: Vocabulary) -> dict[str, NDArray[
         held = np.isin(recorded.values, tokens)
         states = np.array(vocabulary.states, dtype=object)
         group[owners[held]] = states[recorded.values[held]]
-        found[vocabulary.names[tokens[0]]] = group
+        groups[vocabulary.names[tokens[0]]] = group
     years = pc.year(extract.encounters.table.column("time")).to_pylist()
     if any(year is not None for year in years):
-        found["period"] = np.array(
+        groups["period"] = np.array(
             [NOT_RECORDED if year is None else str(year) for year in years], dtype=object
         )
-    return {name: group for name, group in found.items() if len(set(group)) > 1}
+    return {name: group for name, group in groups.items() if len(set(group)) > 1}

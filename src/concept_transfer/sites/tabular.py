@@ -22,7 +22,7 @@ from concept_transfer.cohorts.encounters import (
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import TextColumn, read_table, text_column

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 
 
 def allowed_tokens(vocabulary: Vocabulary, task: Task) -> NDArray[np.bool_]:

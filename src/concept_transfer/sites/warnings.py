@@ -19,21 +19,21 @@ def site_warnings(sites: Mapping[str, Extract], files: Mapping[str, Sequence[Pat
     `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
     selects rows).
     """
-    found = []
+    sentences = []
     for (first, one), (second, other) in combinations(sites.items(), 2):
         if _same(one, other):
-            found.append(
+            sentences.append(
                 f"Sites {first} and {second} hold the same encounters, one by one the same "
                 "findings and outcomes: they are one site under two names, and a model carried "
                 "over meets the patients that it was trained on."
             )
         else:
-            found += [
+            sentences += [
                 f"Sites {first} and {second} read the same file ({file}): a model carried over "
                 "meets patients that it was trained on."
                 for file in _shared(files[first], files[second])
             ]
-    return found
+    return sentences
 
 
 def _same(one: Extract, other: Extract) -> bool:

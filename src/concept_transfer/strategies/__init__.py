@@ -1,16 +1,10 @@
-"""Ways to use source and target data, one file each."""
+"""Ways to use source and target data, one record each: another one is a file here."""
 
 from __future__ import annotations
 
-from concept_transfer.registry import Registry
+from concept_transfer.registry import Registry, records_in
 from concept_transfer.strategies.strategy import Strategy
 
-_HERE = "concept_transfer.strategies"
-
 STRATEGIES: Registry[Strategy] = Registry(
-    _HERE,
-    {
-        kind: f"{_HERE}.{kind}:STRATEGY"
-        for kind in ("local", "direct", "linear", "full", "pooled", "l2_sp")
-    },
+    __name__, records_in(__name__, __path__, "STRATEGY", "strategy")
 )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from concept_transfer.grid import Cell
+from concept_transfer.cell import Cell
 from concept_transfer.private import private
 from concept_transfer.sites.site import Site
 
@@ -43,10 +43,12 @@ class Predictions:
     def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[Any]]:
         """Labels, probabilities and folds of one replicate's test rows, all [n] (probabilities
         [n, classes] of more than two classes)."""
-        own = [(fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test]
-        rows = np.concatenate([rows for _, rows, _ in own])
-        fold = np.repeat([fold for fold, _, _ in own], [len(rows) for _, rows, _ in own])
-        return self.site.labels[rows], np.concatenate([p for _, _, p in own]), fold
+        parts = [
+            (fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test
+        ]
+        rows = np.concatenate([rows for _, rows, _ in parts])
+        fold = np.repeat([fold for fold, _, _ in parts], [len(rows) for _, rows, _ in parts])
+        return self.site.labels[rows], np.concatenate([p for _, _, p in parts]), fold
 
     def write(self, path: Path, cell: Cell, made_from: str) -> None:
         """Write the Parquet file described in docs/contracts.md, atomically.

@@ -9,7 +9,7 @@ import numpy as np
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.settings.sites import Task
+from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows

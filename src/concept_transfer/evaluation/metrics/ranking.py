@@ -91,9 +91,9 @@ def ppv_at_alert_rate(ranking: Ranking) -> np.ndarray:
     tied = 0 if ranking.tied is None else _at(ranking.tied, last)
     together = _at(ranking.positives, last) + tied
     room = np.clip((budget - _at(ranking.alerts, last) + together) / together, 0, 1)
-    found = ranking.all_positives - _at(ranking.missed, last)
-    found = found + _at(ranking.positives, last) * room
-    return np.asarray(np.where(threshold > 0, found, ranking.all_positives) / budget)
+    alerted = ranking.all_positives - _at(ranking.missed, last)
+    alerted = alerted + _at(ranking.positives, last) * room
+    return np.asarray(np.where(threshold > 0, alerted, ranking.all_positives) / budget)
 
 
 def _cumulated(rows: np.ndarray) -> np.ndarray:

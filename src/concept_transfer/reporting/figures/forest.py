@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
-from concept_transfer.grid import NO_EMBEDDING, Cell
 from concept_transfer.reporting.cells import (
     arrange,
     in_direction,
@@ -46,37 +46,37 @@ def forest(
     markers are differences that remain significant after Holm's correction. ``place``
     ends the title. None where the family has nothing to show for ``pairs``.
     """
-    own = comparisons[
+    shown = comparisons[
         (comparisons["family"] == family)
         & (comparisons["metric"] == "auroc")
         & comparisons["size"].isin(["0", size])
     ]
-    own = pd.concat([in_direction(own, *pair) for pair in pairs]).drop_duplicates()
-    if own["difference"].isna().all():
+    shown = pd.concat([in_direction(shown, *pair) for pair in pairs]).drop_duplicates()
+    if shown["difference"].isna().all():
         return None
-    own = arrange(own, study)
-    labels = [_row_and_look(row, study) for row in records(own)]
-    cells = own.assign(
+    shown = arrange(shown, study)
+    labels = [_row_and_look(row, study) for row in records(shown)]
+    cells = shown.assign(
         row=[row for row, _ in labels],
         strategy=[look for _, look in labels],
-        estimate=own["difference"],
-        lower=own["lower_holm"].fillna(own["lower"]),
-        upper=own["upper_holm"].fillna(own["upper"]),
-        solid=own["verdict"].isin(SIGNIFICANT),
+        estimate=shown["difference"],
+        lower=shown["lower_holm"].fillna(shown["lower"]),
+        upper=shown["upper_holm"].fillna(shown["upper"]),
+        solid=shown["verdict"].isin(SIGNIFICANT),
     )
     rows = rows_of(cells)
     lines = {target: {"no difference": 0.0} for target in study.sites}
-    caption = _caption(own, family, size_label(size) + place, stem)
-    references = set(own["b"]) if (own["strategy"] == "").all() else set()
+    caption = _caption(shown, family, size_label(size) + place, stem)
+    references = set(shown["b"]) if (shown["strategy"] == "").all() else set()
     than = f" from {references.pop()}" if len(references) == 1 else ""
     label = f"difference in AUROC{than}"
-    return draw_dots(cells, rows, study, pairs, caption, label, lines, own[DATA])
+    return draw_dots(cells, rows, study, pairs, caption, label, lines, shown[DATA])
 
 
 def forest_sizes(comparisons: pd.DataFrame, family: str) -> list[str]:
     """The largest and the smallest target size that a family has comparisons for."""
-    own = comparisons[(comparisons["family"] == family) & ~comparisons["size"].isin(["0", ""])]
-    sizes = sorted(set(own["size"]), key=size_rank)
+    shown = comparisons[(comparisons["family"] == family) & ~comparisons["size"].isin(["0", ""])]
+    sizes = sorted(set(shown["size"]), key=size_rank)
     return list(dict.fromkeys([*sizes[-1:], *sizes[:1]])) or ["0"]
 
 
@@ -99,10 +99,10 @@ def _side(cell: Cell, among_classifiers: bool, study: Study) -> str:
     return "chosen network" if chosen else cell.embedding
 
 
-def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:
-    verdicts = own["verdict"].value_counts()
+def _caption(shown: pd.DataFrame, family: str, where: str, stem: str) -> Caption:
+    verdicts = shown["verdict"].value_counts()
     counts = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items())
-    question = own["question"].iloc[0]
+    question = shown["question"].iloc[0]
     how = (
         "Filled markers: the embedding's AUROC stands out among those of its vectors on permuted "
         "concepts; hollow ones: it does not, or the cell was not tested. Intervals are those of "
@@ -118,5 +118,5 @@ def _caption(own: pd.DataFrame, family: str, where: str, stem: str) -> Caption:
         f"{question} ({where})",
         f"Family '{family}': differences in AUROC; right of the line the first side is better. "
         f"{how}",
-        f"Forest plot of {len(own)} differences in AUROC, family {family}: {counts}.",
+        f"Forest plot of {len(shown)} differences in AUROC, family {family}: {counts}.",
     )

@@ -1,0 +1,42 @@
+"""A site is read and checked by the adapter that its section names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from concept_transfer.cohorts.classes import check_classes, class_counts
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.registry import imported
+from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.task import Task
+from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.coverage import coverage_of
+from concept_transfer.sites.extract import Extract
+
+
+def read_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+    """Encounters, inputs and ingest report of a site, by the adapter its config names.
+
+    The report says beside the adapter's words how many encounters have each class (`classes`).
+    Paths of the config are relative to `root`. Raises StudyError, also for a label that the task
+    does not have, and for a site that records no finding at all.
+    """
+    extract: Extract = imported(ADAPTERS[site.adapter].read)(site, vocabulary, task, root)
+    labels = extract.encounters.labels
+    check_classes(labels, task)
+    extract = replace(extract, report={**extract.report, "classes": class_counts(labels, task)})
+    coverage = coverage_of(extract, vocabulary, task)
+    if len(extract) and coverage.never == coverage.concepts:
+        raise StudyError(
+            "no encounter of this site records a finding that the task allows, so a model would "
+            "have nothing to read; look at what counts as 'not recorded' (spelling), at the "
+            "crosswalk, and at task.exclude_categories and task.exclude_concepts"
+        )
+    return extract
+
+
+def check_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+    """Check what can be known of a site without reading its rows (StudyError)."""
+    imported(ADAPTERS[site.adapter].check)(site, vocabulary, task, root)

@@ -1,0 +1,143 @@
+"""A learner made ready for a job, what the job reads for it, and its models as a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from concept_transfer import __version__
+from concept_transfer.cell import NO_EMBEDDING
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.learners import LEARNERS
+from concept_transfer.learners.learner import Context
+from concept_transfer.models.bundle import ModelCard, read_bundle, read_table, write_bundle
+from concept_transfer.settings.training import Training
+from concept_transfer.sites.site import Site
+from concept_transfer.training.block import Block
+from concept_transfer.training.cells import HandedOn, Workbench
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.table import EmbeddingTable
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the jobs of a learner are told besides their sites.
+
+    study, label, classes: names for the card of a bundle; learner: its name and settings.
+    """
+
+    study: str
+    label: str
+    classes: list[str]
+    learner: dict[str, Any]
+    block: Block
+    vocabulary: Vocabulary
+    table: EmbeddingTable | None
+    device: str
+    threads: int
+
+    @property
+    def bench(self) -> Workbench:
+        """The learner, ready for the replicates of the block."""
+        record = LEARNERS[self.learner["kind"]]
+        device = self.device
+        if record.uses_torch:
+            from concept_transfer.device import usable_device
+
+            device = usable_device(device)
+        vectors = self.block.vectors(self.table, self.vocabulary) if self.table else None
+        context = Context(
+            tuple(self.block.keys),
+            len(self.vocabulary),
+            len(self.classes),
+            vectors,
+            device,
+            self.threads,
+        )
+        settings = record.settings.model_validate(self.learner)
+        return Workbench(record.family, settings, context, self.block.replicates)
+
+    def read_site(self, files: Sequence[str]) -> Site:
+        """The site whose arrays come first and whose split comes last, with the learner's input."""
+        reads = LEARNERS[self.learner["kind"]].reads
+        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,))
+
+    def card(self, handed_on: HandedOn, site: Site, training: Training, **facts: Any) -> ModelCard:
+        """The card of models trained at a site; `facts` are further fields of it."""
+        read = LEARNERS[self.learner["kind"]].training
+        return ModelCard(
+            study=self.study,
+            site=site.name,
+            label=self.label,
+            classes=self.classes,
+            seed=self.block.seed,
+            replicates=handed_on.records,
+            learner=self.learner,
+            training=training.model_dump(mode="json", include=set(read)),
+            embedding=self.table.card.name if self.table else NO_EMBEDDING,
+            vocabulary_digest=self.vocabulary.digest,
+            encounters=len(site.labels),
+            version=__version__,
+            **facts,
+        )
+
+    def write(self, folder: Path, bench: Workbench, handed_on: HandedOn, card: ModelCard) -> None:
+        """Write models and card as a bundle."""
+        models = handed_on.models
+
+        def write_models(folder: Path) -> None:
+            if models is not None:
+                bench.everyone().write(models, folder)
+
+        write_bundle(folder, write_models, card, self.vocabulary, self.table)
+
+
+def read_setup(inputs: Any, params: Any, device: str, threads: int) -> Setup:
+    """From a rule's inputs (``vocabulary``, ``edges``, ``embedding``) and parameters (``study``,
+    ``label``, ``learner``, ``seed``, ``replicates``, ``vocabulary``)."""
+    vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
+    table = read_table(Path(inputs.embedding), vocabulary) if inputs.embedding else None
+    label = json.loads(params.label)
+    return Setup(
+        params.study,
+        label["label"],
+        label["classes"],
+        json.loads(params.learner),
+        Block(params.seed, params.replicates),
+        vocabulary,
+        table,
+        device,
+        threads,
+    )
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a job trains on: sites, the models that the source hands on, and the `same` models: the
+    target's own as a source, which are those of `local` on all labels."""
+
+    target: Site
+    source: Site | None = None
+    handed_on: HandedOn | None = None
+    same: HandedOn | None = None
+
+
+def read_material(inputs: Any, setup: Setup, bench: Workbench) -> Material:
+    """From a rule's inputs, lists of files named as `Material` is. Raises StudyError if models do
+    not fit the study."""
+
+    def models(files: Sequence[str]) -> HandedOn | None:
+        if not files:
+            return None
+        bundle = read_bundle(Path(files[0]).parent, setup.vocabulary, setup.table)
+        return HandedOn(bench.everyone().read(bundle.folder), bundle.card.replicates)
+
+    source = setup.read_site(inputs.source) if inputs.source else None
+    return Material(
+        setup.read_site(inputs.target), source, models(inputs.handed_on), models(inputs.same)
+    )
