@@ -259,7 +259,7 @@ def _caption(cells: pd.DataFrame, source: str, target: str, note: str) -> Captio
         "are combinations that do not exist."
     )
     if (cells["flag"].fillna("") != "").any():
-        text += " * Too few test encounters with, or without, the outcome."
+        text += " * Too few test encounters of a class."
     suppressed = cells.get("suppressed", pd.Series(False, index=cells.index)).astype(bool)
     if (cells["estimate"].isna() & ~suppressed).any():
         text += " n. e.: not estimable."
