@@ -9,6 +9,7 @@ import time
 
 from benchmarks.measure import ROOT, table
 
+TRAINING = "import concept_transfer.training.jobs, concept_transfer.training.setup"
 LOADS = {
     "Python": "pass",
     "numpy": "import numpy",
@@ -16,12 +17,8 @@ LOADS = {
     "pydantic": "import pydantic",
     "torch": "import torch",
     "torch, exempt at exit": "import torch, gc; gc.freeze()",
-    "a training job": (
-        "import concept_transfer.training.jobs, concept_transfer.training.concept_cnn"
-    ),
-    "a baseline job": (
-        "import concept_transfer.training.jobs, concept_transfer.training.one_by_one"
-    ),
+    "a job of the concept CNN": f"{TRAINING}, concept_transfer.training.concept_cnn",
+    "a job of a simple model": f"{TRAINING}, concept_transfer.training.one_by_one",
 }
 RESOLUTION = 0.01  # seconds, of the system's clock
 HEAVY = ("pandas", "sklearn", "transformers", "matplotlib", "snakemake", "sympy", "networkx")

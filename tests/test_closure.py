@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import planned
 from modules_of_jobs import NOT_OF_SIMULATED_SITES, NOTE, of_house
+from workflow_runs import tiny_study
 
 from concept_transfer import closure
 from concept_transfer.closure import HOUSE, module_file
@@ -259,8 +261,6 @@ def test_training_depends_on_the_strategies_and_learners_it_uses(reruns, registr
     [
         ("sites.adapters", '"nhamcs":', '"diary": "neighbour.diary:DIARY",\n        "nhamcs":'),
         ("embeddings.providers", '"pca":', '"hashed": "neighbour.hashed:HASHED",\n        "pca":'),
-        ("learners", '"naive_bayes":', '"prior": "neighbour.prior:PRIOR",\n        "naive_bayes":'),
-        ("strategies", '"l2_sp"', '"l2_sp", "mixed"'),
     ],
 )
 def test_another_record_of_ours_reruns_nothing(tmp_path, module, last, another):
@@ -270,6 +270,29 @@ def test_another_record_of_ours_reruns_nothing(tmp_path, module, last, another):
     longer.write_text(text.replace(last, another), encoding="utf-8")
     assert longer.read_text(encoding="utf-8") != text
     assert closure._content_digest(longer) == closure._content_digest(file)
+
+
+def test_comparing_and_reporting_depend_on_the_records_of_the_study(tmp_path, monkeypatch):
+    given: dict[str, set[str]] = {}
+
+    def noted(script: Path, *modules: str) -> str:
+        given.setdefault(script.stem, set()).update(modules)
+        return "code"
+
+    monkeypatch.setattr(closure, "digest", noted)
+    with planned(tmp_path, {**tiny_study(), "strategies": ["local", "full"]}):
+        pass
+    models = {
+        f"{HOUSE}.embeddings.one_hot_embedding",
+        f"{HOUSE}.embeddings.control_embeddings",
+        *(f"{HOUSE}.learners.{name}" for name in ("cnn", "logistic")),
+        *(f"{HOUSE}.strategies.{name}" for name in ("local", "full")),
+    }
+    assert given["compare"] == models
+    for name in ("write_tables", "draw_figures", "write_page"):
+        assert given[name] == models | {f"{HOUSE}.sites.simulated_site"}
+    for name in ("split_site", "check_sites", "site_shift", "evaluate", "shift_loss"):
+        assert not given[name]
 
 
 def test_a_template_counts_as_code_of_the_page():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pytest
 from workflow_runs import Study
 
 from concept_transfer.errors import StudyError
+from concept_transfer.registry import Registry
 from concept_transfer.study import load_study
 
 NEIGHBOUR = Path(__file__).parent / "third_party"
@@ -76,6 +79,36 @@ def test_without_the_distribution_its_names_are_unknown() -> None:
         load_study(a_study())
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (
+            "nowhere.at_all:THING",
+            r"'new' of things \(nowhere.at_all:THING\) cannot be loaded: No",
+        ),
+        ("math:nothing", r"'new' of things \(math:nothing\) cannot be loaded: .* 'nothing'; mend"),
+    ],
+)
+def test_an_entry_point_that_leads_nowhere_is_named(
+    monkeypatch: pytest.MonkeyPatch, theirs: str, said: str
+) -> None:
+    entries = EntryPoints([EntryPoint("new", theirs, "things")])
+    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
+    things: Registry[Any] = Registry("things", {"ours": "math:pi"})
+    assert list(things) == ["ours", "new"]
+    assert things["ours"] == math.pi
+    with pytest.raises(StudyError, match=said):
+        things["new"]
+
+
+def test_a_name_that_is_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = EntryPoints([EntryPoint("ours", "math:e", "things")])
+    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
+    things: Registry[Any] = Registry("things", {"ours": "math:pi"})
+    with pytest.raises(StudyError, match=r"'ours' of things \(math:e\) has the name of math:pi"):
+        list(things)
+
+
 def test_an_adapter_of_another_distribution_reads_a_site(tmp_path: Path) -> None:
     found = beside_the_neighbour(
         tmp_path,
@@ -107,6 +140,7 @@ def test_its_adapter_is_checked_before_any_job(tmp_path: Path) -> None:
         tmp_path,
         """
 from concept_transfer.errors import StudyError
+from concept_transfer.registry import Registry
 from concept_transfer.workflow import check_study
 Path("south.txt").unlink()
 try:
@@ -155,6 +189,7 @@ def test_an_unknown_kind_is_told_what_is_registered(tmp_path: Path) -> None:
         tmp_path,
         """
 from concept_transfer.errors import StudyError
+from concept_transfer.registry import Registry
 said = []
 for key in ("classifiers", "strategies"):
     for value in (["nobody"], {"mine": {"kind": "nobody"}}):

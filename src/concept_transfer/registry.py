@@ -44,7 +44,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
         if name not in self._loaded:
             if name not in self._entries:
                 raise KeyError(name)
-            self._loaded[name] = self._entries[name].load()
+            self._loaded[name] = _loaded(self._entries[name])
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -75,6 +75,17 @@ class Registry(Mapping[str, Record], Generic[Record]):
                 )
             entries[entry.name] = entry
         return entries
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    """Raises StudyError where a distribution's module or attribute is not there."""
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise StudyError(
+            f"the entry point '{entry.name}' of {entry.group} ({entry.value}) cannot be loaded: "
+            f"{error}; mend its distribution, or uninstall it"
+        ) from error
 
 
 def records_in(

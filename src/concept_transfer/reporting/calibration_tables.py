@@ -8,7 +8,9 @@ from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.evaluation.metrics import METRICS
 from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.evaluation.subgroups import DIFFERENCE
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
     bounds_of,
@@ -16,8 +18,6 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.columns import Column, intervals
-from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 

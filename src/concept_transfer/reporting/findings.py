@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.reporting.answers import Answer, answered
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.classes import MACRO
+from concept_transfer.reporting.columns import Column, interval
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import model_label
+from concept_transfer.reporting.rows import (
     arrange,
     direction_label,
     directions,
@@ -18,11 +23,6 @@ from concept_transfer.reporting.cells import (
     records,
     size_label,
 )
-from concept_transfer.reporting.classes import MACRO
-from concept_transfer.reporting.columns import Column, interval
-from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 

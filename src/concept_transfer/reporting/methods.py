@@ -7,9 +7,9 @@ from typing import Any
 
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
-from concept_transfer.reporting.cells import level
 from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
+from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study

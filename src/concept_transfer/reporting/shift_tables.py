@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import direction_label, level, model_labels
 from concept_transfer.reporting.columns import Column, intervals
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import direction_label, level, model_labels
 from concept_transfer.reporting.suppression import not_alone
 from concept_transfer.study import Study
 

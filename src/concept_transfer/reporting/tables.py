@@ -13,7 +13,13 @@ from concept_transfer.reporting.calibration_tables import (
     subgroup_table,
     usefulness_table,
 )
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.classes import class_table
+from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.looks import group_of, model_label
+from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
     bounds_of,
@@ -24,12 +30,6 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.classes import class_table
-from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
-from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.generic_table import generic_table
-from concept_transfer.reporting.looks import group_of, model_label
 from concept_transfer.reporting.sides import side_words
 from concept_transfer.reporting.site_table import site_table
 from concept_transfer.reporting.words import count

@@ -10,16 +10,6 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from concept_transfer.reporting.cells import (
-    arrange,
-    direction_label,
-    direction_stem,
-    highest,
-    in_direction,
-    records,
-    rows_of,
-    size_rank,
-)
 from concept_transfer.reporting.figures.canvas import (
     INK,
     MUTED,
@@ -29,6 +19,16 @@ from concept_transfer.reporting.figures.canvas import (
     styled,
     text_width,
     wrapped,
+)
+from concept_transfer.reporting.rows import (
+    arrange,
+    direction_label,
+    direction_stem,
+    highest,
+    in_direction,
+    records,
+    rows_of,
+    size_rank,
 )
 from concept_transfer.study import Study
 
