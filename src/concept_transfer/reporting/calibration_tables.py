@@ -136,7 +136,7 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         return Column(f"{words} {level}", "interval", intervals(raw, bounds_of(metric), taken))
 
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
-    many = len(study.task.class_names) > 2
+    many = study.task.many_classes
     columns = [
         *cell_columns(raw, study),
         Column("Group", "name", raw["variable"] + ": " + raw["group"]),

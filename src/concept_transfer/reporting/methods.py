@@ -79,7 +79,9 @@ def _data(study: Study) -> str:
 
 def _classes(study: Study) -> str:
     names = study.task.class_names
-    return f", one of {len(names)} classes ({listing(names)})" if len(names) > 2 else ""
+    if not study.task.many_classes:
+        return ""
+    return f", one of {len(names)} classes ({listing(names)})"
 
 
 def _bins(study: Study) -> str:
@@ -129,7 +131,7 @@ def _evaluation(study: Study) -> str:
         if settings.margin is not None
         else ""
     )
-    many = len(study.task.class_names) > 2
+    many = study.task.many_classes
     return (
         "Discrimination was measured by the areas under the receiver operating characteristic "
         "(AUROC) and precision-recall (AUPRC) curves, overall accuracy of probabilities by the "

@@ -107,7 +107,7 @@ def training(study: Study) -> str:
         f"{training.learning_rate:g}, weight decay {training.weight_decay:g}, batches of "
         f"{training.batch_size}, for at most {count(training.epochs, 'epoch')} of {length}{stop}; "
         f"the epoch with the best validation {monitored} was kept{untuned}. With fewer than 10 "
-        f"labels of {'any' if len(study.task.class_names) > 2 else 'either'} class in the labelled "
+        f"labels of {'any' if study.task.many_classes else 'either'} class in the labelled "
         "target data, "
         f"{count(training.fixed_epochs, 'epoch')} were run without early stopping.{weighted} "
         "Each cell was repeated in "

@@ -171,8 +171,8 @@ def _subtitle(evidence: Evidence) -> str:
 
 
 def _classes(study: Study) -> str:
-    names = study.task.class_names
-    return f" ({', '.join(names)})" if len(names) > 2 else ""
+    task = study.task
+    return f" ({', '.join(task.class_names)})" if task.many_classes else ""
 
 
 def _provenance(provenance: Provenance) -> list[Table]:

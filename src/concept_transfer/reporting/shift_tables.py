@@ -69,9 +69,9 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
 
 def _positives(study: Study) -> str:
     """Who counts as positive where there are more than two classes."""
-    first, *others = study.task.class_names
-    if len(others) == 1:
+    if not study.task.many_classes:
         return ""
+    first = study.task.class_names[0]
     return f" Positives are the encounters of any class but the first ({first}), as in prevalence."
 
 

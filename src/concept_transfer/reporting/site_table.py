@@ -16,7 +16,7 @@ from concept_transfer.study import Study
 def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
     """What each site brought: rows read and dropped, encounters, positives (of more than two
     classes, the encounters of each), unmapped codes."""
-    classes = study.task.class_names if len(study.task.class_names) > 2 else ()
+    classes = study.task.class_names if study.task.many_classes else ()
     outcomes = {f"with_{name}": name for name in classes} or {"positives": study.task.label}
     frame = pd.DataFrame(
         {
