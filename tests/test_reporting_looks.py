@@ -13,6 +13,7 @@ from concept_transfer.reporting.looks import (
     strategy_looks,
 )
 from concept_transfer.reporting.methods import methods_text
+from concept_transfer.reporting.methods_of_models import embeddings, models, training
 
 STUDY = a_study()
 
@@ -34,7 +35,7 @@ def test_the_methods_say_what_every_part_of_the_study_is() -> None:
 def test_a_second_classifier_with_embeddings_is_named_beside_them() -> None:
     study = a_study(classifiers={"cnn": {"kind": "cnn"}, "wide": {"kind": "cnn"}, "logistic": None})
     assert model_label(study, "minilm", "cnn") == "minilm"
-    assert model_label(study, "minilm", "wide") == "minilm, concept CNN"
+    assert model_label(study, "minilm", "wide") == "minilm, concept CNN (wide)"
     assert model_label(study, "none", "logistic") == "logistic regression"
     assert model_label(study, "none", "oracle") == "oracle"
 
@@ -56,3 +57,21 @@ def test_caveats_are_those_of_the_adapters_in_use() -> None:
     assert [text.split()[0] for text in caveats(nhamcs)] == ["NHAMCS"]
     tabular = STUDY.model_copy(update={"sites": {"a": SimpleNamespace(adapter="tabular")}})
     assert caveats(tabular) == []
+
+
+def test_two_classifiers_of_one_kind_are_told_apart() -> None:
+    cautious = {"kind": "naive_bayes", "smoothing": 5}
+    study = a_study(classifiers={"naive_bayes": None, "cautious": cautious}, strategies=["local"])
+    labels = [model_label(study, "none", name) for name in study.classifiers]
+    assert labels == ["naive Bayes (naive_bayes)", "naive Bayes (cautious)"]
+    assert "cautious: Bernoulli naive Bayes" in models(study)
+
+
+def test_methods_say_of_training_what_the_learners_do() -> None:
+    simple = a_study(classifiers=["logistic"], strategies=["local"])
+    assert "gradient descent" in training(STUDY)
+    assert "dropout" in training(STUDY)
+    for words in ("gradient descent", "dropout", "control tables"):
+        assert words not in training(simple)
+    assert "a replicate redraws the target's labelled subset." in training(simple)
+    assert embeddings(simple, {}) == "No classifier of this study takes an embedding."

@@ -30,8 +30,12 @@ SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
 
 def learner_title(study: Study, name: str) -> str:
-    """A classifier of the config in words."""
-    return study.learner(name).title if name in study.classifiers else name
+    """A classifier of the config in words, with its name where another has the same title."""
+    if name not in study.classifiers:
+        return name
+    title = study.learner(name).title
+    titles = [study.learner(other).title for other in study.classifiers]
+    return title if titles.count(title) == 1 else f"{title} ({name})"
 
 
 def model_label(study: Study, embedding: str, classifier: str) -> str:

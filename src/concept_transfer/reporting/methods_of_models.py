@@ -6,23 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from concept_transfer.embeddings.providers import PROVIDERS
+from concept_transfer.reporting.looks import learner_title
 from concept_transfer.reporting.words import count, listing
-from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.embeddings import EmbeddingSection, control_of
 from concept_transfer.settings.scale import Norm, Standardized
 from concept_transfer.study import Study
 
 
 def embeddings(study: Study, cards: Mapping[str, Mapping[str, Any]]) -> str:
+    if not study.embedding_classifiers():
+        return "No classifier of this study takes an embedding."
     parts = []
     for name, embedding in study.embeddings.items():
         width = cards.get(name, {}).get("width")
         size = f", {width} dimensions" if width else ""
         parts.append(f"{name} ({_embedding(embedding)}{size})")
+    controls = (
+        " Shuffled controls keep the vectors and permute the concepts, states kept together, so "
+        "that geometry stays and meaning is lost; random controls keep width and row norms only. "
+        "Both are drawn anew in every replicate."
+        if any(control_of(embedding) for embedding in study.embeddings.values())
+        else ""
+    )
     return (
         "Each token was represented by a fixed vector, never changed in training: "
-        f"{'; '.join(parts)}. Shuffled controls keep the vectors and permute the concepts, states "
-        "kept together, so that geometry stays and meaning is lost; random controls keep width and "
-        "row norms only. Both are drawn anew in every replicate."
+        f"{'; '.join(parts)}.{controls}"
     )
 
 
@@ -45,11 +53,13 @@ def _scale(scale: Any) -> str:
 
 
 def models(study: Study) -> str:
-    training = study.training
-    parts = []
+    sentences = []
     for name, settings in study.classifiers.items():
-        parts.append(study.learner(name).methods(settings, training))
-    return " ".join(parts)
+        record = study.learner(name)
+        label = learner_title(study, name)
+        named = "" if label == record.title else f"{name}: "
+        sentences.append(named + record.methods(settings, study.training))
+    return " ".join(sentences)
 
 
 def strategies(study: Study) -> str:
@@ -78,6 +88,27 @@ def _strategy(study: Study, name: str) -> str:
 
 
 def training(study: Study) -> str:
+    read = set().union(*(study.learner(name).training for name in study.classifiers))
+    by_steps = "epochs" in read
+    weighted = {
+        "balanced": "Classes were weighted by the inverse of their frequency.",
+        "none": "Classes were not reweighted.",
+    }
+    drawn = ["initial weights", "batches", "dropout"] if by_steps else []
+    drawn += ["control tables"] if study.embedding_classifiers() else []
+    redrawn = listing(["the target's labelled subset", *drawn])
+    sentences = [
+        _steps(study) if by_steps else "",
+        weighted[study.training.class_weight] if "class_weight" in read else "",
+        f"Each cell was repeated in {count(study.replicates, 'replicate')}; a replicate redraws "
+        f"{redrawn}. All embeddings, controls and strategies had the same settings except where "
+        "stated.",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _steps(study: Study) -> str:
+    """How models are fitted that take gradient steps."""
     training = study.training
     optimizer = (
         f"stochastic gradient descent with Nesterov momentum {training.momentum:g}"
@@ -97,11 +128,6 @@ def training(study: Study) -> str:
         if tunes and training.protocol != "gao2024"
         else ""
     )
-    weighted = (
-        " Classes were weighted by the inverse of their frequency."
-        if training.class_weight == "balanced"
-        else " Classes were not reweighted."
-    )
     return (
         f"Models were fitted to the cross-entropy by {optimizer}, learning rate "
         f"{training.learning_rate:g}, weight decay {training.weight_decay:g}, batches of "
@@ -109,9 +135,5 @@ def training(study: Study) -> str:
         f"the epoch with the best validation {monitored} was kept{untuned}. With fewer than 10 "
         f"labels of {'any' if study.task.many_classes else 'either'} class in the labelled "
         "target data, "
-        f"{count(training.fixed_epochs, 'epoch')} were run without early stopping.{weighted} "
-        "Each cell was repeated in "
-        f"{count(study.replicates, 'replicate')}; a replicate redraws the target's labelled "
-        "subset, initial weights, batches, dropout and control tables. All embeddings, controls "
-        "and strategies had the same settings except where stated."
+        f"{count(training.fixed_epochs, 'epoch')} were run without early stopping."
     )
