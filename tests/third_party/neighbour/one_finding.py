@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,15 @@ class OneFindingModel:
 
     def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probabilities [n, classes] of the rows of a 0/1 matrix [n, tokens]."""
-        return self.risks[findings[:, self.token].toarray()[:, 0].astype(int)]
+        present = findings[:, self.token].toarray()[:, 0] > 0
+        risks: NDArray[np.float64] = self.risks[present.astype(int)]
+        return risks
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         return dict(vars(self))
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> OneFindingModel:
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> OneFindingModel:
         return cls(**arrays)
 
 
