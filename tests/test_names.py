@@ -16,7 +16,7 @@ from concept_transfer.reporting.formats import Table, csv_text, latex, markdown
 from concept_transfer.reporting.gallery import study_figures
 from concept_transfer.reporting.methods import markdown as methods_markdown
 from concept_transfer.reporting.methods import methods_text
-from concept_transfer.reporting.tables import site_table
+from concept_transfer.reporting.site_table import site_table
 
 AWKWARD = [
     "$\\frac{a}$",

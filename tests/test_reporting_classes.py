@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,20 +15,29 @@ from reporting_data import (
     estimates,
     evidence,
     of_classes,
+    reports,
 )
 
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.evaluation.schemas import ESTIMATES
 from concept_transfer.parquet import write_rows
+from concept_transfer.reporting.calibration_tables import usefulness_table
 from concept_transfer.reporting.classes import class_table, of_all, of_each
 from concept_transfer.reporting.evidence import Evidence, read_evidence
 from concept_transfer.reporting.figures.calibration import curve_points
 from concept_transfer.reporting.gallery import study_figures
-from concept_transfer.reporting.published import published
+from concept_transfer.reporting.limitations import limitations
+from concept_transfer.reporting.methods import methods_text
+from concept_transfer.reporting.published import hidden_in, published
 from concept_transfer.reporting.report import write_tables
+from concept_transfer.reporting.site_table import site_table
 from concept_transfer.reporting.tables import cell_table, study_tables
 
-STUDY = a_study(classifiers=["cnn", "logistic"], target_sizes=[50, "all"])
+STUDY = a_study(
+    task={"label": "infection", "classes": list(CLASSES)},
+    classifiers=["cnn", "logistic"],
+    target_sizes=[50, "all"],
+)
 KEYS = ["source", "target", "embedding", "classifier", "strategy", "size"]
 
 
@@ -43,7 +53,60 @@ def many_classes() -> Evidence:
         estimates=of_all(frame),
         class_estimates=of_each(frame),
         calibration=pd.concat(curves, ignore_index=True),
+        reports=site_reports(6000),
     )
+
+
+def site_reports(last: int) -> dict[str, dict[str, Any]]:
+    """Sites with 2,000 encounters of each class, the first with ``last`` of the last class."""
+    each = {site: dict(zip(CLASSES, (2000, 2000, 2000), strict=True)) for site in STUDY.sites}
+    each[next(iter(STUDY.sites))][CLASSES[-1]] = last
+    return {
+        site: {**report, "encounters": sum(each[site].values()), "classes": each[site]}
+        for site, report in reports(STUDY).items()
+    }
+
+
+def test_a_site_with_few_of_one_class_keeps_the_counts_of_all(found: Evidence) -> None:
+    given = replace(found, reports=site_reports(104))  # two of them do not test
+    first, second = STUDY.sites
+    hidden = hidden_in(given)
+    assert (hidden.sites, hidden.tests) == ({first}, {first})
+    sites = site_table(published(given).reports, STUDY).raw.set_index("site")
+    assert [sites.loc[first, f"with_{name}"] for name in CLASSES] == ["suppressed"] * 3
+    assert [sites.loc[second, f"with_{name}"] for name in CLASSES] == [2000] * 3
+
+
+def test_what_a_class_lacks_is_said(found: Evidence) -> None:
+    absent = found.class_estimates.copy()
+    chosen = (absent["target"] == "south_county") & (absent["class"] == "R")
+    absent.loc[chosen, "positives"] = 0
+    said = " ".join(limitations(replace(found, class_estimates=absent)))
+    assert "No test encounter is of the class R on south_county" in said
+    assert "no longer sum to 1" in said
+    told = " ".join(limitations(published(replace(found, class_estimates=absent))))
+    assert "No test encounter" not in told
+
+
+def test_usefulness_is_told_class_by_class(found: Evidence) -> None:
+    parts = found.class_estimates
+    useful = parts[parts["metric"] == "auroc"].assign(metric="sensitivity_at_90")
+    table = usefulness_table(pd.concat([parts, useful]), STUDY)
+    assert table is not None
+    assert list(table.shown["Class"])[:3] == list(CLASSES)
+    np.testing.assert_allclose(table.raw["sensitivity_at_90"], useful_of(table.raw, useful))
+
+
+def useful_of(raw: pd.DataFrame, useful: pd.DataFrame) -> pd.Series:
+    return raw[[*KEYS, "class"]].merge(useful, on=[*KEYS, "class"])["estimate"]
+
+
+def test_methods_explain_macro_averages() -> None:
+    text = dict(methods_text(STUDY, {}, {}))
+    assert "one of 3 classes (I, R and P / M)" in text["Data and outcome"]
+    assert "macro averages" in text["Evaluation and statistics"]
+    two = dict(methods_text(a_study(), {}, {}))
+    assert "macro" not in " ".join(two.values())
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from matplotlib.collections import LineCollection
 from reporting_data import a_study, comparisons, estimates, evidence
 
 from concept_transfer.evaluation.calibration import calibration_bins
-from concept_transfer.reporting.cells import arrange, rows_of
 from concept_transfer.reporting.figures.calibration import curve_points
 from concept_transfer.reporting.figures.canvas import Drawing, write_drawing
 from concept_transfer.reporting.figures.forest import forest
@@ -20,6 +19,7 @@ from concept_transfer.reporting.figures.heatmap import BLUES, _is_light, heat_ma
 from concept_transfer.reporting.gallery import study_figures
 from concept_transfer.reporting.looks import strategy_looks
 from concept_transfer.reporting.report import write_figures
+from concept_transfer.reporting.rows import arrange, rows_of
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.reporting.svg import inline_svg
 

@@ -44,8 +44,9 @@ from concept_transfer.reporting.looks import group_of
 from concept_transfer.reporting.published import published
 from concept_transfer.reporting.report import write_tables
 from concept_transfer.reporting.sides import side_words
+from concept_transfer.reporting.site_table import site_table
 from concept_transfer.reporting.suppression import suppress, suppress_groups
-from concept_transfer.reporting.tables import cell_table, site_table
+from concept_transfer.reporting.tables import cell_table
 
 STUDY = a_study()
 

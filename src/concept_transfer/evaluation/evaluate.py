@@ -93,13 +93,16 @@ def evaluate_cells(
     cell_placements = [_mean_placements(cell) for cell in cells]
     values: list[dict[str, Any]] = []
     estimates: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
     for cell, drawn, placement in zip(cells, draws, cell_placements, strict=True):
         if names:
             parts = measured_classes(cell, names, drawn, placement, settings)
             rows = replicate_rows_of_classes(cell, parts)
+            curves += calibration_rows_of_classes(cell, names)
         else:
             parts = [measured(cell, drawn, placement, settings)]
             rows = replicate_rows(cell, drawn, settings.alert_rate)
+            curves += calibration_rows(cell)
         values += rows
         for part in parts:
             estimates += estimate_rows(cell, part, sample, settings, rows)
@@ -129,15 +132,7 @@ def evaluate_cells(
         subgroups=table_of(
             chain(*(subgroup_rows(cell, tested, clusters, settings) for cell in cells)), SUBGROUPS
         ),
-        calibration=table_of(
-            chain(
-                *(
-                    calibration_rows_of_classes(cell, names) if names else calibration_rows(cell)
-                    for cell in cells
-                )
-            ),
-            CALIBRATION,
-        ),
+        calibration=table_of(curves, CALIBRATION),
         draws=arrays,
     )
 

@@ -6,8 +6,11 @@ import pandas as pd
 
 from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.evaluation.metrics import METRICS
+from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.evaluation.subgroups import DIFFERENCE
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
     bounds_of,
@@ -15,8 +18,6 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.columns import Column, intervals
-from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.suppression import COMPLEMENT, suppress_groups
 from concept_transfer.study import Study
 
@@ -42,6 +43,10 @@ VALIDATED = {
     "sensitivity_at_validated_90": "Sensitivity, threshold from validation",
     "specificity_at_validated_90": "Specificity there",
 }
+OBSERVED = (
+    "Observed − predicted is the share with the outcome minus the mean predicted risk: above 0, "
+    "risks are too low for the group. "
+)
 GROUP_METRICS = ("auroc", "brier", DIFFERENCE)
 
 
@@ -68,18 +73,23 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
 
 
 def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
-    """Sensitivity at fixed specificity and PPV at the alert rate, with intervals."""
+    """Sensitivity at fixed specificity and PPV at the alert rate, with intervals.
+
+    ``estimates``: of two classes or, with a column ``class``, of each of more.
+    """
     tidy = arrange(estimates[estimates["metric"].isin([*USEFUL, *VALIDATED])], study)
     if tidy.empty:
         return None
-    wide = widened(tidy, KEYS, [*USEFUL, *VALIDATED])
+    keys = [*KEYS, *(name for name in [CLASS] if name in tidy)]
+    wide = widened(tidy, keys, [*USEFUL, *VALIDATED])
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
     estimates_of = {
-        metric: intervals(wide, bounds_of(metric), suppressed_in(tidy, wide, KEYS, metric))
+        metric: intervals(wide, bounds_of(metric), suppressed_in(tidy, wide, keys, metric))
         for metric in USEFUL
     }
     columns = [
         *cell_columns(wide, study),
+        *(Column("Class", "name", wide[name]) for name in [CLASS] if name in wide),
         *(Column(f"{USEFUL[m]} {level}", "interval", rows) for m, rows in estimates_of.items()),
         *(Column(words, "number", wide[metric]) for metric, words in VALIDATED.items()),
     ]
@@ -92,14 +102,19 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         "90 % specificity on the validation labels (all of the target's for direct, else those of "
         "the size; empty where they hold fewer than 10 without the outcome). PPV: the share of "
         f"alerts that are right when the {study.evaluation.alert_rate:.0%} of encounters "
-        "with the highest risks raise one.",
+        "with the highest risks raise one."
+        + (" Each class is the outcome of its rows, against all others." if CLASS in wide else ""),
         raw=wide,
         columns=columns,
     )
 
 
 def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
-    """Performance by group, without the shuffled and random controls."""
+    """Performance by group, without the shuffled and random controls.
+
+    Of more than two classes AUROC is the macro mean, and a group's positives are the encounters of
+    its rarest class.
+    """
     keep = [parent_of(study, name) is None for name in subgroups["embedding"]]
     tidy = subgroups[keep]
     if tidy.empty:
@@ -121,14 +136,15 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         return Column(f"{words} {level}", "interval", intervals(raw, bounds_of(metric), taken))
 
     level = f"[{100 * study.evaluation.confidence:g}% CI]"
+    many = study.task.many_classes
     columns = [
         *cell_columns(raw, study),
         Column("Group", "name", raw["variable"] + ": " + raw["group"]),
-        estimates("auroc", "AUROC"),
+        estimates("auroc", "Macro AUROC" if many else "AUROC"),
         estimates("brier", "Brier"),
-        estimates(DIFFERENCE, "Observed − predicted"),
+        *([] if many else [estimates(DIFFERENCE, "Observed − predicted")]),
         Column("Encounters", "number", raw["encounters"]),
-        Column("Positives", "number", raw["positives"]),
+        Column("Of the rarest class" if many else "Positives", "number", raw["positives"]),
         Column("Note", "name", raw["flag"].mask(hidden, "")),
     ]
     return Table(
@@ -136,10 +152,8 @@ def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
         section="subgroups",
         title="Performance by group",
         caption="Test encounters by age, sex and calendar year, as far as the data record them; "
-        "shuffled and random controls are left out. Observed − predicted is the share with the "
-        "outcome minus the mean predicted risk: above 0, risks are too low for the group. Groups "
-        "were not compared with each other, and many rows are shown: single differences may be "
-        "chance.",
+        f"shuffled and random controls are left out. {'' if many else OBSERVED}Groups were not "
+        "compared with each other, and many rows are shown: single differences may be chance.",
         raw=raw,
         columns=columns,
     )

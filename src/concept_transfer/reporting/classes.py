@@ -7,7 +7,9 @@ import re
 import pandas as pd
 
 from concept_transfer.evaluation.schemas import CLASS
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
     bounds_of,
@@ -15,8 +17,6 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.columns import Column, intervals
-from concept_transfer.reporting.formats import Table
 from concept_transfer.study import Study
 
 MACRO = (

@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.reporting.answers import Answer, answered
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.classes import MACRO
+from concept_transfer.reporting.columns import Column, interval
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.looks import model_label
+from concept_transfer.reporting.rows import (
     arrange,
     direction_label,
     directions,
@@ -18,10 +23,6 @@ from concept_transfer.reporting.cells import (
     records,
     size_label,
 )
-from concept_transfer.reporting.columns import Column, interval
-from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
@@ -68,8 +69,9 @@ def best_models(evidence: Evidence) -> list[str]:
     bests = _bests(evidence)
     if bests.empty:
         return [
-            "No model could be ranked: every target has too few test encounters with or without "
-            "the outcome for a conclusion."
+            "No model could be ranked: every target has too few test encounters "
+            f"{'of a class' if evidence.many_classes else 'with or without the outcome'} for a "
+            "conclusion."
         ]
     if len(bests) > 2:
         groups = bests["group"].value_counts()
@@ -169,7 +171,7 @@ def glance(evidence: Evidence) -> Table:
         "The highest AUROC of each direction, found in hindsight and therefore optimistic, beside "
         "the best simple model, the best control whose vectors carry no meaning and the best model "
         "that saw no other site. Whether two of them differ is a question for "
-        "the paired comparisons.",
+        f"the paired comparisons.{MACRO if evidence.many_classes else ''}",
         raw,
         columns,
     )

@@ -6,14 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from concept_transfer.evaluation.metrics import METRICS
-from concept_transfer.reporting.cells import (
-    direction_label,
-    directions,
-    family_order,
-    level,
-    size_label,
-    size_rank,
-)
 from concept_transfer.reporting.classes import (
     MACRO,
     class_names,
@@ -29,6 +21,14 @@ from concept_transfer.reporting.figures.dots import Dots, metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
+from concept_transfer.reporting.rows import (
+    direction_label,
+    directions,
+    family_order,
+    level,
+    size_label,
+    size_rank,
+)
 from concept_transfer.study import Study
 
 TOGETHER = 4  # as many directions share one figure; more are drawn target by target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
+from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.looks import caveats
 from concept_transfer.reporting.words import listing
@@ -20,11 +21,13 @@ def limitations(evidence: Evidence) -> list[str]:
     sentences += caveats(study)
     flagged = sorted(set(auroc.loc[auroc["flag"] != "", "target"]))
     if flagged:
+        few = "of a class" if evidence.many_classes else "with, or without, the outcome"
         sentences.append(
-            f"Too few test encounters with, or without, the outcome to conclude anything on "
+            f"Too few test encounters {few} to conclude anything on "
             f"{listing(flagged)} (fewer than {study.evaluation.min_positives}); these cells are "
             "marked and left out of the findings."
         )
+    sentences += _of_classes(evidence)
     if "suppressed" in auroc:
         silent = sorted(set(auroc.loc[auroc["suppressed"], "target"]))
         if silent:
@@ -78,3 +81,24 @@ def limitations(evidence: Evidence) -> list[str]:
         "differences remain possible."
     )
     return sentences
+
+
+def _of_classes(evidence: Evidence) -> list[str]:
+    """Of more than two classes: those that a test set lacks, and what is not reported."""
+    if not evidence.many_classes:
+        return []
+    shown = evidence.class_estimates.drop_duplicates(["target", CLASS])
+    lacking = shown[shown["positives"] == 0]
+    missing = [
+        f"{listing(list(classes))} on {target}"
+        for target, classes in lacking.groupby("target", sort=False)[CLASS]
+    ]
+    sentences = [
+        f"No test encounter is of the class {'; '.join(missing)}: nothing is estimated of it "
+        "there, and the macro means leave it out."
+    ]
+    return [
+        *(sentences if missing else []),
+        "Recalibration and the Brier score's parts are not reported for more than two classes: "
+        "risks that are recalibrated class by class no longer sum to 1.",
+    ]

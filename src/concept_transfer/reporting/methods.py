@@ -7,9 +7,9 @@ from typing import Any
 
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
-from concept_transfer.reporting.cells import level
 from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
+from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study
@@ -18,6 +18,15 @@ NOT_RECORDED = {
     "omit": "A finding that nobody recorded contributed nothing to the model.",
     "absent": "A finding that nobody recorded was read as absent, as by Gao et al. (2024).",
 }
+
+OF_CLASSES = (
+    " Each class was told from all others for the areas, calibration and usefulness (one against "
+    "the rest); AUROC and AUPRC of all classes together are macro averages, the means over classes "
+    "whatever their frequency. The Brier score is the sum over classes of squared errors; accuracy "
+    "and the macro average of F1 (the harmonic mean of sensitivity and positive predictive value) "
+    "judge the most probable class. Comparisons test the macro AUROC."
+)
+SUMMED = "(each encounter's influence summed over classes) "
 
 
 def methods_text(
@@ -60,11 +69,19 @@ def _data(study: Study) -> str:
     )
     return (
         f"Encounters of {count(len(study.sites), 'site')} were used ({sites}). The outcome was "
-        f"{study.task.label}. Predictors were the concepts of one vocabulary shared by all sites "
-        f"({study.vocabulary}), each with its states as separate tokens.{_bins(study)}{excluded} "
+        f"{study.task.label}{_classes(study)}. Predictors were the concepts of one vocabulary "
+        f"shared by all sites ({study.vocabulary}), each with its states as separate "
+        f"tokens.{_bins(study)}{excluded} "
         f"{NOT_RECORDED[study.task.not_recorded]} Encounters were mapped to the vocabulary before "
         "any split; codes without a concept were counted and reported, not guessed."
     )
+
+
+def _classes(study: Study) -> str:
+    names = study.task.class_names
+    if not study.task.many_classes:
+        return ""
+    return f", one of {len(names)} classes ({listing(names)})"
 
 
 def _bins(study: Study) -> str:
@@ -114,24 +131,28 @@ def _evaluation(study: Study) -> str:
         if settings.margin is not None
         else ""
     )
+    many = study.task.many_classes
     return (
         "Discrimination was measured by the areas under the receiver operating characteristic "
         "(AUROC) and precision-recall (AUPRC) curves, overall accuracy of probabilities by the "
         "Brier score and log loss, calibration by intercept and slope, usefulness by sensitivity "
         "at 90% and 95% specificity (points of the test encounters' ROC curve) and by the positive "
         "predictive value when "
-        f"{settings.alert_rate:.0%} of the encounters raise an alert. Estimates are means over "
+        f"{settings.alert_rate:.0%} of the encounters raise an alert."
+        f"{OF_CLASSES if many else ''} Estimates are means over "
         f"replicates. {level(study)} intervals come from "
         f"{settings.draws:,} bootstrap draws of clusters, without stratification, crossed with "
         "draws of replicates; the spread of replicates is reported apart. Comparisons are paired: "
         "a t test of the difference in AUROC with Satterthwaite's degrees of freedom, whose "
         "variance is that of the paired draws or, where every cluster is one encounter, DeLong's "
-        "plus the replicates'. P-values are adjusted by Holm's method within each named family of "
-        "comparisons, and 'better' is said only of differences that remain significant; intervals "
-        "quoted with a verdict have the level at which Holm's method judged it. With fewer than "
+        f"{SUMMED if many else ''}plus the replicates'. "
+        "P-values are adjusted by Holm's method within each named family of comparisons, and "
+        "'better' is said only of differences that remain significant; intervals quoted with a "
+        "verdict have the level at which Holm's method judged it. With fewer than "
         f"{FEWEST_REPLICATES} replicates no verdict is given. All inference holds each site's "
         f"training sample fixed.{equivalence}{_meaning(study)} Cells with fewer than "
-        f"{settings.min_positives} test encounters with, or without, the outcome are flagged and "
+        f"{settings.min_positives} test encounters "
+        f"{'of a class' if many else 'with, or without, the outcome'} are flagged and "
         "kept out of the findings. Counts of encounters below "
         f"{settings.small_cells} are suppressed."
     )

@@ -23,6 +23,7 @@ from concept_transfer.reporting.methods import methods_text
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.svg import inline_svg
 from concept_transfer.reporting.words import count
+from concept_transfer.study import Study
 
 VERDICTS = ("better", "worse")  # that have a colour of their own
 MOST_CHOICES = 24
@@ -159,7 +160,7 @@ def _sections(tables: Sequence[Table], figures: Iterable[Path]) -> list[dict[str
 def _subtitle(evidence: Evidence) -> str:
     study = evidence.study
     parts = [
-        f"Outcome: {study.task.label}",
+        f"Outcome: {study.task.label}{_classes(study)}",
         count(len(study.sites), "site"),
         count(len(study.ordered_pairs()), "direction"),
         count(len(study.embeddings), "embedding"),
@@ -167,6 +168,11 @@ def _subtitle(evidence: Evidence) -> str:
         count(study.replicates, "replicate"),
     ]
     return " · ".join(parts)
+
+
+def _classes(study: Study) -> str:
+    task = study.task
+    return f" ({', '.join(task.class_names)})" if task.many_classes else ""
 
 
 def _provenance(provenance: Provenance) -> list[Table]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from concept_transfer.evaluation.metrics import RANKING
+from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.analysis import Analysis
-from concept_transfer.reporting.classes import class_names, of_class
+from concept_transfer.reporting.classes import class_names
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.suppression import COMPLEMENT, below, few
@@ -39,51 +40,70 @@ class Hidden:
 
 
 def hidden_in(evidence: Evidence) -> Hidden:
-    """Whose counts are small: with or without the outcome, at the site, in its test set or beside
-    it.
+    """Whose counts are small: with or without the outcome (of more than two classes, any of them),
+    at the site, in its test set or beside it.
 
     The counts of a site are hidden with those of its test set, because a split by share meets its
-    share among positives and negatives alike; so are those of its test set with a small rest.
+    share among all classes alike; so are those of its test set with a small rest.
     """
     threshold = evidence.study.evaluation.small_cells
     by_share = evidence.study.split.by == "share"
-    tested = _tested(evidence.estimates)
-    of_classes = [
-        _tested(of_class(evidence.class_estimates, name))
-        for name in class_names(evidence.class_estimates)
-    ]
-    tests = {
-        target
-        for counted in (tested, *of_classes)
-        for target, counts in counted.items()
-        if few(*counts, threshold)
-    }
+    tested = _tested(evidence)
+    tests = {target for target, counts in tested.items() if counts.are_small(threshold)}
     sites: set[str] = set()
     encounters: set[str] = set()
     for site, report in evidence.reports.items():
-        whole = (report["positives"], report["encounters"])
-        test = tested.get(site, whole)
-        rest = (whole[0] - test[0], whole[1] - test[1])
-        few_rest = rest[1] > 0 and few(*rest, threshold)
-        if few(*whole, threshold) or few_rest:
+        whole = _at_site(report, class_names(evidence.class_estimates))
+        rest = whole.without(tested.get(site, whole))
+        few_rest = rest.encounters > 0 and rest.are_small(threshold)
+        if whole.are_small(threshold) or few_rest:
             sites.add(site)
         if few_rest and by_share:
             tests.add(site)
-        if whole[1] < threshold or 0 < rest[1] < threshold:
+        if whole.encounters < threshold or 0 < rest.encounters < threshold:
             encounters.add(site)
     return Hidden(frozenset(sites | tests), frozenset(tests), frozenset(encounters))
 
 
-def _tested(estimates: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Target -> its test encounters with the outcome (or of the class), and all."""
-    rows = estimates.drop_duplicates("target")[["target", "positives", "encounters"]]
-    return {str(target): (int(some), int(every)) for target, some, every in rows.to_numpy()}
+@dataclass(frozen=True)
+class Counts:
+    """Encounters, and how many of them have each class (of two, the outcome alone)."""
+
+    encounters: int
+    of_class: Mapping[str, int]
+
+    def are_small(self, threshold: int) -> bool:
+        """Whether a class has few encounters, or few have it not."""
+        return any(few(own, self.encounters, threshold) for own in self.of_class.values())
+
+    def without(self, part: Counts) -> Counts:
+        """Those that are not in ``part``."""
+        rest = {name: own - part.of_class[name] for name, own in self.of_class.items()}
+        return Counts(self.encounters - part.encounters, rest)
+
+
+def _tested(evidence: Evidence) -> dict[str, Counts]:
+    """Target -> its test encounters."""
+    each = evidence.class_estimates if evidence.many_classes else evidence.estimates
+    each = each.assign(**{CLASS: each[CLASS] if evidence.many_classes else ""})
+    rows = each.drop_duplicates(["target", CLASS])
+    return {
+        str(target): Counts(
+            int(own["encounters"].iloc[0]), dict(zip(own[CLASS], own["positives"], strict=True))
+        )
+        for target, own in rows.groupby("target", sort=False)
+    }
+
+
+def _at_site(report: Mapping[str, Any], classes: Sequence[str]) -> Counts:
+    own = {name: report["classes"][name] for name in classes} or {"": report["positives"]}
+    return Counts(report["encounters"], own)
 
 
 def published(evidence: Evidence) -> Evidence:
     """The evidence without small counts of patients and without what would give them away.
 
-    Nothing is left that was measured on a test set with few encounters of either class: its
+    Nothing is left that was measured on a test set with few encounters of any class: its
     AUROC, sensitivity or intervals tell how many they are. Of models that learned from a site with
     hidden counts, or are tested there, only rank metrics are left, because their risks carry its
     prevalence. Rows whose numbers were taken away are marked in a column ``suppressed``.

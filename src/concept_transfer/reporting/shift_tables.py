@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.cells import direction_label, level, model_labels
 from concept_transfer.reporting.columns import Column, intervals
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import direction_label, level, model_labels
 from concept_transfer.reporting.suppression import not_alone
 from concept_transfer.study import Study
 
@@ -60,10 +60,19 @@ def shift_table(shift: pd.DataFrame, study: Study) -> Table:
         "concept, not written included. Recording: the same for whether anything is written at "
         "all; where it is as large as Findings, the sites differ in their habits of recording. "
         "The last column is the AUROC of a logistic regression that guesses an encounter's site "
-        "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site.",
+        "from its findings: 0.5 if the sites look alike, 1 if every encounter betrays its site."
+        f"{_positives(study)}",
         raw=raw,
         columns=columns,
     )
+
+
+def _positives(study: Study) -> str:
+    """Who counts as positive where there are more than two classes."""
+    if not study.task.many_classes:
+        return ""
+    first = study.task.class_names[0]
+    return f" Positives are the encounters of any class but the first ({first}), as in prevalence."
 
 
 def finding_table(findings: pd.DataFrame, study: Study) -> Table:
@@ -94,7 +103,7 @@ def finding_table(findings: pd.DataFrame, study: Study) -> Table:
         "them. Concepts are left out that either site records, fails to record, or records in one "
         f"of their states in fewer than {study.evaluation.small_cells} encounters, and the next "
         "rarest with them; divergences of positives and negatives, where so few of these are "
-        "behind them.",
+        f"behind them.{_positives(study)}",
         raw=raw,
         columns=columns,
     )

@@ -13,7 +13,13 @@ from concept_transfer.reporting.calibration_tables import (
     subgroup_table,
     usefulness_table,
 )
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.classes import class_table
+from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
+from concept_transfer.reporting.evidence import Evidence
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.looks import group_of, model_label
+from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
     bounds_of,
@@ -24,14 +30,8 @@ from concept_transfer.reporting.cells import (
     suppressed_in,
     widened,
 )
-from concept_transfer.reporting.classes import class_table
-from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
-from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.generic_table import generic_table
-from concept_transfer.reporting.looks import group_of, model_label
 from concept_transfer.reporting.sides import side_words
-from concept_transfer.reporting.suppression import suppress
+from concept_transfer.reporting.site_table import site_table
 from concept_transfer.reporting.words import count
 from concept_transfer.study import Study
 
@@ -39,6 +39,7 @@ BOUNDS = ("lower", "upper")
 OF_TWO = {"auroc": "AUROC", "auprc": "AUPRC", "brier": "Brier"}
 OF_MANY = {
     "auroc": "Macro AUROC",
+    "auprc": "Macro AUPRC",
     "log_loss": "Log loss",
     "brier": "Brier",
     "accuracy": "Accuracy",
@@ -47,7 +48,8 @@ OF_MANY = {
 MEANING_OF_TWO = "A model without skill has AUROC 0.5 and the AUPRC of the column beside it."
 MEANING_OF_MANY = (
     "Macro means are those over classes, each told from all others; a model without skill has "
-    "macro AUROC 0.5. Brier is the sum over classes."
+    "macro AUROC 0.5 and the macro AUPRC of the column beside it. Brier is the sum over classes, "
+    "between 0 and 2. Accuracy and F1 are those of the most probable class."
 )
 
 
@@ -57,8 +59,10 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
     yield cell_table(evidence.estimates, study, evidence.many_classes)
     for table in (
         class_table(evidence.class_estimates, study),
-        usefulness_table(evidence.estimates, study),
-        calibration_table(evidence.estimates, study),
+        usefulness_table(
+            evidence.class_estimates if evidence.many_classes else evidence.estimates, study
+        ),
+        None if evidence.many_classes else calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
     ):
         if table is not None:
@@ -204,52 +208,6 @@ def _shared(comparison: dict[str, Any], study: Study) -> str:
     embedding = comparison["embedding"]
     model = embedding and model_label(study, embedding, comparison["classifier"])
     return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
-
-
-def site_table(reports: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
-    """What each site brought: rows read and dropped, encounters, positives, unmapped codes."""
-    frame = pd.DataFrame(
-        {
-            "site": site,
-            "rows_read": reports[site]["rows_read"],
-            "dropped": sum(reports[site]["dropped"].values()),
-            "encounters": reports[site]["encounters"],
-            "positives": reports[site]["positives"],
-            "prevalence": reports[site]["prevalence"],
-            "unmapped_codes": len(reports[site]["unmapped"]),
-        }
-        for site in study.sites
-        if site in reports
-    )
-    few_positives, few_encounters = (
-        frame["site"].map(lambda site, name=name: name in reports[site].get("hidden", ()))
-        for name in ("positives", "encounters")
-    )
-    threshold = study.evaluation.small_cells
-    raw = suppress(
-        frame, "positives", threshold, "encounters", ("prevalence",), others=few_positives
-    )
-    few = suppress(raw, "dropped", threshold, revealing=("rows_read",))
-    raw = few.where(frame["dropped"] > 0, raw)
-    raw = suppress(raw, "encounters", threshold, revealing=("rows_read",), others=few_encounters)
-    columns = [
-        Column("Site", "name", raw["site"]),
-        Column("Rows read", "number", raw["rows_read"]),
-        Column("Left out", "number", raw["dropped"]),
-        Column("Encounters", "number", raw["encounters"]),
-        Column(f"With {study.task.label}", "number", raw["positives"]),
-        Column("Prevalence", "number", raw["prevalence"]),
-        Column("Codes without a concept", "number", raw["unmapped_codes"]),
-    ]
-    return Table(
-        stem="sites",
-        section="data",
-        title="Sites",
-        caption="Encounters as read, before any split. Codes of a site that no concept of the "
-        "vocabulary takes are counted here and not used.",
-        raw=raw,
-        columns=columns,
-    )
 
 
 def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Table:

@@ -34,3 +34,8 @@ class Task(Section):
     def class_names(self) -> tuple[str, ...]:
         """A name for each class, in order; the outcome is the second of two."""
         return tuple(self.classes or (f"no {self.label}", self.label))
+
+    @property
+    def many_classes(self) -> bool:
+        """Whether the outcome has more than two classes."""
+        return len(self.class_names) > 2

@@ -19,8 +19,8 @@ from concept_transfer.reporting.answers.phrases import (
     used,
     with_directions,
 )
-from concept_transfer.reporting.cells import size_rank
 from concept_transfer.reporting.looks import learner_title
+from concept_transfer.reporting.rows import size_rank
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 

@@ -9,16 +9,6 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from concept_transfer.evaluation.calibration import wilson_interval
-from concept_transfer.reporting.cells import (
-    KEYS,
-    arrange,
-    direction_label,
-    direction_stem,
-    in_direction,
-    level,
-    rows_of,
-    size_label,
-)
 from concept_transfer.reporting.classes import class_stem, class_words
 from concept_transfer.reporting.figures.canvas import (
     MUTED,
@@ -30,6 +20,16 @@ from concept_transfer.reporting.figures.canvas import (
     styled,
 )
 from concept_transfer.reporting.looks import Look, strategy_looks
+from concept_transfer.reporting.rows import (
+    KEYS,
+    arrange,
+    direction_label,
+    direction_stem,
+    in_direction,
+    level,
+    rows_of,
+    size_label,
+)
 from concept_transfer.study import Study
 
 POINTS = 10

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from concept_transfer.reporting.cells import arrange, direction_label, in_direction, rows_of
 from concept_transfer.reporting.figures.canvas import (
     BAND,
     INK,
@@ -25,6 +24,7 @@ from concept_transfer.reporting.figures.canvas import (
     text_width,
 )
 from concept_transfer.reporting.looks import Look, strategy_looks
+from concept_transfer.reporting.rows import arrange, direction_label, in_direction, rows_of
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105

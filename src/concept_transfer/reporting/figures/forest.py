@@ -9,7 +9,10 @@ import pandas as pd
 
 from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
-from concept_transfer.reporting.cells import (
+from concept_transfer.reporting.figures.canvas import Caption, Drawing
+from concept_transfer.reporting.figures.dots import draw_dots
+from concept_transfer.reporting.looks import model_label
+from concept_transfer.reporting.rows import (
     arrange,
     in_direction,
     records,
@@ -17,9 +20,6 @@ from concept_transfer.reporting.cells import (
     size_label,
     size_rank,
 )
-from concept_transfer.reporting.figures.canvas import Caption, Drawing
-from concept_transfer.reporting.figures.dots import draw_dots
-from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.sides import apart
 from concept_transfer.study import Study
 

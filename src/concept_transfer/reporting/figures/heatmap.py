@@ -10,16 +10,6 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from concept_transfer.reporting.cells import (
-    arrange,
-    direction_label,
-    direction_stem,
-    highest,
-    in_direction,
-    records,
-    rows_of,
-    size_rank,
-)
 from concept_transfer.reporting.figures.canvas import (
     INK,
     MUTED,
@@ -29,6 +19,16 @@ from concept_transfer.reporting.figures.canvas import (
     styled,
     text_width,
     wrapped,
+)
+from concept_transfer.reporting.rows import (
+    arrange,
+    direction_label,
+    direction_stem,
+    highest,
+    in_direction,
+    records,
+    rows_of,
+    size_rank,
 )
 from concept_transfer.study import Study
 
@@ -259,7 +259,7 @@ def _caption(cells: pd.DataFrame, source: str, target: str, note: str) -> Captio
         "are combinations that do not exist."
     )
     if (cells["flag"].fillna("") != "").any():
-        text += " * Too few test encounters with, or without, the outcome."
+        text += " * Too few test encounters of a class."
     suppressed = cells.get("suppressed", pd.Series(False, index=cells.index)).astype(bool)
     if (cells["estimate"].isna() & ~suppressed).any():
         text += " n. e.: not estimable."

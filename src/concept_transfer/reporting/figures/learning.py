@@ -7,15 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from concept_transfer.reporting.cells import (
-    arrange,
-    direction_label,
-    direction_stem,
-    in_direction,
-    level,
-    rows_of,
-    size_rank,
-)
 from concept_transfer.reporting.figures.canvas import (
     MUTED,
     ROW_COLUMNS,
@@ -27,6 +18,15 @@ from concept_transfer.reporting.figures.canvas import (
     styled,
 )
 from concept_transfer.reporting.looks import Look, strategy_looks
+from concept_transfer.reporting.rows import (
+    arrange,
+    direction_label,
+    direction_stem,
+    in_direction,
+    level,
+    rows_of,
+    size_rank,
+)
 from concept_transfer.study import Study
 
 LEVEL = (0, (5, 2))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from concept_transfer.reporting.cells import records
 from concept_transfer.reporting.figures.canvas import (
     BAND,
     Caption,
@@ -16,6 +15,7 @@ from concept_transfer.reporting.figures.canvas import (
     text_width,
 )
 from concept_transfer.reporting.looks import Look, group_of
+from concept_transfer.reporting.rows import records
 from concept_transfer.study import Study
 
 LOOKS = {

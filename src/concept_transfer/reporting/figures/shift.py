@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from concept_transfer.reporting.cells import arrange, direction_label, records
 from concept_transfer.reporting.figures.canvas import (
     INK,
     MUTED,
@@ -21,6 +20,7 @@ from concept_transfer.reporting.figures.canvas import (
 )
 from concept_transfer.reporting.figures.heatmap import BLUES
 from concept_transfer.reporting.looks import Look
+from concept_transfer.reporting.rows import arrange, direction_label, records
 from concept_transfer.reporting.shift_tables import differing_findings, unordered
 from concept_transfer.study import Study
 
