@@ -16,7 +16,7 @@ def grid(**changes: Any) -> Grid:
 
 
 def test_local_on_all_labels_is_the_site_s_own_source_model() -> None:
-    assert grid().is_own_source("north", "local")
+    assert grid().is_own_source("cnn", "north", "local")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_local_on_all_labels_is_the_site_s_own_source_model() -> None:
 def test_local_is_trained_where_the_source_model_would_differ_or_is_none(
     changes: dict[str, Any],
 ) -> None:
-    assert not grid(**changes).is_own_source("north", "local")
+    assert not grid(**changes).is_own_source("cnn", "north", "local")
 
 
 def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
@@ -50,4 +50,4 @@ def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
 
 def test_only_local_is_a_site_s_own_model() -> None:
     for strategy in ("direct", "linear", "full", "pooled"):
-        assert not grid().is_own_source("north", strategy)
+        assert not grid().is_own_source("cnn", "north", strategy)

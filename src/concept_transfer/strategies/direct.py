@@ -19,7 +19,6 @@ def plan(situation: Situation) -> Plan:
 
 STRATEGY = Strategy(
     settings=Direct,
-    title="source model unchanged",
     summary="the source model applied to the target unchanged",
     plan=plan,
     uses_labels=False,

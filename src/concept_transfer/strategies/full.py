@@ -26,7 +26,6 @@ def plan(situation: Situation) -> Plan:
 
 STRATEGY = Strategy(
     settings=Full,
-    title="all layers tuned",
     summary="all layers of the source model tuned on the target",
     plan=plan,
     starts_from_source=True,

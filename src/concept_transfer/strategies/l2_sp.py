@@ -47,7 +47,6 @@ def details(settings: L2SP) -> list[str]:
 
 STRATEGY = Strategy(
     settings=L2SP,
-    title="all layers tuned, held to the source",
     summary="all layers of the source model tuned on the target, decaying towards its weights",
     plan=plan,
     starts_from_source=True,

@@ -27,7 +27,6 @@ def plan(situation: Situation) -> Plan:
 
 STRATEGY = Strategy(
     settings=Linear,
-    title="linear layer tuned",
     summary="the source model's last layer tuned on the target, all before it frozen",
     plan=plan,
     starts_from_source=True,

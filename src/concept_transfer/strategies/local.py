@@ -20,7 +20,6 @@ def plan(situation: Situation) -> Plan:
 
 STRATEGY = Strategy(
     settings=Local,
-    title="target data only",
     summary="trained on the target only",
     plan=plan,
     look=("#000000", "o"),

@@ -30,7 +30,6 @@ def details(settings: Pooled) -> list[str]:
 
 STRATEGY = Strategy(
     settings=Pooled,
-    title="source and target data",
     summary="trained on source and target together",
     plan=plan,
     uses_source=True,

@@ -112,14 +112,13 @@ def no_details(settings: StrategySettings) -> list[str]:
 class Strategy:
     """The record of a strategy.
 
-    settings: its section of the config; title: in tables and figures; summary and details: what
-    it does and with which settings, in the methods text; plan: what it makes of a situation;
+    settings: its section of the config; summary and details, in the methods text: what
+    it does and with which settings; plan: what it makes of a situation;
     needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
     matplotlib's name of a marker in figures, where it is to have its own.
     """
 
     settings: type[StrategySettings]
-    title: str
     summary: str
     plan: Callable[[Situation], Plan]
     uses_labels: bool = True

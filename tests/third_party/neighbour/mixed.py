@@ -33,7 +33,6 @@ def details(settings: Mixed) -> list[str]:
 
 STRATEGY = Strategy(
     settings=Mixed,
-    title="source and target in proportion",
     summary="trained on source and target in a fixed proportion",
     plan=plan,
     uses_source=True,

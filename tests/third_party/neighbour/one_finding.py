@@ -36,8 +36,9 @@ class OneFindingModel:
 
     def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probabilities [n, classes] of the rows of a 0/1 matrix [n, tokens]."""
-        held = findings[:, self.token].toarray()[:, 0].astype(int)
-        return np.asarray(self.risks[held])
+        present = findings[:, self.token].toarray()[:, 0] > 0
+        risks: NDArray[np.float64] = self.risks[present.astype(int)]
+        return risks
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return dict(vars(self))
