@@ -13,7 +13,7 @@ from concept_transfer.reporting.calibration_tables import (
     subgroup_table,
     usefulness_table,
 )
-from concept_transfer.reporting.classes import class_table
+from concept_transfer.reporting.classes import MACRO, class_table
 from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
@@ -197,7 +197,7 @@ def comparison_table(comparisons: pd.DataFrame, study: Study) -> Table:
         "judged them: they leave out 0 just where A is 'better' or 'worse'. Differences from the "
         "shuffled control are tested by permutation, where the study declares the cell, and have "
         "intervals of their own, unadjusted. Underpowered comparisons were not tested. The CSV "
-        "file also holds the unadjusted intervals.",
+        f"file also holds the unadjusted intervals.{MACRO if study.task.many_classes else ''}",
         raw,
         columns,
     )
