@@ -12,7 +12,8 @@ from analysis_data import site_of
 from sklearn.metrics import roc_auc_score
 
 from concept_transfer.analysis.ceiling import site_ceiling
-from concept_transfer.cohorts.budget import allow_choice, count_classes, positives
+from concept_transfer.cohorts.budget import Budget, allow_choice, count_classes
+from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -145,16 +146,18 @@ def test_budgets_count_every_class_of_the_cohort() -> None:
     labels = np.repeat([0, 1, 3], [40, 30, 9])
     cohort = site_of("north", [[] for _ in labels], labels, range(len(labels))).cohort
     rows = np.stack([np.arange(60), np.arange(19, 79)])
-    assert count_classes(cohort, rows).tolist() == [[40, 20, 0, 0], [21, 30, 0, 9]]
-    assert positives(cohort, rows).tolist() == [20, 39]
+    assert count_classes(cohort, rows, 4).tolist() == [[40, 20, 0, 0], [21, 30, 0, 9]]
     shared = np.broadcast_to(np.arange(79), (2, 79))
-    assert count_classes(cohort, shared).tolist() == [[40, 30, 0, 9]] * 2
-    nothing = np.zeros((2, 0), np.int64)
-    assert not allow_choice(cohort, shared, nothing).any()  # nine of the last class
+    assert count_classes(cohort, shared, 4).tolist() == [[40, 30, 0, 9]] * 2
     more = site_of("north", [[] for _ in range(80)], [*labels, 3], range(80)).cohort
     whole = np.broadcast_to(np.arange(80), (2, 80))
-    assert allow_choice(more, whole, nothing).all()  # nobody has class 2
-    assert not allow_choice(more, rows, nothing).any()
+
+    def allowed(cohort: Cohort, rows: np.ndarray) -> list[bool]:
+        return allow_choice(cohort, Budget(rows[:, :-1], rows[:, -1:])).tolist()
+
+    assert allowed(cohort, shared) == [False, False]  # nine of the last class
+    assert allowed(more, whole) == [True, True]  # nobody has class 2
+    assert allowed(more, rows) == [False, False]
 
 
 def county(repository: Path) -> tuple[SimulatedSite, Vocabulary]:
