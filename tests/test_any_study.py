@@ -110,5 +110,5 @@ def assert_complete(results: Path, config: dict[str, Any]) -> None:
 
 
 def test_a_study_without_a_cell_is_refused() -> None:
-    with pytest.raises(StudyError, match=r"strategies: full tune a network.*'cnn'"):
+    with pytest.raises(StudyError, match=r"strategies: full ask for what no classifier.*cnn"):
         load_study(a_study(classifiers=["logistic"], strategies=["full"]))

@@ -30,7 +30,12 @@ def test_rows_of_patients_are_for_their_user_alone(tmp_path: Path) -> None:
     try:
         with planned(tmp_path, study) as jobs:
             for job in jobs:
-                if job.rule.name in ("encode_site", "split_site", "fit_baseline", "evaluate"):
+                if job.rule.name in (
+                    "encode_site",
+                    "split_site",
+                    "train_local_logistic",
+                    "evaluate",
+                ):
                     run_job(job)
     finally:
         os.umask(before)

@@ -139,7 +139,9 @@ def test_a_refusal_names_the_key_as_it_stands_in_the_config(
         (site(path=None, train=["a.csv", "a.csv"]), "sites.north.train: 'a.csv' is there twice"),
         (
             {"strategies": ["linear", "full"], "classifiers": ["logistic", "gradient_boosting"]},
-            "strategies: 'linear' asks for what no classifier of the study can do",
+            "strategies: full, linear ask for what no classifier of the study can do (freeze, "
+            "start); add a classifier that can (cnn), or a strategy that asks for nothing (direct, "
+            "local, pooled)",
         ),
         ({"study": "s" * 300}, "study: a name of 300 characters is too long for a folder"),
         ({"replicates": 10**9}, "replicates: should be less than or equal to 10000"),

@@ -155,16 +155,19 @@ class Study(Section):
         return self
 
     def _check_strategies(self) -> None:
-        """Every strategy has a classifier that can do what it asks."""
-        for name in self.strategies:
-            needs = self.strategy(name).needs
-            if not any(needs <= self.learner(other).can for other in self.classifiers):
-                able = [kind for kind, record in LEARNERS.items() if needs <= record.can]
-                raise ValueError(
-                    f"strategies: '{name}' asks for what no classifier of the study can do "
-                    f"({choices(needs)}); add one of {choices(able)} to 'classifiers', or leave "
-                    "the strategy out"
-                )
+        """Some classifier can do what some strategy asks; other combinations are left out."""
+        needs = {name: self.strategy(name).needs for name in self.strategies}
+        able = [self.learner(name).can for name in self.classifiers]
+        if any(needed <= can for needed in needs.values() for can in able):
+            return
+        asked = frozenset().union(*needs.values())
+        raise ValueError(
+            f"strategies: {choices(needs)} ask for what no classifier of the study can do "
+            f"({choices(asked)}); add a classifier that can "
+            f"({choices(kind for kind, record in LEARNERS.items() if asked <= record.can)}), or a "
+            f"strategy that asks for nothing "
+            f"({choices(kind for kind, record in STRATEGIES.items() if not record.needs)})"
+        )
 
     def _check_keep(self) -> None:
         for key, defined in (
