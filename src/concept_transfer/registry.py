@@ -11,17 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.section import Section
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 
 class Registered(Protocol):
@@ -43,13 +41,10 @@ class Registry(Mapping[str, Record], Generic[Record]):
         self._loaded: dict[str, Record] = {}
 
     def __getitem__(self, name: str) -> Record:
-        """A record of ours is loaded without a look at other distributions, which takes a job
-        longer than all else that it needs of the registry."""
         if name not in self._loaded:
-            if name not in self.ours and name not in self._entries:
+            if name not in self._entries:
                 raise KeyError(name)
-            ours = self.ours.get(name)
-            self._loaded[name] = imported(ours) if ours else _loaded(self._entries[name])
+            self._loaded[name] = _loaded(self._entries[name])
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -70,8 +65,6 @@ class Registry(Mapping[str, Record], Generic[Record]):
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
         """Ours first. Raises StudyError where two distributions bring one name."""
-        from importlib.metadata import EntryPoint, entry_points
-
         entries = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
         for entry in entry_points(group=self.group):
             if entry.name in entries and entries[entry.name].value != entry.value:
@@ -123,14 +116,15 @@ class OneOf:
         return core_schema.tagged_union_schema(sections, self.key)
 
 
-def imported(place: str) -> Any:
-    """The function, class or record at ``module:name``.
+def imported(place: str) -> Callable[..., Any]:
+    """The function or class at ``module:name``.
 
     >>> imported("math:sqrt")(9.0)
     3.0
     """
     module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
 
 
 def named(registry: Mapping[str, Any], key: str, what: str) -> Callable[[Any], Any]:
