@@ -98,6 +98,9 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
     """Change of the config -> (new top-level keys, jobs that must run again)."""
     shown = {"write_tables": 1, "draw_figures": 1, "write_page": 1}
     report = {"compare": 1, "shift_loss": 1, **shown}
+    cells = {f"{job}_logistic": 2 for job in ("train_local", "transfer")}
+    cells |= {f"{job}_cnn": 2 for job in ("train_local", "transfer")}
+    cells |= {f"{job}_cnn_unkept": 4 for job in ("train_local", "transfer")}
     everywhere = {"evaluate": 8, **report}
     sites = {"check_sites": 1, "site_shift": 1, "ceiling": 1}
     return {
@@ -142,12 +145,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             {"target_sizes": [60, 80, "all"]},
             {
                 "check_sites": 1,
-                "train_local_cnn": 2,
-                "train_local_cnn_unkept": 4,
-                "transfer_cnn": 2,
-                "transfer_cnn_unkept": 4,
-                "train_local_logistic": 2,
-                "transfer_logistic": 2,
+                **cells,
                 **everywhere,
             },
         ),
@@ -156,12 +154,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             {
                 "train_source_cnn": 6,
                 "train_source_logistic": 2,
-                "train_local_cnn": 2,
-                "train_local_cnn_unkept": 4,
-                "transfer_cnn": 2,
-                "transfer_cnn_unkept": 4,
-                "train_local_logistic": 2,
-                "transfer_logistic": 2,
+                **cells,
                 **everywhere,
             },
         ),
@@ -178,12 +171,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "train_source_cnn": 6,
                 "train_source_logistic": 2,
                 "shuffle_concepts": 2,
-                "train_local_cnn": 2,
-                "train_local_cnn_unkept": 4,
-                "transfer_cnn": 2,
-                "transfer_cnn_unkept": 4,
-                "train_local_logistic": 2,
-                "transfer_logistic": 2,
+                **cells,
                 **everywhere,
             },
         ),

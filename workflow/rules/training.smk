@@ -2,7 +2,10 @@
 # One set of rules serves all learners: `train_source_<classifier>`, `transfer_<classifier>` (all
 # that comes from another site) and `train_local_<classifier>` (the target's own encounters).
 
-PAIRS = alternatives([f"{source}-to-{target}" for source, target in grid.pairs])
+PAIRS = {
+    "transfer": alternatives([f"{source}-to-{target}" for source, target in grid.pairs]),
+    "train_local": alternatives(grid.targets),
+}
 SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
 MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
@@ -140,9 +143,10 @@ def block_replicates(wildcards):
     return grid.blocks[int(wildcards.block)]
 
 
-# classifier, whether the models of these embeddings are kept, and these embeddings
+# kind of job, classifier, whether the models of these embeddings are kept, and these embeddings
 TRAINED = [
-    (classifier, kept, embeddings)
+    (job, classifier, kept, embeddings)
+    for job in PAIRS
     for classifier in study.classifiers
     for kept in (True, False)
     if (embeddings := embeddings_of(classifier, kept))
@@ -185,35 +189,34 @@ for classifier in study.classifiers:
             "../scripts/train_source.py"
 
 
-for classifier, kept, embeddings in TRAINED:
+for job, classifier, kept, embeddings in TRAINED:
 
     learner = study.learner(classifier)
-    suffix = classifier if kept else f"{classifier}_unkept"
-    transferred, alone = (strategies_for(classifier, is_transfer) for is_transfer in (True, False))
+    names = strategies_for(classifier, from_a_source=job == "transfer")
 
     rule:
         name:
-            f"transfer_{suffix}"
+            f"{job}_{classifier}" if kept else f"{job}_{classifier}_unkept"
         input:
             **vocabulary_files(),
             target=site_of_pair(classifier, 1),
-            handed_on=handed_on(classifier, transferred),
-            same=[],
+            handed_on=handed_on(classifier, names),
+            same=same_models(classifier, names),
             source=(
                 site_of_pair(classifier, 0)
-                if any(study.strategy(name).uses_source for name in transferred)
+                if any(study.strategy(name).uses_source for name in names)
                 else []
             ),
             embedding=TABLE if learner.takes_embedding else [],
         output:
-            predictions=predictions_of(classifier, transferred),
-            cards=cards_of(classifier, transferred) if kept else [],
+            predictions=predictions_of(classifier, names),
+            cards=cards_of(classifier, names) if kept else [],
         log:
-            f"{RESULTS}/logs/transfer/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
+            f"{RESULTS}/logs/{job}/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/transfer/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+            f"{RESULTS}/benchmarks/{job}/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
         wildcard_constraints:
-            pair=PAIRS,
+            pair=PAIRS[job],
             embedding=alternatives(embeddings),
         conda:
             ENVIRONMENT
@@ -224,47 +227,7 @@ for classifier, kept, embeddings in TRAINED:
         params:
             classifier=classifier,
             learner=learner_settings(classifier),
-            strategies=settings_of(classifier, transferred, kept),
-            source_training=fixed(grid.training(classifier)),
-            replicates=block_replicates,
-            seed=study.seed,
-            study=study.study,
-            label=label_words(),
-            vocabulary=reads(*IDENTITY),
-            code=learner_code("train", classifier),
-        script:
-            "../scripts/train.py"
-
-    rule:
-        name:
-            f"train_local_{suffix}"
-        input:
-            **vocabulary_files(),
-            target=site_of_pair(classifier, 1),
-            handed_on=[],
-            same=same_models(classifier, alone),
-            source=[],
-            embedding=TABLE if learner.takes_embedding else [],
-        output:
-            predictions=predictions_of(classifier, alone),
-            cards=cards_of(classifier, alone) if kept else [],
-        log:
-            f"{RESULTS}/logs/train_local/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/train_local/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
-        wildcard_constraints:
-            pair=alternatives(grid.targets),
-            embedding=alternatives(embeddings),
-        conda:
-            ENVIRONMENT
-        threads: study.resources.threads
-        resources:
-            gpu=study.resources.gpu if learner.uses_torch else 0,
-            device=study.resources.device,
-        params:
-            classifier=classifier,
-            learner=learner_settings(classifier),
-            strategies=settings_of(classifier, alone, kept),
+            strategies=settings_of(classifier, names, kept),
             source_training=fixed(grid.training(classifier)),
             replicates=block_replicates,
             seed=study.seed,

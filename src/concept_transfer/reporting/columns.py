@@ -93,7 +93,7 @@ def intervals(
     return [COMPLEMENT if taken else row for taken, row in zip(suppressed, known, strict=True)]
 
 
-def number(value: object, digits: int = 3) -> str:
+def number(value: Any, digits: int = 3) -> str:
     """A number as readers see it; text passes, missing becomes an empty string.
 
     >>> number(-0.01234), number("<11"), number(float("nan")), number(1200)
@@ -101,11 +101,11 @@ def number(value: object, digits: int = 3) -> str:
     """
     if isinstance(value, str):
         return value
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
+    if value is None or pd.isna(value):
         return ""
     if isinstance(value, Integral):
         return f"{int(value):,}".replace("-", MINUS)
-    text = f"{float(value):.{digits}f}"  # type: ignore[arg-type]
+    text = f"{float(value):.{digits}f}"
     return (text.lstrip("-") if float(text) == 0 else text).replace("-", MINUS)
 
 
