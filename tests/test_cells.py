@@ -456,3 +456,14 @@ def test_the_log_names_the_fold(caplog: pytest.LogCaptureFixture) -> None:
     assert [message.split(":")[0] for message in caplog.messages] == [
         f"fold {fold} of 3" for fold in (1, 2, 3)
     ]
+
+
+def test_the_log_counts_the_rarest_of_several_classes(caplog: pytest.LogCaptureFixture) -> None:
+    labels = (np.arange(120) % 8).clip(0, 2).astype(np.int8)
+    site = target_site(labels=labels)
+    train, _ = site.split.source_parts()
+    rarest = np.bincount(labels[train]).min()
+    bench = workbench(BLOCK, VECTORS, classes=3)
+    with caplog.at_level("INFO"):
+        predict_cell(bench, site, "local", "all", SETTINGS)
+    assert f"{len(train)} encounters ({rarest} of the rarest class)" in caplog.messages[0]

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from concept_transfer.evaluation.metrics import OF_CLASS
 from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.columns import Column, intervals
 from concept_transfer.reporting.formats import Table
@@ -23,8 +24,10 @@ MACRO = (
     " AUROC is the mean over classes, each told from all others (macro average); the table of "
     "performance by class holds its parts."
 )
-METRICS = {"auroc": "AUROC", "auprc": "AUPRC"}
-CALIBRATION = {"calibration_intercept": "Intercept", "calibration_slope": "Slope"}
+METRICS = {name: OF_CLASS[name].title for name in ("auroc", "auprc")}
+CALIBRATION = {
+    name: metric.heading for name, metric in OF_CLASS.items() if metric.about == "calibration"
+}
 
 
 def of_all(frame: pd.DataFrame) -> pd.DataFrame:

@@ -128,7 +128,10 @@ def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
 
 
 def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
-    """Carry out the strategy's plan on a budget, where the labels allow it."""
+    """Carry out the strategy's plan on a budget, where the labels allow it.
+
+    The plan for all replicates tells whose labels are of one class; the others then get their own.
+    """
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
     plan = _plan(work, budget, everyone)

@@ -126,13 +126,17 @@ def described(
 ) -> str:
     """What was trained on what, and how well it went, in one line for the log."""
     distinct = train[:1] if train.stride(0) == 0 else train
-    positives = dataset.labels[distinct].sum(1).tolist()
+    classes = torch.arange(result.weights.classes, device=train.device)
+    counts = (dataset.labels[distinct][..., None] == classes).sum(1)
+    labels = f"{span(counts[:, 1].tolist())} positive"
+    if len(classes) > 2:
+        labels = f"{span(counts.amin(1).tolist())} of the rarest class"
     judged = f"validation {training.monitor}" if validation.shape[1] else "training log_loss"
     scores = [abs(score) for score in result.scores if math.isfinite(score)]
     diverged = sum(result.diverged)
     return (
         f"{len(result.epochs)} replicate(s) trained on {train.shape[1]} encounters "
-        f"({span(positives)} positive), validated on {validation.shape[1]}; "
+        f"({labels}), validated on {validation.shape[1]}; "
         f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
         + (f", {diverged} diverged" if diverged else "")
     )

@@ -112,9 +112,8 @@ def run_tasks(
                     strategy={"name": task.cell.strategy, **task.strategy},
                     made_from=task.origin,
                 )
-        _log.info(
-            f"{what}: computed, {described(predictions.records)}, {time.monotonic() - begin:.1f} s"
-        )
+        said = described(predictions.records, len(setup.classes))
+        _log.info(f"{what}: computed, {said}, {time.monotonic() - begin:.1f} s")
 
 
 def _touch(task: Task) -> None:
@@ -123,11 +122,12 @@ def _touch(task: Task) -> None:
         (task.bundle / CARD).touch()
 
 
-def described(records: Sequence[dict[str, Any]]) -> str:
+def described(records: Sequence[dict[str, Any]], classes: int) -> str:
     """What became of a cell's replicates (and folds), for the log."""
     counts = Counter(record["status"] for record in records)
     train, positives = ([record[key] for record in records] for key in ("train", "positives"))
+    words = "positive" if classes == 2 else "of the rarest class"
     return (
         f"{', '.join(f'{count} {status}' for status, count in counts.items())}, with labels of "
-        f"{span(train)} encounters ({span(positives)} positive)"
+        f"{span(train)} encounters ({span(positives)} {words})"
     )
