@@ -39,10 +39,10 @@ def note():
     if job is None or folder is None:
         return
     loaded = sorted(set(sys.modules) - records)
-    given = job.params["code"]
+    given = job.params.get("code", [])
     codes = [given] if isinstance(given, str) else list(given)
-    strategies = json.loads(job.params.get("strategies", "{}"))
-    codes += [strategy["code"] for strategy in strategies.values()]
+    for work in json.loads(job.params.get("classifiers", "{}")).values():
+        codes += [work["code"], *(each["code"] for each in work.get("strategies", {}).values())]
     with open(os.path.join(folder, str(os.getpid())), "w") as file:
         json.dump({"rule": job.rule, "codes": codes, "modules": loaded}, file)
 """
@@ -86,5 +86,5 @@ def planned_closures(
         planning.setattr(closure, "digest", noted)
         with planned(folder, config) as jobs:
             scripts = {job.rule.name: Path(job.rule.script).stem for job in jobs}
-            assert all(job.params.code for job in jobs)
+            assert all(job.params.get("code") or job.params.get("classifiers") for job in jobs)
     return scripts, closures

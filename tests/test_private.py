@@ -33,7 +33,7 @@ def test_rows_of_patients_are_for_their_user_alone(tmp_path: Path) -> None:
                 if job.rule.name in (
                     "encode_site",
                     "split_site",
-                    "train_local_logistic",
+                    "train_local_simple",
                     "evaluate",
                 ):
                     run_job(job)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def a_visit() -> dict[str, Any]:
     """What `a_study` has, with a learner and a strategy of the distribution beside ours."""
     return a_study(
         embeddings={"hashed": {"provider": "hashed", "width": 4}},
-        classifiers=["cnn", "one_finding"],
+        classifiers=["cnn", "naive_bayes", "one_finding"],
         strategies={"local": None, "direct": None, "mixed": {"source_share": 0.25}},
         target_sizes=[40, "all"],
         replicates=2,
@@ -304,27 +305,42 @@ print(json.dumps([bundle.card.learner, site.split.encounter[test].tolist(), risk
     assert len(set(risks[0])) == 2
 
 
-def test_an_edited_learner_reruns_its_own_jobs(visited: Study) -> None:
-    assert visited.plan() == {}
-    file = visited.folder / "site" / "neighbour" / "one_finding.py"
+@contextmanager
+def edited(study: Study, module: str) -> Iterator[None]:
+    """With another line at the end of a module of the distribution."""
+    file = study.folder / "site" / "neighbour" / module
     text = file.read_text()
     file.write_text(text + "# edited\n")
-    planned = visited.plan()
-    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(text)
+
+
+def test_an_edited_learner_computes_its_own_cells(visited: Study) -> None:
+    assert visited.plan() == {}
+    trained = {f"{job}_simple": 2 for job in ("train_source", "transfer", "train_local")}
     shown = {"compare": 1, "shift_loss": 1, "write_tables": 1, "draw_figures": 1, "write_page": 1}
-    trained = {f"{job}_one_finding": 2 for job in ("train_source", "transfer", "train_local")}
-    assert planned == {**trained, "evaluate": 2, **shown}
+    with edited(visited, "one_finding.py"):
+        assert visited.plan() == {**trained, "evaluate": 2, **shown}
+        run = visited.run("--cores", "2", "predictions")
+    assert run.code == 0, run.output
+    assert run.jobs() == {**trained, "predictions": 1}
+    for log in (results(visited) / "logs").rglob("none/simple/block0.log"):
+        cells = [line for line in log.read_text().splitlines() if "target size" in line]
+        assert all(("computed" in cell) == cell.startswith("one_finding") for cell in cells)
+        assert cells or "train_source" in str(log)
 
 
 def test_an_edited_strategy_computes_its_own_cells(visited: Study) -> None:
-    file = visited.folder / "site" / "neighbour" / "mixed.py"
-    text = file.read_text()
-    file.write_text(text + "# edited\n")
-    run = visited.run("--cores", "2", "predictions")
-    file.write_text(text)
+    with edited(visited, "mixed.py"):
+        run = visited.run("--cores", "2", "predictions")
     assert run.code == 0, run.output
-    assert run.jobs() == {"transfer_cnn": 2, "transfer_one_finding": 2, "predictions": 1}
     for log in (results(visited) / "logs" / "transfer").rglob("*.log"):
-        lines = log.read_text().splitlines()
-        assert [line for line in lines if line.startswith("direct") and "kept" in line]
-        assert len([line for line in lines if line.startswith("mixed") and "computed" in line]) == 2
+        lines = [
+            line for line in log.read_text().splitlines() if not line.startswith("one_finding")
+        ]
+        computed = [line for line in lines if ": computed" in line]
+        kept = [line for line in lines if ": kept" in line]
+        assert ["mixed" in line for line in computed] == [True, True]
+        assert ["mixed" in line for line in kept] == [False]

@@ -98,7 +98,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
     """Change of the config -> (new top-level keys, jobs that must run again)."""
     shown = {"write_tables": 1, "draw_figures": 1, "write_page": 1}
     report = {"compare": 1, "shift_loss": 1, **shown}
-    cells = {f"{job}_logistic": 2 for job in ("train_local", "transfer")}
+    cells = {f"{job}_simple": 2 for job in ("train_local", "transfer")}
     cells |= {f"{job}_cnn": 2 for job in ("train_local", "transfer")}
     cells |= {f"{job}_cnn_unkept": 4 for job in ("train_local", "transfer")}
     everywhere = {"evaluate": 8, **report}
@@ -153,7 +153,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
             {"replicates": 4},
             {
                 "train_source_cnn": 6,
-                "train_source_logistic": 2,
+                "train_source_simple": 2,
                 **cells,
                 **everywhere,
             },
@@ -169,7 +169,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "split_site": 2,
                 **sites,
                 "train_source_cnn": 6,
-                "train_source_logistic": 2,
+                "train_source_simple": 2,
                 "shuffle_concepts": 2,
                 **cells,
                 **everywhere,
@@ -187,14 +187,14 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "split_site": 1,
                 **sites,
                 "train_source_cnn": 3,
-                "train_source_logistic": 1,
+                "train_source_simple": 1,
                 "shuffle_concepts": 2,
                 "train_local_cnn": 1,
                 "train_local_cnn_unkept": 2,
                 "transfer_cnn": 2,
                 "transfer_cnn_unkept": 4,
-                "train_local_logistic": 1,
-                "transfer_logistic": 2,
+                "train_local_simple": 1,
+                "transfer_simple": 2,
                 **everywhere,
             },
         ),

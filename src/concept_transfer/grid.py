@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import control_of, controlled_by
-
-if TYPE_CHECKING:
-    from concept_transfer.study import Study
+from concept_transfer.study import SIMPLE, Study
 
 SOURCE_KIND = "local"  # how a source trains its own models
 TESTED_KINDS = ("direct", "full")  # in the test of meaning, unless the config says otherwise
@@ -69,6 +67,20 @@ class Grid:
             *((embedding, name) for name in embedded for embedding in self.study.embeddings),
             *((NO_EMBEDDING, name) for name in self.study.classifiers if name not in embedded),
         ]
+
+    @cached_property
+    def teams(self) -> dict[str, list[str]]:
+        """The classifiers that are trained by the same jobs, by a name for these.
+
+        Learners without an embedding and without torch compute less than a job costs to start:
+        they share theirs.
+        """
+        teams: dict[str, list[str]] = {}
+        for name in self.study.classifiers:
+            learner = self.study.learner(name)
+            alone = learner.takes_embedding or learner.uses_torch
+            teams.setdefault(name if alone else SIMPLE, []).append(name)
+        return teams
 
     @cached_property
     def cells(self) -> list[Cell]:

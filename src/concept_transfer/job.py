@@ -5,6 +5,7 @@ It imports next to nothing, because every job waits for it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gc
@@ -37,10 +38,11 @@ def job(log: str) -> Iterator[None]:
     if it takes long. A full disk or too little memory is a paragraph too, any other exception a
     traceback. What cannot be written to the log goes to standard error.
 
-    What the script has imported is exempt from garbage collection, at exit too: that spares a job
-    that has imported torch some hundred milliseconds.
+    What the script has imported is exempt from garbage collection, and so is all there is at exit:
+    that spares a job that has imported torch some hundred milliseconds.
     """
     gc.freeze()
+    atexit.register(gc.freeze)
     with Path(os.devnull).open() as nothing:
         os.dup2(nothing.fileno(), 0)
     said = ""

@@ -39,6 +39,7 @@ from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Strategy, StrategySettings
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
+SIMPLE = "simple"  # the jobs of learners without an embedding
 
 
 def _check_device(device: str) -> str:
@@ -148,11 +149,19 @@ class Study(Section):
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
         self._check_bins()
+        self._check_classifiers()
         self._check_strategies()
         self._check_keep()
         self._check_claims()
         self._check_meaning()
         return self
+
+    def _check_classifiers(self) -> None:
+        if SIMPLE in self.classifiers:
+            raise ValueError(
+                f"classifiers: '{SIMPLE}' is reserved: it names the jobs of all classifiers "
+                "without an embedding"
+            )
 
     def _check_strategies(self) -> None:
         """Some classifier can do what some strategy asks; other combinations are left out."""

@@ -67,6 +67,7 @@ rule draw_figures:
     conda:
         ENVIRONMENT
     threads: 2
+    priority: 1  # it takes longest, and the page waits for it
     params:
         study=presented(),
         code=code_of("draw_figures", *RECORDS),

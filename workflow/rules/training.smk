@@ -1,6 +1,7 @@
 # Sites + embedding tables -> source models -> predictions of every cell, and the models kept.
-# One set of rules serves all learners: `train_source_<classifier>`, `transfer_<classifier>` (all
-# that comes from another site) and `train_local_<classifier>` (the target's own encounters).
+# One set of rules serves all learners: `train_source_<team>`, `transfer_<team>` (all that comes
+# from another site) and `train_local_<team>` (the target's own encounters). A team is a classifier,
+# or all classifiers without an embedding: `simple`.
 
 PAIRS = {
     "transfer": alternatives([f"{source}-to-{target}" for source, target in grid.pairs]),
@@ -22,85 +23,106 @@ def strategy_code(name):
     return code_of("train", *STRATEGIES.modules(study.strategies[name].kind))
 
 
-def site_data(classifier, site):
-    """The files of a site that a classifier reads: cohort, input and split."""
-    arrays = INPUTS[study.learner(classifier).reads].arrays
+def site_data(classifiers, site):
+    """The files of a site that classifiers read: cohort, inputs and split."""
+    inputs = dict.fromkeys(study.learner(name).reads for name in classifiers)
+    arrays = [array for name in inputs for array in INPUTS[name].arrays]
     return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
 
 
-def site_named(classifier):
+def site_named(classifiers):
     """As input: the site that a job names."""
-    return lambda wildcards: site_data(classifier, wildcards.source)
+    return lambda wildcards: site_data(classifiers, wildcards.source)
 
 
-def site_of_pair(classifier, place):
+def site_of_pair(classifiers, place):
     """As input: the source (0) or the target (1) of the pair that a job names."""
-    return lambda wildcards: site_data(classifier, split_pair(wildcards.pair)[place])
+    return lambda wildcards: site_data(classifiers, split_pair(wildcards.pair)[place])
 
 
-def source_files(classifier):
-    """The bundle of a site's own models."""
-    learner = study.learner(classifier)
-    files = bundle_files(learner.takes_embedding, learner.files)
-    return [f"{SOURCES}/{classifier}/block{{block}}/{file}" for file in files]
+def source_files(classifiers):
+    """The bundles of a site's own models."""
+    return [
+        f"{SOURCES}/{name}/block{{block}}/{file}"
+        for name in classifiers
+        for learner in [study.learner(name)]
+        for file in bundle_files(learner.takes_embedding, learner.files)
+    ]
 
 
-def source_models(classifier, site_of, wanted):
-    """As input: the source models of the site that a job's pair names, where they are wanted."""
+def source_models(site_of, wanted):
+    """As input: the models of some classifiers from the site that a job's pair names."""
 
     def files(wildcards):
-        if not wanted(wildcards):
-            return []
-        values = {"source": site_of(wildcards), **dict(wildcards.items())}
-        return [file.format(**values) for file in source_files(classifier)]
+        values = {"source": site_of(wildcards.pair), **dict(wildcards.items())}
+        return [file.format(**values) for file in source_files(wanted(wildcards.pair))]
 
     return files
 
 
-def handed_on(classifier, names):
-    """The source's models, if a strategy starts from them."""
-    used = any(study.strategy(name).starts_from_source for name in names)
-    return source_models(classifier, lambda w: split_pair(w.pair)[0], lambda w: used)
+def handed_on(classifiers, has_source):
+    """The source's models, where a strategy starts from them."""
+    starting = [
+        name
+        for name in classifiers
+        if any(
+            study.strategy(strategy).starts_from_source
+            for strategy in strategies_for(name, has_source)
+        )
+    ]
+    return source_models(lambda pair: split_pair(pair)[0], lambda pair: starting)
 
 
-def same_models(classifier, names):
+def same_models(classifiers, has_source):
     """The target's own source models, where the strategy's models on all labels are just these."""
-    return source_models(
-        classifier,
-        lambda w: w.pair,
-        lambda w: "all" in grid.sizes
-        and any(grid.is_own_source(classifier, w.pair, name) for name in names),
-    )
+
+    def same(target):
+        return [
+            name
+            for name in classifiers
+            if "all" in grid.sizes
+            and any(
+                grid.is_own_source(name, target, strategy)
+                for strategy in strategies_for(name, has_source)
+            )
+        ]
+
+    return source_models(lambda pair: pair, same)
 
 
-def strategies_for(classifier, from_a_source):
+def strategies_for(classifier, has_source):
     """The strategies of one kind of job, in the order of its outputs."""
     return sorted(
         name
         for name in grid.strategies_of(classifier)
-        if study.strategy(name).has_source == from_a_source
+        if study.strategy(name).has_source == has_source
     )
 
 
-def predictions_of(classifier, names):
+def predictions_of(classifiers, has_source):
     """The predictions of all strategies at every target size, made by one job.
 
     Start-up is most of a small cell's cost. `update` leaves the files in place, and the job keeps
     those that are current: another size or strategy does not compute the old ones again.
     """
-    cells = [f"{name}/{size}" for name in names for size in grid.sizes_of(name)]
+    cells = [
+        f"{classifier}/{name}/{size}"
+        for classifier in classifiers
+        for name in strategies_for(classifier, has_source)
+        for size in grid.sizes_of(name)
+    ]
     # A rule must have an output, even if this study asks nothing of it.
     return [
-        update(f"{PREDICTIONS}/{classifier}/{cell}/block{{block}}.parquet")
-        for cell in cells or ["nothing"]
+        update(f"{PREDICTIONS}/{cell}/block{{block}}.parquet") for cell in cells or ["nothing"]
     ]
 
 
-def cards_of(classifier, names):
+def cards_of(classifiers, has_source):
     """The cards of the models that are kept; the files of a bundle lie beside its card."""
     return [
         update(f"{MODELS}/{classifier}/{name}/{size}/block{{block}}/card.json")
-        for name in names
+        for classifier in classifiers
+        for name in strategies_for(classifier, has_source)
         for size in grid.kept_sizes(classifier, name)
     ]
 
@@ -113,28 +135,51 @@ def strategy_settings(classifier, name):
     }
 
 
-def settings_of(classifier, names, kept):
-    """Strategy -> its settings and sizes, and the sizes at which its models are kept."""
+def learner_settings(classifier):
+    return study.classifiers[classifier].model_dump(mode="json")
+
+
+def source_work(classifiers):
+    """Classifier -> settings of its source models, and the digest of its code."""
     return fixed(
         {
             name: {
-                **strategy_settings(classifier, name),
-                "code": strategy_code(name),
-                "sizes": grid.sizes_of(name),
-                "kept": grid.kept_sizes(classifier, name) if kept else [],
+                "learner": learner_settings(name),
+                "training": grid.training(name),
+                "code": learner_code("train_source", name),
             }
-            for name in names
+            for name in classifiers
         }
     )
 
 
-def learner_settings(classifier):
-    return fixed(study.classifiers[classifier].model_dump(mode="json"))
+def work_of(classifiers, has_source, kept):
+    """Classifier -> its settings, its code and its strategies, with the sizes of each, and those
+    at which its models are kept."""
+    return fixed(
+        {
+            classifier: {
+                "learner": learner_settings(classifier),
+                "source_training": grid.training(classifier),
+                "code": learner_code("train", classifier),
+                "strategies": {
+                    name: {
+                        **strategy_settings(classifier, name),
+                        "code": strategy_code(name),
+                        "sizes": grid.sizes_of(name),
+                        "kept": grid.kept_sizes(classifier, name) if kept else [],
+                    }
+                    for name in strategies_for(classifier, has_source)
+                },
+            }
+            for classifier in classifiers
+        }
+    )
 
 
-def embeddings_of(classifier, kept):
-    """Constraint of the wildcard: the embeddings of a classifier that are kept, or all others."""
-    if not study.learner(classifier).takes_embedding:
+def embeddings_of(classifiers, kept):
+    """Constraint of the wildcard: the embeddings of classifiers that are kept, or all others."""
+    if not any(study.learner(name).takes_embedding for name in classifiers):
         return [NO_EMBEDDING] if kept else []
     return [name for name in study.embeddings if (name in grid.kept_embeddings) == kept]
 
@@ -143,78 +188,78 @@ def block_replicates(wildcards):
     return grid.blocks[int(wildcards.block)]
 
 
-# kind of job, classifier, whether the models of these embeddings are kept, and these embeddings
+# kind of job, team, whether the models of these embeddings are kept, and these embeddings
 TRAINED = [
-    (job, classifier, kept, embeddings)
+    (job, team, kept, embeddings)
     for job in PAIRS
-    for classifier in study.classifiers
+    for team, classifiers in grid.teams.items()
     for kept in (True, False)
-    if (embeddings := embeddings_of(classifier, kept))
+    if (embeddings := embeddings_of(classifiers, kept))
 ]
 
 
-for classifier in study.classifiers:
+for team, classifiers in grid.teams.items():
 
-    learner = study.learner(classifier)
+    learners = [study.learner(name) for name in classifiers]
 
     rule:
         name:
-            f"train_source_{classifier}"
+            f"train_source_{team}"
         input:
             **vocabulary_files(),
-            site=site_named(classifier),
-            embedding=TABLE if learner.takes_embedding else [],
+            site=site_named(classifiers),
+            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
         output:
-            source_files(classifier),
+            source_files(classifiers),
         log:
-            f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/{classifier}/block{{block}}.log",
+            f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/{team}/block{{block}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+            f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/{team}/block{{block}}.tsv"
         conda:
             ENVIRONMENT
         threads: study.resources.threads
         resources:
-            gpu=study.resources.gpu if learner.uses_torch else 0,
+            gpu=study.resources.gpu if any(one.uses_torch for one in learners) else 0,
             device=study.resources.device,
         params:
-            learner=learner_settings(classifier),
-            training=fixed(grid.training(classifier)),
+            classifiers=source_work(classifiers),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
             label=label_words(),
             vocabulary=reads(*IDENTITY),
-            code=learner_code("train_source", classifier),
         script:
             "../scripts/train_source.py"
 
 
-for job, classifier, kept, embeddings in TRAINED:
+for job, team, kept, embeddings in TRAINED:
 
-    learner = study.learner(classifier)
-    names = strategies_for(classifier, from_a_source=job == "transfer")
+    classifiers = grid.teams[team]
+    learners = [study.learner(name) for name in classifiers]
+    has_source = job == "transfer"
+    strategies = {name for one in classifiers for name in strategies_for(one, has_source)}
 
     rule:
         name:
-            f"{job}_{classifier}" if kept else f"{job}_{classifier}_unkept"
+            f"{job}_{team}" if kept else f"{job}_{team}_unkept"
         input:
             **vocabulary_files(),
-            target=site_of_pair(classifier, 1),
-            handed_on=handed_on(classifier, names),
-            same=same_models(classifier, names),
+            target=site_of_pair(classifiers, 1),
+            handed_on=handed_on(classifiers, has_source),
+            same=same_models(classifiers, has_source),
             source=(
-                site_of_pair(classifier, 0)
-                if any(study.strategy(name).uses_source for name in names)
+                site_of_pair(classifiers, 0)
+                if any(study.strategy(name).uses_source for name in strategies)
                 else []
             ),
-            embedding=TABLE if learner.takes_embedding else [],
+            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
         output:
-            predictions=predictions_of(classifier, names),
-            cards=cards_of(classifier, names) if kept else [],
+            predictions=predictions_of(classifiers, has_source),
+            cards=cards_of(classifiers, has_source) if kept else [],
         log:
-            f"{RESULTS}/logs/{job}/{{pair}}/{{embedding}}/{classifier}/block{{block}}.log",
+            f"{RESULTS}/logs/{job}/{{pair}}/{{embedding}}/{team}/block{{block}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/{job}/{{pair}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+            f"{RESULTS}/benchmarks/{job}/{{pair}}/{{embedding}}/{team}/block{{block}}.tsv"
         wildcard_constraints:
             pair=PAIRS[job],
             embedding=alternatives(embeddings),
@@ -222,19 +267,15 @@ for job, classifier, kept, embeddings in TRAINED:
             ENVIRONMENT
         threads: study.resources.threads
         resources:
-            gpu=study.resources.gpu if learner.uses_torch else 0,
+            gpu=study.resources.gpu if any(one.uses_torch for one in learners) else 0,
             device=study.resources.device,
         params:
-            classifier=classifier,
-            learner=learner_settings(classifier),
-            strategies=settings_of(classifier, names, kept),
-            source_training=fixed(grid.training(classifier)),
+            classifiers=work_of(classifiers, has_source, kept),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
             label=label_words(),
             vocabulary=reads(*IDENTITY),
-            code=learner_code("train", classifier),
         script:
             "../scripts/train.py"
 
@@ -284,7 +325,7 @@ rule shuffle_concepts:
         arrays=lambda wildcards: [
             file
             for site in source_and_targets(wildcards)
-            for file in site_data(wildcards.classifier, site)[:-1]
+            for file in site_data([wildcards.classifier], site)[:-1]
         ],
         splits=lambda wildcards: expand(
             f"{RESULTS}/splits/{{site}}.parquet", site=source_and_targets(wildcards)
@@ -302,7 +343,7 @@ rule shuffle_concepts:
         gpu=study.resources.gpu,
         device=study.resources.device,
     params:
-        learner=lambda wildcards: learner_settings(wildcards.classifier)(wildcards),
+        learner=lambda wildcards: stable(learner_settings(wildcards.classifier)),
         training=lambda wildcards: stable(grid.training(wildcards.classifier)),
         uses=shuffled_uses,
         shuffles=lambda wildcards: grid.shuffle_blocks[int(wildcards.block)],

@@ -16,7 +16,8 @@ from concept_transfer.training.shuffles import ShuffledBlock, Use, apply_shuffle
 with job(snakemake.log[0]):
     inputs, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     block = ShuffledBlock.of(params.seed, params.shuffles, params.replicates)
-    setup = read_setup(inputs, params, snakemake.resources.device, snakemake.threads)
+    learner, device = json.loads(params.learner), snakemake.resources.device
+    setup = read_setup(inputs, params, learner, device, snakemake.threads)
     folders = dict.fromkeys(Path(file).parent for file in inputs.arrays)
     source, *targets = (
         setup.read_site([f"{folder}/labels.npy", split])

@@ -1,32 +1,32 @@
-"""Train a learner with every strategy that a job makes, at every target size, and predict."""
+"""Train classifiers with every strategy that a job makes, at every target size, and predict."""
 
 import json
 
 from concept_transfer.job import job
 from concept_transfer.training.jobs import run_tasks, tasks_of
-from concept_transfer.training.setup import read_material, read_setup
+from concept_transfer.training.setup import files_of, read_material, read_setup
 
-ORIGIN = ("learner", "label", "seed", "replicates", "vocabulary", "code")
+ORIGIN = ("label", "seed", "replicates", "vocabulary")
 
 with job(snakemake.log[0]):
-    inputs, params, output = snakemake.input, snakemake.params, snakemake.output
-    wildcards = snakemake.wildcards
-    names = {
-        "pair": wildcards.pair,
-        "embedding": wildcards.embedding,
-        "classifier": params.classifier,
-    }
+    inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
+    predictions = iter(snakemake.output.predictions)
+    cards = iter(snakemake.output.get("cards", []))
     # the vocabulary counts by `reads`; the target's own source models are a short cut
-    shortcut = {inputs.vocabulary, *inputs.same}
-    tasks = tasks_of(
-        names,
-        params.strategies,
-        output.predictions,
-        output.get("cards", []),
-        [getattr(params, name) for name in ORIGIN],
-        [file for file in inputs if file not in shortcut],
-    )
-    setup = read_setup(inputs, params, snakemake.resources.device, snakemake.threads)
-    bench = setup.bench
-    material = read_material(inputs, setup, bench)
-    run_tasks(list(tasks), setup, bench, material, json.loads(params.source_training))
+    apart = {inputs.vocabulary, *inputs.same, *inputs.handed_on}
+    shared = [file for file in inputs if file not in apart]
+    for classifier, work in json.loads(params.classifiers).items():
+        tasks = tasks_of(
+            snakemake.wildcards.pair,
+            snakemake.wildcards.embedding,
+            classifier,
+            work["strategies"],
+            predictions,
+            cards,
+            [work["learner"], work["code"], *(getattr(params, name) for name in ORIGIN)],
+            [*shared, *files_of(classifier, inputs.handed_on)],
+        )
+        setup = read_setup(inputs, params, work["learner"], resources.device, snakemake.threads)
+        bench = setup.bench
+        material = read_material(inputs, classifier, setup, bench)
+        run_tasks(list(tasks), setup, bench, material, work["source_training"])

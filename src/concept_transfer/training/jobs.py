@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import Counter
@@ -41,31 +40,31 @@ class Task:
 
 
 def tasks_of(
-    names: Mapping[str, str],
-    strategies: str,
-    predictions: Sequence[str],
-    bundles: Sequence[str],
+    pair: str,
+    embedding: str,
+    classifier: str,
+    strategies: Mapping[str, Mapping[str, Any]],
+    predictions: Iterator[str],
+    cards: Iterator[str],
     parameters: Sequence[object],
     inputs: Sequence[str],
 ) -> Iterator[Task]:
-    """The cells of a job.
+    """The cells of a classifier in a job.
 
-    names: pair, embedding and classifier; strategies: JSON, name -> ``strategy`` and ``training``
-    (settings), ``code`` (its digest), ``sizes``, and the sizes ``kept`` as bundles; predictions:
-    files in the order of strategies and sizes; bundles: the cards of the kept cells, in the same
-    order; parameters and inputs: all that the cells depend on besides their strategy.
+    strategies: name -> ``strategy`` and ``training`` (settings), ``code`` (its digest), ``sizes``,
+    and the sizes ``kept`` as bundles; predictions: the job's files yet to come, in the order of
+    strategies and sizes; cards: those of the kept cells, in the same order; parameters and inputs:
+    all that the cells depend on besides their strategy.
     """
-    source, target = split_pair(names["pair"])
-    files, cards = iter(predictions), iter(bundles)
-    for name, settings in json.loads(strategies).items():
+    source, target = split_pair(pair)
+    for name, settings in strategies.items():
         of_strategy = [settings[key] for key in ("strategy", "training", "code")]
         origin = made_from([*of_strategy, *parameters], inputs)
         for size in settings["sizes"]:
-            cell = Cell(source, target, names["embedding"], names["classifier"], name, size)
+            cell = Cell(source, target, embedding, classifier, name, size)
             bundle = Path(next(cards)).parent if size in settings["kept"] else None
-            yield Task(
-                cell, settings["strategy"], settings["training"], Path(next(files)), bundle, origin
-            )
+            file = Path(next(predictions))
+            yield Task(cell, settings["strategy"], settings["training"], file, bundle, origin)
 
 
 def run_tasks(
@@ -80,7 +79,8 @@ def run_tasks(
     same_training: the settings with which the `same` models were trained.
     """
     for task in tasks:
-        what = f"{task.cell.strategy}, target size {task.cell.size}"
+        cell = task.cell
+        what = f"{cell.classifier}, {cell.strategy}, target size {cell.size}"
         if is_current(task.predictions, task.origin) and (
             task.bundle is None or is_current_bundle(task.bundle, task.origin)
         ):
@@ -90,7 +90,7 @@ def run_tasks(
         begin = time.monotonic()
         work = Work(
             STRATEGIES[task.strategy["kind"]].settings.model_validate(task.strategy),
-            task.cell.size,
+            cell.size,
             Training.model_validate(task.training),
             material.target,
             material.source,
@@ -99,7 +99,7 @@ def run_tasks(
         )
         with part(what):
             predictions, fitted = run_cell(bench, work)
-            predictions.write(task.predictions, task.cell, task.origin)
+            predictions.write(task.predictions, cell, task.origin)
             if task.bundle is not None:
                 keep_models(
                     task.bundle,
@@ -108,8 +108,8 @@ def run_tasks(
                     work,
                     fitted,
                     predictions,
-                    source=task.cell.source,
-                    strategy={"name": task.cell.strategy, **task.strategy},
+                    source=cell.source,
+                    strategy={"name": cell.strategy, **task.strategy},
                     made_from=task.origin,
                 )
         said = described(predictions.records, len(setup.classes))

@@ -97,9 +97,11 @@ class Setup:
         write_bundle(folder, write_models, card, self.vocabulary, self.table)
 
 
-def read_setup(inputs: Any, params: Any, device: str, threads: int) -> Setup:
-    """From a rule's inputs (``vocabulary``, ``edges``, ``embedding``) and parameters (``study``,
-    ``label``, ``learner``, ``seed``, ``replicates``, ``vocabulary``)."""
+def read_setup(
+    inputs: Any, params: Any, learner: dict[str, Any], device: str, threads: int
+) -> Setup:
+    """A learner's, from a rule's inputs (``vocabulary``, ``edges``, ``embedding``) and parameters
+    (``study``, ``label``, ``seed``, ``replicates``, ``vocabulary``)."""
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     table = read_table(Path(inputs.embedding), vocabulary) if inputs.embedding else None
     label = json.loads(params.label)
@@ -107,7 +109,7 @@ def read_setup(inputs: Any, params: Any, device: str, threads: int) -> Setup:
         params.study,
         label["label"],
         label["classes"],
-        json.loads(params.learner),
+        learner,
         Block(params.seed, params.replicates),
         vocabulary,
         table,
@@ -127,14 +129,20 @@ class Material:
     same: HandedOn | None = None
 
 
-def read_material(inputs: Any, setup: Setup, bench: Workbench) -> Material:
+def files_of(classifier: str, files: Sequence[str]) -> list[str]:
+    """The files of a classifier's bundle, ``.../<classifier>/block<k>/<file>``, among others."""
+    return [file for file in files if Path(file).parts[-3] == classifier]
+
+
+def read_material(inputs: Any, classifier: str, setup: Setup, bench: Workbench) -> Material:
     """From a rule's inputs, lists of files named as `Material` is. Raises StudyError if models do
     not fit the study."""
 
     def models(files: Sequence[str]) -> HandedOn | None:
-        if not files:
+        own = files_of(classifier, files)
+        if not own:
             return None
-        bundle = read_bundle(Path(files[0]).parent, setup.vocabulary, setup.table)
+        bundle = read_bundle(Path(own[0]).parent, setup.vocabulary, setup.table)
         return HandedOn(bench.everyone().read(bundle.folder), bundle.card.replicates)
 
     source = setup.read_site(inputs.source) if inputs.source else None
