@@ -94,7 +94,7 @@ def test_an_entry_point_that_leads_nowhere_is_named(
     monkeypatch: pytest.MonkeyPatch, theirs: str, said: str
 ) -> None:
     entries = EntryPoints([EntryPoint("new", theirs, "things")])
-    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
+    monkeypatch.setattr("concept_transfer.registry._all_entry_points", lambda: entries)
     things: Registry[Any] = Registry("things", {"ours": "math:pi"})
     assert list(things) == ["ours", "new"]
     assert things["ours"] == math.pi
@@ -104,7 +104,7 @@ def test_an_entry_point_that_leads_nowhere_is_named(
 
 def test_a_name_that_is_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = EntryPoints([EntryPoint("ours", "math:e", "things")])
-    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
+    monkeypatch.setattr("concept_transfer.registry._all_entry_points", lambda: entries)
     things: Registry[Any] = Registry("things", {"ours": "math:pi"})
     with pytest.raises(StudyError, match=r"'ours' of things \(math:e\) has the name of math:pi"):
         list(things)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from concept_transfer.errors import choices
 from concept_transfer.paths import HOME
+from concept_transfer.yaml_files import read_yaml
 
 FOLDER = HOME / "config" / "embeddings"
 _KEYS = ("title", "settings", "licence", "citation", "url", "note")
@@ -38,7 +37,7 @@ def read(entry: str) -> dict[str, Any]:
         raise ValueError(
             f"config/embeddings has no entry '{entry}'; it has {choices(entries()) or 'none'}"
         )
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     if not isinstance(content, dict) or set(content) != set(_KEYS):
         raise ValueError(f"{path} must have exactly the keys {', '.join(_KEYS)}")
     return content

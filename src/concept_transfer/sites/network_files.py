@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.sites.networks import Finding, Network
+from concept_transfer.yaml_files import read_yaml
 
 Array = NDArray[np.float64]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -203,7 +204,7 @@ def _sum_to_one(values: Iterable[float], at: str) -> None:
 
 def _parse(path: Path, model: type[_Read]) -> _Read:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise StudyError(f"network {path} does not exist; see resources/networks") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

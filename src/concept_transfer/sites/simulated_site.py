@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import Adapter
+from concept_transfer.yaml_files import read_yaml
 
 
 class SimulatedSite(SiteSection):
@@ -22,7 +22,7 @@ class SimulatedSite(SiteSection):
 
 
 def _files(site: SimulatedSite, root: Path) -> list[str]:
-    base = yaml.safe_load((root / site.network).read_text(encoding="utf-8"))["base"]
+    base = read_yaml(root / site.network)["base"]
     return [site.network, str(Path(site.network).parent / base)]
 
 
