@@ -57,9 +57,9 @@ def report() -> str:
         "which spares them part of a second at exit (`concept_transfer.job`); the target "
         "sizes of a strategy and the replicates of a block share one job, because each alone is a "
         "fraction of a second of work, and the job keeps the files of the sizes that are current; "
-        "embeddings, directions and strategies stay jobs of their own, because they are what a "
-        "config changes and what a cluster spreads; a site's source model serves as `local` on "
-        "all its labels."
+        "so do the strategies that have a source, and all classifiers without an embedding; "
+        "embeddings and directions have jobs of their own, because they are what a config changes "
+        "and what a cluster spreads; a site's source model serves as `local` on all its labels."
     )
 
 
