@@ -94,7 +94,7 @@ def test_an_entry_point_that_leads_nowhere_is_named(
     monkeypatch: pytest.MonkeyPatch, theirs: str, said: str
 ) -> None:
     entries = EntryPoints([EntryPoint("new", theirs, "things")])
-    monkeypatch.setattr("concept_transfer.registry._all_entry_points", lambda: entries)
+    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
     things: Registry[Any] = Registry("things", {"ours": "math:pi"})
     assert list(things) == ["ours", "new"]
     assert things["ours"] == math.pi
@@ -104,7 +104,7 @@ def test_an_entry_point_that_leads_nowhere_is_named(
 
 def test_a_name_that_is_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = EntryPoints([EntryPoint("ours", "math:e", "things")])
-    monkeypatch.setattr("concept_transfer.registry._all_entry_points", lambda: entries)
+    monkeypatch.setattr("concept_transfer.registry.entry_points", lambda group: entries)
     things: Registry[Any] = Registry("things", {"ours": "math:pi"})
     with pytest.raises(StudyError, match=r"'ours' of things \(math:e\) has the name of math:pi"):
         list(things)
@@ -213,7 +213,7 @@ def a_visit() -> dict[str, Any]:
     """What `a_study` has, with a learner and a strategy of the distribution beside ours."""
     return a_study(
         embeddings={"hashed": {"provider": "hashed", "width": 4}},
-        classifiers=["cnn", "naive_bayes", "one_finding"],
+        classifiers=["cnn", "one_finding", "naive_bayes"],
         strategies={"local": None, "direct": None, "mixed": {"source_share": 0.25}},
         target_sizes=[40, "all"],
         replicates=2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ from modules_of_jobs import (
 )
 from workflow_runs import REPOSITORY, Study, tiny_study
 
+from concept_transfer.cell import Cell
 from concept_transfer.concepts.vocabulary import Vocabulary
 
 
@@ -51,6 +53,9 @@ def test_every_cell_has_predictions_and_estimates(finished: Study) -> None:
     # 3 embeddings x 2 directions x (2 local + 1 direct + 2 linear + 2 full + 2 pooled),
     # local counted once a target; logistic: local 2, direct 1, pooled 2 for both targets
     assert len(files) == 3 * 2 * 9 + 2 * 5
+    for file in files:
+        cell = Cell(**json.loads(pq.read_schema(file).metadata[b"cell"]))
+        assert file.relative_to(results / "predictions") == Path(cell.path, "block0.parquet")
     estimates = pd.concat(pd.read_parquet(p) for p in results.rglob("estimates.parquet"))
     cells = estimates[["source", "target", "embedding", "classifier", "strategy", "size"]]
     assert len(cells.drop_duplicates()) == len(files)

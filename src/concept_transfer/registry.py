@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -66,7 +66,7 @@ class Registry(Mapping[str, Record], Generic[Record]):
     def _entries(self) -> dict[str, EntryPoint]:
         """Ours first. Raises StudyError where two distributions bring one name."""
         entries = {name: EntryPoint(name, value, self.group) for name, value in self.ours.items()}
-        for entry in _all_entry_points().select(group=self.group):
+        for entry in entry_points(group=self.group):
             if entry.name in entries and entries[entry.name].value != entry.value:
                 raise StudyError(
                     f"the entry point '{entry.name}' of {self.group} ({entry.value}) has the name "
@@ -75,12 +75,6 @@ class Registry(Mapping[str, Record], Generic[Record]):
                 )
             entries[entry.name] = entry
         return entries
-
-
-@cache
-def _all_entry_points() -> EntryPoints:
-    """Of all distributions; to look for them takes longer than to choose a group."""
-    return entry_points()
 
 
 def _loaded(entry: EntryPoint) -> Any:

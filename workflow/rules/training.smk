@@ -91,7 +91,7 @@ def same_models(classifiers, has_source):
 
 
 def strategies_for(classifier, has_source):
-    """The strategies of one kind of job, in the order of its outputs."""
+    """The strategies of one kind of job."""
     return sorted(
         name
         for name in grid.strategies_of(classifier)

@@ -10,8 +10,7 @@ ORIGIN = ("label", "seed", "replicates", "vocabulary")
 
 with job(snakemake.log[0]):
     inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
-    predictions = iter(snakemake.output.predictions)
-    cards = iter(snakemake.output.get("cards", []))
+    output = snakemake.output
     # the vocabulary counts by `reads`; the target's own source models are a short cut
     apart = {inputs.vocabulary, *inputs.same, *inputs.handed_on}
     shared = [file for file in inputs if file not in apart]
@@ -21,8 +20,8 @@ with job(snakemake.log[0]):
             snakemake.wildcards.embedding,
             classifier,
             work["strategies"],
-            predictions,
-            cards,
+            output.predictions,
+            output.get("cards", []),
             [work["learner"], work["code"], *(getattr(params, name) for name in ORIGIN)],
             [*shared, *files_of(classifier, inputs.handed_on)],
         )

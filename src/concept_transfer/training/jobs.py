@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,27 +44,29 @@ def tasks_of(
     embedding: str,
     classifier: str,
     strategies: Mapping[str, Mapping[str, Any]],
-    predictions: Iterator[str],
-    cards: Iterator[str],
+    predictions: Iterable[str],
+    cards: Iterable[str],
     parameters: Sequence[object],
     inputs: Sequence[str],
 ) -> Iterator[Task]:
     """The cells of a classifier in a job.
 
     strategies: name -> ``strategy`` and ``training`` (settings), ``code`` (its digest), ``sizes``,
-    and the sizes ``kept`` as bundles; predictions: the job's files yet to come, in the order of
-    strategies and sizes; cards: those of the kept cells, in the same order; parameters and inputs:
-    all that the cells depend on besides their strategy.
+    and the sizes ``kept`` as bundles; predictions, cards: the job's files, which end on
+    ``<classifier>/<strategy>/<size>/block<k>.parquet`` and ``.../block<k>/card.json``; parameters
+    and inputs: all that the cells depend on besides their strategy.
     """
     source, target = split_pair(pair)
+    files = {path.parts[-4:-1]: path for path in map(Path, predictions)}
+    bundles = {path.parts[-5:-2]: path.parent for path in map(Path, cards)}
     for name, settings in strategies.items():
         of_strategy = [settings[key] for key in ("strategy", "training", "code")]
         origin = made_from([*of_strategy, *parameters], inputs)
         for size in settings["sizes"]:
             cell = Cell(source, target, embedding, classifier, name, size)
-            bundle = Path(next(cards)).parent if size in settings["kept"] else None
-            file = Path(next(predictions))
-            yield Task(cell, settings["strategy"], settings["training"], file, bundle, origin)
+            key = (classifier, name, size)
+            bundle = bundles[key] if size in settings["kept"] else None
+            yield Task(cell, settings["strategy"], settings["training"], files[key], bundle, origin)
 
 
 def run_tasks(
