@@ -32,7 +32,7 @@ def workbench(
     record = LEARNERS[learner]
     section = record.settings.model_validate({"kind": learner, **settings})
     context = Context(tuple(block.keys), size, classes, table)
-    return Workbench(record.family, section, context, block.replicates)
+    return Workbench(record, section, context, block.replicates)
 
 
 def predict(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.pipeline import Pipeline, make_pipeline
 from test_cells import SETTINGS, Site
 from test_cells import target_site as site_with_repetitions
 
+from concept_transfer.cohorts.cross_fitting import fold_numbers
 from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.models import boosting as boosting_module
 from concept_transfer.models.baselines import Classifier, Examples, losses
 from concept_transfer.models.boosting import (
     HISTOGRAM_FROM,
@@ -32,6 +35,7 @@ from concept_transfer.models.boosting import (
 from concept_transfer.models.logistic import INVERSE_PENALTIES, Logistic, fit_logistic
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import Workbench
+from concept_transfer.training.predictions import Predictions
 
 TOKENS = 12
 
@@ -69,10 +73,11 @@ def boosting(trees: int, rows: int) -> GradientBoostingClassifier | HistGradient
     )
 
 
-def boosted(train: csr_array, labels: NDArray[np.int8], classes: int = 2) -> Boosting:
-    """Fitted without a choice by validation."""
-    examples = Examples(train, labels)
-    return fit_boosting(examples, np.ones(len(labels)), examples, False, classes)
+def boosted(train: csr_array, labels: NDArray[np.int8], classes: int = 2) -> Classifier:
+    """As many trees as are usual."""
+    return fit_boosting(Examples(train, labels), np.ones(len(labels)), classes)[
+        boosting_module.USUAL
+    ]
 
 
 def test_the_findings_matrix() -> None:
@@ -86,104 +91,166 @@ def parts(site: Site) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.
     return site.split.parts(0)
 
 
+def labelled(site: Site) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The site's own rows that no fold tests, and their folds."""
+    rows = np.concatenate(parts(site)[:2])
+    return rows, fold_numbers(site.cohort, rows[None])[0]
+
+
+Fits = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], list[Any]]
+
+
+def penalised(
+    x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
+) -> list[LogisticRegression]:
+    return [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in INVERSE_PENALTIES]
+
+
+def grown(
+    x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
+) -> list[Pipeline]:
+    """Boosting with several numbers of trees, on the findings that some of the rows hold."""
+    some = np.flatnonzero(x.any(axis=0) & ~x.all(axis=0))
+    chosen = ColumnTransformer([("some", "passthrough", some)])
+    return [
+        make_pipeline(chosen, boosting(count, len(y))).fit(x, y) for count in boosting_module.TREES
+    ]
+
+
+def cross_validated(
+    fit: Fits,
+    x: NDArray[np.float64],
+    y: NDArray[np.int8],
+    folds: NDArray[np.int64],
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[Any, NDArray[np.float64]]:
+    """The model with the least loss on folds it has not seen, fitted on all; and probabilities
+    [n] of the first rows, those with a fold, each chosen by the losses of the other folds."""
+    weights = np.ones(len(y)) if weights is None else weights
+    fold = np.concatenate([folds, np.full(len(y) - len(folds), -1)])
+    held: Any = None
+    for number in set(folds):
+        rest = fold != number
+        models = fit(x[rest], y[rest], weights[rest])
+        held = np.zeros((len(models), len(folds))) if held is None else held
+        for own, model in zip(held, models, strict=True):
+            own[folds == number] = model.predict_proba(x[~rest])[:, 1]
+    truth = y[: len(folds)]
+    best = np.argmin([log_loss(truth, own) for own in held])
+    honest = np.zeros(len(folds))
+    for number in set(folds):
+        others = folds != number
+        chosen = np.argmin([log_loss(truth[others], own[others]) for own in held])
+        honest[~others] = held[chosen][~others]
+    return fit(x, y, weights)[best], honest
+
+
+def of(predictions: Predictions, partition: str) -> dict[int, NDArray[np.float32]]:
+    """Replicate -> probabilities of a partition, in the order of the rows."""
+    return {
+        r: p[np.argsort(rows)] for r, _, part, rows, p in predictions._parts if part == partition
+    }
+
+
 @pytest.mark.parametrize(
-    ("classifier", "count"),
-    [("logistic", 900), ("gradient_boosting", 900), ("gradient_boosting", 3800)],
+    ("classifier", "fit", "count"),
+    [
+        ("logistic", penalised, 900),
+        ("gradient_boosting", grown, 900),
+        ("gradient_boosting", grown, 4800),
+    ],
 )
-def test_local_equals_scikit_learn_with_the_best_validation_loss(
-    classifier: str, count: int
+def test_local_equals_scikit_learn_with_the_best_loss_on_other_folds(
+    classifier: str, fit: Fits, count: int
 ) -> None:
-    """On every finding, also those that few encounters hold, at every number of encounters."""
+    """On every finding, also those that few encounters hold, at every number of encounters; and
+    every labelled encounter is judged by models that have not seen its fold."""
     site = target_site(count=count)
+    rows, folds = labelled(site)
+    order = np.argsort(rows)
+    rows, folds = rows[order], folds[order]
+    best, honest = cross_validated(fit, dense(site, rows), site.labels[rows], folds)
     train, held, test = parts(site)
-    y, truth = site.labels[train], site.labels[held]
-    x, held_x, test_x = (dense(site, rows) for rows in (train, held, test))
-    if classifier == "logistic":
-        models = [logistic(penalty).fit(x, y) for penalty in INVERSE_PENALTIES]
-        losses = [log_loss(truth, model.predict_proba(held_x)[:, 1]) for model in models]
-        best = models[int(np.argmin(losses))]
-    else:
-        held_of_some = x.any(axis=0) & ~x.all(axis=0)
-        x, held_x, test_x = (matrix[:, held_of_some] for matrix in (x, held_x, test_x))
-        staged = boosting(100, len(y)).fit(x, y).staged_predict_proba(held_x)
-        losses = [log_loss(truth, probability[:, 1]) for probability in staged]
-        best = boosting(int(np.argmin(losses)) + 1, len(y)).fit(x, y)
-    expected = best.predict_proba(test_x)[:, 1]
     predictions = predict(bench(classifier, 2), site, "local", "all", SETTINGS)
-    for _, _, is_test, rows, probability in predictions._parts:
-        if is_test:
-            assert np.array_equal(rows, test)
-            np.testing.assert_allclose(probability, expected, rtol=1e-4, atol=1e-5)
+    for partition, own, expected in (
+        ("test", test, best.predict_proba(dense(site, test))[:, 1]),
+        ("train", train, honest[np.isin(rows, train)]),
+        ("validation", held, honest[np.isin(rows, held)]),
+    ):
+        found = of(predictions, partition)
+        assert found.keys() == {0, 1}
+        assert all(len(each) == len(own) for each in found.values())
+        for each in found.values():
+            np.testing.assert_allclose(each, expected, rtol=1e-4, atol=1e-4)
     assert [record["status"] for record in predictions.records] == ["ok", "ok"]
+    assert [record["train"] for record in predictions.records] == [len(rows)] * 2
 
 
-def test_few_positives_leave_the_default_penalty() -> None:
+def few_positives() -> NDArray[np.int8]:
     labels = np.zeros(120, np.int8)
-    labels[[1, 2, 4, 7, 11]] = 1
-    site = target_site(labels=labels)
-    train, _, test = parts(site)
+    labels[[1, 2, 4, 7]] = 1
+    return labels
+
+
+def test_few_positives_leave_the_usual_penalty() -> None:
+    site = target_site(labels=few_positives())
+    rows, _ = labelled(site)
     predictions = predict(bench("logistic"), site, "local", "all", SETTINGS)
-    expected = logistic(0.1).fit(dense(site, train), labels[train])
-    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
-    np.testing.assert_allclose(
-        found, expected.predict_proba(dense(site, test))[:, 1], rtol=1e-4, atol=1e-5
-    )
-
-
-def test_a_source_with_few_positives_leaves_the_default_penalty_too() -> None:
-    labels = np.zeros(120, np.int8)
-    labels[[1, 2, 4, 7, 11]] = 1
-    site, source = target_site(), target_site("source", labels=labels)
-    predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
-    train, _ = source.split.source_parts()
-    expected = logistic(0.1).fit(dense(source, train), labels[train])
-    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
+    expected = logistic(0.1).fit(dense(site, rows), site.labels[rows])
     truth = expected.predict_proba(dense(site, parts(site)[2]))[:, 1]
-    np.testing.assert_allclose(found, truth, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of(predictions, "test")[0], truth, rtol=1e-4, atol=1e-5)
+
+
+def test_a_source_with_few_positives_leaves_the_usual_penalty_too() -> None:
+    site, source = target_site(), target_site("source", labels=few_positives())
+    predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
+    rows = np.concatenate(source.split.source_parts())
+    expected = logistic(0.1).fit(dense(source, rows), source.labels[rows])
+    truth = expected.predict_proba(dense(site, parts(site)[2]))[:, 1]
+    np.testing.assert_allclose(of(predictions, "test")[0], truth, rtol=1e-4, atol=1e-5)
 
 
 def test_direct_trains_on_the_source_alone() -> None:
     site, source = target_site(), target_site("source", 600, seed=1)
-    train, held = source.split.source_parts()
-    models = [
-        logistic(penalty).fit(dense(source, train), source.labels[train])
-        for penalty in INVERSE_PENALTIES
-    ]
-    losses = [
-        log_loss(source.labels[held], m.predict_proba(dense(source, held))[:, 1]) for m in models
-    ]
-    expected = models[int(np.argmin(losses))].predict_proba(dense(site, parts(site)[2]))[:, 1]
+    rows = np.concatenate(source.split.source_parts())
+    folds = fold_numbers(source.cohort, rows[None])[0]
+    best, honest = cross_validated(penalised, dense(source, rows), source.labels[rows], folds)
     predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
-    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for partition, own in zip(("train", "validation", "test"), parts(site), strict=True):
+        expected = best.predict_proba(dense(site, own))[:, 1]
+        np.testing.assert_allclose(of(predictions, partition)[0], expected, rtol=1e-4, atol=1e-5)
+    held = len(source.split.source_parts()[1])
+    area = roc_auc_score(source.labels[rows][-held:], honest[-held:])
+    assert predictions.records[0]["source_auroc"] == pytest.approx(area, abs=1e-3)
 
 
 @pytest.mark.parametrize("balanced", [True, False])
 def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     site, source = target_site(count=600), target_site("source", 600, seed=1)
-    train, held, test = parts(site)
+    rows, folds = labelled(site)
     offered = source.split.source_parts()[0]
-    x = np.concatenate([dense(site, train), dense(source, offered)])
-    y = np.concatenate([site.labels[train], source.labels[offered]])
-    weights = np.concatenate([np.ones(len(train)), np.full(len(offered), 0.25)])
-    if balanced:
-        weights *= np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
-    models = [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in INVERSE_PENALTIES]
-    losses = [log_loss(site.labels[held], m.predict_proba(dense(site, held))[:, 1]) for m in models]
-    expected = models[int(np.argmin(losses))].predict_proba(dense(site, test))[:, 1]
+    x = np.concatenate([dense(site, rows), dense(source, offered)])
+    y = np.concatenate([site.labels[rows], source.labels[offered]])
+    weights = np.concatenate([np.ones(len(rows)), np.full(len(offered), 0.25)])
+
+    def fit(
+        x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
+    ) -> list[LogisticRegression]:
+        factor = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean())) if balanced else 1
+        return penalised(x, y, weights * factor)
+
+    best, _ = cross_validated(fit, x, y, folds, weights)
+    expected = best.predict_proba(dense(site, parts(site)[2]))[:, 1]
     weight = "balanced" if balanced else "none"
     training = SETTINGS.model_copy(update={"class_weight": weight})
     pooled = {"kind": "pooled", "source_weight": 0.25}
     predictions = predict(bench("logistic"), site, pooled, "all", training, source)
-    found = next(p for _, _, is_test, _, p in predictions._parts if is_test)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of(predictions, "test")[0], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("classifier", ["logistic", "gradient_boosting"])
 def test_a_draw_of_one_class_is_not_estimable(classifier: str) -> None:
-    labels = np.zeros(120, np.int8)
-    labels[[1, 2, 4, 7, 11]] = 1
-    site = target_site(labels=labels)
+    site = target_site(labels=few_positives())
     predictions = predict(bench(classifier, 6), site, "local", "10", SETTINGS)
     statuses = [record["status"] for record in predictions.records]
     assert {"not estimable", "ok"} == set(statuses)
@@ -250,26 +317,17 @@ CLASSES = pytest.mark.parametrize(("classes", "absent"), [(2, None), (4, None), 
 def test_our_trees_predict_what_scikit_learn_predicts(
     rows: int, classes: int, absent: int | None
 ) -> None:
-    """At the number of trees that its own staged predictions choose, on other rows."""
     train = without(random_examples(rows, classes, 1), absent)
-    held = without(random_examples(300, classes, 2), absent)
     test = random_examples(500, classes, 3).findings
     weights = np.random.default_rng(4).uniform(0.5, 2, len(train))
-    model = fit_boosting(train, weights, held, True, classes)
+    models = fit_boosting(train, weights, classes)
     theirs = boosting(100, len(train))
     theirs.fit(train.findings.toarray(), train.labels, sample_weight=weights)
-    present = theirs.classes_.tolist()
-    scores = [
-        log_loss(held.labels, probability, labels=present)
-        for probability in theirs.staged_predict_proba(held.findings.toarray())
-    ]
-    assert len(model.trees.roots) == int(np.argmin(scores)) + 1
-    assert len(model.trees.roots) > 3
-    expected = np.zeros((500, classes))
-    *_, expected[:, present] = islice(
-        theirs.staged_predict_proba(test.toarray()), len(model.trees.roots)
-    )
-    np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
+    staged = list(theirs.staged_predict_proba(test.toarray()))
+    for count, model in zip(boosting_module.TREES, models, strict=True):
+        expected = np.zeros((500, classes))
+        expected[:, theirs.classes_] = staged[count - 1]
+        np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
 
 
 @CLASSES
@@ -278,21 +336,26 @@ def test_our_logistic_regression_predicts_what_scikit_learn_predicts(
 ) -> None:
     train = without(random_examples(300, classes, 1), absent)
     test = random_examples(200, classes, 3).findings
-    model = fit_logistic(train, np.ones(len(train)), train, False, classes)
-    theirs = logistic(0.1).fit(train.findings, train.labels)
-    expected = np.zeros((200, classes))
-    expected[:, theirs.classes_] = theirs.predict_proba(test)
-    np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
+    models = fit_logistic(train, np.ones(len(train)), classes)
+    for penalty, model in zip(INVERSE_PENALTIES, models, strict=True):
+        theirs = logistic(penalty).fit(train.findings, train.labels)
+        expected = np.zeros((200, classes))
+        expected[:, theirs.classes_] = theirs.predict_proba(test)
+        np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(("fit", "kind"), [(fit_logistic, Logistic), (fit_boosting, Boosting)])
 @CLASSES
 def test_a_model_is_its_arrays(
-    fit: Callable[..., Classifier], kind: type, classes: int, absent: int | None, tmp_path: Path
+    fit: Callable[..., list[Classifier]],
+    kind: type,
+    classes: int,
+    absent: int | None,
+    tmp_path: Path,
 ) -> None:
     """Written as a plain file of arrays and read again, it predicts the same."""
     train = without(random_examples(300, classes, 1), absent)
-    model = fit(train, np.ones(len(train)), train, True, classes)
+    model = fit(train, np.ones(len(train)), classes)[-1]
     np.savez(tmp_path / "model.npz", **model.arrays())
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
         read = kind.from_arrays(dict(arrays))
@@ -320,7 +383,7 @@ def test_trees_of_any_rows_predict_what_scikit_learn_predicts(
 
 def test_large_sites_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     train = random_examples(300, 3, 1)
-    model = fit_boosting(train, np.ones(300), train, False, 3)
+    model = fit_boosting(train, np.ones(300), 3)[0]
     whole = model.predict_proba(train.findings)
     monkeypatch.setattr("concept_transfer.models.trees.NUMBERS_AT_ONCE", 500)
     assert np.array_equal(model.predict_proba(train.findings), whole)
@@ -329,7 +392,7 @@ def test_large_sites_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_class_that_training_did_not_know_has_no_chance_and_a_finite_loss() -> None:
     train = without(random_examples(300, 3, 1), 2)
-    model = fit_logistic(train, np.ones(len(train)), train, False, 3)
+    model = fit_logistic(train, np.ones(len(train)), 3)[0]
     probability = model.predict_proba(train.findings)
     assert not probability[:, 2].any()
     np.testing.assert_allclose(probability.sum(1), 1)

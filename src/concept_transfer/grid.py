@@ -216,6 +216,7 @@ class Grid:
         """
         return (
             self.hands_on(classifier)
+            and not self.study.learner(classifier).cross_fits
             and self.study.strategies[strategy].kind == SOURCE_KIND
             and target in self.sources
             and self.study.split.by != "folds"

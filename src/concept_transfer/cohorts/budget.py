@@ -31,6 +31,16 @@ class Budget:
         """The budget of some of the replicates."""
         return Budget(*(_select(rows, replicates) for rows in (self.train, self.validation)))
 
+    @property
+    def joined(self) -> Budget:
+        """All rows to train on, none to validate."""
+        train, validation = self.train, self.validation
+        if are_same(train) and are_same(validation):
+            rows = same_for_all(np.concatenate([train[0], validation[0]]), len(train))
+        else:
+            rows = np.concatenate([train, validation], axis=1)
+        return Budget(rows, validation[:, :0])
+
 
 def replicate_key(seed: int, replicate: int) -> int:
     """The 64-bit key of one replicate of a study with the given seed."""

@@ -56,6 +56,12 @@ class Split:
         return np.asarray(self.table.column("cluster").to_numpy(), dtype=object)
 
     @cached_property
+    def cluster_number(self) -> NDArray[np.int64]:
+        """A number for the cluster of each encounter, int64 [n]."""
+        codes = self.table.column("cluster").combine_chunks().dictionary_encode().indices
+        return np.asarray(codes, dtype=np.int64)
+
+    @cached_property
     def label(self) -> NDArray[np.int8]:
         """Class of each encounter, int8 [n]."""
         return np.asarray(self.table.column("label").to_numpy(), dtype=np.int8)

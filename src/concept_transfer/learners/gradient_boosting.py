@@ -17,7 +17,7 @@ class GradientBoosting(LearnerSettings):
 def methods(settings: GradientBoosting, training: Training) -> str:
     return (
         "Gradient boosting (scikit-learn) used the same tokens as 0/1 features, with the number "
-        "of trees chosen by validation log loss."
+        "of trees chosen by cross-validated log loss."
     )
 
 
@@ -25,7 +25,7 @@ def family(settings: GradientBoosting, context: Context) -> Family:
     from concept_transfer.models import boosting
     from concept_transfer.training.one_by_one import OneByOne
 
-    return OneByOne(boosting.fit_boosting, boosting.Boosting, context)
+    return OneByOne(boosting.fit_boosting, boosting.Boosting, context, boosting.USUAL)
 
 
 LEARNER = Learner(
@@ -35,4 +35,5 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    cross_fits=True,
 )

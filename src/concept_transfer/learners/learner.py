@@ -37,6 +37,19 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class CrossFitted:
+    """Models fitted on every labelled encounter, and what models that had not seen an encounter say
+    of it.
+
+    held: float64 [R, n, classes], probabilities of the encounters of `plan.train[0]`, each by a
+    model without its fold; NaN where the other folds hold one class.
+    """
+
+    fitted: Fitted
+    held: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Context:
     """What the replicates of one job are given.
 
@@ -61,12 +74,8 @@ class Context:
         return replace(self, keys=tuple(self.keys[i] for i in replicates), vectors=vectors)
 
 
-class Family(Protocol):
-    """A learner at work on the R replicates of a context."""
-
-    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
-        """Fit R models. choose: bool [R], whether a replicate has enough labels of every class
-        for validation to choose among epochs or penalties."""
+class Models(Protocol):
+    """A learner's models of the R replicates of a context: how they are used and kept."""
 
     def predict(self, models: Any, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities [R, n, classes] of encounters [n]."""
@@ -78,6 +87,25 @@ class Family(Protocol):
         """Read what `write` wrote."""
 
 
+class ValidatedFamily(Models, Protocol):
+    """A learner at work that sets encounters apart to validate on."""
+
+    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
+        """Fit R models. choose: bool [R], whether a replicate has enough labels of every class
+        for validation to choose among epochs."""
+
+
+class CrossFittingFamily(Models, Protocol):
+    """A learner at work that uses every label for training."""
+
+    def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
+        """Fit R models, on all encounters and without each fold. folds: int64 [R, n], that of
+        every encounter of `plan.train[0]`; other parts are in the training of all."""
+
+
+Family = ValidatedFamily | CrossFittingFamily
+
+
 @dataclass(frozen=True)
 class Learner:
     """The record of a model family.
@@ -87,7 +115,8 @@ class Learner:
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
     is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
-    `FREEZE`, `DECAY`); uses_torch: its jobs ask for the device and GPUs of the config.
+    `FREEZE`, `DECAY`); uses_torch: its jobs ask for the device and GPUs of the config; cross_fits:
+    it is refitted on all labels, none are set apart, and `family` makes a `CrossFittingFamily`.
     """
 
     settings: type[LearnerSettings]
@@ -100,3 +129,4 @@ class Learner:
     takes_embedding: bool = False
     can: frozenset[str] = frozenset()
     uses_torch: bool = False
+    cross_fits: bool = False

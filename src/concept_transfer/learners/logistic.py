@@ -17,7 +17,7 @@ class Logistic(LearnerSettings):
 def methods(settings: Logistic, training: Training) -> str:
     return (
         "Logistic regression (scikit-learn) used the same tokens as 0/1 features, with the "
-        "strength of its L2 penalty chosen by validation log loss."
+        "strength of its L2 penalty chosen by cross-validated log loss."
     )
 
 
@@ -25,7 +25,7 @@ def family(settings: Logistic, context: Context) -> Family:
     from concept_transfer.models import logistic
     from concept_transfer.training.one_by_one import OneByOne
 
-    return OneByOne(logistic.fit_logistic, logistic.Logistic, context)
+    return OneByOne(logistic.fit_logistic, logistic.Logistic, context, logistic.USUAL)
 
 
 LEARNER = Learner(
@@ -35,4 +35,5 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    cross_fits=True,
 )

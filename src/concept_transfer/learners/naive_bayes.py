@@ -79,10 +79,8 @@ def methods(settings: NaiveBayes, training: Training) -> str:
 def family(settings: NaiveBayes, context: Context) -> Family:
     from concept_transfer.training.one_by_one import OneByOne
 
-    def fitted(
-        train: Examples, weights: NDArray[np.float64], validation: Examples, choose: bool, k: int
-    ) -> BernoulliModel:
-        return fit(settings.smoothing, train, weights, k)
+    def fitted(train: Examples, weights: NDArray[np.float64], k: int) -> list[BernoulliModel]:
+        return [fit(settings.smoothing, train, weights, k)]
 
     return OneByOne(fitted, BernoulliModel, context)
 
@@ -94,4 +92,5 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    cross_fits=True,
 )

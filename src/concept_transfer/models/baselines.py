@@ -32,6 +32,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def select(self, rows: NDArray[np.int64]) -> Examples:
+        """Some of the encounters."""
+        return Examples(self.findings[rows], self.labels[rows])
+
 
 def spread(
     probability: NDArray[np.float64], present: NDArray[np.int64], classes: int

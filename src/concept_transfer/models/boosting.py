@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 
-from concept_transfer.models.baselines import Arrays, Examples, losses, spread
+from concept_transfer.models.baselines import Arrays, Examples, spread
 from concept_transfer.models.trees import LEAF, Nodes, Trees, joined
 
-DEFAULT_TREES = 20
-MOST_TREES = 100
+TREES = (5, 10, 20, 40, 70, 100)
+USUAL = TREES.index(20)
 HISTOGRAM_FROM = 2000  # training rows
 MIN_SAMPLES_LEAF = 20  # of histogram trees
 
@@ -42,15 +42,6 @@ class Boosting:
         trees = Trees(*(arrays[field.name] for field in fields(Trees)))
         return cls(trees, arrays["present"], int(arrays["classes"]))
 
-    def losses(self, examples: Examples) -> NDArray[np.float64]:
-        """Mean log loss with the trees of the first 1, 2, ... iterations, [iterations]."""
-        total = np.zeros(len(self.trees.roots))
-        for rows, added in self.trees.parts(examples.findings):
-            labels = examples.labels[rows]
-            stages = added.cumsum(0)
-            total += [losses(self._probability(scores), labels).sum() for scores in stages]
-        return total / len(examples)
-
     def _probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n, K] of scores [1 or C, n]."""
         if len(scores) > 1:
@@ -61,21 +52,14 @@ class Boosting:
         return spread(probability, self.present, self.classes)
 
 
-def fit_boosting(
-    train: Examples,
-    weights: NDArray[np.float64],
-    validation: Examples,
-    choose: bool,
-    classes: int = 2,
-) -> Boosting:
-    """Fit on the findings that can carry a split; validation log loss chooses how many trees.
+def fit_boosting(train: Examples, weights: NDArray[np.float64], classes: int = 2) -> list[Boosting]:
+    """Models of the first `TREES` trees a score, on the findings that can carry a split.
 
     Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves may
     hold a single row, each split chosen among a random square root of the findings (Breiman 2001,
     Machine Learning 45): on few rows, trees that see all findings repeat each other's chance
     splits. From there on histogram trees with twenty rows a leaf, which are as good and quicker.
-    weights: [n], each encounter's in the loss. The labels hold two classes at least. Without
-    `choose` there are 20 trees a score.
+    weights: [n], each encounter's in the loss. The labels hold two classes at least.
     """
     fitted = _plain if len(train) < HISTOGRAM_FROM else _histogram
     leaf = 1 if fitted is _plain else MIN_SAMPLES_LEAF
@@ -85,9 +69,8 @@ def fit_boosting(
         columns = np.arange(1)
     matrix = train.findings[:, columns].toarray()
     trees = fitted(matrix, train.labels, weights, columns)
-    whole = Boosting(trees, np.unique(train.labels).astype(np.int64), classes)
-    best = int(np.argmin(whole.losses(validation))) + 1 if choose else DEFAULT_TREES
-    return replace(whole, trees=trees.first(best))
+    present = np.unique(train.labels).astype(np.int64)
+    return [Boosting(trees.first(count), present, classes) for count in TREES]
 
 
 def _plain(
@@ -98,7 +81,7 @@ def _plain(
 ) -> Trees:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    model = GradientBoostingClassifier(n_estimators=MOST_TREES, max_features="sqrt", random_state=0)
+    model = GradientBoostingClassifier(n_estimators=TREES[-1], max_features="sqrt", random_state=0)
     model.fit(matrix, labels, sample_weight=weights)
     fitted = [regressor.tree_ for regressor in model.estimators_.flat]
     nodes = [
@@ -122,7 +105,7 @@ def _histogram(
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=MOST_TREES,
+        max_iter=TREES[-1],
         min_samples_leaf=MIN_SAMPLES_LEAF,
         early_stopping=False,
         random_state=0,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,15 @@ from concept_transfer.cohorts.budget import (
     draw_budget,
     same_for_all,
 )
-from concept_transfer.learners.learner import Context, Family, Fitted
+from concept_transfer.cohorts.cross_fitting import fold_numbers
+from concept_transfer.learners.learner import (
+    Context,
+    CrossFittingFamily,
+    Family,
+    Fitted,
+    Learner,
+    ValidatedFamily,
+)
 from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
@@ -31,19 +39,16 @@ OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
 
 @dataclass(frozen=True)
 class Workbench:
-    """Who learns: a learner's settings, and what the replicates of the job are given.
+    """Who learns: a learner, its settings, and what the replicates of the job are given."""
 
-    family: makes the learner at work on some of the replicates.
-    """
-
-    family: Callable[[Any, Context], Family]
+    learner: Learner
     settings: Any
     context: Context
     replicates: list[int]
 
     def among(self, places: list[int]) -> Family:
         """The learner at work on the replicates at some places of the block."""
-        return self.family(self.settings, self.context.select(places))
+        return self.learner.family(self.settings, self.context.select(places))
 
     def everyone(self) -> Family:
         return self.among(list(range(len(self.replicates))))
@@ -81,7 +86,9 @@ class Work:
 class FoldFit:
     """The models of a fold, of the replicates at `places` of the block, and what became of all.
 
-    status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on.
+    status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on; held:
+    float64 [places, n, classes], of the budget's encounters, to train and then to validate on, by
+    models that had not seen them (None unless the learner cross-fits).
     """
 
     models: Any
@@ -90,6 +97,7 @@ class FoldFit:
     epochs: list[int]
     labels: Rows
     budget: Budget | None
+    held: NDArray[np.float64] | None = None
     source_auroc: list[float | None] = field(default_factory=list)
 
     def records(self, replicates: list[int], fold: int = -1) -> list[dict[str, Any]]:
@@ -97,6 +105,8 @@ class FoldFit:
         train, validation = 0, 0
         if self.budget is not None:
             train, validation = self.budget.train.shape[1], self.budget.validation.shape[1]
+        if self.held is not None:
+            train, validation = train + validation, 0
         said = [
             record(replicate, fold, status, epochs, train, validation, labels)
             for replicate, status, epochs, labels in zip(
@@ -131,7 +141,11 @@ def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
     """Carry out the strategy's plan on a budget, where the labels allow it.
 
     The plan for all replicates tells whose labels are of one class; the others then get their own.
+    A learner that cross-fits trains on the whole budget.
     """
+    drawn = budget
+    if bench.learner.cross_fits and budget is not None:
+        budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
     plan = _plan(work, budget, everyone)
@@ -145,7 +159,7 @@ def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
         for bad, alone in zip(failed, one_class, strict=True)
     ]
     places = [i for i, state in enumerate(status) if state == OK]
-    fitted = _fit(bench, work, budget, places, known)
+    fitted, held = _fit(bench, work, budget, places, known)
     epochs = [0] * replicates
     if fitted:
         for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
@@ -158,25 +172,31 @@ def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
         status,
         epochs,
         label_counts(work.target, budget.train if budget else None, bench),
-        budget,
+        drawn,
+        held,
         [said.get("source_auroc") for said in unchanged],
     )
 
 
 def _fit(
     bench: Workbench, work: Work, budget: Budget | None, places: list[int], known: HandedOn | None
-) -> Fitted | None:
-    """The models of the replicates at some places: trained, or taken as they are."""
+) -> tuple[Fitted | None, NDArray[np.float64] | None]:
+    """The models of the replicates at some places, trained or taken as they are, and `held`."""
     if not places:
-        return None
+        return None, None
     plan = _plan(work, budget, places)
     if known or not plan.train:
         given = known or _handed_on(work)
         epochs = [given.records[place]["epochs"] for place in places]
-        return Fitted(given.models.select(places), epochs, [False] * len(places))
+        return Fitted(given.models.select(places), epochs, [False] * len(places)), None
     assert budget is not None
-    choose = allow_choice(work.target.cohort, budget.select(places))
-    return bench.among(places).fit(plan, work.training, choose)
+    family, cohort = bench.among(places), work.target.cohort
+    if bench.learner.cross_fits:
+        folds = fold_numbers(cohort, plan.train[0].rows)
+        crossed = cast(CrossFittingFamily, family).cross_fit(plan, work.training, folds)
+        return crossed.fitted, crossed.held
+    choose = allow_choice(cohort, budget.select(places))
+    return cast(ValidatedFamily, family).fit(plan, work.training, choose), None
 
 
 def _plan(work: Work, budget: Budget | None, places: list[int]) -> Plan:
@@ -213,23 +233,47 @@ def _one_class(plan: Plan, replicates: int, classes: int) -> NDArray[np.bool_]:
 def _predict_fold(
     predictions: Predictions, bench: Workbench, target: Site, fold: int, fitted: FoldFit
 ) -> None:
-    """Add the fold's validation and test probabilities, and a record a replicate."""
-    _, validation, test = target.split.parts(fold)
+    """Add the fold's probabilities of encounters that the models had not seen, and its records.
+
+    Those are the encounters to test and, unless the learner cross-fits, to validate on; the
+    encounters to train on where it does (`FoldFit.held`), or where no label was used.
+    """
+    train, validation, test = target.split.parts(fold)
+    replicates = len(bench.replicates)
     budget = fitted.budget or Budget(
-        same_for_all(validation[:0], len(bench.replicates)),
-        same_for_all(validation, len(bench.replicates)),
+        *(same_for_all(rows, replicates) for rows in (train, validation))
     )
     held = budget.validation[0] if are_same(budget.validation) else np.unique(budget.validation)
-    rows = np.concatenate([held, test])
-    shape = (len(bench.replicates), len(rows), bench.context.classes)
-    probability = np.full(shape, np.nan)
+    probability = _predicted(bench, target, fitted, np.concatenate([held, test]))
+    at = [np.searchsorted(held, rows) for rows in budget.validation]
+    judged: dict[str, tuple[Rows, Sequence[NDArray[np.float64]]]] = {
+        "validation": (
+            budget.validation,
+            [each[places] for each, places in zip(probability, at, strict=True)],
+        ),
+        "test": (same_for_all(test, replicates), list(probability[:, len(held) :])),
+    }
+    if fitted.held is not None:
+        own = np.full((replicates, *fitted.held.shape[1:]), np.nan)
+        own[fitted.places] = fitted.held
+        size = budget.train.shape[1]
+        judged["validation"] = budget.validation, list(own[:, size:])
+        judged["train"] = budget.train, list(own[:, :size])
+    elif fitted.budget is None:
+        judged["train"] = budget.train, list(_predicted(bench, target, fitted, train))
+    for i, replicate in enumerate(bench.replicates):
+        for partition, (rows, each) in judged.items():
+            predictions.add(replicate, fold, partition, rows[i], each[i])
+    predictions.records += fitted.records(bench.replicates, fold)
+
+
+def _predicted(
+    bench: Workbench, target: Site, fitted: FoldFit, rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Probabilities [R, n, classes] of rows [n]; NaN where there is no model."""
+    probability = np.full((len(bench.replicates), len(rows), bench.context.classes), np.nan)
     if fitted.models is not None:
         family = bench.among(fitted.places)
         probability[fitted.places] = family.predict(fitted.models, target, rows)
-    for i, replicate in enumerate(bench.replicates):
-        if fitted.status[i] != OK:
-            probability[i] = np.nan
-        places = np.searchsorted(held, budget.validation[i])
-        predictions.add(replicate, fold, False, budget.validation[i], probability[i, places])
-        predictions.add(replicate, fold, True, test, probability[i, len(held) :])
-    predictions.records += fitted.records(bench.replicates, fold)
+    probability[[state != OK for state in fitted.status]] = np.nan
+    return probability

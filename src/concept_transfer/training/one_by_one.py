@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, vstack
 
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.learners.learner import Context, Fitted
-from concept_transfer.models.baselines import Classifier, Examples
+from concept_transfer.learners.learner import Context, CrossFitted, Fitted
+from concept_transfer.models.baselines import Classifier, Examples, losses
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
@@ -27,7 +27,10 @@ ROWS_AT_ONCE = 1 << 16
 WeighedRows = tuple[Site, NDArray[np.int64], float]
 
 
-Fit = Callable[[Examples, NDArray[np.float64], Examples, bool, int], Classifier]
+# (training, its weights [n], number of classes) -> models to choose among, the simplest first
+Fit = Callable[[Examples, NDArray[np.float64], int], Sequence[Classifier]]
+
+FEWEST_TO_CHOOSE = 5  # labels of every class
 
 
 @dataclass(frozen=True)
@@ -46,38 +49,85 @@ class Stack:
 
 
 class OneByOne:
-    """Fits a model for every distinct set of training and validation encounters.
+    """Fits models for every distinct set of training encounters, and keeps one.
 
     Replicates differ in their draw of target encounters alone; where the draws are equal (the
-    whole pool) one model serves them all.
+    whole pool) one model serves them all. Among several models that with the least log loss on
+    encounters of other folds is kept (`cross_fit`).
     """
 
-    def __init__(self, fit: Fit, model: type[Any], context: Context) -> None:
-        """fit: (training, its weights [n], validation, whether validation may choose, number of
-        classes) -> a `model`."""
-        self.fit_one, self.model, self.context = fit, model, context
+    def __init__(self, fit: Fit, model: type[Any], context: Context, usual: int = 0) -> None:
+        """model: what `fit` makes; usual: which of its models is kept where labels are too few to
+        choose."""
+        self.fit, self.model, self.context, self.usual = fit, model, context, usual
 
-    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
-        assert plan.validation is not None
-        parts = [*plan.train, plan.validation]
+    def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
         places: dict[bytes, int] = {}
-        models: list[Classifier] = []
+        fits: list[tuple[Classifier, NDArray[np.float64]]] = []
         of = []
-        progress = Progress("fits", len(choose))
-        for i, may_choose in enumerate(choose):
-            rows = [np.sort(part.rows[i]) for part in parts]
-            key = b"|".join(each.tobytes() for each in rows)
+        balanced = training.class_weight == "balanced"
+        target, *others = plan.train
+        held = np.empty((*folds.shape, self.context.classes))
+        progress = Progress("fits", len(folds))
+        for i, own_folds in enumerate(folds):
+            order = np.argsort(target.rows[i], kind="stable")
+            parts = [
+                (target.site, target.rows[i][order], target.weight),
+                *((part.site, np.sort(part.rows[i]), part.weight) for part in others),
+            ]
+            fold = own_folds[order]
+            key = b"|".join([fold.tobytes(), *(rows.tobytes() for _, rows, _ in parts)])
             if key not in places:
-                places[key] = len(models)
-                sites = [(part.site, r, part.weight) for part, r in zip(parts, rows, strict=True)]
-                balanced = training.class_weight == "balanced"
-                train, held = self._examples(sites[:-1]), self._examples(sites[-1:])
-                weights = self._weights(sites[:-1], train.labels, balanced)
-                classes = self.context.classes
-                models.append(self.fit_one(train, weights, held, bool(may_choose), classes))
+                places[key] = len(fits)
+                fits.append(self._cross_fitted(parts, fold, balanced))
             of.append(places[key])
+            held[i, order] = fits[of[-1]][1]
             progress.advance()
-        return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))
+        stack = Stack(tuple(model for model, _ in fits), tuple(of))
+        return CrossFitted(Fitted(stack, [0] * len(of), [False] * len(of)), held)
+
+    def _cross_fitted(
+        self, parts: Sequence[WeighedRows], fold: NDArray[np.int64], balanced: bool
+    ) -> tuple[Classifier, NDArray[np.float64]]:
+        """A model of all encounters, and the probabilities [n, classes] of the first part's.
+
+        Which model predicts a fold is chosen by the others' losses.
+        """
+        examples, classes = self._examples(parts), self.context.classes
+        weight = np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
+        labels = examples.labels[: len(fold)]
+        everything = self._fitted(examples, weight, balanced)
+        held = np.full((len(everything), len(fold), classes), np.nan)
+        for number in np.unique(fold):
+            out = np.flatnonzero(fold == number)
+            rest = np.setdiff1d(np.arange(len(examples)), out)
+            if len(np.unique(examples.labels[rest])) < 2:
+                continue
+            models = self._fitted(examples.select(rest), weight[rest], balanced)
+            for each, model in zip(held, models, strict=True):
+                each[out] = model.predict_proba(examples.findings[out])
+        loss = np.stack([losses(each, labels) for each in held])
+        counts = np.bincount(examples.labels)
+        enough = counts[counts > 0].min() >= FEWEST_TO_CHOOSE
+        chosen = np.full(len(fold), self.usual)
+        best = self.usual
+        if enough and len(everything) > 1:
+            best = int(np.nansum(loss, axis=1).argmin())
+            for number in np.unique(fold):
+                elsewhere = np.nansum(loss[:, fold != number], axis=1)
+                chosen[fold == number] = elsewhere.argmin()
+        return everything[best], held[chosen, np.arange(len(fold))]
+
+    def _fitted(
+        self, examples: Examples, weight: NDArray[np.float64], balanced: bool
+    ) -> Sequence[Classifier]:
+        """balanced: the weights times the inverse of the frequency of an encounter's class."""
+        classes = self.context.classes
+        if balanced:
+            counts = np.bincount(examples.labels, minlength=classes)
+            shares = np.maximum(counts, 1) / len(examples)
+            weight = weight * (1 / classes / shares)[examples.labels]
+        return self.fit(examples, weight, classes)
 
     def predict(self, models: Stack, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         shape = (len(models.models), len(rows), self.context.classes)
@@ -114,17 +164,6 @@ class OneByOne:
             strict=True,
         )
         return Examples(vstack(matrices, format="csr"), np.concatenate(labels))
-
-    def _weights(
-        self, parts: Iterable[WeighedRows], labels: NDArray[np.int8], balanced: bool
-    ) -> NDArray[np.float64]:
-        """Of all rows; balanced: times the inverse of their class's frequency."""
-        weights = np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
-        if not balanced:
-            return weights
-        counts = np.bincount(labels, minlength=self.context.classes)
-        shares = np.maximum(counts, 1) / len(labels)
-        return weights * (1 / self.context.classes / shares)[labels]
 
     def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
         findings: CompressedRows = site.inputs["findings"]

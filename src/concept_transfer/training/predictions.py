@@ -16,6 +16,8 @@ from concept_transfer.cell import Cell
 from concept_transfer.private import private
 from concept_transfer.sites.site import Site
 
+PARTITIONS = ("validation", "test", "train")
+
 
 @dataclass
 class Predictions:
@@ -23,7 +25,7 @@ class Predictions:
 
     site: Site
     records: list[dict[str, Any]] = field(default_factory=list)
-    _parts: list[tuple[int, int, bool, NDArray[np.int64], NDArray[np.float32]]] = field(
+    _parts: list[tuple[int, int, str, NDArray[np.int64], NDArray[np.float32]]] = field(
         default_factory=list
     )
 
@@ -31,20 +33,23 @@ class Predictions:
         self,
         replicate: int,
         fold: int,
-        test: bool,
+        partition: str,
         rows: NDArray[np.int64],
         probability: NDArray[np.float64],
     ) -> None:
-        """Probabilities [n, classes] of the site's rows by a fold's model; NaN where there are
-        none. Of two classes the second is kept."""
+        """Probabilities [n, classes] of the site's rows, of one of `PARTITIONS`, by a fold's
+        models that had not seen them; NaN where there are none. Of two classes the second is
+        kept."""
         kept = probability[:, 1] if probability.shape[1] == 2 else probability
-        self._parts.append((replicate, fold, test, rows, kept.astype(np.float32)))
+        self._parts.append((replicate, fold, partition, rows, kept.astype(np.float32)))
 
     def tested(self, replicate: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[Any]]:
         """Labels, probabilities and folds of one replicate's test rows, all [n] (probabilities
         [n, classes] of more than two classes)."""
         parts = [
-            (fold, rows, p) for r, fold, test, rows, p in self._parts if r == replicate and test
+            (fold, rows, p)
+            for r, fold, partition, rows, p in self._parts
+            if r == replicate and partition == "test"
         ]
         rows = np.concatenate([rows for _, rows, _ in parts])
         fold = np.repeat([fold for fold, _, _ in parts], [len(rows) for _, rows, _ in parts])
@@ -55,11 +60,10 @@ class Predictions:
 
         made_from: digest of everything the predictions depend on, see `is_current`.
         """
-        replicates, folds, tests, parts, probabilities = zip(*self._parts, strict=True)
+        replicates, folds, partitions, parts, probabilities = zip(*self._parts, strict=True)
         sizes = [len(part) for part in parts]
         rows = np.concatenate(parts)
-        test = np.repeat(tests, sizes).astype(np.int8)
-        names = pa.array(["validation", "test"])
+        partition = np.repeat([PARTITIONS.index(name) for name in partitions], sizes)
         encounters = pa.DictionaryArray.from_arrays(
             pa.array(rows.astype(np.int32)), pa.array(self.site.split.encounter)
         )
@@ -67,7 +71,9 @@ class Predictions:
             {
                 "replicate": np.repeat(replicates, sizes).astype(np.int16),
                 "fold": np.repeat(folds, sizes).astype(np.int16),
-                "partition": pa.DictionaryArray.from_arrays(pa.array(test), names),
+                "partition": pa.DictionaryArray.from_arrays(
+                    pa.array(partition.astype(np.int8)), pa.array(PARTITIONS)
+                ),
                 "encounter": encounters,
                 "label": self.site.labels[rows],
                 **self._columns(np.concatenate(probabilities)),

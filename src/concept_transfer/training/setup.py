@@ -60,7 +60,7 @@ class Setup:
             self.threads,
         )
         settings = record.settings.model_validate(self.learner)
-        return Workbench(record.family, settings, context, self.block.replicates)
+        return Workbench(record, settings, context, self.block.replicates)
 
     def read_site(self, files: Sequence[str]) -> Site:
         """The site whose arrays come first and whose split comes last, with the learner's input."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concept_transfer.cohorts.budget import Budget, same_for_all
 from concept_transfer.errors import StudyError
@@ -32,11 +33,21 @@ def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:
             f"site '{site.name}' has {count if known else 0} positives among its {count} training "
             "encounters; a source model needs both classes"
         )
-    binary = bench.context.classes == 2
-    probability = bench.everyone().predict(fitted.models, site, validation[0])
+    probability = (
+        bench.everyone().predict(fitted.models, site, validation[0])
+        if fitted.held is None
+        else fitted.held[:, train.shape[1] :]
+    )
     labels = site.labels[validation[0]]
     records = [
-        each | {"source_auroc": macro_auroc(labels, scores[:, 1] if binary else scores)}
+        each | {"source_auroc": _auroc(labels, scores)}
         for each, scores in zip(fitted.records(bench.replicates), probability, strict=True)
     ]
     return HandedOn(fitted.models, records)
+
+
+def _auroc(labels: NDArray[np.int8], probability: NDArray[np.float64]) -> float | None:
+    """Of the encounters that a model could be fitted for; probability: [n, classes]."""
+    known = np.isfinite(probability).all(axis=1)
+    scores = probability[:, 1] if probability.shape[1] == 2 else probability
+    return macro_auroc(labels[known], scores[known])

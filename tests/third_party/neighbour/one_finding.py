@@ -70,10 +70,8 @@ def methods(settings: OneFinding, training: Training) -> str:
 def family(settings: OneFinding, context: Context) -> Family:
     from concept_transfer.training.one_by_one import OneByOne
 
-    def fitted(
-        train: Examples, weights: NDArray[np.float64], validation: Examples, choose: bool, k: int
-    ) -> OneFindingModel:
-        return fit(settings.smoothing, train, weights, k)
+    def fitted(train: Examples, weights: NDArray[np.float64], k: int) -> list[OneFindingModel]:
+        return [fit(settings.smoothing, train, weights, k)]
 
     return OneByOne(fitted, OneFindingModel, context)
 
@@ -85,4 +83,5 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    cross_fits=True,
 )
