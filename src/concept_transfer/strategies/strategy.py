@@ -14,6 +14,7 @@ from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
     from concept_transfer.cohorts.budget import Budget
+    from concept_transfer.combining.pool import Labelled, Pool
     from concept_transfer.sites.site import Site
 
 START = "start"  # begin training from a handed-on model
@@ -104,6 +105,11 @@ class Situation:
         return Part(self.source, np.broadcast_to(rows, (len(self.budget.train), len(rows))), weight)
 
 
+def untrained(situation: Situation) -> Plan:
+    """The plan of a strategy that combines what others predict."""
+    return Plan(())
+
+
 def no_details(settings: StrategySettings) -> list[str]:
     return []
 
@@ -115,7 +121,8 @@ class Strategy:
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
     needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
-    matplotlib's name of a marker in figures, where it is to have its own.
+    matplotlib's name of a marker in figures, where it is to have its own; combine: of a strategy
+    that trains nothing, how it makes one model of those that the study has for a target.
     """
 
     settings: type[StrategySettings]
@@ -127,6 +134,7 @@ class Strategy:
     needs: frozenset[str] = frozenset()
     details: Callable[[Any], list[str]] = no_details
     look: tuple[str, str] | None = None
+    combine: Callable[[Any, Labelled, np.random.Generator], Pool] | None = None
 
     @property
     def has_source(self) -> bool:
