@@ -23,19 +23,20 @@ Combine = Callable[[Labelled, np.random.Generator], Pool]
 
 NO_LABELS = "0"  # a target size
 FEWEST_OF_A_CLASS = 3  # labels, of two classes; fewer cannot choose
+DECIMALS = 3  # of a model's share
 NEAR = 0.95  # of the best source AUROC's excess over chance: who else is averaged without choice
 
 
 @dataclass(frozen=True)
 class Combined:
     """What a combination says of its labelled encounters (held [n, classes], out of fold) and of
-    test encounters ([m, classes]); whether labels chose it; and the weight of each model, by the
-    path of its cell."""
+    test encounters ([m, classes]); whether labels chose it; and the share of each model in its
+    weights, by the path of its cell."""
 
     held: NDArray[np.float64]
     test: NDArray[np.float64]
     chosen: bool
-    weights: dict[str, float]
+    shares: dict[str, float]
 
 
 def combined_cell(
@@ -49,7 +50,7 @@ def combined_cell(
     """The predictions of a cell: one combination a fold and replicate.
 
     Besides what every record says, those of the file's metadata say whether labels have `chosen`
-    among the models, and the `weights` of the models by the paths of their cells. A replicate of
+    among the models, and the `shares` of the models by the paths of their cells. A replicate of
     which no candidate speaks is not estimable.
     """
     predictions = Predictions(Site(cohort, {}))
@@ -77,7 +78,7 @@ def combined_cell(
             used = int(labels.sum())
             said = record(replicate, fold, status, 0, used, 0, labels)
             if made:
-                said |= {"chosen": made.chosen, "weights": made.weights}
+                said |= {"chosen": made.chosen, "shares": made.shares}
             predictions.records.append(said)
     return predictions
 
@@ -122,12 +123,17 @@ def combine_models(
         cross_fitted(fit, labelled, rng),
         pool.probability(scores[:, len(rows) :]),
         fit is combine,
-        {
-            each.cell.path: round(weight, 4)
-            for each, weight in zip(able, pool.weights.tolist(), strict=True)
-            if weight
-        },
+        shares(able, pool),
     )
+
+
+def shares(candidates: Sequence[Candidate], pool: Pool) -> dict[str, float]:
+    """What each model has of a pool's weights, by the path of its cell; what rounds to 0 is left
+    out."""
+    total = pool.weights.sum()
+    parts = np.round(pool.weights / (total or 1), DECIMALS).tolist()
+    named = zip(candidates, parts, strict=True)
+    return {each.cell.path: share for each, share in named if share}
 
 
 def can_choose(labels: NDArray[np.int8]) -> bool:
