@@ -104,7 +104,7 @@ class Study(Section):
         dict[Name, Annotated[StrategySettings, OneOf(STRATEGIES, "kind")]],
         BeforeValidator(named(STRATEGIES, "kind", "strategy")),
     ] = Field(
-        default=["local", "direct", "linear", "full", "pooled"],
+        default=["local", "direct", "linear", "full", "pooled", "auto"],
         validate_default=True,
         min_length=1,
         description="A list of strategies by name, or strategy name -> its settings.",
@@ -187,6 +187,9 @@ class Study(Section):
                 f"({choices(kind for kind, record in LEARNERS.items() if record.cross_fits)})"
             )
         able = [self.learner(name).can for name in self.classifiers]
+        undemanding = [
+            kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
+        ]
         if any(needed <= can for needed in needs.values() for can in able):
             return
         asked = frozenset().union(*needs.values())
@@ -194,8 +197,7 @@ class Study(Section):
             f"strategies: {choices(needs)} ask for what no classifier of the study can do "
             f"({choices(asked)}); add a classifier that can "
             f"({choices(kind for kind, record in LEARNERS.items() if asked <= record.can)}), or a "
-            f"strategy that asks for nothing "
-            f"({choices(kind for kind, record in STRATEGIES.items() if not record.needs)})"
+            f"strategy that asks for nothing ({choices(undemanding)})"
         )
 
     def _check_keep(self) -> None:
