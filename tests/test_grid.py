@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from workflow_runs import tiny_study
 
+from concept_transfer.cell import Cell
 from concept_transfer.grid import Grid
 from concept_transfer.study import load_study
 
@@ -51,3 +52,37 @@ def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
 def test_only_local_is_a_site_s_own_model() -> None:
     for strategy in ("direct", "linear", "full", "pooled"):
         assert not grid().is_own_source("cnn", "north", strategy)
+
+
+def combined_grid(**changes: Any) -> Grid:
+    return grid(**{"strategies": ["local", "direct", "full", "pooled", "auto"], **changes})
+
+
+def test_a_combination_is_a_cell_of_every_pair_and_size() -> None:
+    cells = [cell for cell in combined_grid().cells if cell.strategy == "auto"]
+    assert {(cell.pair, cell.size) for cell in cells} == {
+        (pair, size) for pair in ("north-to-south", "south-to-north") for size in ("0", "60", "all")
+    }
+    assert {cell.path.split("/")[1:3] == ["none", "all_models"] for cell in cells} == {True}
+
+
+def test_it_is_made_of_what_was_not_trained_on_the_labels_it_is_judged_by() -> None:
+    found = combined_grid().combined_cells
+    made = {cell.path for cell in found[Cell("north", "south", "none", "all_models", "auto", "60")]}
+    assert made == {
+        "north-to-south/one_hot/cnn/direct/0",
+        "north-to-south/none/logistic/direct/0",
+        "north-to-south/none/logistic/pooled/60",
+        "south/none/logistic/local/60",
+    }
+    free = found[Cell("north", "south", "none", "all_models", "auto", "0")]
+    assert {cell.size for cell in free} == {"0"}
+
+
+def test_where_nothing_needs_no_label_there_is_no_combination_without() -> None:
+    sizes = {cell.size for cell in combined_grid(strategies=["local", "auto"]).combined_cells}
+    assert sizes == {"60", "all"}
+
+
+def test_no_model_of_a_combination_is_kept() -> None:
+    assert all(cell.strategy != "auto" for cell in combined_grid().kept_cells)

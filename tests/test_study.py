@@ -143,6 +143,28 @@ def test_a_refusal_names_the_key_as_it_stands_in_the_config(
             "start); add a classifier that can (cnn), or a strategy that asks for nothing (direct, "
             "local, pooled)",
         ),
+        (
+            {"strategies": ["local", "auto"], "classifiers": ["cnn"]},
+            "strategies: auto combine predictions that no label has been used for, or that are out "
+            "of fold; add 'direct', or a classifier that cross-fits (gradient_boosting, logistic, "
+            "naive_bayes)",
+        ),
+        (
+            {"strategies": {"direct": {}, "auto": {"epochs": 3}}},
+            "strategies.auto trains nothing: it has no 'epochs'",
+        ),
+        (
+            {"strategies": ["direct", "auto"], "keep": {"strategies": ["auto"]}},
+            "keep.strategies names 'auto', which trains no model to keep",
+        ),
+        (
+            {"strategies": ["direct", "auto"], "meaning": {"strategies": ["auto"]}},
+            "meaning.strategies names 'auto', which is of no single embedding",
+        ),
+        (
+            {"classifiers": {"all_models": {"kind": "logistic"}}},
+            "classifiers: 'all_models' is reserved",
+        ),
         ({"study": "s" * 300}, "study: a name of 300 characters is too long for a folder"),
         ({"replicates": 10**9}, "replicates: should be less than or equal to 10000"),
         ({"evaluation": {"draws": 10**9}}, "evaluation.draws: should be less than or equal to "),

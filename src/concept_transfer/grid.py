@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from concept_transfer.cell import NO_EMBEDDING, Cell
+from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import control_of, controlled_by
 from concept_transfer.study import SIMPLE, Study
 
@@ -84,9 +84,41 @@ class Grid:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        return list(self._cells())
+        return [*self.trained_cells, *self.combined_cells]
 
-    def _cells(self) -> Iterator[Cell]:
+    @cached_property
+    def trained_cells(self) -> list[Cell]:
+        """The cells of a learner."""
+        return list(self._trained_cells())
+
+    @cached_property
+    def combined_cells(self) -> dict[Cell, list[Cell]]:
+        """The cells that are made of others' predictions -> those others.
+
+        Candidates are cells of the same target, from the same source or from none, whose
+        predictions of labelled encounters are out of fold: of learners that cross-fit, and all
+        that use no label of the target. Controls are none.
+        """
+        offered: dict[tuple[str, str], list[Cell]] = {}
+        for cell in self.trained_cells:
+            if cell.embedding in self.meant_embeddings and (
+                cell.size == "0" or self.study.learner(cell.classifier).cross_fits
+            ):
+                offered.setdefault((cell.target, cell.source), []).append(cell)
+        combined = {
+            Cell(source, target, NO_EMBEDDING, ALL_MODELS, strategy, size): [
+                cell
+                for origin in (source, "")
+                for cell in offered.get((target, origin), [])
+                if cell.size in (size, "0")
+            ]
+            for source, target in self.pairs
+            for strategy in self.study.combining_strategies()
+            for size in ("0", *self.sizes)
+        }
+        return {cell: candidates for cell, candidates in combined.items() if candidates}
+
+    def _trained_cells(self) -> Iterator[Cell]:
         for target in self.targets:
             for embedding, classifier in self.models:
                 for strategy in self.strategies_of(classifier):
@@ -98,7 +130,12 @@ class Grid:
     def strategies_of(self, classifier: str) -> list[str]:
         """The strategies of the study that a classifier can do."""
         can = self.study.learner(classifier).can
-        return [name for name in self.study.strategies if self.study.strategy(name).needs <= can]
+        combining = self.study.combining_strategies()
+        return [
+            name
+            for name in self.study.strategies
+            if name not in combining and self.study.strategy(name).needs <= can
+        ]
 
     def sizes_of(self, strategy: str) -> list[str]:
         """The target sizes of a strategy; "0" alone if it uses no label of the target."""
@@ -117,17 +154,21 @@ class Grid:
     @cached_property
     def kept_embeddings(self) -> list[str]:
         """The embeddings whose models are kept as bundles, and "none"."""
-        meant = [
-            name for name in self.study.embeddings if not control_of(self.study.embeddings[name])
-        ]
+        meant = [name for name in self.meant_embeddings if name != NO_EMBEDDING]
         return [*_given(self.study.keep.embeddings, meant), NO_EMBEDDING]
+
+    @cached_property
+    def meant_embeddings(self) -> list[str]:
+        """All embeddings but the controls, and "none"."""
+        embeddings = self.study.embeddings
+        return [*(name for name in embeddings if not control_of(embeddings[name])), NO_EMBEDDING]
 
     @cached_property
     def kept_cells(self) -> list[Cell]:
         """The cells whose models are kept as bundles."""
         return [
             cell
-            for cell in self.cells
+            for cell in self.trained_cells
             if cell.embedding in self.kept_embeddings
             and cell.size in self.kept_sizes(cell.classifier, cell.strategy)
         ]

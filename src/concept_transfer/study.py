@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from concept_transfer.cell import ALL_MODELS
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
@@ -103,7 +104,7 @@ class Study(Section):
         dict[Name, Annotated[StrategySettings, OneOf(STRATEGIES, "kind")]],
         BeforeValidator(named(STRATEGIES, "kind", "strategy")),
     ] = Field(
-        default=["local", "direct", "linear", "full", "pooled"],
+        default=["local", "direct", "linear", "full", "pooled", "auto"],
         validate_default=True,
         min_length=1,
         description="A list of strategies by name, or strategy name -> its settings.",
@@ -162,11 +163,33 @@ class Study(Section):
                 f"classifiers: '{SIMPLE}' is reserved: it names the jobs of all classifiers "
                 "without an embedding"
             )
+        if ALL_MODELS in self.classifiers:
+            raise ValueError(
+                f"classifiers: '{ALL_MODELS}' is reserved: it stands for all models together, "
+                "where a strategy combines them"
+            )
 
     def _check_strategies(self) -> None:
         """Some classifier can do what some strategy asks; other combinations are left out."""
-        needs = {name: self.strategy(name).needs for name in self.strategies}
+        combining = self.combining_strategies()
+        for name in combining:
+            for key in ("learning_rate", "epochs"):
+                if getattr(self.strategies[name], key) is not None:
+                    raise ValueError(f"strategies.{name} trains nothing: it has no '{key}'")
+        needs = {
+            name: self.strategy(name).needs for name in self.strategies if name not in combining
+        }
+        free = [name for name in needs if not self.strategy(name).uses_labels]
+        if combining and not free and not any(self.learner(c).cross_fits for c in self.classifiers):
+            raise ValueError(
+                f"strategies: {choices(combining)} combine predictions that no label has been used "
+                "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
+                f"({choices(kind for kind, record in LEARNERS.items() if record.cross_fits)})"
+            )
         able = [self.learner(name).can for name in self.classifiers]
+        undemanding = [
+            kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
+        ]
         if any(needed <= can for needed in needs.values() for can in able):
             return
         asked = frozenset().union(*needs.values())
@@ -174,8 +197,7 @@ class Study(Section):
             f"strategies: {choices(needs)} ask for what no classifier of the study can do "
             f"({choices(asked)}); add a classifier that can "
             f"({choices(kind for kind, record in LEARNERS.items() if asked <= record.can)}), or a "
-            f"strategy that asks for nothing "
-            f"({choices(kind for kind, record in STRATEGIES.items() if not record.needs)})"
+            f"strategy that asks for nothing ({choices(undemanding)})"
         )
 
     def _check_keep(self) -> None:
@@ -188,6 +210,9 @@ class Study(Section):
             for entry in getattr(self.keep, key) or ():
                 if entry not in defined:
                     raise ValueError(f"keep.{key} names {entry!r}; defined are {choices(defined)}")
+        for name in self.combining_strategies():
+            if name in (self.keep.strategies or ()):
+                raise ValueError(f"keep.strategies names '{name}', which trains no model to keep")
 
     def learner(self, classifier: str) -> Learner:
         """The record of a classifier of the study."""
@@ -196,6 +221,10 @@ class Study(Section):
     def strategy(self, name: str) -> Strategy:
         """The record of a strategy of the study."""
         return STRATEGIES[self.strategies[name].kind]
+
+    def combining_strategies(self) -> list[str]:
+        """Strategies that train nothing and combine what the others predict."""
+        return [name for name in self.strategies if self.strategy(name).combine]
 
     def embedding_classifiers(self) -> list[str]:
         """Classifiers that are trained with each of the study's embeddings."""
@@ -211,6 +240,10 @@ class Study(Section):
                 raise ValueError(
                     f"meaning.strategies names '{name}', which has no source; the test of meaning "
                     "is about what is carried from one site to another"
+                )
+            if self.strategy(name).combine:
+                raise ValueError(
+                    f"meaning.strategies names '{name}', which is of no single embedding"
                 )
         size = self.meaning.target_size
         if size is not None and size not in self.target_sizes:
@@ -240,13 +273,14 @@ class Study(Section):
             raise ValueError(
                 "claims are about a classifier with an embedding; add 'cnn' to 'classifiers'"
             )
+        trained = [name for name in self.strategies if name not in self.combining_strategies()]
         for claim in self.claims:
             for test in claim.tests:
                 for kind, name, defined in (
                     ("embedding", test.better.embedding, self.embeddings),
                     ("embedding", test.than.embedding, self.embeddings),
-                    ("strategy", test.better.strategy, self.strategies),
-                    ("strategy", test.than.strategy, self.strategies),
+                    ("strategy", test.better.strategy, trained),
+                    ("strategy", test.than.strategy, trained),
                     ("source", test.source, sources),
                 ):
                     if name is not None and name not in defined:

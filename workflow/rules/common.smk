@@ -14,7 +14,7 @@ from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import StudyError
-from concept_transfer.cell import NO_EMBEDDING, split_pair
+from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS

@@ -28,15 +28,15 @@ def choices_by_validation(
 ) -> list[dict[str, Any]]:
     """One row a target and target size: the choice, and its regret in AUROC.
 
-    Candidates are all cells of that target and size, and the source models as they are, without
-    the controls. Every replicate chooses by the AUROC on the validation labels that it may use at
-    that size, with folds once a fold, because a fold's test encounters validate other folds;
-    without both classes among these labels it is ``undecided``; cells that tie share the choice,
-    and ``chosen`` is the most frequent of these ``choices``. What the choice costs is bracketed on
-    parts of the test clusters (its fold, or a random half): ``regret_naive`` compares it with the
-    cell that is the best on the same part, which flatters hindsight; ``regret`` is cross-fitted,
-    with the cell that is the best on all other clusters, which weakens hindsight. The interval of
-    the latter holds the picks fixed.
+    Candidates are all cells of that target and size, and the source models as they are, without the
+    controls, and without those that combine the others. Every replicate chooses by the AUROC on the
+    validation labels that it may use at that size, with folds once a fold, because a fold's test
+    encounters validate other folds; without both classes among these labels it is ``undecided``;
+    cells that tie share the choice, and ``chosen`` is the most frequent of these ``choices``. What
+    the choice costs is bracketed on parts of the test clusters (its fold, or a random half):
+    ``regret_naive`` compares it with the cell that is the best on the same part, which flatters
+    hindsight; ``regret`` is cross-fitted, with the cell that is the best on all other clusters,
+    which weakens hindsight. The interval of the latter holds the picks fixed.
     """
     rows = []
     for target in dict.fromkeys(cell.target for cell in results):
@@ -47,6 +47,7 @@ def choices_by_validation(
                 if cell.target == target
                 and cell.size in (size, "0")
                 and parent_of(study, cell.embedding) is None
+                and cell.strategy not in study.combining_strategies()
             ]
             row = _choice(candidates, size, settings) if candidates else None
             if row:

@@ -81,6 +81,7 @@ def best_models(evidence: Evidence) -> list[str]:
                 ("pretrained", "a pretrained embedding"),
                 ("control", "a control without meaning"),
                 ("simple model", "a simple model"),
+                ("combination", "a combination of all models"),
             )
             if group in groups
         ]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from concept_transfer.cell import NO_EMBEDDING
+from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.settings.embeddings import parents_of
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.study import Study
 
-GROUPS = ("pretrained", "control", "simple model")
+GROUPS = ("pretrained", "control", "simple model", "combination")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
 def learner_title(study: Study, name: str) -> str:
     """A classifier of the config in words, with its name where another has the same title."""
+    if name == ALL_MODELS:
+        return "all models"
     if name not in study.classifiers:
         return name
     title = study.learner(name).title
@@ -67,13 +69,14 @@ def strategy_looks(study: Study) -> dict[str, Look]:
     return looks
 
 
-def group_of(study: Study, embedding: str) -> str:
-    """``pretrained``, ``control`` or, for models without an embedding, ``simple model``.
+def group_of(study: Study, embedding: str, classifier: str = "") -> str:
+    """``pretrained``, ``control`` or, for models without an embedding, ``simple model``;
+    ``combination`` of all models.
 
     What is derived from controls alone (a scaled one-hot table) is a control too.
     """
     if embedding == NO_EMBEDDING:
-        return "simple model"
+        return "combination" if classifier == ALL_MODELS else "simple model"
     settings = study.embeddings.get(embedding)
     if settings is None:
         return "pretrained"

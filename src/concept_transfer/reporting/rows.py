@@ -1,8 +1,8 @@
 """The cells of a study in the order of its config, with the labels that readers see.
 
-A *row* of a figure is an embedding, or a classifier that uses none. Rows fall into three groups:
-pretrained tables (which carry meaning), controls (one-hot, shuffled, random: which do not) and
-simple models on the findings themselves.
+A *row* of a figure is an embedding, or a classifier that uses none. Rows fall into four groups:
+pretrained tables (which carry meaning), controls (one-hot, shuffled, random: which do not), simple
+models on the findings themselves, and combinations of all models.
 """
 
 from __future__ import annotations
@@ -82,7 +82,10 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         "strategy": list(study.strategies),
     }
     arranged = frame.assign(
-        group=[group_of(study, name) for name in frame["embedding"]],
+        group=[
+            group_of(study, *pair)
+            for pair in zip(frame["embedding"], frame["classifier"], strict=True)
+        ],
         row=model_labels(frame, study),
     )
     ranks = {

@@ -14,6 +14,7 @@ from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
     from concept_transfer.cohorts.budget import Budget
+    from concept_transfer.combining.pool import Labelled, Pool
     from concept_transfer.models.recalibration import Recalibration
     from concept_transfer.sites.site import Site
 
@@ -119,6 +120,11 @@ class Judged:
     prior: NDArray[np.float64]
 
 
+def untrained(situation: Situation) -> Plan:
+    """The plan of a strategy that combines what others predict."""
+    return Plan(())
+
+
 def no_details(settings: StrategySettings) -> list[str]:
     return []
 
@@ -131,7 +137,8 @@ class Strategy:
     it does and with which settings; plan: what it makes of a situation;
     needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RECALIBRATE`);
     recalibration: how a handed-on model is changed, by what it says of the target; look: colour and
-    matplotlib's name of a marker in figures, where it is to have its own.
+    matplotlib's name of a marker in figures, where it is to have its own; combine: of a strategy
+    that trains nothing, how it makes one model of those that the study has for a target.
     """
 
     settings: type[StrategySettings]
@@ -144,6 +151,7 @@ class Strategy:
     recalibration: Callable[[Any, Judged], Recalibration] | None = None
     details: Callable[[Any], list[str]] = no_details
     look: tuple[str, str] | None = None
+    combine: Callable[[Any, Labelled, np.random.Generator], Pool] | None = None
 
     @property
     def has_source(self) -> bool:

@@ -40,6 +40,7 @@ GROUP_HEADINGS = {
     "pretrained": "pretrained embeddings",
     "control": "controls without meaning",
     "simple model": "simple models",
+    "combination": "combinations of all models",
 }
 BLUES = LinearSegmentedColormap.from_list(
     "page_blues", mpl.colormaps["Blues"](np.linspace(0.04, 0.95, 256))

@@ -1,0 +1,58 @@
+"""Several models' probabilities as one: a logarithmic opinion pool, and what it is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST = float(np.finfo(np.float32).eps)  # predictions are float32: 0 and 1 mean this close
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What C models, none of which trained on them, say of n labelled encounters.
+
+    scores: float64 [C, n, classes], log probabilities; labels: int8 [n]; clusters: int64 [n],
+    the cluster of each by number.
+    """
+
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int8]
+    clusters: NDArray[np.int64]
+
+    def among(self, rows: NDArray[np.bool_]) -> Labelled:
+        """Some of the encounters, bool [n]."""
+        return Labelled(self.scores[:, rows], self.labels[rows], self.clusters[rows])
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A logarithmic opinion pool (Genest, Zidek 1986, doi:10.1214/ss/1177013825): the log
+    probabilities' weighted sum, float64 [C], beside an intercept a class, float64 [classes]."""
+
+    weights: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+
+    def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities [n, classes] from log probabilities [C, n, classes]."""
+        return softmax(self.intercept + np.tensordot(self.weights, scores, 1))
+
+
+def average(models: NDArray[np.bool_], classes: int) -> Pool:
+    """The geometric mean of the probabilities of some of the models, bool [C]."""
+    return Pool(models / models.sum(), np.zeros(classes))
+
+
+def log_probabilities(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Logarithms, after 0 and 1 are moved inside by float32's epsilon."""
+    logs: NDArray[np.float64] = np.log(np.clip(probability.astype(float), SMALLEST, 1 - SMALLEST))
+    return logs
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis."""
+    likelihood = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probability: NDArray[np.float64] = likelihood / likelihood.sum(axis=-1, keepdims=True)
+    return probability

@@ -1,0 +1,49 @@
+# Predictions of all cells of a pair of sites -> those of the strategies that combine them.
+
+
+def cells_to_combine(pair):
+    """All cells that the combined cells of a pair are made of, each once."""
+    return dict.fromkeys(
+        candidate
+        for cell, candidates in grid.combined_cells.items()
+        if cell.pair == pair
+        for candidate in candidates
+    )
+
+
+COMBINING = study.combining_strategies()
+# They are the same for every pair. A rule must have an output, even if this study asks nothing of it.
+COMBINED = sorted({f"{c.strategy}/{c.size}" for c in grid.combined_cells}) or ["nothing"]
+
+
+rule combine:
+    input:
+        predictions=lambda wildcards: [
+            f"{RESULTS}/predictions/{cell.path}/block{wildcards.block}.parquet"
+            for cell in cells_to_combine(wildcards.pair)
+        ],
+        labels=lambda wildcards: site_outputs(split_pair(wildcards.pair)[1], ["labels.npy"]),
+        split=lambda wildcards: f"{RESULTS}/splits/{split_pair(wildcards.pair)[1]}.parquet",
+    output:
+        [
+            f"{RESULTS}/predictions/{{pair}}/{NO_EMBEDDING}/{ALL_MODELS}/{cell}/block{{block}}.parquet"
+            for cell in COMBINED
+        ],
+    log:
+        f"{RESULTS}/logs/combine/{{pair}}/block{{block}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/combine/{{pair}}/block{{block}}.tsv"
+    wildcard_constraints:
+        pair=PAIRS["transfer"],
+    conda:
+        ENVIRONMENT
+    params:
+        strategies=fixed({name: grid.strategy_settings(name) for name in COMBINING}),
+        replicates=block_replicates,
+        seed=study.seed,
+        classes=len(study.task.class_names),
+        code=code_of(
+            "combine", *record_modules(STRATEGIES, [study.strategies[n].kind for n in COMBINING])
+        ),
+    script:
+        "../scripts/combine.py"
