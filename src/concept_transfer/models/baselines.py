@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +26,14 @@ class Classifier(Protocol):
 
     def arrays(self) -> Arrays:
         """What its class's `from_arrays` takes."""
+
+
+def predict_all(models: Sequence[Classifier], matrix: csr_array) -> NDArray[np.float64]:
+    """Probabilities [models, n, K]; models that share their work say so by a `predict_all`."""
+    together = getattr(models, "predict_all", None)
+    if together is not None:
+        return np.asarray(together(matrix))
+    return np.stack([model.predict_proba(matrix) for model in models])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, vstack
 
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
-from concept_transfer.models.baselines import Classifier, Examples, losses
+from concept_transfer.models.baselines import Classifier, Examples, losses, predict_all
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import Progress
@@ -105,8 +105,7 @@ class OneByOne:
             if len(np.unique(examples.labels[rest])) < 2:
                 continue
             models = self._fitted(examples.select(rest), weight[rest], balanced)
-            for each, model in zip(held, models, strict=True):
-                each[out] = model.predict_proba(examples.findings[out])
+            held[:, out] = predict_all(models, examples.findings[out])
         loss = np.stack([losses(each, labels) for each in held])
         counts = np.bincount(examples.labels)
         enough = counts[counts > 0].min() >= FEWEST_TO_CHOOSE
