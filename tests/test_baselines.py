@@ -383,7 +383,8 @@ def test_trees_of_any_rows_predict_what_scikit_learn_predicts(
     model = boosted(csr_array(x), y, classes)
     split = x.any(axis=0) & ~x.all(axis=0)
     columns = np.flatnonzero(split) if split.any() else np.arange(1)
-    theirs = boosting(20, rows).fit(x[:, columns], y)
+    usual = boosting_module.TREES[boosting_module.USUAL]
+    theirs = boosting(usual, rows).fit(x[:, columns], y)
     expected = np.zeros((rows, classes))
     expected[:, theirs.classes_] = theirs.predict_proba(x[:, columns])
     found = model.predict_proba(csr_array(x))
