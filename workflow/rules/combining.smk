@@ -12,6 +12,7 @@ def cells_to_combine(pair):
 
 
 COMBINING = study.combining_strategies()
+COMBINING_KINDS = [study.strategies[name].kind for name in COMBINING]
 # They are the same for every pair. A rule must have an output, even if this study asks nothing of it.
 COMBINED = sorted({f"{c.strategy}/{c.size}" for c in grid.combined_cells}) or ["nothing"]
 
@@ -42,8 +43,6 @@ rule combine:
         replicates=block_replicates,
         seed=study.seed,
         classes=len(study.task.class_names),
-        code=code_of(
-            "combine", *record_modules(STRATEGIES, [study.strategies[n].kind for n in COMBINING])
-        ),
+        code=code_of("combine", *record_modules(STRATEGIES, COMBINING_KINDS)),
     script:
         "../scripts/combine.py"

@@ -26,7 +26,8 @@ def run_combinations(
     pair: str,
     strategies: Mapping[str, Mapping[str, Any]],
     cohort: Cohort,
-    block: Block,
+    seed: int,
+    replicates: list[int],
     classes: int,
     predictions: Sequence[str],
     outputs: Sequence[str],
@@ -37,6 +38,7 @@ def run_combinations(
     strategies: name -> settings; predictions: the files of all cells that are combined; outputs:
     files that end on ``<strategy>/<size>/block<k>.parquet``.
     """
+    block = Block(seed, replicates)
     encounters = pa.array(cohort.split.encounter)
     candidates = [read_candidate(Path(file), encounters) for file in predictions]
     for file in map(Path, outputs):

@@ -32,9 +32,13 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
-from concept_transfer.training.predictions import Predictions, record
-
-OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
+from concept_transfer.training.predictions import (
+    DIVERGED,
+    NOT_ESTIMABLE,
+    OK,
+    Predictions,
+    record,
+)
 
 
 @dataclass(frozen=True)
