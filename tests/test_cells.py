@@ -93,14 +93,16 @@ def folded_site(folds: int = 3, clusters: int = 24) -> Site:
 def rows_of(predictions: Predictions, test: bool) -> dict[int, NDArray[np.int64]]:
     """Replicate -> predicted rows of the partition, in order of writing."""
     found: dict[int, list[NDArray[np.int64]]] = {}
-    for replicate, _, is_test, rows, _ in predictions._parts:
-        if is_test == test:
+    partition = "test" if test else "validation"
+    for replicate, _, part, rows, _ in predictions._parts:
+        if part == partition:
             found.setdefault(replicate, []).append(rows)
     return {replicate: np.concatenate(parts) for replicate, parts in found.items()}
 
 
 def probabilities(predictions: Predictions, test: bool = True) -> NDArray[np.float32]:
-    return np.concatenate([p for _, _, is_test, _, p in predictions._parts if is_test == test])
+    partition = "test" if test else "validation"
+    return np.concatenate([p for _, _, part, _, p in predictions._parts if part == partition])
 
 
 def source_model(site: Site) -> HandedOn:

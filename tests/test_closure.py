@@ -322,9 +322,9 @@ def test_every_rule_digests_the_code_of_its_script():
         for rule in re.split(r"^ *rule\b", text, flags=re.MULTILINE)[1:]:
             name = re.search(r'script:\s+"\.\./scripts/(\w+)\.py"', rule)
             if name and name[1] != "download":
-                code = re.search(r"\bcode=(.*),\n", rule)
+                code = re.search(r"\b(?:code|classifiers)=((\w+).*),\n", rule)
                 assert code, name[1]
-                said = code[1] + functions.get(code[1], "")
+                said = code[1] + functions.get(code[2], "")
                 assert re.search(rf'(code_of|_code)\(\s*"{name[1]}"', said), name[1]
                 seen.add(name[1])
     assert seen == {file.stem for file in SCRIPTS.glob("*.py")} - {"download"}

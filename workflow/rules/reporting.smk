@@ -64,10 +64,10 @@ rule draw_figures:
         f"{RESULTS}/logs/draw_figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/draw_figures.tsv"
+    priority: 1  # it takes longest, and the page waits for it
     conda:
         ENVIRONMENT
     threads: 2
-    priority: 1  # it takes longest, and the page waits for it
     params:
         study=presented(),
         code=code_of("draw_figures", *RECORDS),

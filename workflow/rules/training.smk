@@ -112,9 +112,7 @@ def predictions_of(classifiers, has_source):
         for size in grid.sizes_of(name)
     ]
     # A rule must have an output, even if this study asks nothing of it.
-    return [
-        update(f"{PREDICTIONS}/{cell}/block{{block}}.parquet") for cell in cells or ["nothing"]
-    ]
+    return [update(f"{PREDICTIONS}/{cell}/block{{block}}.parquet") for cell in cells or ["nothing"]]
 
 
 def cards_of(classifiers, has_source):

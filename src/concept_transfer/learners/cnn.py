@@ -6,7 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import DECAY, FREEZE, START
+from concept_transfer.strategies.strategy import DECAY, FREEZE, RECALIBRATE, START
 
 
 class ConceptCNN(LearnerSettings):
@@ -38,6 +38,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY}),
+    can=frozenset({START, FREEZE, DECAY, RECALIBRATE}),
     uses_torch=True,
 )

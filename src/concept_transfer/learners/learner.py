@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
+    from concept_transfer.models.recalibration import Recalibration
     from concept_transfer.settings.training import Training
     from concept_transfer.sites.site import Site
     from concept_transfer.strategies.strategy import Plan
@@ -80,6 +81,9 @@ class Models(Protocol):
     def predict(self, models: Any, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities [R, n, classes] of encounters [n]."""
 
+    def recalibrated(self, models: Any, changes: Sequence[Recalibration]) -> Any:
+        """Models whose probabilities are those of R models, each changed (`RECALIBRATE`)."""
+
     def write(self, models: Any, folder: Path) -> None:
         """Write `Learner.files`."""
 
@@ -115,8 +119,9 @@ class Learner:
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
     is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
-    `FREEZE`, `DECAY`); uses_torch: its jobs ask for the device and GPUs of the config; cross_fits:
-    it is refitted on all labels, none are set apart, and `family` makes a `CrossFittingFamily`.
+    `FREEZE`, `DECAY`, `RECALIBRATE`); uses_torch: its jobs ask for the device and GPUs of the
+    config; cross_fits: it is refitted on all labels, none are set apart, and `family` makes a
+    `CrossFittingFamily`.
     """
 
     settings: type[LearnerSettings]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import RECALIBRATE
 
 
 class Logistic(LearnerSettings):
@@ -35,5 +36,6 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    can=frozenset({RECALIBRATE}),
     cross_fits=True,
 )

@@ -11,11 +11,13 @@ from pydantic import Field
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import RECALIBRATE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from concept_transfer.models.baselines import Examples
+    from concept_transfer.models.recalibration import Recalibration
 
 
 class NaiveBayes(LearnerSettings):
@@ -44,6 +46,10 @@ class BernoulliModel:
         likelihood = np.exp(joint - joint.max(axis=1, keepdims=True))
         probability: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return probability
+
+    def recalibrated(self, change: Recalibration) -> BernoulliModel:
+        absent = change.slope * self.absent + change.intercepts
+        return BernoulliModel(change.slope * self.present, absent)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         return dict(vars(self))
@@ -92,5 +98,6 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
+    can=frozenset({RECALIBRATE}),
     cross_fits=True,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 
 from concept_transfer.models.baselines import Arrays, Examples, spread
+from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.models.trees import LEAF, Nodes, Trees, joined
 
 TREES = (5, 10, 20, 40, 70, 100)
@@ -32,6 +33,14 @@ class Boosting:
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings 0/1 [n, tokens]."""
         return self._probability(self.trees.scores(matrix).T)
+
+    def recalibrated(self, change: Recalibration) -> Boosting:
+        shift = change.intercepts[self.present]
+        if len(self.trees.initial) == 1:
+            shift = shift[1:] - shift[:1]
+        initial = change.slope * self.trees.initial + shift
+        trees = replace(self.trees, value=change.slope * self.trees.value, initial=initial)
+        return replace(self, trees=trees)
 
     def arrays(self) -> Arrays:
         about = {"present": self.present, "classes": np.asarray(self.classes)}

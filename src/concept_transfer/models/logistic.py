@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 
 from concept_transfer.models.baselines import Arrays, Examples, spread
+from concept_transfer.models.recalibration import Recalibration
 
 INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 USUAL = INVERSE_PENALTIES.index(0.1)
@@ -37,6 +38,15 @@ class Logistic:
             later = expit(scores)
             probability = np.hstack([1 - later, later])
         return spread(probability, self.present, self.classes)
+
+    def recalibrated(self, change: Recalibration) -> Logistic:
+        shift = change.intercepts[self.present]
+        if len(self.intercepts) == 1:
+            shift = shift[1:] - shift[:1]
+        coefficients = change.slope * self.coefficients
+        return replace(
+            self, coefficients=coefficients, intercepts=change.slope * self.intercepts + shift
+        )
 
     def arrays(self) -> Arrays:
         return {name: np.asarray(value) for name, value in vars(self).items()}

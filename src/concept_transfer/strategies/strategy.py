@@ -15,11 +15,13 @@ from concept_transfer.settings.section import Section
 if TYPE_CHECKING:
     from concept_transfer.cohorts.budget import Budget
     from concept_transfer.combining.pool import Labelled, Pool
+    from concept_transfer.models.recalibration import Recalibration
     from concept_transfer.sites.site import Site
 
 START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
+RECALIBRATE = "recalibrate"  # shift and stretch the log probabilities of models
 
 
 class StrategySettings(Section):
@@ -105,6 +107,19 @@ class Situation:
         return Part(self.source, np.broadcast_to(rows, (len(self.budget.train), len(rows))), weight)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a handed-on model says of the target's encounters.
+
+    probability: [n, classes]; labels: int8 [n], None where the strategy uses none; prior: share
+    of each class among the encounters that the model was trained on, [classes].
+    """
+
+    probability: NDArray[np.float64]
+    labels: NDArray[np.int8] | None
+    prior: NDArray[np.float64]
+
+
 def untrained(situation: Situation) -> Plan:
     """The plan of a strategy that combines what others predict."""
     return Plan(())
@@ -120,7 +135,8 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RECALIBRATE`);
+    recalibration: how a handed-on model is changed, by what it says of the target; look: colour and
     matplotlib's name of a marker in figures, where it is to have its own; combine: of a strategy
     that trains nothing, how it makes one model of those that the study has for a target.
     """
@@ -132,6 +148,7 @@ class Strategy:
     uses_source: bool = False
     starts_from_source: bool = False
     needs: frozenset[str] = frozenset()
+    recalibration: Callable[[Any, Judged], Recalibration] | None = None
     details: Callable[[Any], list[str]] = no_details
     look: tuple[str, str] | None = None
     combine: Callable[[Any, Labelled, np.random.Generator], Pool] | None = None

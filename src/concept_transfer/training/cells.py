@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -39,6 +40,9 @@ from concept_transfer.training.predictions import (
     Predictions,
     record,
 )
+from concept_transfer.training.recalibrating import recalibrate
+
+NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -136,19 +140,24 @@ def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
         if STRATEGIES[work.strategy.kind].uses_labels:
             budget = draw_budget(work.target.cohort, fold, work.size, list(bench.context.keys))
         with part(f"fold {fold + 1} of {len(folds)}" if len(folds) > 1 else ""):
-            fitted = fit_fold(bench, work, budget)
+            pool = np.concatenate(work.target.split.parts(fold)[:2])
+            fitted = fit_fold(bench, work, budget, pool)
         _predict_fold(predictions, bench, work.target, fold, fitted)
     return predictions, fitted
 
 
-def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
+def fit_fold(
+    bench: Workbench, work: Work, budget: Budget | None, pool: NDArray[np.int64] = NOTHING
+) -> FoldFit:
     """Carry out the strategy's plan on a budget, where the labels allow it.
 
+    pool: rows [n] of the target that may be looked at without their labels.
+
     The plan for all replicates tells whose labels are of one class; the others then get their own.
-    A learner that cross-fits trains on the whole budget.
+    A learner that cross-fits trains on the whole budget, and so does a recalibration.
     """
-    drawn = budget
-    if bench.learner.cross_fits and budget is not None:
+    drawn, strategy = budget, STRATEGIES[work.strategy.kind]
+    if budget is not None and (bench.learner.cross_fits or strategy.recalibration):
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
@@ -156,14 +165,14 @@ def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
     one_class = _one_class(plan, replicates, bench.context.classes)
     failed = np.zeros(replicates, bool)
     known = work.same if work.size == "all" else None
-    if known or STRATEGIES[work.strategy.kind].starts_from_source:
+    if known or strategy.starts_from_source:
         failed = (known or _handed_on(work)).diverged
     status = [
         DIVERGED if bad else NOT_ESTIMABLE if alone else OK
         for bad, alone in zip(failed, one_class, strict=True)
     ]
     places = [i for i, state in enumerate(status) if state == OK]
-    fitted, held = _fit(bench, work, budget, places, known)
+    fitted, held = _fit(bench, work, budget, places, known, pool)
     epochs = [0] * replicates
     if fitted:
         for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
@@ -183,16 +192,34 @@ def fit_fold(bench: Workbench, work: Work, budget: Budget | None) -> FoldFit:
 
 
 def _fit(
-    bench: Workbench, work: Work, budget: Budget | None, places: list[int], known: HandedOn | None
+    bench: Workbench,
+    work: Work,
+    budget: Budget | None,
+    places: list[int],
+    known: HandedOn | None,
+    pool: NDArray[np.int64],
 ) -> tuple[Fitted | None, NDArray[np.float64] | None]:
     """The models of the replicates at some places, trained or taken as they are, and `held`."""
     if not places:
         return None, None
     plan = _plan(work, budget, places)
-    if known or not plan.train:
+    recalibration = STRATEGIES[work.strategy.kind].recalibration
+    if known or recalibration or not plan.train:
         given = known or _handed_on(work)
         epochs = [given.records[place]["epochs"] for place in places]
-        return Fitted(given.models.select(places), epochs, [False] * len(places)), None
+        models, held = given.models.select(places), None
+        if recalibration:
+            rows = plan.train[0].rows if plan.train else same_for_all(pool, len(places))
+            models, held = recalibrate(
+                bench.among(places),
+                models,
+                partial(recalibration, work.strategy),
+                work.target,
+                rows,
+                None if budget is None else fold_numbers(work.target.cohort, rows),
+                _prior(bench, work),
+            )
+        return Fitted(models, epochs, [False] * len(places)), held
     assert budget is not None
     family, cohort = bench.among(places), work.target.cohort
     if bench.learner.cross_fits:
@@ -201,6 +228,16 @@ def _fit(
         return crossed.fitted, crossed.held
     choose = allow_choice(cohort, budget.select(places))
     return cast(ValidatedFamily, family).fit(plan, work.training, choose), None
+
+
+def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
+    """The share of each class among what the source's models were trained on, as they saw it."""
+    classes = bench.context.classes
+    if work.source is None or work.training.class_weight == "balanced":
+        return np.full(classes, 1 / classes)
+    train = work.source.split.source_parts()[0]
+    counts = np.bincount(work.source.labels[train], minlength=classes)
+    return np.asarray(counts / counts.sum())
 
 
 def _plan(work: Work, budget: Budget | None, places: list[int]) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -21,6 +22,7 @@ from concept_transfer.learners.learner import Context, Fitted
 from concept_transfer.models.bundle import TABLE, tensors_in
 from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
+from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
@@ -77,6 +79,13 @@ class ConceptCNNs:
         chosen = torch.from_numpy(rows.copy())
         probability = predict(models, self.vectors, dataset_of(site), chosen)
         return np.asarray(probability)
+
+    def recalibrated(self, models: Weights, changes: Sequence[Recalibration]) -> Weights:
+        slope = torch.tensor([change.slope for change in changes])
+        shift = torch.from_numpy(np.stack([change.intercepts for change in changes]))
+        linear = models.linear * slope[:, None, None]
+        bias = models.linear_bias * slope[:, None] + shift.to(models.linear_bias.dtype)
+        return replace(models, linear=linear, linear_bias=bias)
 
     def write(self, models: Weights, folder: Path) -> None:
         save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)

@@ -16,6 +16,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.baselines import Classifier, Examples, losses
 from concept_transfer.models.bundle import tensors_in
+from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
@@ -139,6 +140,13 @@ class OneByOne:
             for place in needed:
                 probability[place, block] = models.models[place].predict_proba(findings)
         return probability[list(models.of)]
+
+    def recalibrated(self, models: Stack, changes: Sequence[Recalibration]) -> Stack:
+        changed = [
+            models.models[place].recalibrated(change)
+            for place, change in zip(models.of, changes, strict=True)
+        ]
+        return Stack(tuple(changed), tuple(range(len(changed))))
 
     def write(self, models: Stack, folder: Path) -> None:
         needed = sorted(set(models.of))
