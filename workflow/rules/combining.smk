@@ -17,6 +17,9 @@ COMBINING_KINDS = [study.strategies[name].kind for name in COMBINING]
 COMBINED = sorted({f"{c.strategy}/{c.size}" for c in grid.combined_cells}) or ["nothing"]
 
 
+SHARES = f"{RESULTS}/combinations/{{pair}}/block{{block}}.parquet"
+
+
 rule combine:
     input:
         predictions=lambda wildcards: [
@@ -26,10 +29,11 @@ rule combine:
         labels=lambda wildcards: site_outputs(split_pair(wildcards.pair)[1], ["labels.npy"]),
         split=lambda wildcards: f"{RESULTS}/splits/{split_pair(wildcards.pair)[1]}.parquet",
     output:
-        [
+        predictions=[
             f"{RESULTS}/predictions/{{pair}}/{NO_EMBEDDING}/{ALL_MODELS}/{cell}/block{{block}}.parquet"
             for cell in COMBINED
         ],
+        shares=SHARES,
     log:
         f"{RESULTS}/logs/combine/{{pair}}/block{{block}}.log",
     benchmark:
@@ -46,3 +50,9 @@ rule combine:
         code=code_of("combine", *record_modules(STRATEGIES, COMBINING_KINDS)),
     script:
         "../scripts/combine.py"
+
+
+def share_files():
+    """What all combined cells are made of."""
+    pairs = dict.fromkeys(cell.pair for cell in grid.combined_cells)
+    return [SHARES.format(pair=pair, block=block) for pair in pairs for block in grid.blocks]

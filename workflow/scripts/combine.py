@@ -17,6 +17,7 @@ with job(snakemake.log[0]):
         params.replicates,
         params.classes,
         inputs.predictions,
-        snakemake.output,
+        snakemake.output.predictions,
+        snakemake.output.shares,
         made_from([*params], inputs),
     )
