@@ -55,7 +55,14 @@ def estimates(study: Study, seed: int = 0, simple_gain: float = 0.0) -> pd.DataF
         labels = {"0": 0, "all": 2000}.get(cell.size)
         labels = int(cell.size) if labels is None else labels
         growth = 0.12 * (1 - np.exp(-labels / 400))
-        start = {"local": 0.72, "direct": 0.83, "linear": 0.8, "full": 0.78, "pooled": 0.82}[kind]
+        start = {
+            "local": 0.72,
+            "direct": 0.83,
+            "linear": 0.8,
+            "full": 0.78,
+            "pooled": 0.82,
+            "auto": 0.84,
+        }[kind]
         auroc = start + growth * (0.3 if kind == "linear" else 1) + meaning[cell.embedding]
         auroc += simple_gain * (cell.embedding == "none") + generator.normal(0, 0.004)
         half = generator.uniform(0.008, 0.02)

@@ -12,8 +12,12 @@ def cells_to_combine(pair):
 
 
 COMBINING = study.combining_strategies()
+COMBINING_KINDS = [study.strategies[name].kind for name in COMBINING]
 # They are the same for every pair. A rule must have an output, even if this study asks nothing of it.
 COMBINED = sorted({f"{c.strategy}/{c.size}" for c in grid.combined_cells}) or ["nothing"]
+
+
+SHARES = f"{RESULTS}/combinations/{{pair}}/block{{block}}.parquet"
 
 
 rule combine:
@@ -25,10 +29,11 @@ rule combine:
         labels=lambda wildcards: site_outputs(split_pair(wildcards.pair)[1], ["labels.npy"]),
         split=lambda wildcards: f"{RESULTS}/splits/{split_pair(wildcards.pair)[1]}.parquet",
     output:
-        [
+        predictions=[
             f"{RESULTS}/predictions/{{pair}}/{NO_EMBEDDING}/{ALL_MODELS}/{cell}/block{{block}}.parquet"
             for cell in COMBINED
         ],
+        shares=SHARES,
     log:
         f"{RESULTS}/logs/combine/{{pair}}/block{{block}}.log",
     benchmark:
@@ -42,8 +47,12 @@ rule combine:
         replicates=block_replicates,
         seed=study.seed,
         classes=len(study.task.class_names),
-        code=code_of(
-            "combine", *record_modules(STRATEGIES, [study.strategies[n].kind for n in COMBINING])
-        ),
+        code=code_of("combine", *record_modules(STRATEGIES, COMBINING_KINDS)),
     script:
         "../scripts/combine.py"
+
+
+def share_files():
+    """What all combined cells are made of."""
+    pairs = dict.fromkeys(cell.pair for cell in grid.combined_cells)
+    return [SHARES.format(pair=pair, block=block) for pair in pairs for block in grid.blocks]

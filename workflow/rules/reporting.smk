@@ -12,6 +12,7 @@ def evidence():
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         "warnings": [rules.check_sites.output.warnings, rules.compare.output.warnings],
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
+        "combinations": share_files(),
         "ceilings": rules.ceiling.output,
         "analysis": [
             *rules.site_shift.output,

@@ -6,7 +6,6 @@ from pathlib import Path
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.combining.jobs import run_combinations
 from concept_transfer.job import job, made_from
-from concept_transfer.training.block import Block
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
@@ -14,9 +13,11 @@ with job(snakemake.log[0]):
         snakemake.wildcards.pair,
         json.loads(params.strategies),
         Cohort.read(Path(inputs.labels[0]).parent, Path(inputs.split)),
-        Block(params.seed, params.replicates),
+        params.seed,
+        params.replicates,
         params.classes,
         inputs.predictions,
-        snakemake.output,
+        snakemake.output.predictions,
+        snakemake.output.shares,
         made_from([*params], inputs),
     )

@@ -16,8 +16,7 @@ from concept_transfer.combining.pool import Labelled, Pool, average
 from concept_transfer.combining.weights import recalibrated
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import NOT_ESTIMABLE, OK
-from concept_transfer.training.predictions import Predictions, record
+from concept_transfer.training.predictions import NOT_ESTIMABLE, OK, Predictions, record
 
 Combine = Callable[[Labelled, np.random.Generator], Pool]
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from concept_transfer.cell import CELL_COLUMNS
+from concept_transfer.combining.schema import SHARES
 from concept_transfer.comparison.schema import COMPARISONS
 from concept_transfer.errors import StudyError
 from concept_transfer.evaluation.schemas import CALIBRATION, CLASS, ESTIMATES, SUBGROUPS
@@ -27,13 +28,13 @@ class Evidence:
     """The results of a study.
 
     ``estimates`` and ``comparisons`` are the tidy tables of docs/contracts.md, all targets
-    together; ``answers`` the study's named questions with their answers; ``reports`` and
-    ``cards`` map a site or an embedding to its JSON; ``ceilings`` maps a target to its
-    Bayes-optimal AUROC (estimate, lower, upper) where it can be computed; ``analysis`` holds
-    site shift and geometry; ``subgroups`` and ``calibration`` are tidy too (estimates by group,
-    bins of the curves); ``warnings`` are sentences about the sites. Of an outcome with more than
-    two classes, ``class_estimates`` and ``calibration`` name in ``class`` the class that is told
-    from all others; all else is about the classes together.
+    together; ``answers`` the study's named questions with their answers; ``reports`` and ``cards``
+    map a site or an embedding to its JSON; ``ceilings`` maps a target to its Bayes-optimal AUROC
+    (estimate, lower, upper) where it can be computed; ``analysis`` holds site shift and geometry;
+    ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves);
+    ``combinations`` say what combined cells are made of; ``warnings`` are sentences about the
+    sites. Of an outcome with more than two classes, ``class_estimates`` and ``calibration`` name in
+    ``class`` the class that is told from all others; all else is about the classes together.
     """
 
     study: Study
@@ -48,6 +49,7 @@ class Evidence:
     calibration: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=CALIBRATION.names)
     )
+    combinations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SHARES.names))
     warnings: Sequence[str] = ()
     class_estimates: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=ESTIMATES.names)
@@ -65,7 +67,8 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     ``estimates``, ``subgroups``, ``calibration``: tables of ``metrics/<target>/<embedding>/``;
     ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
-    files of site shift and embedding geometry, in one folder; ``warnings``: one file. All but
+    files of site shift and embedding geometry, in one folder; ``combinations``: tables of
+    ``combinations/<pair>/``; ``warnings``: one file. All but
     ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table
     lacks a column or has no row.
     """
@@ -85,6 +88,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         analysis=read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
         subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
         calibration=_read_tables(files.get("calibration", ()), CALIBRATION),
+        combinations=_read_tables(files.get("combinations", ()), SHARES),
         warnings=[text for path in files.get("warnings", ()) for text in _read_json(Path(path))],
     )
 

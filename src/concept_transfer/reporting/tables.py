@@ -15,6 +15,7 @@ from concept_transfer.reporting.calibration_tables import (
 )
 from concept_transfer.reporting.classes import MACRO, class_table
 from concept_transfer.reporting.columns import NOT_ESTIMABLE, Column, intervals
+from concept_transfer.reporting.combinations import combination_table
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.generic_table import generic_table
@@ -64,6 +65,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
         ),
         None if evidence.many_classes else calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
+        combination_table(evidence.combinations, study),
     ):
         if table is not None:
             yield table

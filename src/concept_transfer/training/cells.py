@@ -33,10 +33,15 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
-from concept_transfer.training.predictions import Predictions, record
+from concept_transfer.training.predictions import (
+    DIVERGED,
+    NOT_ESTIMABLE,
+    OK,
+    Predictions,
+    record,
+)
 from concept_transfer.training.recalibrating import recalibrate
 
-OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
 NOTHING = np.empty(0, np.int64)
 
 

@@ -16,6 +16,7 @@ from concept_transfer.cell import Cell
 from concept_transfer.private import private
 from concept_transfer.sites.site import Site
 
+OK, NOT_ESTIMABLE, DIVERGED = "ok", "not estimable", "diverged"
 PARTITIONS = ("validation", "test", "train")
 
 
