@@ -37,6 +37,18 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class CrossFitted:
+    """Models fitted on every labelled encounter, and what others without its fold say of each.
+
+    held: float64 [R, n, classes], probabilities of the encounters of plan.train[0] (the target's
+    labelled ones); NaN where a fold's training labels are of one class.
+    """
+
+    fitted: Fitted
+    held: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Context:
     """What the replicates of one job are given.
 
@@ -78,6 +90,16 @@ class Family(Protocol):
         """Read what `write` wrote."""
 
 
+class CrossFittingFamily(Family, Protocol):
+    """A family of a learner whose record says `cross_fits`."""
+
+    def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
+        """Fit R models, and predict the encounters of plan.train[0] by models without their fold.
+
+        folds: int64 [R, n], of each encounter of plan.train[0], grouped by cluster, classes spread.
+        """
+
+
 @dataclass(frozen=True)
 class Learner:
     """The record of a model family.
@@ -87,7 +109,8 @@ class Learner:
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
     is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
-    `FREEZE`, `DECAY`); uses_torch: its jobs ask for the device and GPUs of the config.
+    `FREEZE`, `DECAY`, `PRIOR`); uses_torch: its jobs ask for the device and GPUs of the config;
+    cross_fits: its family is a `CrossFittingFamily`.
     """
 
     settings: type[LearnerSettings]
@@ -100,3 +123,4 @@ class Learner:
     takes_embedding: bool = False
     can: frozenset[str] = frozenset()
     uses_torch: bool = False
+    cross_fits: bool = False

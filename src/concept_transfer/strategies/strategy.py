@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
+PRIOR = "prior"  # take a handed-on model's score as prior mean
 
 
 class StrategySettings(Section):
@@ -114,7 +115,7 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `PRIOR`); look: colour and
     matplotlib's name of a marker in figures, where it is to have its own.
     """
 

@@ -45,39 +45,12 @@ class Stack:
         return Stack(self.models, tuple(self.of[i] for i in replicates))
 
 
-class OneByOne:
-    """Fits a model for every distinct set of training and validation encounters.
+class StackedModels:
+    """Models that are arrays, one after the other: how they predict, are written and read."""
 
-    Replicates differ in their draw of target encounters alone; where the draws are equal (the
-    whole pool) one model serves them all.
-    """
-
-    def __init__(self, fit: Fit, model: type[Any], context: Context) -> None:
-        """fit: (training, its weights [n], validation, whether validation may choose, number of
-        classes) -> a `model`."""
-        self.fit_one, self.model, self.context = fit, model, context
-
-    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
-        assert plan.validation is not None
-        parts = [*plan.train, plan.validation]
-        places: dict[bytes, int] = {}
-        models: list[Classifier] = []
-        of = []
-        progress = Progress("fits", len(choose))
-        for i, may_choose in enumerate(choose):
-            rows = [np.sort(part.rows[i]) for part in parts]
-            key = b"|".join(each.tobytes() for each in rows)
-            if key not in places:
-                places[key] = len(models)
-                sites = [(part.site, r, part.weight) for part, r in zip(parts, rows, strict=True)]
-                balanced = training.class_weight == "balanced"
-                train, held = self._examples(sites[:-1]), self._examples(sites[-1:])
-                weights = self._weights(sites[:-1], train.labels, balanced)
-                classes = self.context.classes
-                models.append(self.fit_one(train, weights, held, bool(may_choose), classes))
-            of.append(places[key])
-            progress.advance()
-        return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))
+    def __init__(self, model: type[Any], context: Context) -> None:
+        """model: their class, with `from_arrays`."""
+        self.model, self.context = model, context
 
     def predict(self, models: Stack, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         shape = (len(models.models), len(rows), self.context.classes)
@@ -129,3 +102,39 @@ class OneByOne:
     def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
         findings: CompressedRows = site.inputs["findings"]
         return findings.select(rows).matrix(self.context.tokens)
+
+
+class OneByOne(StackedModels):
+    """Fits a model for every distinct set of training and validation encounters.
+
+    Replicates differ in their draw of target encounters alone; where the draws are equal (the
+    whole pool) one model serves them all.
+    """
+
+    def __init__(self, fit: Fit, model: type[Any], context: Context) -> None:
+        """fit: (training, its weights [n], validation, whether validation may choose, number of
+        classes) -> a `model`."""
+        super().__init__(model, context)
+        self.fit_one = fit
+
+    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
+        assert plan.validation is not None
+        parts = [*plan.train, plan.validation]
+        places: dict[bytes, int] = {}
+        models: list[Classifier] = []
+        of = []
+        progress = Progress("fits", len(choose))
+        for i, may_choose in enumerate(choose):
+            rows = [np.sort(part.rows[i]) for part in parts]
+            key = b"|".join(each.tobytes() for each in rows)
+            if key not in places:
+                places[key] = len(models)
+                sites = [(part.site, r, part.weight) for part, r in zip(parts, rows, strict=True)]
+                balanced = training.class_weight == "balanced"
+                train, held = self._examples(sites[:-1]), self._examples(sites[-1:])
+                weights = self._weights(sites[:-1], train.labels, balanced)
+                classes = self.context.classes
+                models.append(self.fit_one(train, weights, held, bool(may_choose), classes))
+            of.append(places[key])
+            progress.advance()
+        return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))
