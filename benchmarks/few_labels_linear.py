@@ -1,6 +1,6 @@
 """Linear learners that know the embedding, with few labels, on the demo's counties.
 
-``python -m benchmarks.few_labels_linear [draws]`` samples 6,000 encounters of each county, with other
+``python -m benchmarks.few_labels_linear [draws]`` samples 6,000 encounters of each county, of other
 seeds than the demo's, and prints the AUROC on the target's test encounters.
 """
 

@@ -13,15 +13,15 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
-from concept_transfer.models.logistic_mode import INTERCEPT_PRECISION, Floats, TwoClasses
+from concept_transfer.models.logistic_mode import Floats, TwoClasses
 from concept_transfer.models.token_design import Covariance, Design
 
 DECADES = np.linspace(-4, 1, 11)  # log10 of amplitudes
 USUAL_DECADE, DEVIATION = -2.5, 0.75  # their prior's mean and standard deviation
 SHARES = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
 COST = 1.0  # of the slope, one parameter more, in log likelihood (Akaike 1974)
-SLOPE_PRECISION = 0.1  # of what one standard deviation of the scores adds to the log odds
-STEPS = 30
+SLOPE_PRECISION = 0.5  # of what one standard deviation of the scores adds to the log odds
+MOST_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def choose(design: Design) -> Chosen:
     shares = SHARES if design.vectors.any() else SHARES[:1]
     scores = np.concatenate([one_step(design, share) for share in shares])
     prior = log_softmax(-0.5 * ((DECADES - USUAL_DECADE) / DEVIATION) ** 2) - np.log(len(shares))
-    found = best_slopes(scores, null, data)[0].reshape(len(shares), -1) + prior - COST
+    found = with_slopes(scores, data)[0].reshape(len(shares), -1) + prior - COST
     without = data.weights @ (data.labels * null - np.logaddexp(0, null))
     weights = softmax(found)
     amplitude = 10 ** float(weights.sum(axis=0) @ DECADES)
@@ -65,27 +65,32 @@ def one_step(design: Design, share: float) -> Floats:
     return np.asarray(left_out / weight)
 
 
-def best_slopes(scores: Floats, logits: Floats, data: TwoClasses) -> tuple[Floats, Floats, Floats]:
-    """Log likelihood [G], shift [G] and slope [G], 0 or more, of logits + shift + slope * scores.
+def with_slopes(scores: Floats, data: TwoClasses) -> tuple[Floats, Floats]:
+    """Log likelihood [G] of fixed columns and scores [G, n], and their coefficients [G, fixed + 1].
 
-    scores: [G, n]; logits: [n]. Shift and slope are where likelihood and prior are largest.
+    The coefficients are at their mode; that of the scores is 0 or more.
     """
-    labels, weights = data.labels, data.weights
     spread = np.maximum(scores.std(axis=1), np.finfo(np.float64).tiny)
-    unit = scores / spread[:, None]
-    shift, slope = np.zeros((2, len(scores)))
-    for _ in range(STEPS):
-        probability = expit(logits + shift[:, None] + slope[:, None] * unit)
-        residuals = weights * (labels - probability)
-        curvature = weights * probability * (1 - probability)
-        up = residuals.sum(axis=1) - INTERCEPT_PRECISION * shift
-        out = (residuals * unit).sum(axis=1) - SLOPE_PRECISION * slope
-        one = curvature.sum(axis=1) + INTERCEPT_PRECISION
-        cross = (curvature * unit).sum(axis=1)
-        two = (curvature * unit**2).sum(axis=1) + SLOPE_PRECISION
-        steps = np.stack([two * up - cross * out, one * out - cross * up]) / (one * two - cross**2)
-        steps /= np.maximum(1, np.abs(steps).max(axis=0))
-        shift, slope = shift + steps[0], np.maximum(slope + steps[1], 0)
-    fitted = logits + shift[:, None] + slope[:, None] * unit
-    likelihood = (labels * fitted - np.logaddexp(0, fitted)) @ weights
-    return likelihood, shift, slope / spread
+    unit = (scores / spread[:, None])[..., None]
+    fixed = np.broadcast_to(data.fixed, (len(scores), *data.fixed.shape))
+    columns = np.concatenate([fixed, unit], axis=2)
+    precision = np.append(data.precision, SLOPE_PRECISION)
+    held = np.zeros((len(scores), columns.shape[2]))
+    for _ in range(MOST_STEPS):
+        logits = data.offset + (columns @ held[..., None])[..., 0]
+        probability = expit(logits)
+        residuals = data.weights * (data.labels - probability)
+        curvature = data.weights * probability * (1 - probability)
+        hessian = columns.mT @ (columns * curvature[..., None]) + np.diag(precision)
+        gradient = (columns.mT @ residuals[..., None])[..., 0] - precision * held
+        steps = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        steps /= np.maximum(1, np.abs(steps).max(axis=1, keepdims=True))
+        moved = held + steps
+        moved[:, -1] = np.maximum(moved[:, -1], 0)
+        change, held = np.abs(moved - held).max(), moved
+        if change < 1e-6:
+            break
+    logits = data.offset + (columns @ held[..., None])[..., 0]
+    likelihood = (data.labels * logits - np.logaddexp(0, logits)) @ data.weights
+    held[:, -1] /= spread
+    return likelihood, held

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.models.amplitudes import Chosen, best_slopes, choose
+from concept_transfer.models.amplitudes import Chosen, choose, with_slopes
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
 from concept_transfer.models.sparse_mode import sparse_mode
 from concept_transfer.models.token_design import (
@@ -67,16 +67,12 @@ def evenly(count: int) -> NDArray[np.int64]:
 
 def fit_dense(design: Design, chosen: Chosen) -> Line:
     """With a dense matrix; leave-one-out predictions tell the slope."""
-    data, fixed = design.data, design.data.fixed.shape[1]
+    data = design.data
     columns, precision = columns_of(design, chosen.covariance)
     found = mode(data, columns, precision)
-    base = data.offset + data.fixed @ found.coefficients[:fixed]
-    scores = leave_one_out(found, columns, fixed)
-    _, shift, slope = best_slopes(scores[None], base, data)
-    weights = chosen.belief * slope * design.weights(found.residuals, chosen.covariance)
-    coefficients = found.coefficients[:fixed] - design.foretold_by(weights)
-    coefficients[0] += chosen.belief * shift[0]
-    return data.line(weights, coefficients)
+    scores = leave_one_out(found, columns, data.fixed.shape[1])
+    weights = design.weights(found.residuals, chosen.covariance)
+    return relaxed(design, chosen.belief, weights, with_slopes(scores[None], data)[1][0])
 
 
 def fit_sparse(design: Design, chosen: Chosen) -> Line:
@@ -84,12 +80,20 @@ def fit_sparse(design: Design, chosen: Chosen) -> Line:
     data, prior = design.data, (design.scale, design.vectors, chosen.covariance)
     tenth = np.arange(len(data)) % 10 == 0
     held = data.take(tenth)
-    weights, coefficients = sparse_mode(data.take(~tenth), *prior)
-    scores = held.findings @ weights
-    _, shift, slope = best_slopes(scores[None], held.offset + held.fixed @ coefficients, held)
-    weights, coefficients = sparse_mode(data, *prior)
-    coefficients[0] += chosen.belief * shift[0]
-    return data.line(chosen.belief * slope * weights, coefficients)
+    weights, _ = sparse_mode(data.take(~tenth), *prior)
+    scores = held.findings @ weights - held.fixed @ design.foretold_by(weights)
+    coefficients = with_slopes(scores[None], held)[1][0]
+    return relaxed(design, chosen.belief, sparse_mode(data, *prior)[0], coefficients)
+
+
+def relaxed(design: Design, belief: float, weights: Floats, coefficients: Floats) -> Line:
+    """The mean of the model without findings and of one with tokens' weights [tokens].
+
+    coefficients: [fixed + 1], of the fixed columns and of what the weights add to these.
+    """
+    weights = belief * coefficients[-1] * weights
+    fixed = (1 - belief) * design.null.coefficients + belief * coefficients[:-1]
+    return design.data.line(weights, fixed - design.foretold_by(weights))
 
 
 def columns_of(design: Design, covariance: Covariance) -> tuple[Floats, Floats]:
