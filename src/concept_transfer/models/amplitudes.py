@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.special import expit, log_softmax, logsumexp, softmax
 
-from concept_transfer.models.logistic_mode import Floats, TwoClasses
+from concept_transfer.models.logistic_mode import Floats, TwoClasses, mode
 from concept_transfer.models.token_design import Covariance, Design
 
 DECADES = np.linspace(-4, 1, 11)  # log10 of amplitudes
@@ -21,7 +21,7 @@ USUAL_DECADE, DEVIATION = -2.5, 0.75  # their prior's mean and standard deviatio
 SHARES = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
 COST = 1.0  # of the slope, one parameter more, in log likelihood (Akaike 1974)
 SLOPE_PRECISION = 0.5  # of what one standard deviation of the scores adds to the log odds
-MOST_STEPS = 50
+MOST_STEPS, TOLERANCE = 50, 1e-6
 
 
 @dataclass(frozen=True)
@@ -68,28 +68,27 @@ def one_step(design: Design, share: float) -> Floats:
 def with_slopes(scores: Floats, data: TwoClasses) -> tuple[Floats, Floats]:
     """Log likelihood [G] of fixed columns and scores [G, n], and their coefficients [G, fixed + 1].
 
-    The coefficients are at their mode; that of the scores is 0 or more.
+    The coefficients are at their mode; scores of a negative slope are left out.
     """
     spread = np.maximum(scores.std(axis=1), np.finfo(np.float64).tiny)
     unit = (scores / spread[:, None])[..., None]
     fixed = np.broadcast_to(data.fixed, (len(scores), *data.fixed.shape))
     columns = np.concatenate([fixed, unit], axis=2)
     precision = np.append(data.precision, SLOPE_PRECISION)
-    held = np.zeros((len(scores), columns.shape[2]))
+    null = mode(data, data.fixed, data.precision)
+    held = np.tile(np.append(null.coefficients, 0.0), (len(scores), 1))
     for _ in range(MOST_STEPS):
-        logits = data.offset + (columns @ held[..., None])[..., 0]
-        probability = expit(logits)
+        probability = expit(data.offset + (columns @ held[..., None])[..., 0])
         residuals = data.weights * (data.labels - probability)
         curvature = data.weights * probability * (1 - probability)
         hessian = columns.mT @ (columns * curvature[..., None]) + np.diag(precision)
         gradient = (columns.mT @ residuals[..., None])[..., 0] - precision * held
         steps = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         steps /= np.maximum(1, np.abs(steps).max(axis=1, keepdims=True))
-        moved = held + steps
-        moved[:, -1] = np.maximum(moved[:, -1], 0)
-        change, held = np.abs(moved - held).max(), moved
-        if change < 1e-6:
+        held = held + steps
+        if np.abs(steps).max() < TOLERANCE:
             break
+    held[held[:, -1] < 0] = np.append(null.coefficients, 0.0)
     logits = data.offset + (columns @ held[..., None])[..., 0]
     likelihood = (data.labels * logits - np.logaddexp(0, logits)) @ data.weights
     held[:, -1] /= spread

@@ -77,13 +77,20 @@ def fit_dense(design: Design, chosen: Chosen) -> Line:
 
 def fit_sparse(design: Design, chosen: Chosen) -> Line:
     """With sparse matrices alone; a tenth of the encounters tells the slope."""
-    data, prior = design.data, (design.scale, design.vectors, chosen.covariance)
+    data = design.data
     tenth = np.arange(len(data)) % 10 == 0
     held = data.take(tenth)
-    weights, _ = sparse_mode(data.take(~tenth), *prior)
-    scores = held.findings @ weights - held.fixed @ design.foretold_by(weights)
-    coefficients = with_slopes(scores[None], held)[1][0]
-    return relaxed(design, chosen.belief, sparse_mode(data, *prior)[0], coefficients)
+    weights, _ = sparse_mode(data.take(~tenth), design, chosen.covariance)
+    slope = with_slopes(scores_of(weights, design, held)[None], held)[1][0, -1]
+    weights, _ = sparse_mode(data, design, chosen.covariance)
+    known = slope * scores_of(weights, design, data)
+    found = mode(data, data.fixed, data.precision, known=known)
+    return relaxed(design, chosen.belief, weights, np.append(found.coefficients, slope))
+
+
+def scores_of(weights: Floats, design: Design, data: TwoClasses) -> Floats:
+    """What weights [tokens] add to the log odds that the fixed columns do not foretell, [n]."""
+    return np.asarray(data.findings @ weights - data.fixed @ (design.foretold @ weights))
 
 
 def relaxed(design: Design, belief: float, weights: Floats, coefficients: Floats) -> Line:
@@ -91,9 +98,8 @@ def relaxed(design: Design, belief: float, weights: Floats, coefficients: Floats
 
     coefficients: [fixed + 1], of the fixed columns and of what the weights add to these.
     """
-    weights = belief * coefficients[-1] * weights
     fixed = (1 - belief) * design.null.coefficients + belief * coefficients[:-1]
-    return design.data.line(weights, fixed - design.foretold_by(weights))
+    return design.line(belief * coefficients[-1] * weights, fixed)
 
 
 def columns_of(design: Design, covariance: Covariance) -> tuple[Floats, Floats]:

@@ -87,16 +87,25 @@ class Mode:
     factor: tuple[Floats, bool]
 
 
-def mode(data: TwoClasses, columns: Floats, precision: Floats, start: Floats | None = None) -> Mode:
-    """Of coefficients N(0, 1 / precision) of columns [n, c], by damped Newton steps."""
-    labels, weights = data.labels, data.weights
+def mode(
+    data: TwoClasses,
+    columns: Floats,
+    precision: Floats,
+    start: Floats | None = None,
+    known: Floats | float = 0.0,
+) -> Mode:
+    """Of coefficients N(0, 1 / precision) of columns [n, c], by damped Newton steps.
+
+    known: [n], what the log odds are known to have besides the columns and `data.offset`.
+    """
+    labels, weights, offset = data.labels, data.weights, data.offset + known
     held = np.zeros(columns.shape[1]) if start is None else start
 
     def posterior(logits: Floats, coefficients: Floats) -> float:
         likelihood = weights @ (labels * logits - np.logaddexp(0, logits))
         return float(likelihood - 0.5 * precision @ coefficients**2)
 
-    logits = data.offset + columns @ held
+    logits = offset + columns @ held
     value = posterior(logits, held)
     for _ in range(MOST_STEPS):
         probability = expit(logits)

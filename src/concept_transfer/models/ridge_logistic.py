@@ -71,8 +71,8 @@ def losses_along(train: TwoClasses, test: TwoClasses, vectors: Floats | None) ->
         found = mode(train, columns, precision, start)
         start = found.coefficients
         weights = design.weights(found.residuals, covariance_of(variance))
-        coefficients = start[: len(train.precision)] - design.foretold_by(weights)
-        logits = train.line(weights, coefficients).logits(test.findings)
+        line = design.line(weights, start[: len(train.precision)])
+        logits = line.logits(test.findings)
         losses[place] = test.weights @ (np.logaddexp(0, logits) - test.labels * logits)
     return losses
 
@@ -81,11 +81,10 @@ def fit_with(data: TwoClasses, variance: float, vectors: Floats | None) -> Line:
     """The mode at one variance."""
     design, covariance = design_of(data, vectors), covariance_of(variance)
     if design.size > MOST_DENSE:
-        return data.line(*sparse_mode(data, design.scale, design.vectors, covariance))
+        return design.line(*sparse_mode(data, design, covariance))
     found = mode(data, *columns_of(design, covariance))
     weights = design.weights(found.residuals, covariance)
-    coefficients = found.coefficients[: len(data.precision)] - design.foretold_by(weights)
-    return data.line(weights, coefficients)
+    return design.line(weights, found.coefficients[: len(data.precision)])
 
 
 def design_of(data: TwoClasses, vectors: Floats | None) -> Design:

@@ -7,20 +7,19 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from concept_transfer.models.logistic_mode import Floats, TwoClasses
-from concept_transfer.models.token_design import Covariance
+from concept_transfer.models.token_design import Covariance, Design
 
 
-def sparse_mode(
-    data: TwoClasses, scale: Floats, vectors: Floats, covariance: Covariance
-) -> tuple[Floats, Floats]:
+def sparse_mode(data: TwoClasses, design: Design, covariance: Covariance) -> tuple[Floats, Floats]:
     """Weights of the tokens [tokens] and coefficients of `data.fixed`, by L-BFGS.
 
-    scale and vectors are those of a `Design`. The weights, times the scale, are
-    sqrt(amplitude (1 - share)) u + sqrt(amplitude share) E v, with u and v N(0, I).
+    data: encounters of the design, or some of them. The weights, times the scale, are
+    sqrt(amplitude (1 - share)) u + sqrt(amplitude share) E v, with u and v N(0, I); of what they
+    make of findings, the log odds have what the fixed columns do not foretell.
     """
-    own = np.sqrt(covariance.amplitude * (1 - covariance.share)) / scale
-    common = np.sqrt(covariance.amplitude * covariance.share) / scale
-    fixed = data.fixed.shape[1]
+    own = np.sqrt(covariance.amplitude * (1 - covariance.share)) / design.scale
+    common = np.sqrt(covariance.amplitude * covariance.share) / design.scale
+    vectors, fixed = design.vectors, data.fixed.shape[1]
     places = np.cumsum([fixed, len(own)])
     precision = np.ones(places[-1] + vectors.shape[1])
     precision[:fixed] = data.precision
@@ -30,12 +29,14 @@ def sparse_mode(
         return np.asarray(own * u + common * (vectors @ v))
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        logits = data.offset + data.fixed @ parameters[:fixed]
-        logits = logits + data.findings @ weights_of(parameters)
+        weights = weights_of(parameters)
+        coefficients = parameters[:fixed] - design.foretold @ weights
+        logits = data.offset + data.fixed @ coefficients + data.findings @ weights
         residuals = data.weights * (data.labels - expit(logits))
         likelihood = data.weights @ (data.labels * logits - np.logaddexp(0, logits))
-        pull = data.findings.T @ residuals
-        parts = [data.fixed.T @ residuals, own * pull, vectors.T @ (common * pull)]
+        total = data.fixed.T @ residuals
+        pull = data.findings.T @ residuals - design.foretold.T @ total
+        parts = [total, own * pull, vectors.T @ (common * pull)]
         penalty = 0.5 * precision @ parameters**2
         return float(penalty - likelihood), precision * parameters - np.concatenate(parts)
 

@@ -11,6 +11,7 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.sparse import csr_array, diags_array
 
 from concept_transfer.models.logistic_mode import Floats, Mode, TwoClasses, mode
+from concept_transfer.models.token_scores import Line
 
 JITTER = 1e-9  # of the mean variance: the Cholesky factor of a covariance that lacks rank
 
@@ -54,8 +55,8 @@ class Design:
 
     @cached_property
     def foretold(self) -> Floats:
-        """Coefficients of `data.fixed` that foretell each column of `scaled`, [fixed, p]."""
-        return np.asarray((self.scaled.T @ self.foretelling.T).T)
+        """Coefficients of `data.fixed` that foretell each token, [fixed, tokens]."""
+        return np.asarray((self.data.findings.T @ self.foretelling.T).T)
 
     @cached_property
     def is_dual(self) -> bool:
@@ -79,17 +80,16 @@ class Design:
 
     def weights(self, residuals: Floats, covariance: Covariance) -> Floats:
         """Of the findings as they are, [tokens], at a mode with residuals [n]."""
-        pull = np.zeros(len(self.scale))
-        pull[self.tokens] = self.scaled.T @ residuals - self.foretold.T @ (
-            self.data.fixed.T @ residuals
-        )
+        total = self.data.fixed.T @ residuals
+        pull = (self.data.findings.T @ residuals - self.foretold.T @ total) / self.scale
         common = self.vectors @ (self.vectors.T @ pull)
         weights = (1 - covariance.share) * pull + covariance.share * common
-        return covariance.amplitude * weights / self.scale
+        return np.asarray(covariance.amplitude * weights / self.scale)
 
-    def foretold_by(self, weights: Floats) -> Floats:
-        """Coefficients of `data.fixed` that foretell what weights [tokens] make of findings."""
-        return np.asarray(self.foretold @ (self.scale * weights)[self.tokens])
+    def line(self, weights: Floats, coefficients: Floats) -> Line:
+        """The model whose tokens add weights [tokens], less what the fixed columns foretell of
+        that, to what coefficients [fixed] make of these."""
+        return self.data.line(weights, coefficients - self.foretold @ weights)
 
     @cached_property
     def _centred(self) -> Floats:
