@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from benchmarks.measure import ROOT, machine, table
-from concept_transfer.cell import Cell
+from concept_transfer.cell import ALL_MODELS, Cell
 from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.comparison.effects import Effect, paired_effect
 from concept_transfer.evaluation.results import Results, read_results
@@ -72,7 +72,9 @@ def run(config: dict[str, Any]) -> tuple[Study, Results]:
 
 def model(cell: Cell) -> str:
     """``gaussian_process prior``; a combination by its own name."""
-    return cell.strategy if cell.classifier == "all_models" else f"{cell.classifier} {cell.strategy}"
+    return (
+        cell.strategy if cell.classifier == "all_models" else f"{cell.classifier} {cell.strategy}"
+    )
 
 
 def of_pair(results: Results, source: str, target: str) -> list[Cell]:
@@ -98,7 +100,7 @@ def prices(study: Study, results: Results, source: str, target: str) -> str:
     for size in ["0", *map(str, study.target_sizes)]:
         cells = [c for c in of_pair(results, source, target) if c.size in (size, "0")]
         chosen = [c for c in cells if (c.strategy, c.size) == (CHOICE, size)]
-        others = [c for c in cells if c.classifier != "all_models"]
+        others = [c for c in cells if c.classifier != ALL_MODELS]
         if not chosen or not others:
             continue
         best = max(others, key=lambda c: results[c].estimate())

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from concept_transfer.models.recalibration import Recalibration
-
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -20,9 +18,6 @@ class Classifier(Protocol):
 
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of encounters' findings, 0/1 [n, tokens]."""
-
-    def recalibrated(self, change: Recalibration) -> Classifier:
-        """The same with its probabilities changed."""
 
     def arrays(self) -> Arrays:
         """What its class's `from_arrays` takes."""
