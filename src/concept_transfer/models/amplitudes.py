@@ -17,7 +17,7 @@ from concept_transfer.models.logistic_mode import Floats, TwoClasses, mode
 from concept_transfer.models.token_design import Covariance, Design
 
 DECADES = np.linspace(-4, 1, 11)  # log10 of amplitudes
-USUAL_DECADE, DEVIATION = -2.5, 0.75  # their prior's mean and standard deviation
+USUAL_DECADE, DEVIATION = -2.0, 0.75  # their prior's mean and standard deviation
 SHARES = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
 COST = 1.0  # of the slope, one parameter more, in log likelihood (Akaike 1974)
 SLOPE_PRECISION = 0.5  # of what one standard deviation of the scores adds to the log odds
