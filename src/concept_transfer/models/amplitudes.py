@@ -55,7 +55,7 @@ def one_step(design: Design, share: float) -> Floats:
     weight = np.sqrt(design.null.curvature)
     root = weight[:, None] * design.root(share)
     values, basis = eigh(root.T @ root, check_finite=False)
-    kept = values > 1e-9 * values[-1]
+    kept = values > 1e-9 * values.max(initial=0.0)
     values, basis = values[kept], (root @ basis[:, kept]) / np.sqrt(values[kept])
     working = design.null.residuals / weight
     shrunk = 1 / (1 + 10 ** -DECADES[:, None] / values)
