@@ -227,6 +227,25 @@ def test_tokens_that_training_lacks_get_the_weight_of_their_like() -> None:
     assert bayesian_logistic.fit(data, None).coefficients[11] == 0
 
 
+@pytest.mark.parametrize("learner", [bayesian_logistic, ridge_logistic])
+@pytest.mark.parametrize("case", ["no findings", "all alike", "certain prior", "separable"])
+def test_what_little_data_can_be_gives_finite_models(learner, case: str) -> None:
+    data = encounters(12, 20, prior=case == "certain prior")
+    if case == "certain prior":
+        line = Line(np.full(20, 100.0), -500.0)
+        data = TwoClasses(data.findings, data.labels, data.weights, line)
+    if case in ("no findings", "all alike"):
+        same = np.zeros((12, 20)) if case == "no findings" else np.ones((12, 20))
+        data = TwoClasses(csr_array(same), data.labels, data.weights)
+    if case == "separable":
+        findings = csr_array(np.outer(data.labels, np.ones(20)))
+        data = TwoClasses(findings, data.labels, data.weights)
+    line, held = learner.cross_fit(data, np.arange(12) % 3, vectors_of(20))
+    assert np.isfinite(line.coefficients).all()
+    assert np.isfinite(line.intercept)
+    assert np.isfinite(held).all()
+
+
 def test_one_hot_vectors_say_nothing_that_tokens_do_not() -> None:
     data = encounters(200)
     design = Design.of(data, np.ones(12), np.eye(12))
@@ -275,7 +294,9 @@ def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
     best = ridge_logistic.best(list(losses.values()))
     assert best == ridge_logistic.VARIANCES[np.argmin(np.sum(list(losses.values()), axis=0))]
     assert_same(
-        ridge_logistic.fit(data, folds, None), ridge_logistic.fit_with(data, best, None), atol=1e-9
+        ridge_logistic.cross_fit(data, folds, None)[0],
+        ridge_logistic.fit_with(data, best, None),
+        atol=1e-9,
     )
 
 

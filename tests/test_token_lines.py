@@ -17,7 +17,7 @@ from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, target_site
 from concept_transfer.cohorts.budget import Budget, same_for_all
 from concept_transfer.learners.learner import CrossFitted
 from concept_transfer.models.baselines import Examples
-from concept_transfer.models.one_vs_rest import fit_all
+from concept_transfer.models.one_vs_rest import cross_fit_all
 from concept_transfer.models.ridge_logistic import fit_with
 from concept_transfer.models.token_scores import Line, TokenScores
 from concept_transfer.strategies import STRATEGIES
@@ -55,8 +55,7 @@ def test_held_out_predictions_are_those_of_models_without_the_fold(learner: str)
     if learner == "gaussian_process":
         rest = np.arange(80) % 4 != 2
         bench = workbench(BLOCK, VECTORS, learner).everyone()
-        plan = Plan((Part(site, rows[:, rest]),), Part(site, rows[:, :0]))
-        models = bench.fit(plan, SETTINGS, np.zeros(3, bool)).models
+        models = cross_fit(learner, site, rows[:, rest]).fitted.models
         expected = bench.predict(models, site, rows[1])[1][~rest]
         np.testing.assert_allclose(found.held[1][~rest], expected, atol=1e-9)
 
@@ -118,9 +117,15 @@ def test_probabilities_of_many_classes_are_those_of_scikit_learns_one_vs_rest() 
     labels = rng.integers(3, size=200).astype(np.int8)
     examples = Examples(csr_array(findings), labels)
     none = np.full(200, -1)
-    found = fit_all(
-        lambda data, folds: fit_with(data, 0.5, None), examples, np.ones(200), none, 3, None
+    found, held = cross_fit_all(
+        lambda data, folds: (fit_with(data, 0.5, None), np.zeros(200)),
+        examples,
+        np.ones(200),
+        none,
+        3,
+        None,
     )
+    assert np.isnan(held).all()
     reference = OneVsRestClassifier(LogisticRegression(C=0.5, tol=1e-8)).fit(findings, labels)
     np.testing.assert_allclose(
         found.predict_proba(csr_array(findings)), reference.predict_proba(findings), atol=1e-4
@@ -152,8 +157,7 @@ def test_prior_recalibrates_a_source_whose_odds_are_wrong(learner: str) -> None:
     site = target_site(count=2000)
     rows = same_for_all(np.flatnonzero(site.split.fold < 0), 3)
     bench = workbench(BLOCK, VECTORS, learner).everyone()
-    empty = Part(site, rows[:, :0])
-    right = bench.fit(Plan((Part(site, rows),), empty), SETTINGS, np.zeros(3, bool)).models
+    right = cross_fit(learner, site, rows).fitted.models
     line = right.models[0].line(0)
     wrong = TokenScores.of([Line(line.coefficients / 2, line.intercept / 2 - 2)])
     start = type(right)((wrong,), (0, 0, 0))

@@ -24,10 +24,10 @@ def methods(settings: EmbeddingLogistic, training: Training) -> str:
 
 
 def family(settings: EmbeddingLogistic, context: Context) -> Family:
-    from concept_transfer.models.ridge_logistic import cross_fit, fit
-    from concept_transfer.training.token_lines import LineLearner, TokenLines
+    from concept_transfer.models.ridge_logistic import cross_fit
+    from concept_transfer.training.token_lines import TokenLines
 
-    return TokenLines(LineLearner(fit, cross_fit), context)
+    return TokenLines(cross_fit, context)
 
 
 LEARNER = Learner(

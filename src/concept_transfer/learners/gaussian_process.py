@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import PRIOR
-
-if TYPE_CHECKING:
-    from concept_transfer.models.logistic_mode import Floats, TwoClasses
-    from concept_transfer.models.one_vs_rest import Folds
-    from concept_transfer.models.token_scores import Line
 
 
 class GaussianProcess(LearnerSettings):
@@ -31,13 +26,10 @@ def methods(settings: GaussianProcess, training: Training) -> str:
 
 
 def family(settings: GaussianProcess, context: Context) -> Family:
-    from concept_transfer.models import bayesian_logistic
-    from concept_transfer.training.token_lines import LineLearner, TokenLines
+    from concept_transfer.models.bayesian_logistic import cross_fit
+    from concept_transfer.training.token_lines import TokenLines
 
-    def fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> Line:
-        return bayesian_logistic.fit(data, vectors)
-
-    return TokenLines(LineLearner(fit, bayesian_logistic.cross_fit), context)
+    return TokenLines(cross_fit, context)
 
 
 LEARNER = Learner(

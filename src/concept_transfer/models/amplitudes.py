@@ -17,7 +17,7 @@ from concept_transfer.models.logistic_mode import Floats, TwoClasses, mode
 from concept_transfer.models.token_design import Covariance, Design
 
 DECADES = np.linspace(-4, 1, 11)  # log10 of amplitudes
-USUAL_DECADE, DEVIATION = -2.5, 0.75  # their prior's mean and standard deviation
+USUAL_DECADE, DEVIATION = -2.0, 0.75  # their prior's mean and standard deviation
 SHARES = np.array([0.0, 0.1, 0.3, 0.6, 0.9])
 COST = 1.0  # of the slope, one parameter more, in log likelihood (Akaike 1974)
 SLOPE_PRECISION = 0.5  # of what one standard deviation of the scores adds to the log odds
@@ -55,7 +55,7 @@ def one_step(design: Design, share: float) -> Floats:
     weight = np.sqrt(design.null.curvature)
     root = weight[:, None] * design.root(share)
     values, basis = eigh(root.T @ root, check_finite=False)
-    kept = values > 1e-9 * values[-1]
+    kept = values > 1e-9 * values.max(initial=0.0)
     values, basis = values[kept], (root @ basis[:, kept]) / np.sqrt(values[kept])
     working = design.null.residuals / weight
     shrunk = 1 / (1 + 10 ** -DECADES[:, None] / values)

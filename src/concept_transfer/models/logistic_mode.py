@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 INTERCEPT_PRECISION = 1e-3
 TOLERANCE = 1e-10  # of what a further step would add to the log posterior of an encounter
 MOST_STEPS = 100
+LEAST_CURVATURE = 1e-10  # of an encounter that is certain
 SLOPE_PRECISION = 4.0  # of the slope of a handed-on model's log odds, about 1
 
 
@@ -110,7 +111,7 @@ def mode(
     for _ in range(MOST_STEPS):
         probability = expit(logits)
         residuals = weights * (labels - probability)
-        curvature = weights * probability * (1 - probability)
+        curvature = weights * np.maximum(probability * (1 - probability), LEAST_CURVATURE)
         hessian = columns.T @ (columns * curvature[:, None])
         hessian[np.diag_indices_from(hessian)] += precision
         factor = cho_factor(hessian, lower=True, check_finite=False)

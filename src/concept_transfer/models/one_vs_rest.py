@@ -12,28 +12,7 @@ from concept_transfer.models.logistic_mode import Floats, TwoClasses
 from concept_transfer.models.token_scores import Line, TokenScores, probabilities
 
 Folds = NDArray[np.int64]
-Fit = Callable[[TwoClasses, Folds], Line]
 CrossFit = Callable[[TwoClasses, Folds], tuple[Line, Floats]]
-
-
-def fit_all(
-    fit: Fit,
-    train: Examples,
-    weights: Floats,
-    folds: Folds,
-    classes: int,
-    prior: TokenScores | None,
-) -> TokenScores:
-    """A line of every class; folds: int64 [n], those that may choose, -1 for the others.
-
-    A class that training lacks keeps the line of the prior, or without one has probability 0.
-    """
-    return TokenScores.of(
-        [
-            fit(data, folds) if data.labels.any() else unknown(data)
-            for data in against_the_rest(train, weights, classes, prior)
-        ]
-    )
 
 
 def cross_fit_all(
@@ -44,8 +23,10 @@ def cross_fit_all(
     classes: int,
     prior: TokenScores | None,
 ) -> tuple[TokenScores, Floats]:
-    """The same, and probabilities [n, classes] by models without an encounter's fold.
+    """A line of every class, and probabilities [n, classes] by models without an encounter's fold.
 
+    folds: int64 [n], -1 for encounters that are never left out. A class that training lacks keeps
+    the line of the prior, or without one has probability 0.
     NaN for encounters of no fold (-1), and where the labels beside a fold are of one class.
     """
     lines, logits = [], []

@@ -21,19 +21,11 @@ USUAL_VARIANCE = 0.1  # where folds cannot choose
 Folds = NDArray[np.int64]
 
 
-def fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> Line:
-    """The model of encounters; those of a fold (0 or more) choose the penalty when left out.
-
-    folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width].
-    """
-    losses = losses_by_fold(data, folds, vectors)
-    return fit_with(data, best(list(losses.values())), vectors)
-
-
 def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[Line, Floats]:
-    """The same model, and the log odds [n] of models without an encounter's fold.
+    """The model of encounters, and the log odds [n] of models without an encounter's fold.
 
-    Their penalty is chosen by the losses of the other folds.
+    folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width]. The folds
+    choose the penalty when left out, that of the models without a fold by the other folds.
     """
     losses = losses_by_fold(data, folds, vectors)
     held = np.full(len(data), np.nan)

@@ -73,8 +73,8 @@ class Design:
         log odds at amplitude 1."""
         own, common = self._covariances
         covariance = (1 - share) * own + share * common
-        size = len(covariance)
-        covariance[np.diag_indices(size)] += JITTER * covariance.trace() / size
+        variance = covariance.diagonal().mean() if covariance.size else 0.0
+        covariance[np.diag_indices_from(covariance)] += JITTER * max(variance, JITTER)
         factor = cholesky(covariance, lower=True, check_finite=False)
         return np.asarray(factor if self.is_dual else self._centred @ factor)
 

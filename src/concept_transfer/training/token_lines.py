@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.baselines import Examples
 from concept_transfer.models.logistic_mode import Floats, TwoClasses
-from concept_transfer.models.one_vs_rest import Folds, cross_fit_all, fit_all
+from concept_transfer.models.one_vs_rest import Folds, cross_fit_all
 from concept_transfer.models.token_scores import Line, TokenScores
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
@@ -22,17 +21,10 @@ from concept_transfer.training.one_by_one import Stack, StackedModels, balance, 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class LineLearner:
-    """Fits the log odds of encounters of two classes, from (data, folds, vectors).
-
-    folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width], or None.
-    fit: the line, which folds may choose; cross_fit: the same, and the log odds [n] of lines
-    without an encounter's fold (NaN for -1).
-    """
-
-    fit: Callable[[TwoClasses, Folds, Floats | None], Line]
-    cross_fit: Callable[[TwoClasses, Folds, Floats | None], tuple[Line, Floats]]
+# Fits the log odds of encounters of two classes, from (data, folds, vectors): the line, and the log
+# odds [n] of lines without an encounter's fold. folds: int64 [n], NaN for those of -1, which are
+# never left out; vectors: [tokens, width], or None.
+LineLearner = Callable[[TwoClasses, Folds, Floats | None], tuple[Line, Floats]]
 
 
 @dataclass(frozen=True)
@@ -57,15 +49,6 @@ class TokenLines(StackedModels):
         super().__init__(TokenScores, context)
         self.learner = learner
 
-    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
-        """Validation encounters choose, where they may, and are then trained on as well."""
-        assert plan.validation is not None
-        parts = [*plan.train, plan.validation]
-        validates = np.repeat(np.arange(len(parts)), [part.rows.shape[1] for part in parts])
-        last = np.where(validates == len(plan.train), 0, -1)
-        folds = np.where(choose[:, None], last, -1)
-        return fitted(*self._solve(parts, folds, plan, training, self._fit))
-
     def cross_fit(self, plan: Plan, training: Training, folds: Folds) -> CrossFitted:
         count = folds.shape[1]
         others = sum(part.rows.shape[1] for part in plan.train[1:])
@@ -74,16 +57,9 @@ class TokenLines(StackedModels):
         held = np.stack([results[place][1][:count] for place in of])
         return CrossFitted(fitted([model for model, _ in results], of), held)
 
-    def _fit(self, problem: Problem) -> TokenScores:
-        def fit(data: TwoClasses, folds: Folds) -> Line:
-            return self.learner.fit(data, folds, problem.vectors)
-
-        known = problem.train, problem.weights, problem.folds
-        return fit_all(fit, *known, self.context.classes, problem.prior)
-
     def _cross_fit(self, problem: Problem) -> tuple[TokenScores, Floats]:
         def cross_fit(data: TwoClasses, folds: Folds) -> tuple[Line, Floats]:
-            return self.learner.cross_fit(data, folds, problem.vectors)
+            return self.learner(data, folds, problem.vectors)
 
         known = problem.train, problem.weights, problem.folds
         return cross_fit_all(cross_fit, *known, self.context.classes, problem.prior)
