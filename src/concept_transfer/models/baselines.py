@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-
-from concept_transfer.models.recalibration import Recalibration
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -20,11 +19,16 @@ class Classifier(Protocol):
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of encounters' findings, 0/1 [n, tokens]."""
 
-    def recalibrated(self, change: Recalibration) -> Classifier:
-        """The same with its probabilities changed."""
-
     def arrays(self) -> Arrays:
         """What its class's `from_arrays` takes."""
+
+
+def predict_all(models: Sequence[Classifier], matrix: csr_array) -> NDArray[np.float64]:
+    """Probabilities [models, n, K]; models that share their work say so by a `predict_all`."""
+    together = getattr(models, "predict_all", None)
+    if together is not None:
+        return np.asarray(together(matrix))
+    return np.stack([model.predict_proba(matrix) for model in models])
 
 
 @dataclass(frozen=True)

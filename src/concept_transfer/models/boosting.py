@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,9 @@ from concept_transfer.models.baselines import Arrays, Examples, spread
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.models.trees import LEAF, Nodes, Trees, joined
 
-TREES = (5, 10, 20, 40, 70, 100)
-USUAL = TREES.index(20)
+TREES = (3, 6, 10, 20, 35, 50)
+USUAL = TREES.index(10)
+LEARNING_RATE = 0.2
 HISTOGRAM_FROM = 2000  # training rows
 MIN_SAMPLES_LEAF = 20  # of histogram trees
 
@@ -32,7 +35,7 @@ class Boosting:
 
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings 0/1 [n, tokens]."""
-        return self._probability(self.trees.scores(matrix).T)
+        return self.probability(self.trees.scores(matrix).T)
 
     def recalibrated(self, change: Recalibration) -> Boosting:
         shift = change.intercepts[self.present]
@@ -51,7 +54,7 @@ class Boosting:
         trees = Trees(*(arrays[field.name] for field in fields(Trees)))
         return cls(trees, arrays["present"], int(arrays["classes"]))
 
-    def _probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n, K] of scores [1 or C, n]."""
         if len(scores) > 1:
             probability = softmax(scores.T, axis=1)
@@ -61,8 +64,30 @@ class Boosting:
         return spread(probability, self.present, self.classes)
 
 
-def fit_boosting(train: Examples, weights: NDArray[np.float64], classes: int = 2) -> list[Boosting]:
-    """Models of the first `TREES` trees a score, on the findings that can carry a split.
+@dataclass(frozen=True)
+class Stages(Sequence[Boosting]):
+    """A model with all trees, and those of its first `TREES` trees a score."""
+
+    whole: Boosting
+
+    def __len__(self) -> int:
+        return len(TREES)
+
+    def __getitem__(self, stage: Any) -> Any:
+        return replace(self.whole, trees=self.whole.trees.first(TREES[stage]))
+
+    def predict_all(self, matrix: csr_array) -> NDArray[np.float64]:
+        """Probabilities [stages, n, K], all in one walk through the trees."""
+        trees = self.whole.trees
+        last = np.minimum(TREES, len(trees.roots)) - 1
+        scores = np.empty((len(TREES), len(trees.initial), matrix.shape[0]))
+        for rows, added in trees.parts(matrix):
+            scores[:, :, rows] = added.cumsum(axis=0)[last]
+        return np.stack([self.whole.probability(each) for each in scores])
+
+
+def fit_boosting(train: Examples, weights: NDArray[np.float64], classes: int = 2) -> Stages:
+    """Fit on the findings that can carry a split.
 
     Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves may
     hold a single row, each split chosen among a random square root of the findings (Breiman 2001,
@@ -79,7 +104,7 @@ def fit_boosting(train: Examples, weights: NDArray[np.float64], classes: int = 2
     matrix = train.findings[:, columns].toarray()
     trees = fitted(matrix, train.labels, weights, columns)
     present = np.unique(train.labels).astype(np.int64)
-    return [Boosting(trees.first(count), present, classes) for count in TREES]
+    return Stages(Boosting(trees, present, classes))
 
 
 def _plain(
@@ -90,7 +115,12 @@ def _plain(
 ) -> Trees:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    model = GradientBoostingClassifier(n_estimators=TREES[-1], max_features="sqrt", random_state=0)
+    model = GradientBoostingClassifier(
+        n_estimators=TREES[-1],
+        learning_rate=LEARNING_RATE,
+        max_features="sqrt",
+        random_state=0,
+    )
     model.fit(matrix, labels, sample_weight=weights)
     fitted = [regressor.tree_ for regressor in model.estimators_.flat]
     nodes = [
@@ -115,6 +145,7 @@ def _histogram(
 
     model = HistGradientBoostingClassifier(
         max_iter=TREES[-1],
+        learning_rate=LEARNING_RATE,
         min_samples_leaf=MIN_SAMPLES_LEAF,
         early_stopping=False,
         random_state=0,

@@ -139,7 +139,10 @@ def _answered(row: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """An answer's row; of a hidden test set its names only, marked as ``suppressed``."""
     places = [row, row.get("lowest_at", {}), row.get("highest_at", {})]
     if hidden.tests.isdisjoint(place.get("target") for place in places):
-        return dict(row)
+        if hidden.sites.isdisjoint((row.get("source"), row.get("target"))):
+            return dict(row)
+        unknown = {name: float("nan") for name in row if name.startswith("calibration_")}
+        return {**row, **unknown}
     named = {name: value for name, value in row.items() if isinstance(value, str | dict)}
     if row.get("verdict", "") not in UNTESTED:
         named["verdict"] = COMPLEMENT

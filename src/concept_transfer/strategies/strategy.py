@@ -22,6 +22,7 @@ START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
 RECALIBRATE = "recalibrate"  # shift and stretch the log probabilities of models
+PRIOR = "prior"  # take a handed-on model's score as prior mean
 
 
 class StrategySettings(Section):
@@ -135,7 +136,8 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RECALIBRATE`);
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `PRIOR`,
+    `RECALIBRATE`);
     recalibration: how a handed-on model is changed, by what it says of the target; look: colour and
     matplotlib's name of a marker in figures, where it is to have its own; combine: of a strategy
     that trains nothing, how it makes one model of those that the study has for a target.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, vstack
 
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
-from concept_transfer.models.baselines import Classifier, Examples, losses
+from concept_transfer.models.baselines import Classifier, Examples, losses, predict_all
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import Progress
@@ -49,7 +49,62 @@ class Stack:
         return Stack(self.models, tuple(self.of[i] for i in replicates))
 
 
-class OneByOne:
+class StackedModels:
+    """Models that are arrays, one after the other: how they predict, are written and read."""
+
+    def __init__(self, model: type[Any], context: Context) -> None:
+        """model: their class, with `from_arrays`."""
+        self.model, self.context = model, context
+
+    def predict(self, models: Stack, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        shape = (len(models.models), len(rows), self.context.classes)
+        probability = np.empty(shape)
+        needed = set(models.of)
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            block = slice(first, first + ROWS_AT_ONCE)
+            findings = self._findings(site, rows[block])
+            for place in needed:
+                probability[place, block] = models.models[place].predict_proba(findings)
+        return probability[list(models.of)]
+
+    def recalibrated(self, models: Stack, changes: Sequence[Recalibration]) -> Stack:
+        changed = [
+            cast(Any, models.models[place]).recalibrated(change)
+            for place, change in zip(models.of, changes, strict=True)
+        ]
+        return Stack(tuple(changed), tuple(range(len(changed))))
+
+    def write(self, models: Stack, folder: Path) -> None:
+        needed = sorted(set(models.of))
+        arrays = {"model_of": np.array([needed.index(place) for place in models.of])}
+        for number, place in enumerate(needed):
+            for name, array in models.models[place].arrays().items():
+                arrays[f"{number}.{name}"] = np.array(array, order="C")
+        save_file(arrays, folder / FILE)
+
+    def read(self, folder: Path) -> Stack:
+        grouped: dict[int, dict[str, NDArray[Any]]] = {}
+        arrays = tensors_in(folder / FILE, load_file)
+        of = arrays.pop("model_of")
+        for name, array in arrays.items():
+            number, _, key = name.partition(".")
+            grouped.setdefault(int(number), {})[key] = array
+        models = tuple(self.model.from_arrays(grouped[number]) for number in sorted(grouped))
+        return Stack(models, tuple(of.tolist()))
+
+    def _examples(self, parts: Iterable[WeighedRows]) -> Examples:
+        matrices, labels = zip(
+            *((self._findings(site, rows), site.labels[rows]) for site, rows, _ in parts),
+            strict=True,
+        )
+        return Examples(vstack(matrices, format="csr"), np.concatenate(labels))
+
+    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
+        findings: CompressedRows = site.inputs["findings"]
+        return findings.select(rows).matrix(self.context.tokens)
+
+
+class OneByOne(StackedModels):
     """Fits models for every distinct set of training encounters, and keeps one.
 
     Replicates differ in their draw of target encounters alone; where the draws are equal (the
@@ -60,7 +115,8 @@ class OneByOne:
     def __init__(self, fit: Fit, model: type[Any], context: Context, usual: int = 0) -> None:
         """model: what `fit` makes; usual: which of its models is kept where labels are too few to
         choose."""
-        self.fit, self.model, self.context, self.usual = fit, model, context, usual
+        super().__init__(model, context)
+        self.fit, self.usual = fit, usual
 
     def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
         places: dict[bytes, int] = {}
@@ -95,7 +151,7 @@ class OneByOne:
         Which model predicts a fold is chosen by the others' losses.
         """
         examples, classes = self._examples(parts), self.context.classes
-        weight = np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
+        weight = weights_of(parts)
         labels = examples.labels[: len(fold)]
         everything = self._fitted(examples, weight, balanced)
         held = np.full((len(everything), len(fold), classes), np.nan)
@@ -105,8 +161,7 @@ class OneByOne:
             if len(np.unique(examples.labels[rest])) < 2:
                 continue
             models = self._fitted(examples.select(rest), weight[rest], balanced)
-            for each, model in zip(held, models, strict=True):
-                each[out] = model.predict_proba(examples.findings[out])
+            held[:, out] = predict_all(models, examples.findings[out])
         loss = np.stack([losses(each, labels) for each in held])
         counts = np.bincount(examples.labels)
         enough = counts[counts > 0].min() >= FEWEST_TO_CHOOSE
@@ -123,56 +178,17 @@ class OneByOne:
         self, examples: Examples, weight: NDArray[np.float64], balanced: bool
     ) -> Sequence[Classifier]:
         """balanced: the weights times the inverse of the frequency of an encounter's class."""
-        classes = self.context.classes
         if balanced:
-            counts = np.bincount(examples.labels, minlength=classes)
-            shares = np.maximum(counts, 1) / len(examples)
-            weight = weight * (1 / classes / shares)[examples.labels]
-        return self.fit(examples, weight, classes)
+            weight = weight * balance(examples.labels, self.context.classes)
+        return self.fit(examples, weight, self.context.classes)
 
-    def predict(self, models: Stack, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        shape = (len(models.models), len(rows), self.context.classes)
-        probability = np.empty(shape)
-        needed = set(models.of)
-        for first in range(0, len(rows), ROWS_AT_ONCE):
-            block = slice(first, first + ROWS_AT_ONCE)
-            findings = self._findings(site, rows[block])
-            for place in needed:
-                probability[place, block] = models.models[place].predict_proba(findings)
-        return probability[list(models.of)]
 
-    def recalibrated(self, models: Stack, changes: Sequence[Recalibration]) -> Stack:
-        changed = [
-            models.models[place].recalibrated(change)
-            for place, change in zip(models.of, changes, strict=True)
-        ]
-        return Stack(tuple(changed), tuple(range(len(changed))))
+def weights_of(parts: Iterable[WeighedRows]) -> NDArray[np.float64]:
+    """Of all rows, one part after the other."""
+    return np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
 
-    def write(self, models: Stack, folder: Path) -> None:
-        needed = sorted(set(models.of))
-        arrays = {"model_of": np.array([needed.index(place) for place in models.of])}
-        for number, place in enumerate(needed):
-            for name, array in models.models[place].arrays().items():
-                arrays[f"{number}.{name}"] = np.array(array, order="C")
-        save_file(arrays, folder / FILE)
 
-    def read(self, folder: Path) -> Stack:
-        grouped: dict[int, dict[str, NDArray[Any]]] = {}
-        arrays = tensors_in(folder / FILE, load_file)
-        of = arrays.pop("model_of")
-        for name, array in arrays.items():
-            number, _, key = name.partition(".")
-            grouped.setdefault(int(number), {})[key] = array
-        models = tuple(self.model.from_arrays(grouped[number]) for number in sorted(grouped))
-        return Stack(models, tuple(of.tolist()))
-
-    def _examples(self, parts: Iterable[WeighedRows]) -> Examples:
-        matrices, labels = zip(
-            *((self._findings(site, rows), site.labels[rows]) for site, rows, _ in parts),
-            strict=True,
-        )
-        return Examples(vstack(matrices, format="csr"), np.concatenate(labels))
-
-    def _findings(self, site: Site, rows: NDArray[np.int64]) -> csr_array:
-        findings: CompressedRows = site.inputs["findings"]
-        return findings.select(rows).matrix(self.context.tokens)
+def balance(labels: NDArray[np.int8], classes: int) -> NDArray[np.float64]:
+    """The inverse of the frequency of each label's class [n], about 1."""
+    shares = np.maximum(np.bincount(labels, minlength=classes), 1) / len(labels)
+    return np.asarray((1 / classes / shares)[labels])

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from concept_transfer.reporting.answers import choice, claims, rates, semantic, simple, tuning
+from concept_transfer.reporting.answers import (
+    advice,
+    choice,
+    claims,
+    rates,
+    semantic,
+    simple,
+    tuning,
+)
 from concept_transfer.reporting.answers.phrases import Row, is_shown
 from concept_transfer.reporting.formats import bind_percent
 from concept_transfer.study import Study
@@ -29,6 +37,7 @@ WORDS = {
     "simple": Words(simple.QUESTION, simple.labelled, simple.sentences),
     "rates": Words(rates.QUESTION, rates.labelled, rates.sentences),
     "claims": Words(claims.QUESTION, claims.labelled, claims.sentences),
+    "advice": Words(advice.QUESTION, advice.labelled, advice.sentences),
     "choice": Words(choice.QUESTION, choice.labelled, choice.sentences),
 }
 

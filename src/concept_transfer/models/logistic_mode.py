@@ -1,0 +1,137 @@
+"""The mode of a logistic regression with Gaussian coefficients; its leave-one-out predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+from concept_transfer.models.token_scores import Line
+
+Floats = NDArray[np.float64]
+
+INTERCEPT_PRECISION = 1e-3
+TOLERANCE = 1e-10  # of what a further step would add to the log posterior of an encounter
+MOST_STEPS = 100
+SLOPE_PRECISION = 4.0  # of the slope of a handed-on model's log odds, about 1
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """Encounters of two classes, and the model that was handed on, if there is one.
+
+    findings: 0/1 [n, tokens]; labels: 0/1 float64 [n]; weights: [n], each encounter's in the
+    likelihood; prior: its log odds are expected but for an intercept and a slope.
+    """
+
+    findings: csr_array
+    labels: Floats
+    weights: Floats
+    prior: Line | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> TwoClasses:
+        """Some of the encounters."""
+        return TwoClasses(self.findings[rows], self.labels[rows], self.weights[rows], self.prior)
+
+    @cached_property
+    def offset(self) -> Floats:
+        """The log odds before anything is learned, [n]."""
+        if self.prior is None:
+            return np.zeros(len(self))
+        return self.prior.logits(self.findings)
+
+    @cached_property
+    def fixed(self) -> Floats:
+        """Columns of the intercept and, if there is one, of the handed-on model: [n, 1 or 2]."""
+        columns = [np.ones(len(self))] + ([] if self.prior is None else [self.offset])
+        return np.stack(columns, axis=1)
+
+    @property
+    def precision(self) -> Floats:
+        """Of the coefficients of `fixed`, [1 or 2]."""
+        return np.array([INTERCEPT_PRECISION, SLOPE_PRECISION])[: self.fixed.shape[1]]
+
+    def line(self, weights: Floats, coefficients: Floats) -> Line:
+        """The model whose tokens add weights [tokens] to what coefficients [1 or 2] of `fixed`
+        make of the prior."""
+        if self.prior is None:
+            return Line(weights, float(coefficients[0]))
+        slope = 1 + coefficients[1]
+        return Line(
+            slope * self.prior.coefficients + weights,
+            float(slope * self.prior.intercept + coefficients[0]),
+        )
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Where the posterior of coefficients is largest.
+
+    coefficients: [columns]; logits: [n]; residuals: [n], labels less probabilities, weighted;
+    curvature: [n], minus the likelihood's second derivatives in the logits; factor: Cholesky
+    factor of minus the posterior's second derivatives, as `cho_solve` takes it.
+    """
+
+    coefficients: Floats
+    logits: Floats
+    residuals: Floats
+    curvature: Floats
+    factor: tuple[Floats, bool]
+
+
+def mode(
+    data: TwoClasses,
+    columns: Floats,
+    precision: Floats,
+    start: Floats | None = None,
+    known: Floats | float = 0.0,
+) -> Mode:
+    """Of coefficients N(0, 1 / precision) of columns [n, c], by damped Newton steps.
+
+    known: [n], what the log odds are known to have besides the columns and `data.offset`.
+    """
+    labels, weights, offset = data.labels, data.weights, data.offset + known
+    held = np.zeros(columns.shape[1]) if start is None else start
+
+    def posterior(logits: Floats, coefficients: Floats) -> float:
+        likelihood = weights @ (labels * logits - np.logaddexp(0, logits))
+        return float(likelihood - 0.5 * precision @ coefficients**2)
+
+    logits = offset + columns @ held
+    value = posterior(logits, held)
+    for _ in range(MOST_STEPS):
+        probability = expit(logits)
+        residuals = weights * (labels - probability)
+        curvature = weights * probability * (1 - probability)
+        hessian = columns.T @ (columns * curvature[:, None])
+        hessian[np.diag_indices_from(hessian)] += precision
+        factor = cho_factor(hessian, lower=True, check_finite=False)
+        gradient = columns.T @ residuals - precision * held
+        step = cho_solve(factor, gradient, check_finite=False)
+        if gradient @ step < TOLERANCE * weights.sum():
+            break
+        along, length = columns @ step, 1.0
+        while (reached := posterior(logits + length * along, held + length * step)) < value:
+            length /= 2
+        held, logits, value = held + length * step, logits + length * along, reached
+    return Mode(held, logits, residuals, curvature, factor)
+
+
+def leave_one_out(found: Mode, columns: Floats, fixed: int) -> Floats:
+    """What the columns after the first `fixed` add to the logit of an encounter that the fit lacks.
+
+    float64 [n], to first order (Rad, Maleki 2020, doi:10.1111/rssb.12374).
+    """
+    moves = cho_solve(found.factor, columns.T, check_finite=False)
+    whole = np.einsum("ij,ji->i", columns, moves)
+    part = np.einsum("ij,ji->i", columns[:, fixed:], moves[fixed:])
+    lost = part * found.residuals / (1 - found.curvature * whole)
+    return np.asarray(columns[:, fixed:] @ found.coefficients[fixed:] - lost)

@@ -1,0 +1,135 @@
+"""Learners that are linear in tokens, at work on the replicates of a context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.learners.learner import Context, CrossFitted, Fitted
+from concept_transfer.models.baselines import Examples
+from concept_transfer.models.logistic_mode import Floats, TwoClasses
+from concept_transfer.models.one_vs_rest import Folds, cross_fit_all, fit_all
+from concept_transfer.models.token_scores import Line, TokenScores
+from concept_transfer.progress import Progress
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.training.one_by_one import Stack, StackedModels, balance, weights_of
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LineLearner:
+    """Fits the log odds of encounters of two classes, from (data, folds, vectors).
+
+    folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width], or None.
+    fit: the line, which folds may choose; cross_fit: the same, and the log odds [n] of lines
+    without an encounter's fold (NaN for -1).
+    """
+
+    fit: Callable[[TwoClasses, Folds, Floats | None], Line]
+    cross_fit: Callable[[TwoClasses, Folds, Floats | None], tuple[Line, Floats]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What one replicate learns from: its encounters with weights and folds [n], the vectors of
+    tokens, and the model that was handed on."""
+
+    train: Examples
+    weights: Floats
+    folds: Folds
+    vectors: Floats | None
+    prior: TokenScores | None
+
+
+class TokenLines(StackedModels):
+    """Fits a model for every distinct problem.
+
+    A plan's `start` is taken as the prior mean. Training and validation encounters are one.
+    """
+
+    def __init__(self, learner: LineLearner, context: Context) -> None:
+        super().__init__(TokenScores, context)
+        self.learner = learner
+
+    def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
+        """Validation encounters choose, where they may, and are then trained on as well."""
+        assert plan.validation is not None
+        parts = [*plan.train, plan.validation]
+        validates = np.repeat(np.arange(len(parts)), [part.rows.shape[1] for part in parts])
+        last = np.where(validates == len(plan.train), 0, -1)
+        folds = np.where(choose[:, None], last, -1)
+        return fitted(*self._solve(parts, folds, plan, training, self._fit))
+
+    def cross_fit(self, plan: Plan, training: Training, folds: Folds) -> CrossFitted:
+        count = folds.shape[1]
+        others = sum(part.rows.shape[1] for part in plan.train[1:])
+        padded = np.pad(folds, ((0, 0), (0, others)), constant_values=-1)
+        results, of = self._solve(plan.train, padded, plan, training, self._cross_fit)
+        held = np.stack([results[place][1][:count] for place in of])
+        return CrossFitted(fitted([model for model, _ in results], of), held)
+
+    def _fit(self, problem: Problem) -> TokenScores:
+        def fit(data: TwoClasses, folds: Folds) -> Line:
+            return self.learner.fit(data, folds, problem.vectors)
+
+        known = problem.train, problem.weights, problem.folds
+        return fit_all(fit, *known, self.context.classes, problem.prior)
+
+    def _cross_fit(self, problem: Problem) -> tuple[TokenScores, Floats]:
+        def cross_fit(data: TwoClasses, folds: Folds) -> tuple[Line, Floats]:
+            return self.learner.cross_fit(data, folds, problem.vectors)
+
+        known = problem.train, problem.weights, problem.folds
+        return cross_fit_all(cross_fit, *known, self.context.classes, problem.prior)
+
+    def _solve(
+        self,
+        parts: list[Part] | tuple[Part, ...],
+        folds: Folds,
+        plan: Plan,
+        training: Training,
+        solve: Callable[[Problem], Result],
+    ) -> tuple[list[Result], list[int]]:
+        """The results of all distinct problems, and for each replicate the place of its own."""
+        places: dict[tuple[bytes | int, ...], int] = {}
+        results, of = list[Result](), list[int]()
+        progress = Progress("fits", len(folds))
+        balanced = training.class_weight == "balanced"
+        for i in range(len(folds)):
+            rows = [part.rows[i] for part in parts]
+            model = plan.start.of[i] if plan.start else 0
+            key = (*(each.tobytes() for each in rows), folds[i].tobytes(), self._table(i), model)
+            if key not in places:
+                places[key] = len(results)
+                weighed = [(part.site, r, part.weight) for part, r in zip(parts, rows, strict=True)]
+                train = self._examples(weighed)
+                weights = weights_of(weighed)
+                if balanced:
+                    weights = weights * balance(train.labels, self.context.classes)
+                prior = plan.start.models[model] if plan.start else None
+                results.append(solve(Problem(train, weights, folds[i], self._vectors(i), prior)))
+            of.append(places[key])
+            progress.advance()
+        return results, of
+
+    def _table(self, replicate: int) -> int:
+        """The place of the table that a replicate's tokens have their vectors from."""
+        vectors = self.context.vectors
+        return replicate if vectors is not None and vectors.ndim == 3 else 0
+
+    def _vectors(self, replicate: int) -> Floats | None:
+        vectors = self.context.vectors
+        if vectors is None:
+            return None
+        own = vectors[replicate] if vectors.ndim == 3 else vectors
+        return own.astype(np.float64)
+
+
+def fitted(models: list[TokenScores], of: list[int]) -> Fitted:
+    return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))
