@@ -51,8 +51,9 @@ def test_every_cell_has_predictions_and_estimates(finished: Study) -> None:
     results = finished.folder / "results" / "tiny"
     files = sorted((results / "predictions").rglob("block0.parquet"))
     # 3 embeddings x 2 directions x (2 local + 1 direct + 2 linear + 2 full + 2 pooled),
-    # local counted once a target; logistic: local 2, direct 1, pooled 2 for both targets
-    assert len(files) == 3 * 2 * 9 + 2 * 5
+    # local counted once a target; logistic: local 2, direct 1, pooled 2 for both targets; all
+    # models together: without labels, and at 2 sizes
+    assert len(files) == 3 * 2 * 9 + 2 * 5 + 2 * 3
     for file in files:
         cell = Cell(**json.loads(pq.read_schema(file).metadata[b"cell"]))
         assert file.relative_to(results / "predictions") == Path(cell.path, "block0.parquet")
@@ -82,6 +83,7 @@ def test_report_stands_alone(finished: Study) -> None:
     assert 'src="http' not in page
     assert list((results / "figures").glob("*.svg"))
     assert list((results / "tables").glob("*.tex"))
+    assert (results / "tables" / "combinations.csv").is_file()
 
 
 def test_every_module_that_a_job_loads_is_in_its_digest(finished: Study, tmp_path: Path) -> None:
@@ -106,6 +108,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
     cells = {f"{job}_simple": 2 for job in ("train_local", "transfer")}
     cells |= {f"{job}_cnn": 2 for job in ("train_local", "transfer")}
     cells |= {f"{job}_cnn_unkept": 4 for job in ("train_local", "transfer")}
+    cells["combine"] = 2
     everywhere = {"evaluate": 8, **report}
     sites = {"check_sites": 1, "site_shift": 1, "ceiling": 1}
     return {
@@ -124,7 +127,8 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "train_source_cnn": 2,
                 "train_local_cnn": 2,
                 "transfer_cnn": 2,
-                "evaluate": 2,
+                "combine": 2,
+                "evaluate": 4,
                 "site_shift": 1,
                 "embedding_geometry": 1,
                 **report,
@@ -142,9 +146,10 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                     "linear": {"learning_rate": 0.01},
                     "full": None,
                     "pooled": None,
+                    "auto": None,
                 }
             },
-            {"transfer_cnn": 2, "transfer_cnn_unkept": 4, "evaluate": 6, **report},
+            {"transfer_cnn": 2, "transfer_cnn_unkept": 4, "combine": 2, "evaluate": 8, **report},
         ),
         "another target size": (
             {"target_sizes": [60, 80, "all"]},
@@ -200,6 +205,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
                 "transfer_cnn_unkept": 4,
                 "train_local_simple": 1,
                 "transfer_simple": 2,
+                "combine": 2,
                 **everywhere,
             },
         ),

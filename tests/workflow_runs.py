@@ -37,7 +37,7 @@ def tiny_study() -> dict[str, Any]:
             "shuffled": {"provider": "shuffled", "of": "one_hot"},
         },
         "classifiers": ["cnn", "logistic"],
-        "strategies": ["local", "direct", "linear", "full", "pooled"],
+        "strategies": ["local", "direct", "linear", "full", "pooled", "auto"],
         "target_sizes": [60, "all"],
         "replicates": 2,
         "block_size": 2,
