@@ -6,7 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import DECAY, FREEZE, START
+from concept_transfer.strategies.strategy import DECAY, FREEZE, RATES, START
 
 
 class ConceptCNN(LearnerSettings):
@@ -16,8 +16,9 @@ class ConceptCNN(LearnerSettings):
 
 
 def methods(settings: ConceptCNN, training: Training) -> str:
+    scaled = f", scaled to a mean norm of {training.norm:g}," if training.norm else ""
     return (
-        "The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens "
+        f"The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens{scaled} "
         f"through a convolution of kernel size 1 with {training.filters} filters, ReLU, the "
         f"maximum over the encounter's tokens, dropout {training.dropout:g} and a linear layer "
         "with softmax. Tokens that are not recorded do not enter the maximum."
@@ -38,6 +39,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY}),
+    can=frozenset({START, FREEZE, DECAY, RATES}),
     uses_torch=True,
 )

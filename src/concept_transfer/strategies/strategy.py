@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
+RATES = "rates"  # train the last layer and those before it at different rates
 
 
 class StrategySettings(Section):
@@ -60,18 +61,31 @@ class Decay:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A phase of training; it begins with the models that the phase before kept.
+
+    frozen: train the last layer alone; body_rate: learning rate of all layers before the last,
+    relative to the last one's; epochs: at most so many (None: what the settings say).
+    """
+
+    frozen: bool = False
+    body_rate: float = 1.0
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What R replicates train on and where they start.
 
     train: their encounters (none: the handed-on model serves as it came); validation: the
     encounters that choose among epochs or penalties; start: models that training begins with
-    (None: untrained); frozen: train the last layer alone; decay: None is that of the settings.
+    (None: untrained); stages: phases of training; decay: None is that of the settings.
     """
 
     train: tuple[Part, ...]
     validation: Part | None = None
     start: Any = None
-    frozen: bool = False
+    stages: tuple[Stage, ...] = (Stage(),)
     decay: Decay | None = None
 
 
@@ -114,7 +128,7 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`); look: colour and
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`); look: colour and
     matplotlib's name of a marker in figures, where it is to have its own.
     """
 

@@ -34,11 +34,13 @@ class Tuning:
 
     frozen: train the linear layer alone (its features are then computed once).
     start_competes: early stopping keeps the given weights where no epoch validates better.
+    body_rate: learning rate of the convolution, relative to the linear layer's.
     """
 
     frozen: bool = False
     start_competes: bool = False
     decay: Decay = TOWARDS_ZERO
+    body_rate: float = 1.0
 
 
 ALL_WEIGHTS = Tuning()
@@ -85,7 +87,7 @@ def fit(
     used = torch.cat([_distinct(train), _distinct(validation)])
     body = body_for(dataset, vectors, used, start, settings.optimizer, tuning.frozen)
     batches = Batches(dataset, train, keys, settings, start.classes)
-    trainer = Trainer(body, batches, start, settings, tuning.decay)
+    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate)
     held = validation if validation.shape[1] else train
     judge = Validation(dataset, held, settings.monitor)
     start_scores = judge.scores(trainer) if tuning.start_competes else None
@@ -94,7 +96,7 @@ def fit(
     active = torch.arange(len(keys))
     progress = Progress("epochs", *_most_epochs(settings, early_stopping))
     while len(active):
-        for _ in range(settings.iterations or trainer.batches.a_pass):
+        for _ in range(settings.epoch_length(batches.a_pass)):
             trainer.step()
         scores = judge.scores(trainer)
         scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
