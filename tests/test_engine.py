@@ -73,7 +73,7 @@ def train_engine(
     tuning: Tuning = ALL_WEIGHTS,
 ) -> tuple[Weights, list[list[float]], TrainedBody]:
     """Weights after so many steps, and every replicate's loss before each step."""
-    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, tuning.frozen)
+    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, own_keys, tuning)
     batches = Batches(data, rows, own_keys, settings, start.classes)
     trainer = Trainer(body, batches, start, settings, tuning.decay)
     losses = []
@@ -298,15 +298,15 @@ def run(
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize(("tokens", "longest"), [(12, 6), (400, 5)])
 @pytest.mark.parametrize("width", [500, 30, 7])
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("tuning", [Tuning(), Tuning(True), Tuning(rank=3)])
 def test_a_replicate_does_not_depend_on_its_company(
-    classes: int, tokens: int, longest: int, width: int, frozen: bool
+    classes: int, tokens: int, longest: int, width: int, tuning: Tuning
 ) -> None:
     """Bit for bit, also after others stopped earlier."""
     encounters = random_encounters(90, tokens, longest, seed=1)
     vectors = vectors_of(tokens, width, dtype=torch.float32) * (3 / width**0.5)
     chosen = training(epochs=20, patience=3, filters=20)
-    options = {"classes": classes, "tuning": Tuning(frozen)}
+    options = {"classes": classes, "tuning": tuning}
     together = run(encounters, vectors, chosen, list(range(10)), **options)
     alone = run(encounters, vectors, chosen, [7], **options)
     assert len(set(together.epochs)) > 1

@@ -6,7 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import DECAY, FREEZE, RATES, START
+from concept_transfer.strategies.strategy import DECAY, FREEZE, LOW_RANK, RATES, START
 
 
 class ConceptCNN(LearnerSettings):
@@ -39,6 +39,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY, RATES}),
+    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK}),
     uses_torch=True,
 )

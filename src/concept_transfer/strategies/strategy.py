@@ -20,6 +20,7 @@ START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
 RATES = "rates"  # train the last layer and those before it at different rates
+LOW_RANK = "low_rank"  # train an update of low rank to the weights before the last layer
 
 
 class StrategySettings(Section):
@@ -65,12 +66,14 @@ class Stage:
     """A phase of training; it begins with the models that the phase before kept.
 
     frozen: train the last layer alone; body_rate: learning rate of all layers before the last,
-    relative to the last one's; epochs: at most so many (None: what the settings say).
+    relative to the last one's; epochs: at most so many (None: what the settings say); rank: train
+    an update of this rank to the weight matrices before the last layer (None: themselves).
     """
 
     frozen: bool = False
     body_rate: float = 1.0
     epochs: int | None = None
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`); look: colour and
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`,
+    `LOW_RANK`); look: colour and
     matplotlib's name of a marker in figures, where it is to have its own.
     """
 

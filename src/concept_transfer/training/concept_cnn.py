@@ -69,7 +69,7 @@ class ConceptCNNs:
                 weights.to(device),
                 settings.at_most(stage.epochs),
                 choose.tolist(),
-                Tuning(stage.frozen, competes, decay, stage.body_rate),
+                Tuning(stage.frozen, competes, decay, stage.body_rate, stage.rank),
             )
             weights = result.weights.to("cpu")
             epochs += result.epochs
