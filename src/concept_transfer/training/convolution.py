@@ -24,7 +24,7 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import project
 
-RANK_MULTIPLE = 4  # products of other widths round by the number of replicates; zeros stay zeros
+RANK_MULTIPLE = 4  # products of other widths round by the number of replicates
 
 
 class Convolution(Protocol):
@@ -173,18 +173,14 @@ class LowRankConvolution:
     @classmethod
     def of(cls, vectors: Tensor, initial: Tensor, basis: Tensor) -> LowRankConvolution:
         vectors = vectors if vectors.dim() == 3 else vectors[None]
-        filling = -basis.shape[2] % RANK_MULTIPLE
+        filling = -basis.shape[2] % RANK_MULTIPLE  # columns of zeros, which stay zeros
         basis = torch.nn.functional.pad(basis, (0, filling))
         return cls(vectors, initial, basis, project(vectors, initial))
 
     def start(self) -> Tensor:
-        return torch.cat(
-            [
-                self.basis.flatten(1),
-                self.basis.new_zeros(self.replicates, self.rank * self.filters),
-            ],
-            1,
-        )
+        parameters = self.basis.new_zeros(self.replicates, self.size)
+        parameters[:, : self.width * self.rank] = self.basis.flatten(1)
+        return parameters
 
     def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
         self._first, self._second = self._factors(parameters)
