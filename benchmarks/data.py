@@ -61,5 +61,5 @@ def trainer_for(dataset: Dataset, vectors: Tensor, rows: Tensor, settings: Train
     """An engine about to train replicates 0, 1, ... on rows [R, n]."""
     keys = torch.tensor([replicate_key(0, replicate) for replicate in range(len(rows))])
     start = initial_weights(keys, vectors.shape[-1], settings.filters)
-    body = body_for(dataset, vectors, rows[0], start, settings.optimizer, frozen=False)
+    body = body_for(dataset, vectors, rows[0], start, settings.optimizer, keys)
     return Trainer(body, Batches(dataset, rows, keys, settings), start, settings)

@@ -23,7 +23,9 @@ from concept_transfer.training.engine import fit
 ENCOUNTERS = (10_000, 100_000, 1_000_000)
 FINDINGS = (5, 20, 90)
 VOCABULARIES = ((180, 768), (2_000, 768), (2_000, 2_000), (50_000, 768))
-ONE_EPOCH = Training.model_validate({"fixed_epochs": 1})
+ONE_EPOCH = Training.model_validate(
+    {"fixed_epochs": 1, "max_iterations": 10**9, "weight_decay": 1e-3}
+)
 
 
 def epoch(folder: str, replicates: int) -> dict[str, float]:

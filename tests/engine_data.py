@@ -45,7 +45,9 @@ def keys(*replicates: int) -> Tensor:
 
 def training(**settings: object) -> Training:
     return Training.model_validate(
-        {"learning_rate": 0.05, "batch_size": 8, "filters": 5} | settings
+        {"learning_rate": 0.05, "batch_size": 8, "filters": 5, "min_iterations": 1, "min_epochs": 1}
+        | {"weight_decay": 1e-3}
+        | settings
     )
 
 

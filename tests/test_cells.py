@@ -41,6 +41,8 @@ TOKENS, WIDTH = 10, 14
 VECTORS = torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(3))
 SETTINGS = Training.model_validate(
     {"learning_rate": 0.05, "epochs": 4, "filters": 6, "fixed_epochs": 2, "patience": None}
+    | {"tuning_rate": 0.05, "min_iterations": 1, "min_epochs": 1, "norm": None}
+    | {"weight_decay": 1e-3}
 )
 BLOCK = Block(0, [0, 1, 2])
 BENCH = workbench(BLOCK, VECTORS)
@@ -263,7 +265,7 @@ def test_full_tuning_starts_from_the_source_model_and_local_does_not(
 ) -> None:
     """With a vanishing learning rate both stay where they start."""
     handed = source_model(target_site("source", seed=1))
-    still = SETTINGS.model_copy(update={"learning_rate": 1e-12})
+    still = SETTINGS.model_copy(update={"learning_rate": 1e-12, "tuning_rate": 1e-12})
     fits = capture_fit(monkeypatch)
     site = target_site()
     predict_cell(BENCH, site, "full", "50", still, None, handed)
@@ -345,7 +347,7 @@ def test_a_diverged_source_gives_no_predictions() -> None:
 
 
 def test_a_learning_rate_that_diverges_is_recorded_by_replicate() -> None:
-    wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
+    wild = SETTINGS.model_copy(update={"tuning_rate": 1e20})
     predictions = predict_cell(workbench(BLOCK, VECTORS * 1e6), target_site(), "local", "all", wild)
     assert [record["status"] for record in predictions.records] == ["diverged"] * 3
     assert np.isnan(probabilities(predictions)).all()
@@ -424,7 +426,7 @@ def test_the_start_is_no_candidate_otherwise(
 
 def test_tuning_that_diverges_at_once_is_recorded_although_its_start_was_good() -> None:
     handed = source_model(target_site("source", seed=1))
-    wild = SETTINGS.model_copy(update={"learning_rate": 1e20})
+    wild = SETTINGS.model_copy(update={"tuning_rate": 1e20})
     tuned = predict_cell(BENCH, target_site(), "full", "all", wild, None, handed)
     assert [record["status"] for record in tuned.records] == ["diverged"] * 3
     assert np.isnan(probabilities(tuned)).all()

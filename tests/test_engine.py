@@ -73,7 +73,7 @@ def train_engine(
     tuning: Tuning = ALL_WEIGHTS,
 ) -> tuple[Weights, list[list[float]], TrainedBody]:
     """Weights after so many steps, and every replicate's loss before each step."""
-    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, tuning.frozen)
+    body = body_for(data, vectors, rows.flatten(), start, settings.optimizer, own_keys, tuning)
     batches = Batches(data, rows, own_keys, settings, start.classes)
     trainer = Trainer(body, batches, start, settings, tuning.decay)
     losses = []
@@ -319,6 +319,25 @@ def test_a_replicate_does_not_depend_on_its_company(
         predict(each.weights, vectors, data, every) for each in (together, alone)
     )
     assert torch.equal(in_company[7], by_itself[0])
+
+
+@pytest.mark.parametrize(("tokens", "tolerance"), [(12, 0.0), (400, 1e-5)])
+@pytest.mark.parametrize("width", [500, 30, 7])
+@pytest.mark.parametrize("rank", [1, 3, 8])
+def test_an_update_of_low_rank_does_not_depend_on_its_company(
+    tokens: int, tolerance: float, width: int, rank: int
+) -> None:
+    """Bit for bit, or but for rounding where batches touch a part of a large vocabulary."""
+    encounters = random_encounters(90, tokens, 6, seed=1)
+    vectors = vectors_of(tokens, width, dtype=torch.float32) * (3 / width**0.5)
+    chosen, tuning = training(epochs=20, patience=3, filters=20), Tuning(rank=rank)
+    together = run(encounters, vectors, chosen, list(range(10)), tuning=tuning)
+    alone = run(encounters, vectors, chosen, [7], tuning=tuning)
+    assert len(set(together.epochs)) > 1
+    assert together.epochs[7] == alone.epochs[0]
+    for name, value in vars(alone.weights).items():
+        found = getattr(together.weights, name)[7:8]
+        torch.testing.assert_close(found, value, atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("frozen", [True, False])

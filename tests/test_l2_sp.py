@@ -21,7 +21,11 @@ from concept_transfer.training.source_models import train_source
 
 BENCH = workbench(BLOCK, VECTORS)
 SOURCE = target_site("source", 600, seed=1)
-GIVEN = {"learning_rate": 0.05, "epochs": 6, "fixed_epochs": 6, "patience": None}
+GIVEN = {"learning_rate": 0.05, "epochs": 6, "fixed_epochs": 6, "patience": None} | {
+    "tuning_rate": 0.05,
+    "min_iterations": 1,
+    "norm": None,
+}
 
 
 def settings(**changes: Any) -> Training:

@@ -232,7 +232,7 @@ class Grid:
         settings = self.study.training.model_dump(mode="json")
         chosen = self.study.strategies[strategy] if strategy else None
         if chosen and chosen.learning_rate is not None:
-            settings["learning_rate"] = chosen.learning_rate
+            settings["learning_rate"] = settings["tuning_rate"] = chosen.learning_rate
         if chosen and chosen.epochs is not None:
             settings["epochs"] = settings["fixed_epochs"] = chosen.epochs
         keys = self.study.learner(classifier).training

@@ -210,7 +210,9 @@ def _learning_rate_pairs(study: Study) -> list[tuple[str, str]]:
     """(higher, lower) names of strategies that differ in their learning rate only."""
 
     def rate(name: str) -> float:
-        return study.strategies[name].learning_rate or study.training.learning_rate
+        chosen, training = study.strategies[name].learning_rate, study.training
+        usual = training.rate_of_tuning if study.strategy(name).tunes else training.learning_rate
+        return chosen or usual
 
     def apart_from_rate(name: str) -> dict[str, Any]:
         return study.strategies[name].model_dump(exclude={"learning_rate"})

@@ -6,7 +6,14 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import DECAY, FREEZE, RECALIBRATE, START
+from concept_transfer.strategies.strategy import (
+    DECAY,
+    FREEZE,
+    LOW_RANK,
+    RATES,
+    RECALIBRATE,
+    START,
+)
 
 
 class ConceptCNN(LearnerSettings):
@@ -16,8 +23,9 @@ class ConceptCNN(LearnerSettings):
 
 
 def methods(settings: ConceptCNN, training: Training) -> str:
+    scaled = f", scaled to a mean norm of {training.norm:g}," if training.norm else ""
     return (
-        "The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens "
+        f"The concept CNN of Gao et al. (2024) passes the vectors of an encounter's tokens{scaled} "
         f"through a convolution of kernel size 1 with {training.filters} filters, ReLU, the "
         f"maximum over the encounter's tokens, dropout {training.dropout:g} and a linear layer "
         "with softmax. Tokens that are not recorded do not enter the maximum."
@@ -38,6 +46,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY, RECALIBRATE}),
+    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE}),
     uses_torch=True,
 )

@@ -10,6 +10,7 @@ from concept_transfer.reporting.looks import learner_title
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.settings.embeddings import EmbeddingSection, control_of
 from concept_transfer.settings.scale import Norm, Standardized
+from concept_transfer.settings.training import PRIOR_ENCOUNTERS, TUNED_DECAY
 from concept_transfer.study import Study
 
 
@@ -115,7 +116,12 @@ def _steps(study: Study) -> str:
         if training.optimizer == "sgd"
         else "AdamW"
     )
-    length = f"{training.iterations} batches" if training.iterations else "one pass over the data"
+    limits = f"{training.min_iterations:,} to {training.max_iterations:,}"
+    length = (
+        f"{training.iterations} batches"
+        if training.iterations
+        else f"one pass over the data ({limits} batches)"
+    )
     stop = (
         f", stopping after {training.patience} epochs without improvement"
         if training.patience
@@ -123,6 +129,14 @@ def _steps(study: Study) -> str:
     )
     monitored = {"log_loss": "log loss", "auroc": "AUROC"}[training.monitor]
     tunes = any(study.strategy(name).tunes for name in study.strategies)
+    rate, decay = f"{training.learning_rate:g}", f"{training.weight_decay or 0:g}"
+    if tunes and training.rate_of_tuning != training.learning_rate:
+        rate += f" ({training.rate_of_tuning:g} in tuning)"
+    if training.weight_decay is None:
+        decay = f"{PRIOR_ENCOUNTERS:g} / number of training encounters"
+        decay += f" ({TUNED_DECAY:g} in tuning)" if tunes else ""
+    earliest = min(training.min_epochs, training.epochs)
+    among = f", from the {earliest}th on," if earliest > 1 else ""
     untuned = (
         ", or the source model as it came where no epoch of tuning was better"
         if tunes and training.protocol != "gao2024"
@@ -130,10 +144,10 @@ def _steps(study: Study) -> str:
     )
     return (
         f"Models were fitted to the cross-entropy by {optimizer}, learning rate "
-        f"{training.learning_rate:g}, weight decay {training.weight_decay:g}, batches of "
+        f"{rate}, weight decay {decay}, batches of "
         f"{training.batch_size}, for at most {count(training.epochs, 'epoch')} of {length}{stop}; "
-        f"the epoch with the best validation {monitored} was kept{untuned}. With fewer than 10 "
-        f"labels of {'any' if study.task.many_classes else 'either'} class in the labelled "
-        "target data, "
+        f"the epoch{among} with the best validation {monitored} was kept{untuned}. "
+        f"With fewer than 10 labels of {'any' if study.task.many_classes else 'either'} class in "
+        "the labelled target data, "
         f"{count(training.fixed_epochs, 'epoch')} were run without early stopping."
     )

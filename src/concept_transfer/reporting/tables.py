@@ -246,7 +246,7 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
         section="data",
         title="Embeddings",
         caption="Row norms matter: the same learning rate moves long vectors faster than short "
-        "ones, so embeddings are comparable only at a common scale.",
+        "ones, so embeddings are comparable only at a common scale (`training.norm` sets one).",
         raw=raw,
         columns=columns,
     )

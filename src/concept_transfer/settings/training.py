@@ -8,19 +8,42 @@ from pydantic import Field, model_validator
 
 from concept_transfer.settings.section import Section
 
+PRIOR_ENCOUNTERS = 2.5
+TUNED_DECAY = 1e-3
+
 
 class Training(Section):
     """How models are fitted; every field's default follows from the protocol."""
 
     protocol: Literal["early_stopping", "gao2024"] = Field(
         default="early_stopping",
-        description="Whole epochs until validation stops improving, or the paper's fixed schedule.",
+        description="Epochs until validation stops improving, or the paper's fixed schedule.",
     )
     learning_rate: float = Field(gt=0, description="Step size of the optimizer.")
+    tuning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="Step size where training goes on from a handed-on model; null: a tenth of "
+        "learning_rate, or learning_rate itself under gao2024.",
+    )
     batch_size: int = Field(default=32, ge=1, description="Encounters a step.")
     epochs: int = Field(ge=1, description="At most this many epochs.")
+    min_epochs: int = Field(
+        default=1,
+        ge=1,
+        description="No earlier epoch is kept where training begins with untrained weights (but "
+        "`epochs` are never exceeded).",
+    )
     iterations: int | None = Field(
-        default=None, ge=1, description="Batches an epoch; null is one pass over the data."
+        default=None,
+        ge=1,
+        description="Batches an epoch; null is one pass over the data within the next two limits.",
+    )
+    min_iterations: int = Field(
+        default=40, ge=1, description="Batches of an epoch at least, however few the data."
+    )
+    max_iterations: int = Field(
+        default=500, ge=1, description="Batches of an epoch at most, however many the data."
     )
     patience: int | None = Field(
         default=None, ge=1, description="Epochs without improvement before stopping; null: never."
@@ -29,7 +52,7 @@ class Training(Section):
         default="log_loss", description="Validation quantity whose best epoch is kept."
     )
     fixed_epochs: int = Field(
-        default=20,
+        default=10,
         ge=1,
         description="Epochs when fewer than 10 labels of a class rule out early stopping.",
     )
@@ -37,7 +60,18 @@ class Training(Section):
         default="sgd", description="SGD with Nesterov momentum, or AdamW."
     )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum (sgd).")
-    weight_decay: float = Field(default=1e-3, ge=0, description="Decay of all weights.")
+    weight_decay: float | None = Field(
+        default=None,
+        ge=0,
+        description="Decay of all weights; null: 2.5 / number of training encounters where "
+        "training begins with untrained weights, 0.001 where it goes on.",
+    )
+    norm: float | None = Field(
+        default=None,
+        gt=0,
+        description="Vectors are scaled to this mean norm while they are trained on, so that a "
+        "learning rate means the same for all embeddings; null: they are taken as they are.",
+    )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="Dropout before the linear layer.")
     filters: int = Field(default=100, ge=1, description="Filters of the convolution.")
     class_weight: Literal["none", "balanced"] = Field(
@@ -52,13 +86,60 @@ class Training(Section):
         if not isinstance(values, dict):
             return values
         protocols: dict[str, dict[str, Any]] = {
-            "early_stopping": {"learning_rate": 0.03, "epochs": 60, "patience": 8},
+            "early_stopping": {
+                "learning_rate": 0.01,
+                "epochs": 60,
+                "min_epochs": 10,
+                "patience": 8,
+                "norm": 5,
+            },
             "gao2024": {
                 "learning_rate": 1e-3,
                 "epochs": 50,
                 "iterations": 100,
+                "weight_decay": 1e-3,
                 "monitor": "auroc",
                 "fixed_epochs": 50,
             },
         }
         return {**protocols.get(values.get("protocol", "early_stopping"), {}), **values}
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Training:
+        if self.min_iterations > self.max_iterations:
+            raise ValueError(
+                f"min_iterations ({self.min_iterations}) exceeds max_iterations "
+                f"({self.max_iterations})"
+            )
+        return self
+
+    def epoch_length(self, a_pass: int) -> int:
+        """Batches an epoch of data that a pass goes through in so many batches."""
+        return self.iterations or min(max(a_pass, self.min_iterations), self.max_iterations)
+
+    @property
+    def rate_of_tuning(self) -> float:
+        """The learning rate of training that goes on from a handed-on model."""
+        if self.tuning_rate is not None:
+            return self.tuning_rate
+        return self.learning_rate / (1 if self.protocol == "gao2024" else 10)
+
+    def at_most(self, epochs: int | None) -> Training:
+        """The same with no more than so many epochs (None: no fewer)."""
+        if epochs is None:
+            return self
+        most = {key: min(epochs, getattr(self, key)) for key in ("epochs", "fixed_epochs")}
+        return self.model_copy(update=most)
+
+    def resolved(self, encounters: float, tuned: bool) -> Training:
+        """The same with the learning rate and the weight decay of one fit.
+
+        encounters: how many train, counted by their weights; tuned: it goes on from a handed-on
+        model. The loss is a mean, so a decay in inverse proportion to the encounters is one
+        Gaussian prior of untrained weights, whatever their number.
+        """
+        rate = self.rate_of_tuning if tuned else self.learning_rate
+        decay = self.weight_decay
+        if decay is None:
+            decay = TUNED_DECAY if tuned else PRIOR_ENCOUNTERS / encounters
+        return self.model_copy(update={"learning_rate": rate, "weight_decay": decay})

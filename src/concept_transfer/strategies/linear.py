@@ -9,6 +9,7 @@ from concept_transfer.strategies.strategy import (
     START,
     Plan,
     Situation,
+    Stage,
     Strategy,
     StrategySettings,
 )
@@ -22,7 +23,7 @@ class Linear(StrategySettings):
 
 def plan(situation: Situation) -> Plan:
     train, validation = situation.labelled
-    return Plan((train,), validation, situation.model, frozen=True)
+    return Plan((train,), validation, situation.model, (Stage(frozen=True),))
 
 
 STRATEGY = Strategy(

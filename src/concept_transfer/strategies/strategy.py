@@ -23,6 +23,8 @@ FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
 RECALIBRATE = "recalibrate"  # shift and stretch the log probabilities of models
 PRIOR = "prior"  # take a handed-on model's score as prior mean
+RATES = "rates"  # train the last layer and those before it at different rates
+LOW_RANK = "low_rank"  # train an update of low rank to the weights before the last layer
 
 
 class StrategySettings(Section):
@@ -64,18 +66,33 @@ class Decay:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A phase of training; it begins with the models that the phase before kept.
+
+    frozen: train the last layer alone; body_rate: learning rate of all layers before the last,
+    relative to the last one's; epochs: at most so many (None: what the settings say); rank: train
+    an update of this rank to the weight matrices before the last layer (None: themselves).
+    """
+
+    frozen: bool = False
+    body_rate: float = 1.0
+    epochs: int | None = None
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What R replicates train on and where they start.
 
     train: their encounters (none: the handed-on model serves as it came); validation: the
     encounters that choose among epochs or penalties; start: models that training begins with
-    (None: untrained); frozen: train the last layer alone; decay: None is that of the settings.
+    (None: untrained); stages: phases of training; decay: None is that of the settings.
     """
 
     train: tuple[Part, ...]
     validation: Part | None = None
     start: Any = None
-    frozen: bool = False
+    stages: tuple[Stage, ...] = (Stage(),)
     decay: Decay | None = None
 
 
@@ -136,11 +153,11 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `PRIOR`,
-    `RECALIBRATE`);
-    recalibration: how a handed-on model is changed, by what it says of the target; look: colour and
-    matplotlib's name of a marker in figures, where it is to have its own; combine: of a strategy
-    that trains nothing, how it makes one model of those that the study has for a target.
+    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`, `LOW_RANK`,
+    `PRIOR`, `RECALIBRATE`); recalibration: how a handed-on model is changed, by what it says of the
+    target; look: colour and matplotlib's name of a marker in figures, where it is to have its own;
+    combine: of a strategy that trains nothing, how it makes one model of those that the study has
+    for a target.
     """
 
     settings: type[StrategySettings]

@@ -52,28 +52,41 @@ class ConceptCNNs:
         model as it came; the paper's protocol always takes the best epoch after it."""
         assert plan.validation is not None
         begin = time.monotonic()
-        device = self.context.device
-        keys = torch.tensor(self.context.keys, device=device)
         dataset, train, validation = _joined(plan.train, plan.validation)
-        start = plan.start or initial_weights(
-            keys, self.vectors.shape[-1], training.filters, self.context.classes
-        )
-        competes = plan.start is not None and training.protocol != "gao2024"
-        tuning = Tuning(plan.frozen, competes, plan.decay or TOWARDS_ZERO)
-        result = fit(
-            dataset.to(device),
-            self.vectors.to(device),
-            train.to(device),
-            validation.to(device),
-            keys,
-            start.to(device),
-            training,
-            choose.tolist(),
-            tuning,
-        )
+        encounters = sum(part.weight * part.rows.shape[1] for part in plan.train)
+        settings = training.resolved(encounters, tuned=plan.start is not None)
+        factor = factor_to(training.norm, self.vectors)
+        start = self._untrained(training) if plan.start is None else _times(plan.start, 1 / factor)
+        device, weights = self.context.device, start
+        epochs, diverged = np.zeros(len(choose), np.int64), np.zeros(len(choose), bool)
+        for stage in plan.stages:
+            competes = plan.start is not None and training.protocol != "gao2024"
+            decay = plan.decay or TOWARDS_ZERO
+            result = fit(
+                dataset.to(device),
+                (self.vectors * factor).to(device),
+                train.to(device),
+                validation.to(device),
+                torch.tensor(self.context.keys, device=device),
+                weights.to(device),
+                settings.at_most(stage.epochs),
+                choose.tolist(),
+                Tuning(stage.frozen, competes, decay, stage.body_rate, stage.rank),
+            )
+            weights = result.weights.to("cpu")
+            epochs += result.epochs
+            diverged |= result.diverged
+        result = replace(result, epochs=epochs.tolist(), diverged=diverged.tolist())
         said = described(dataset, train, validation, training, result)
         _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
-        return Fitted(result.weights.to("cpu"), result.epochs, result.diverged)
+        models = _times(weights, factor)
+        if plan.start is not None:
+            models = _exact(models, weights, start, plan.start)
+        return Fitted(models, result.epochs, result.diverged)
+
+    def _untrained(self, training: Training) -> Weights:
+        keys, width = torch.tensor(self.context.keys), self.vectors.shape[-1]
+        return initial_weights(keys, width, training.filters, self.context.classes)
 
     def predict(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         chosen = torch.from_numpy(rows.copy())
@@ -100,6 +113,29 @@ class ConceptCNNs:
                 f"{self.vectors.shape[-1]}: the files are of different bundles"
             )
         return weights
+
+
+def factor_to(norm: float | None, vectors: Tensor) -> Tensor:
+    """What brings the rows of vectors [..., tokens, width] to a mean norm, [..., 1, 1]; 1 for None.
+
+    Rows of zeros are of tokens without a vector, and do not count.
+    """
+    norms = vectors.double().norm(dim=-1)
+    mean = norms.sum(-1) / norms.count_nonzero(-1).clamp(min=1)
+    wanted = mean if norm is None else norm
+    factor = torch.where(mean > 0, wanted / mean, 1)
+    return factor.to(vectors.dtype)[..., None, None]
+
+
+def _times(weights: Weights, factor: Tensor) -> Weights:
+    """Models that say of vectors what the given ones say of them times the factor."""
+    return replace(weights, convolution=weights.convolution * factor)
+
+
+def _exact(models: Weights, trained: Weights, start: Weights, given: Weights) -> Weights:
+    """Models without the rounding of the factor where training left the start as it was."""
+    same = trained.convolution == start.convolution
+    return replace(models, convolution=torch.where(same, given.convolution, models.convolution))
 
 
 def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The trainable convolution in two coordinate systems, each a row of flat parameters.
+"""The trainable convolution in three forms, each a row of flat parameters.
 
 Gram form. With frozen vectors E the convolution W enters the loss through P = E W alone. A
 gradient step with momentum and weight decay keeps W in the family W = s W0 + E' D, where D has
@@ -8,6 +8,8 @@ exact for SGD, not for optimisers that rescale single coordinates (Adam). Orthog
 (one-hot) have a diagonal K, and the product falls away.
 
 Direct form. The parameters are W itself.
+
+Low-rank form. W = W0 + A B with the parameters A [width, rank] and B [rank, filters]; W0 stays.
 
 Either projects all tokens, or only those that a replicate's batch touches: `touched`, int64
 [R, rows], fewer where the vocabulary is large.
@@ -21,6 +23,8 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.cnn import project
+
+RANK_MULTIPLE = 4  # products of other widths round by the number of replicates
 
 
 class Convolution(Protocol):
@@ -148,7 +152,70 @@ class DirectConvolution:
         return DirectConvolution(vectors, self.initial[keep])
 
     def _rows(self, touched: Tensor | None) -> Tensor:
-        if touched is None:
-            return self.vectors.expand(self.replicates, -1, -1)
-        owner = torch.arange(self.replicates, device=touched.device)[:, None]
-        return self.vectors[owner if len(self.vectors) > 1 else 0, touched]
+        return _rows_of(self.vectors, self.replicates, touched)
+
+
+class LowRankConvolution:
+    """Parameters A and B of an update to fixed weights (LoRA; Hu et al. 2021, arXiv 2106.09685).
+
+    B begins at zero, so that training begins with the fixed weights.
+    """
+
+    def __init__(self, vectors: Tensor, initial: Tensor, basis: Tensor, projection: Tensor) -> None:
+        """initial: W0 [R, width, filters]; basis: the first A [R, width, rank]; projection: E W0,
+        [R, tokens, filters]."""
+        self.vectors, self.initial, self.basis = vectors, initial, basis
+        self.projection = projection
+        self.replicates, self.tokens, self.filters = projection.shape
+        self.width, self.rank = basis.shape[1:]
+        self.size = self.rank * (self.width + self.filters)
+
+    @classmethod
+    def of(cls, vectors: Tensor, initial: Tensor, basis: Tensor) -> LowRankConvolution:
+        vectors = vectors if vectors.dim() == 3 else vectors[None]
+        filling = -basis.shape[2] % RANK_MULTIPLE  # columns of zeros, which stay zeros
+        basis = torch.nn.functional.pad(basis, (0, filling))
+        return cls(vectors, initial, basis, project(vectors, initial))
+
+    def start(self) -> Tensor:
+        parameters = self.basis.new_zeros(self.replicates, self.size)
+        parameters[:, : self.width * self.rank] = self.basis.flatten(1)
+        return parameters
+
+    def table(self, parameters: Tensor, touched: Tensor | None) -> Tensor:
+        self._first, self._second = self._factors(parameters)
+        self._projected = _rows_of(self.vectors, self.replicates, touched)
+        self._reduced = torch.bmm(self._projected, self._first)
+        fixed = self.projection
+        if touched is not None:
+            owner = torch.arange(self.replicates, device=touched.device)[:, None]
+            fixed = fixed[owner, touched]
+        return torch.baddbmm(fixed, self._reduced, self._second)
+
+    def gradient(self, at_table: Tensor, touched: Tensor | None, into: Tensor) -> None:
+        at_first, at_second = self._factors(into)
+        torch.bmm(self._reduced.mT, at_table, out=at_second)
+        torch.bmm(self._projected.mT, torch.bmm(at_table, self._second.mT), out=at_first)
+
+    def weights(self, parameters: Tensor) -> Tensor:
+        first, second = self._factors(parameters)
+        return torch.baddbmm(self.initial, first, second)
+
+    def select(self, keep: Tensor) -> LowRankConvolution:
+        vectors = self.vectors if len(self.vectors) == 1 else self.vectors[keep]
+        return LowRankConvolution(
+            vectors, self.initial[keep], self.basis[keep], self.projection[keep]
+        )
+
+    def _factors(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        split = self.width * self.rank
+        first = parameters[:, :split].view(-1, self.width, self.rank)
+        return first, parameters[:, split : self.size].view(-1, self.rank, self.filters)
+
+
+def _rows_of(vectors: Tensor, replicates: int, touched: Tensor | None) -> Tensor:
+    """Each replicate's vectors of the tokens that its batch touches, [R, rows, width]."""
+    if touched is None:
+        return vectors.expand(replicates, -1, -1)
+    owner = torch.arange(replicates, device=touched.device)[:, None]
+    return vectors[owner if len(vectors) > 1 else 0, touched]

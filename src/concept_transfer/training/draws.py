@@ -21,7 +21,7 @@ MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 ROUNDS = 6  # of two half-steps each
 
-CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT = range(6)
+CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT, UPDATE = range(7)
 
 
 def hashes(keys: Tensor, purpose: int, counters: Tensor) -> Tensor:
@@ -61,6 +61,14 @@ def initial_weights(
         draw(LINEAR, (filters, classes), filters),
         draw(LINEAR_BIAS, (classes,), filters),
     )
+
+
+def low_rank_basis(keys: Tensor, width: int, rank: int, dtype: torch.dtype) -> Tensor:
+    """A random matrix [R, width, rank] that keeps the norms of rows on average (Johnson,
+    Lindenstrauss 1984): uniform, with variance 1 / rank."""
+    drawn = uniforms(keys, UPDATE, (width, rank)) * 2 - 1
+    bound: float = (3 / rank) ** 0.5
+    return (drawn * bound).to(dtype)
 
 
 def order(keys: Tensor, pass_number: int, length: int, first: int, last: int) -> Tensor:

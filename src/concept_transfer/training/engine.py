@@ -19,7 +19,12 @@ from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
-from concept_transfer.training.convolution import convolution_for
+from concept_transfer.training.convolution import (
+    Convolution,
+    LowRankConvolution,
+    convolution_for,
+)
+from concept_transfer.training.draws import low_rank_basis
 from concept_transfer.training.heads import head_for
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
@@ -34,11 +39,15 @@ class Tuning:
 
     frozen: train the linear layer alone (its features are then computed once).
     start_competes: early stopping keeps the given weights where no epoch validates better.
+    body_rate: learning rate of the convolution, relative to the linear layer's.
+    rank: train an update of this rank to the convolution.
     """
 
     frozen: bool = False
     start_competes: bool = False
     decay: Decay = TOWARDS_ZERO
+    body_rate: float = 1.0
+    rank: int | None = None
 
 
 ALL_WEIGHTS = Tuning()
@@ -83,9 +92,9 @@ def fit(
     diverged, with the weights of its best validated epoch (the start, if there is none).
     """
     used = torch.cat([_distinct(train), _distinct(validation)])
-    body = body_for(dataset, vectors, used, start, settings.optimizer, tuning.frozen)
+    body = body_for(dataset, vectors, used, start, settings.optimizer, keys, tuning)
     batches = Batches(dataset, train, keys, settings, start.classes)
-    trainer = Trainer(body, batches, start, settings, tuning.decay)
+    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate)
     held = validation if validation.shape[1] else train
     judge = Validation(dataset, held, settings.monitor)
     start_scores = judge.scores(trainer) if tuning.start_competes else None
@@ -94,7 +103,7 @@ def fit(
     active = torch.arange(len(keys))
     progress = Progress("epochs", *_most_epochs(settings, early_stopping))
     while len(active):
-        for _ in range(settings.iterations or trainer.batches.a_pass):
+        for _ in range(settings.epoch_length(batches.a_pass)):
             trainer.step()
         scores = judge.scores(trainer)
         scores[~trainer.parameters.isfinite().all(1).cpu()] = torch.nan
@@ -121,17 +130,28 @@ def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
 
 
 def body_for(
-    dataset: Dataset, vectors: Tensor, rows: Tensor, start: Weights, optimizer: str, frozen: bool
+    dataset: Dataset,
+    vectors: Tensor,
+    rows: Tensor,
+    start: Weights,
+    optimizer: str,
+    keys: Tensor,
+    tuning: Tuning = ALL_WEIGHTS,
 ) -> Body:
     """What turns encounters into features; rows: int64, all that will be asked for."""
     vocabulary = vectors.shape[-2]
-    if frozen:
+    if tuning.frozen:
         return FrozenBody.of(dataset, Stacker(dataset, None, vocabulary), vectors, start, rows)
     used = dataset.used_tokens(vocabulary)
     table_rows = None
     if not bool(used.all()):
         table_rows, vectors = used.cumsum(0, dtype=torch.int32) - 1, vectors[..., used, :]
-    convolution = convolution_for(vectors, start.convolution, optimizer)
+    convolution: Convolution
+    if tuning.rank is None:
+        convolution = convolution_for(vectors, start.convolution, optimizer)
+    else:
+        basis = low_rank_basis(keys, vectors.shape[-1], tuning.rank, start.convolution.dtype)
+        convolution = LowRankConvolution.of(vectors, start.convolution, basis)
     stacker = Stacker(dataset, table_rows, convolution.tokens)
     return TrainedBody(stacker, convolution, start.convolution_bias)
 

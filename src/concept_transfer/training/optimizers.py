@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -12,7 +12,7 @@ from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Decay
 
 Pull = Callable[[Tensor, Tensor], Tensor]
-
+Rates = Sequence[tuple[slice, float]]  # columns of the parameters, and their learning rate
 
 TOWARDS_ZERO = Decay()
 
@@ -25,13 +25,14 @@ class Optimizer(Protocol):
         """Drop the state of all replicates but these."""
 
 
-def optimizer_for(parameters: Tensor, settings: Training, decay: Decay) -> Optimizer:
+def optimizer_for(parameters: Tensor, settings: Training, decay: Decay, rates: Rates) -> Optimizer:
     """The optimizer of the settings, with fresh state for the starting parameters [R, size]."""
     strength = settings.weight_decay if decay.strength is None else decay.strength
+    assert strength is not None, "`Training.resolved` makes it a number"
     anchored = _Anchored(decay.pull, strength, parameters)
     if settings.optimizer == "adamw":
-        return AdamW(parameters, settings.learning_rate, anchored)
-    return NesterovSGD(parameters, settings.learning_rate, settings.momentum, anchored)
+        return AdamW(parameters, rates, anchored)
+    return NesterovSGD(parameters, rates, settings.momentum, anchored)
 
 
 class _Anchored:
@@ -45,12 +46,11 @@ class _Anchored:
         """Decay as part of the gradient."""
         gradient.add_(self._pulled(parameters), alpha=self.strength)
 
-    def shrink(self, parameters: Tensor, rate: float) -> None:
-        """Decay apart from the gradient, by a step of this rate."""
-        if self.pull is None:
-            parameters.mul_(1 - rate * self.strength)
-        else:
-            parameters.sub_(self._pulled(parameters), alpha=rate * self.strength)
+    def shrink(self, parameters: Tensor, rates: Rates) -> None:
+        """Decay apart from the gradient, by a step of these rates."""
+        pulled = self._pulled(parameters)
+        for part, rate in rates:
+            parameters[:, part].sub_(pulled[:, part], alpha=rate * self.strength)
 
     def select(self, keep: Tensor) -> None:
         self.start = None if self.start is None else self.start[keep]
@@ -64,15 +64,16 @@ class _Anchored:
 class NesterovSGD:
     """torch.optim.SGD(nesterov=True): weight decay in the gradient, no dampening."""
 
-    def __init__(self, like: Tensor, rate: float, momentum: float, decay: _Anchored) -> None:
-        self.rate, self.momentum, self.decay = rate, momentum, decay
+    def __init__(self, like: Tensor, rates: Rates, momentum: float, decay: _Anchored) -> None:
+        self.rates, self.momentum, self.decay = rates, momentum, decay
         self.velocity = torch.zeros_like(like)
 
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
         self.decay.add(gradient, parameters)
         torch.add(gradient, self.velocity, alpha=self.momentum, out=self.velocity)
         gradient.add_(self.velocity, alpha=self.momentum)
-        parameters.add_(gradient, alpha=-self.rate)
+        for part, rate in self.rates:
+            parameters[:, part].add_(gradient[:, part], alpha=-rate)
 
     def select(self, keep: Tensor) -> None:
         self.velocity = self.velocity[keep]
@@ -82,17 +83,19 @@ class NesterovSGD:
 class AdamW:
     """torch.optim.AdamW with its default betas and epsilon (Loshchilov, Hutter 2019)."""
 
-    def __init__(self, like: Tensor, rate: float, decay: _Anchored) -> None:
-        self.rate, self.decay, self.steps = rate, decay, 0
+    def __init__(self, like: Tensor, rates: Rates, decay: _Anchored) -> None:
+        self.rates, self.decay, self.steps = rates, decay, 0
         self.first, self.second = torch.zeros_like(like), torch.zeros_like(like)
 
     def step(self, parameters: Tensor, gradient: Tensor) -> None:
         self.steps += 1
-        self.decay.shrink(parameters, self.rate)
+        self.decay.shrink(parameters, self.rates)
         self.first.lerp_(gradient, 0.1)
         self.second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         scale = (self.second.sqrt() / (1 - 0.999**self.steps) ** 0.5).add_(1e-8)
-        parameters.addcdiv_(self.first, scale, value=-self.rate / (1 - 0.9**self.steps))
+        for part, rate in self.rates:
+            step = -rate / (1 - 0.9**self.steps)
+            parameters[:, part].addcdiv_(self.first[:, part], scale[:, part], value=step)
 
     def select(self, keep: Tensor) -> None:
         self.first, self.second = self.first[keep], self.second[keep]

@@ -15,7 +15,8 @@ class Schedule:
 
     A replicate with early stopping keeps the epoch with the best validation score and stops
     after settings.patience epochs without a better one (never, if that is None), at the latest
-    after settings.epochs. One without trains settings.fixed_epochs and keeps the last.
+    after settings.epochs. Unless the start competes, epochs before settings.min_epochs are not
+    kept. One without trains settings.fixed_epochs and keeps the last.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class Schedule:
         self.settings = settings
         self.early_stopping = torch.tensor(list(early_stopping))
         self.best = torch.full((replicates,), torch.inf, dtype=torch.float64)
+        self.first_kept = min(settings.min_epochs, settings.epochs)
         if start_scores is not None:
+            self.first_kept = 0
             self.best = torch.where(start_scores.isfinite(), start_scores, self.best)
         self.kept_epoch = torch.zeros(replicates, dtype=torch.int64)
         self.diverged = torch.zeros(replicates, dtype=torch.bool)
@@ -44,13 +47,14 @@ class Schedule:
         self.epoch += 1
         healthy = scores.isfinite()
         early = self.early_stopping[active]
-        better = healthy & (~early | (scores < self.best[active]))
+        chosen = (scores < self.best[active]) & (self.epoch >= self.first_kept)
+        better = healthy & (~early | chosen)
         self.best[active[better]] = scores[better]
         self.kept_epoch[active[better]] = self.epoch
         self.diverged[active[~healthy]] = True
         last = torch.where(early, self.settings.epochs, self.settings.fixed_epochs)
         going = healthy & (self.epoch < last)
         if self.settings.patience is not None:
-            waited = self.epoch - self.kept_epoch[active]
+            waited = self.epoch - self.kept_epoch[active].clamp(min=self.first_kept)
             going &= ~early | (waited < self.settings.patience)
         return better, going

@@ -31,7 +31,9 @@ class Trainer:
         start: Weights,
         settings: Training,
         decay: Decay = TOWARDS_ZERO,
+        body_rate: float = 1.0,
     ) -> None:
+        """body_rate: learning rate of the body, relative to the linear layer's."""
         self.body, self.batches, self.dropout = body, batches, settings.dropout
         self.head = head_for(body.size, body.filters, start.classes)
         layer = start.linear.mT.flatten(1)
@@ -39,7 +41,11 @@ class Trainer:
         filling = -parameters.shape[1] % ROW_MULTIPLE
         self.parameters = torch.nn.functional.pad(parameters, (0, filling))
         self.gradient = torch.zeros_like(self.parameters)
-        self.optimizer = optimizer_for(self.parameters, settings, decay)
+        rate = settings.learning_rate
+        rates = [(slice(None), rate)]
+        if body_rate != 1:
+            rates = [(slice(body.size), rate * body_rate), (slice(body.size, None), rate)]
+        self.optimizer = optimizer_for(self.parameters, settings, decay, rates)
         self.steps = 0
 
     def step(self) -> Tensor:
