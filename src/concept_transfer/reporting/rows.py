@@ -68,6 +68,12 @@ def in_direction(frame: pd.DataFrame, source: str, target: str) -> pd.DataFrame:
     return frame[(frame["target"] == target) & frame["source"].isin([source, ""])]
 
 
+def at_size(frame: pd.DataFrame, study: Study, size: str) -> pd.DataFrame:
+    """The cells of one target size, and those of strategies that use no label at any."""
+    free = [name for name in study.strategies if not study.strategy(name).uses_labels]
+    return frame[frame["size"].eq(size) | (frame["size"].eq("0") & frame["strategy"].isin(free))]
+
+
 def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The frame in the order of the config, with ``row``, ``group`` and ``rank`` added.
 

@@ -23,6 +23,7 @@ from concept_transfer.reporting.looks import Look, strategy_looks
 from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
+    at_size,
     direction_label,
     direction_stem,
     in_direction,
@@ -71,7 +72,7 @@ def calibration_curve(
     ``bins``: the study's ``calibration.parquet`` files, of one class where there are more than two;
     ``name``: of that class. None where no cell has enough cases.
     """
-    chosen = in_direction(bins[bins["size"].isin(["0", size])], source, target)
+    chosen = in_direction(at_size(bins, study, size), source, target)
     settings = study.evaluation
     curves = [
         curve_points(cell, settings.small_cells, settings.confidence).merge(

@@ -24,7 +24,13 @@ from concept_transfer.reporting.figures.canvas import (
     text_width,
 )
 from concept_transfer.reporting.looks import Look, strategy_looks
-from concept_transfer.reporting.rows import arrange, direction_label, in_direction, rows_of
+from concept_transfer.reporting.rows import (
+    arrange,
+    at_size,
+    direction_label,
+    in_direction,
+    rows_of,
+)
 from concept_transfer.study import Study
 
 STRATEGY_STEP = 0.105
@@ -55,8 +61,8 @@ def metric_dots(estimates: pd.DataFrame, study: Study, dots: Dots, caption: Capt
 
     Cells with too few test encounters are hollow.
     """
-    chosen = estimates["size"].isin(["0", dots.size]) & (estimates["metric"] == dots.metric)
-    serving = [in_direction(estimates[chosen], *pair) for pair in dots.pairs]
+    chosen = at_size(estimates[estimates["metric"] == dots.metric], study, dots.size)
+    serving = [in_direction(chosen, *pair) for pair in dots.pairs]
     cells = arrange(pd.concat(serving), study)
     cells = cells.drop_duplicates(ignore_index=True)
     cells["solid"] = cells["flag"].fillna("") == ""
