@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from concept_transfer.models.baselines import Arrays, Examples, spread
 from concept_transfer.models.recalibration import Recalibration
 
-INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+INVERSE_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 USUAL = INVERSE_PENALTIES.index(0.1)
 
 
