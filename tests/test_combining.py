@@ -20,7 +20,6 @@ from concept_transfer.cohorts.splits import NEVER_TESTED, split_table
 from concept_transfer.combining.candidates import Candidate, read_candidate
 from concept_transfer.combining.combined import Combine, combined_cell
 from concept_transfer.combining.pool import Labelled, average, log_probabilities
-from concept_transfer.combining.regression import INTERCEPT, Regression
 from concept_transfer.combining.stacking import stacked
 from concept_transfer.combining.weights import (
     SLOPE,
@@ -30,6 +29,7 @@ from concept_transfer.combining.weights import (
     recalibrated,
     weighted_by_evidence,
 )
+from concept_transfer.models.score_regression import INTERCEPT, Regression
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
 from concept_transfer.training.predictions import Predictions

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 SMALLEST = float(np.finfo(np.float32).eps)  # predictions are float32: 0 and 1 mean this close
 
@@ -37,7 +38,10 @@ class Pool:
 
     def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities [n, classes] from log probabilities [C, n, classes]."""
-        return softmax(self.intercept + np.tensordot(self.weights, scores, 1))
+        probability: NDArray[np.float64] = softmax(
+            self.intercept + np.tensordot(self.weights, scores, 1), axis=-1
+        )
+        return probability
 
 
 def average(models: NDArray[np.bool_], classes: int) -> Pool:
@@ -49,10 +53,3 @@ def log_probabilities(probability: NDArray[np.floating]) -> NDArray[np.float64]:
     """Logarithms, after 0 and 1 are moved inside by float32's epsilon."""
     logs: NDArray[np.float64] = np.log(np.clip(probability.astype(float), SMALLEST, 1 - SMALLEST))
     return logs
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Along the last axis."""
-    likelihood = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probability: NDArray[np.float64] = likelihood / likelihood.sum(axis=-1, keepdims=True)
-    return probability

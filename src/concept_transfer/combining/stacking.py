@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from concept_transfer.cohorts.cross_fitting import grouped_folds
 from concept_transfer.combining.pool import Labelled, Pool
-from concept_transfer.combining.regression import Regression
 from concept_transfer.combining.weights import bootstrapped_weights, log_scores, recalibrated
+from concept_transfer.models.score_regression import Regression
 
 PRECISIONS = (1000.0, 100.0, 30.0, 10.0, 3.0)  # of the coefficients
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.combining.pool import Labelled, Pool
-from concept_transfer.combining.regression import Regression
+from concept_transfer.models.score_regression import Regression
 
 SLOPE = 16.0  # precision of a recalibration's slope: it varies by a quarter about 1
 AT_ONCE = 1 << 22  # log probabilities that are recalibrated together

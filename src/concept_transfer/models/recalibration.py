@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-SLOPE_SPREAD = 0.5  # standard deviations of the normal priors around slope 1 and intercept 0
-INTERCEPT_SPREAD = 3.0
+from concept_transfer.models.score_regression import Regression
+
+SLOPE_SPREAD = 0.5  # standard deviations of the normal priors: of the slope, around 1
+INTERCEPT_SPREAD = 3.0  # of what shifts the log odds of two classes, around 0
+HELD = 1e12  # precision of a slope that stays 1
 EM_STEPS = 1000
 EM_TOLERANCE = 1e-8
 SMALLEST = 1e-12
@@ -46,33 +48,17 @@ def recalibrated(
     """Logistic recalibration (Cox 1958; Steyerberg et al. 2004, Statistics in Medicine 23).
 
     probability: [n, classes] of a model that was fitted elsewhere; slope: whether to stretch too,
-    or shift alone. Normal priors keep few labels from going far. The first class has intercept 0.
+    or shift alone. Normal priors keep few labels from going far.
     """
-    log_p = log_probability(probability)
-    classes = probability.shape[1]
-    truth = np.eye(classes)[labels]
-
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        stretch = parameters[0] if slope else 1.0
-        shift = np.concatenate([[0.0], parameters[1:]])
-        scores = log_softmax(stretch * log_p + shift, axis=1)
-        error = np.exp(scores) - truth
-        gradient = np.concatenate([[(error * log_p).sum() if slope else 0.0], error.sum(0)[1:]])
-        away = parameters - centre
-        return -(scores * truth).sum() + (away**2 / spread**2).sum() / 2, (
-            gradient + away / spread**2
-        )
-
-    centre = np.concatenate([[1.0], np.zeros(classes - 1)])
-    spread = np.concatenate([[SLOPE_SPREAD], np.full(classes - 1, INTERCEPT_SPREAD)])
-    found = minimize(
-        loss,
-        centre,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0.0, None)] + [(None, None)] * (classes - 1),
+    regression = Regression(
+        log_probability(probability)[None, ..., None],
+        labels,
+        np.ones(1),
+        SLOPE_SPREAD**-2 if slope else HELD,
+        2 * INTERCEPT_SPREAD**-2,
     )
-    return Recalibration(float(found.x[0]), np.concatenate([[0.0], found.x[1:]]))
+    (intercepts,), (slopes,) = regression.fit()
+    return Recalibration(float(slopes[0]) if slope else 1.0, intercepts)
 
 
 def shifted_prior(

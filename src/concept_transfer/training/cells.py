@@ -96,7 +96,7 @@ class FoldFit:
 
     status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on; held:
     float64 [places, n, classes], of the budget's encounters, to train and then to validate on, by
-    models that had not seen them (None unless the learner cross-fits).
+    models that had not seen them (None unless the learner cross-fits, or models are recalibrated).
     """
 
     models: Any
@@ -151,10 +151,9 @@ def fit_fold(
 ) -> FoldFit:
     """Carry out the strategy's plan on a budget, where the labels allow it.
 
-    pool: rows [n] of the target that may be looked at without their labels.
-
     The plan for all replicates tells whose labels are of one class; the others then get their own.
     A learner that cross-fits trains on the whole budget, and so does a recalibration.
+    pool: rows [n] of the target that may be looked at without their labels.
     """
     drawn, strategy = budget, STRATEGIES[work.strategy.kind]
     if budget is not None and (bench.learner.cross_fits or strategy.recalibration):
@@ -235,7 +234,9 @@ def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
     classes = bench.context.classes
     if work.source is None or work.training.class_weight == "balanced":
         return np.full(classes, 1 / classes)
-    train = work.source.split.source_parts()[0]
+    train, validation = work.source.split.source_parts()
+    if bench.learner.cross_fits:
+        train = np.concatenate([train, validation])
     counts = np.bincount(work.source.labels[train], minlength=classes)
     return np.asarray(counts / counts.sum())
 

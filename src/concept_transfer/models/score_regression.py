@@ -1,4 +1,4 @@
-"""Multinomial regression with non-negative coefficients, drawn towards given ones."""
+"""Multinomial regression on models' scores: no negative coefficients, all drawn to given ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from concept_transfer.combining.pool import softmax
+from scipy.special import softmax
 
 ITERATIONS = 50
 HALVINGS = 30
@@ -31,6 +30,7 @@ class Regression:
     labels: NDArray[np.int8]
     centre: Array
     precision: float
+    intercept_precision: float = INTERCEPT
 
     def fit(self) -> tuple[Array, Array]:
         """The posterior mode: intercepts [B, classes] and coefficients [B, P], none negative.
@@ -60,7 +60,7 @@ class Regression:
 
     @property
     def _strength(self) -> Array:
-        return np.repeat([INTERCEPT, self.precision], self.features.shape[2:])
+        return np.repeat([self.intercept_precision, self.precision], self.features.shape[2:])
 
     def _scores(self, found: Array) -> Array:
         classes = self.features.shape[2]
@@ -79,7 +79,7 @@ class Regression:
     def _step(self, found: Array) -> Array:
         """Newton's step of the parameters that are free to move, [B, classes + P]."""
         batch, count, classes, terms = self.features.shape
-        probability = softmax(self._scores(found))
+        probability = softmax(self._scores(found), axis=2)
         excess = probability - np.eye(classes)[self.labels]
         slope = self._strength * (found - self._middle)
         slope[:, :classes] += excess.sum(axis=1)
