@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
-from concept_transfer.models import bayesian_logistic, ridge_logistic
+from concept_transfer.models import bayesian_logistic, penalties, ridge_logistic
 from concept_transfer.models.amplitudes import DECADES, choose, one_step, with_slopes
 from concept_transfer.models.bayesian_logistic import columns_of
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
@@ -281,18 +283,19 @@ def test_held_out_scores_do_not_know_the_labels_of_their_fold(learner) -> None:
 def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
     data = encounters(150)
     folds = np.arange(150) % 5
-    losses = ridge_logistic.losses_by_fold(data, folds, None)
+    along = partial(ridge_logistic.losses_along, vectors=None)
+    losses = penalties.losses_by_fold(data, folds, along)
     for fold in (0, 3):
         out = folds == fold
         for place in (2, 6):
-            model = LogisticRegression(C=ridge_logistic.VARIANCES[place], tol=1e-10, max_iter=5000)
+            model = LogisticRegression(C=penalties.VARIANCES[place], tol=1e-10, max_iter=5000)
             train, test = data.take(~out), data.take(out)
             model.fit(train.findings.toarray(), train.labels, sample_weight=train.weights)
             chance = model.predict_log_proba(test.findings.toarray())
             loss = -test.weights @ chance[np.arange(len(test)), test.labels.astype(int)]
             assert losses[fold][place] == pytest.approx(loss, rel=1e-3)
-    best = ridge_logistic.best(list(losses.values()))
-    assert best == ridge_logistic.VARIANCES[np.argmin(np.sum(list(losses.values()), axis=0))]
+    best = penalties.best(list(losses.values()))
+    assert best == penalties.VARIANCES[np.argmin(np.sum(list(losses.values()), axis=0))]
     assert_same(
         ridge_logistic.cross_fit(data, folds, None)[0],
         ridge_logistic.fit_with(data, best, None),

@@ -7,21 +7,17 @@ the penalty is 1 / c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of, evenly
+from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of
 from concept_transfer.models.logistic_mode import Floats, Mode, TwoClasses, mode
+from concept_transfer.models.penalties import VARIANCES, Folds, best, losses_by_fold
 from concept_transfer.models.sparse_mode import sparse_mode
 from concept_transfer.models.token_design import Covariance, Design, of_mean_norm_one
 from concept_transfer.models.token_scores import Line
-
-VARIANCES = np.logspace(-5, 1, 9)  # c
-USUAL_VARIANCE = 0.1  # where folds cannot choose
-
-Folds = NDArray[np.int64]
 
 
 def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[Line, Floats]:
@@ -30,7 +26,7 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
     folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width]. The folds
     choose the penalty when left out, that of the models without a fold by the other folds.
     """
-    losses = losses_by_fold(data, folds, vectors)
+    losses = losses_by_fold(data, folds, partial(losses_along, vectors=vectors))
     held = np.full(len(data), np.nan)
     near: Mode | None = None
     for fold in np.unique(folds[folds >= 0]):
@@ -38,33 +34,6 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
         variance = best([loss for other, loss in losses.items() if other != fold])
         held[out], near = left_out(data, out, variance, vectors, near)
     return fit_with(data, best(list(losses.values())), vectors), held
-
-
-def best(losses: list[Floats]) -> float:
-    """The variance of the least sum of losses [folds][variances]."""
-    return float(VARIANCES[np.argmin(sum(losses))]) if losses else USUAL_VARIANCE
-
-
-def losses_by_fold(data: TwoClasses, folds: Folds, vectors: Floats | None) -> dict[int, Floats]:
-    """Log loss of each fold, left out, at every variance; folds whose training lacks a class do not
-    count. Of many encounters some stand for all."""
-    data, folds = thinned(data, folds)
-    losses = {}
-    for fold in np.unique(folds[folds >= 0]).tolist():
-        out = folds == fold
-        if len(np.unique(data.labels[~out])) == 2:
-            losses[fold] = losses_along(data, out, vectors)
-    return losses
-
-
-def thinned(data: TwoClasses, folds: Folds) -> tuple[TwoClasses, Folds]:
-    """Some encounters of a fold, and some that are never left out; these weigh as much as all."""
-    in_folds, others = np.flatnonzero(folds >= 0), np.flatnonzero(folds < 0)
-    kept = others[evenly(len(others))]
-    rows = np.concatenate([in_folds[evenly(len(in_folds))], kept])
-    chosen, folds = data.take(rows), folds[rows]
-    heavier = np.where(folds < 0, len(others) / max(1, len(kept)), 1.0)
-    return replace(chosen, weights=chosen.weights * heavier), folds
 
 
 def losses_along(data: TwoClasses, out: NDArray[np.bool_], vectors: Floats | None) -> Floats:
