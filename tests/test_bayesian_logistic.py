@@ -283,8 +283,7 @@ def test_held_out_scores_do_not_know_the_labels_of_their_fold(learner) -> None:
 def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
     data = encounters(150)
     folds = np.arange(150) % 5
-    along = partial(ridge_logistic.losses_along, vectors=None)
-    losses = penalties.losses_by_fold(data, folds, along)
+    paths = penalties.paths_by_fold(data, folds, partial(ridge_logistic.path_along, vectors=None))
     for fold in (0, 3):
         out = folds == fold
         for place in (2, 6):
@@ -293,12 +292,12 @@ def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
             model.fit(train.findings.toarray(), train.labels, sample_weight=train.weights)
             chance = model.predict_log_proba(test.findings.toarray())
             loss = -test.weights @ chance[np.arange(len(test)), test.labels.astype(int)]
-            assert losses[fold][place] == pytest.approx(loss, rel=1e-3)
-    best = penalties.best(list(losses.values()))
-    assert best == penalties.VARIANCES[np.argmin(np.sum(list(losses.values()), axis=0))]
+            assert paths[fold].losses[place] == pytest.approx(loss, rel=1e-3)
+    best = penalties.best(paths.values())
+    assert best == np.argmin(np.sum([path.losses for path in paths.values()], axis=0))
     assert_same(
         ridge_logistic.cross_fit(data, folds, None)[0],
-        ridge_logistic.fit_with(data, best, None),
+        ridge_logistic.fit_with(data, penalties.VARIANCES[best], None),
         atol=1e-9,
     )
 

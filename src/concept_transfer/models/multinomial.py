@@ -11,9 +11,17 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
-from concept_transfer.models.baselines import Arrays
+from concept_transfer.models.baselines import Arrays, losses
 from concept_transfer.models.logistic_mode import INTERCEPT_PRECISION, SLOPE_PRECISION
-from concept_transfer.models.penalties import VARIANCES, Floats, Folds, best, losses_by_fold
+from concept_transfer.models.penalties import (
+    MOST_ROWS_TO_CHOOSE,
+    VARIANCES,
+    Floats,
+    Folds,
+    Path,
+    best,
+    paths_by_fold,
+)
 from concept_transfer.models.recalibration import Recalibration
 
 OPTIONS = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-9, "gtol": 1e-5}  # of the mean loss
@@ -93,27 +101,29 @@ def cross_fit(data: Classes, folds: Folds) -> tuple[Multinomial, Floats]:
     folds: int64 [n], -1 for encounters that are never left out; NaN for these, and where the labels
     beside a fold are of one class. A class that training lacks stays as it was handed on.
     """
-    losses = losses_by_fold(data, folds, losses_along)
+    paths = paths_by_fold(data, folds, path_along)
+    all_judged = (folds >= 0).sum() <= MOST_ROWS_TO_CHOOSE
     held = np.full((len(data.labels), data.count), np.nan)
     for fold in np.unique(folds[folds >= 0]):
         out = folds == fold
-        if len(np.unique(data.labels[~out])) > 1:
-            variance = best([loss for other, loss in losses.items() if other != fold])
-            held[out] = fit(data.take(~out), variance).predict_proba(data.findings[out])
-    return fit(data, best(list(losses.values()))), held
+        place = best(path for other, path in paths.items() if other != fold)
+        if all_judged and fold in paths:
+            held[out] = paths[fold].scores[place]
+        elif len(np.unique(data.labels[~out])) > 1:
+            held[out] = fit(data.take(~out), VARIANCES[place]).predict_proba(data.findings[out])
+    return fit(data, VARIANCES[best(paths.values())]), held
 
 
-def losses_along(data: Classes, out: NDArray[np.bool_]) -> Floats:
-    """Log loss of the encounters that are left out, bool [n], at every variance."""
+def path_along(data: Classes, out: NDArray[np.bool_]) -> Path:
+    """What is said of the encounters that are left out, bool [n], at every variance: risks."""
     rest, test = data.take(~out), data.take(out)
-    found, losses = None, np.empty(len(VARIANCES))
+    found: Floats | None = None
+    said = np.empty((len(VARIANCES), len(test.labels), data.count))
     for place, variance in enumerate(VARIANCES):
         found = parameters(rest, variance, found)
-        risks = model(rest, found).predict_proba(test.findings)[
-            np.arange(len(test.labels)), test.labels
-        ]
-        losses[place] = -test.weights @ np.log(np.maximum(risks, np.finfo(float).tiny))
-    return losses
+        said[place] = model(rest, found).predict_proba(test.findings)
+    each = np.stack([losses(probability, test.labels) for probability in said])
+    return Path(each @ test.weights, said)
 
 
 def fit(data: Classes, variance: float) -> Multinomial:

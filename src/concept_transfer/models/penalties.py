@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]
 
 VARIANCES = np.logspace(-5, 1, 9)  # of the coefficients: the inverse of the penalty
-USUAL_VARIANCE = 0.1  # where folds cannot choose
+USUAL = 5  # the place of the one that serves where folds cannot choose
 MOST_ROWS_TO_CHOOSE = 2000
 
 
@@ -35,19 +35,29 @@ class Weighed(Protocol):
 Some = TypeVar("Some", bound=Weighed)
 
 
-def best(losses: list[Floats]) -> float:
-    """The variance of the least sum of losses [folds][variances]."""
-    return float(VARIANCES[np.argmin(sum(losses))]) if losses else USUAL_VARIANCE
+@dataclass(frozen=True)
+class Path:
+    """What models at every variance say of m encounters that they lack: log loss [variances], and
+    scores [variances, m, ...]."""
+
+    losses: Floats
+    scores: Floats
 
 
-def losses_by_fold(
-    data: Some, folds: Folds, along: Callable[[Some, NDArray[np.bool_]], Floats]
-) -> dict[int, Floats]:
-    """Log loss of each fold, left out, at every variance; folds whose training lacks a class do not
-    count. Of many encounters some stand for all.
+def best(paths: Iterable[Path]) -> int:
+    """The place of the variance with the least loss over folds."""
+    losses = [path.losses for path in paths]
+    return int(np.argmin(sum(losses))) if losses else USUAL
 
-    folds: int64 [n], -1 for encounters that are never left out; along: the losses [variances] of
-    the encounters that are left out, bool [n].
+
+def paths_by_fold(
+    data: Some, folds: Folds, along: Callable[[Some, NDArray[np.bool_]], Path]
+) -> dict[int, Path]:
+    """The path of each fold, left out; folds whose training lacks a class do not count. Of many
+    encounters some stand for all.
+
+    folds: int64 [n], -1 for encounters that are never left out; along: the path of the encounters
+    that are left out, bool [n].
     """
     data, folds = thinned(data, folds)
     return {

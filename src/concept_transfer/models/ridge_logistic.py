@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of
 from concept_transfer.models.logistic_mode import Floats, Mode, TwoClasses, mode
-from concept_transfer.models.penalties import VARIANCES, Folds, best, losses_by_fold
+from concept_transfer.models.penalties import (
+    MOST_ROWS_TO_CHOOSE,
+    VARIANCES,
+    Folds,
+    Path,
+    best,
+    paths_by_fold,
+)
 from concept_transfer.models.sparse_mode import sparse_mode
 from concept_transfer.models.token_design import Covariance, Design, of_mean_norm_one
 from concept_transfer.models.token_scores import Line
@@ -26,27 +33,31 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
     folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width]. The folds
     choose the penalty when left out, that of the models without a fold by the other folds.
     """
-    losses = losses_by_fold(data, folds, partial(losses_along, vectors=vectors))
+    paths = paths_by_fold(data, folds, partial(path_along, vectors=vectors))
+    all_judged = (folds >= 0).sum() <= MOST_ROWS_TO_CHOOSE
     held = np.full(len(data), np.nan)
     near: Mode | None = None
     for fold in np.unique(folds[folds >= 0]):
         out = folds == fold
-        variance = best([loss for other, loss in losses.items() if other != fold])
-        held[out], near = left_out(data, out, variance, vectors, near)
-    return fit_with(data, best(list(losses.values())), vectors), held
+        place = best(path for other, path in paths.items() if other != fold)
+        if all_judged and fold in paths:
+            held[out] = paths[fold].scores[place]
+        else:
+            held[out], near = left_out(data, out, VARIANCES[place], vectors, near)
+    return fit_with(data, VARIANCES[best(paths.values())], vectors), held
 
 
-def losses_along(data: TwoClasses, out: NDArray[np.bool_], vectors: Floats | None) -> Floats:
-    """Log loss of the encounters that are left out, bool [n], at every variance."""
+def path_along(data: TwoClasses, out: NDArray[np.bool_], vectors: Floats | None) -> Path:
+    """What is said of the encounters that are left out, bool [n], at every variance: log odds."""
     rest = data.without(out)
     columns, precisions = path_of(design_of(rest, vectors))
     found: Mode | None = None
-    losses = np.empty(len(VARIANCES))
+    scores = np.empty((len(VARIANCES), out.sum()))
     for place, precision in enumerate(precisions):
         found = mode(rest, columns, precision, found)
-        logits = found.logits[out]
-        losses[place] = data.weights[out] @ (np.logaddexp(0, logits) - data.labels[out] * logits)
-    return losses
+        scores[place] = found.logits[out]
+    losses = np.logaddexp(0, scores) - data.labels[out] * scores
+    return Path(losses @ data.weights[out], scores)
 
 
 def left_out(

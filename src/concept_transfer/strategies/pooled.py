@@ -13,7 +13,7 @@ from pydantic import Field
 
 from concept_transfer.strategies.strategy import Plan, Situation, Strategy, StrategySettings
 
-WEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01)
+WEIGHTS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
 
 class Pooled(StrategySettings):
@@ -23,8 +23,8 @@ class Pooled(StrategySettings):
     source_weight: float | None = Field(
         default=None,
         gt=0,
-        description="Weight of a source encounter in the loss; null is the one of 1, 0.3, 0.1, "
-        "0.03 and 0.01 that predicts the target's labelled encounters best in cross-validation.",
+        description="Weight of a source encounter in the loss; null is the one between 1 and "
+        "0.001 that predicts the target's labelled encounters best in cross-validation.",
     )
 
 

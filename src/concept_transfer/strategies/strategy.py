@@ -159,7 +159,8 @@ class Strategy:
     choices: settings that null leaves open, and what held-out log loss chooses among for every
     replicate; the first value where labels are too few to choose;
     combine: of a strategy that trains nothing, how it makes one model of those that the study has
-    for a target.
+    for a target; gathers: it is given the models of all sources of a target at once, as far as
+    these use no label of it.
     """
 
     settings: type[StrategySettings]
@@ -174,6 +175,7 @@ class Strategy:
     look: tuple[str, str] | None = None
     choices: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     combine: Callable[[Any, Labelled, np.random.Generator], Pool] | None = None
+    gathers: bool = False
 
     @property
     def has_source(self) -> bool:
