@@ -313,3 +313,31 @@ def test_many_encounters_choose_on_some_and_are_fitted_without_a_dense_matrix(
     assert np.corrcoef(dense, sparse)[0, 1] > 0.9999
     assert slope == pytest.approx(1, abs=0.15)
     assert shift == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_modes_along_a_path_are_those_found_one_by_one(prior: bool) -> None:
+    """Second derivatives that are kept cost steps, not exactness; nor do encounters of weight 0."""
+    data = encounters(200, prior=prior).without(np.arange(200) % 5 == 0)
+    columns, precision = columns_of(
+        Design.of(data, np.ones(12), of_mean_norm_one(vectors_of(12), 12)), Covariance(1.0, 0.5)
+    )
+    near = None
+    for variance in penalties.VARIANCES:
+        weaker = np.append(precision[: 1 + prior], precision[1 + prior :] / variance)
+        near = mode(data, columns, weaker, near)
+        alone = mode(data, columns, weaker)
+        np.testing.assert_allclose(near.logits, alone.logits, atol=1e-3)
+
+
+def test_of_many_encounters_some_stand_for_all() -> None:
+    data, folds = encounters(9000), np.where(np.arange(9000) % 30 == 0, np.arange(9000) % 7, -1)
+    few, kept = penalties.thinned(data, folds)
+    judged = kept >= 0
+    np.testing.assert_array_equal(
+        few.findings[judged].toarray(), data.findings[folds >= 0].toarray()
+    )
+    np.testing.assert_array_equal(few.weights[judged], data.weights[folds >= 0])
+    assert len(few) == judged.sum() + penalties.MOST_ROWS_TO_CHOOSE
+    others = data.weights[folds < 0].sum()
+    assert few.weights[~judged].sum() == pytest.approx(others, rel=0.02)

@@ -110,9 +110,11 @@ def mode(
     known: [n], what the log odds are known to have besides the columns and `data.offset`.
     """
     labels, weights, offset = data.labels, data.weights, data.offset + known
-    count = columns.shape[1]
-    held = near.coefficients if near else np.zeros(count)
-    curves = near.curves if near else np.zeros((count, count))
+    held = np.zeros(columns.shape[1])
+    curves = np.zeros((len(held), len(held)))
+    if near is not None:
+        held, curves = near.coefficients, near.curves
+    factor = _factor(curves, precision)
 
     def posterior(logits: Floats, coefficients: Floats) -> float:
         likelihood = weights @ (labels * logits - np.logaddexp(0, logits))
@@ -125,12 +127,11 @@ def mode(
         residuals = weights * (labels - probability)
         curvature = weights * np.maximum(probability * (1 - probability), LEAST_CURVATURE)
         gradient = columns.T @ residuals - precision * held
-        if near is None:
+        step = cho_solve(factor, gradient, check_finite=False)
+        if near is None or gradient @ step > SERVES * promised:
             curves = columns.T @ (columns * curvature[:, None])
-        step, factor = _step(curves, precision, gradient)
-        if near is not None and gradient @ step > SERVES * promised:
-            curves = columns.T @ (columns * curvature[:, None])
-            step, factor = _step(curves, precision, gradient)
+            factor = _factor(curves, precision)
+            step = cho_solve(factor, gradient, check_finite=False)
         promised = gradient @ step
         if promised < TOLERANCE * weights.sum():
             break
@@ -141,14 +142,10 @@ def mode(
     return Mode(held, logits, residuals, curvature, curves, factor)
 
 
-def _step(
-    curves: Floats, precision: Floats, gradient: Floats
-) -> tuple[Floats, tuple[Floats, bool]]:
-    """Newton's step, and the Cholesky factor that it is solved with."""
-    hessian = curves.copy()
-    hessian[np.diag_indices_from(hessian)] += precision
-    factor = cho_factor(hessian, lower=True, overwrite_a=True, check_finite=False)
-    return cho_solve(factor, gradient, check_finite=False), factor
+def _factor(curves: Floats, precision: Floats) -> tuple[Floats, bool]:
+    """Cholesky factor of a sum of second derivatives [c, c] and precisions [c]."""
+    factor, lower = cho_factor(curves + np.diag(precision), lower=True, check_finite=False)
+    return factor, lower
 
 
 def leave_one_out(found: Mode, columns: Floats, fixed: int) -> Floats:
