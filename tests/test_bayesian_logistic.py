@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
-from concept_transfer.models import bayesian_logistic, ridge_logistic
+from concept_transfer.models import bayesian_logistic, penalties, ridge_logistic
 from concept_transfer.models.amplitudes import DECADES, choose, one_step, with_slopes
 from concept_transfer.models.bayesian_logistic import columns_of
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
@@ -281,21 +283,21 @@ def test_held_out_scores_do_not_know_the_labels_of_their_fold(learner) -> None:
 def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
     data = encounters(150)
     folds = np.arange(150) % 5
-    losses = ridge_logistic.losses_by_fold(data, folds, None)
+    paths = penalties.paths_by_fold(data, folds, partial(ridge_logistic.path_along, vectors=None))
     for fold in (0, 3):
         out = folds == fold
         for place in (2, 6):
-            model = LogisticRegression(C=ridge_logistic.VARIANCES[place], tol=1e-10, max_iter=5000)
+            model = LogisticRegression(C=penalties.VARIANCES[place], tol=1e-10, max_iter=5000)
             train, test = data.take(~out), data.take(out)
             model.fit(train.findings.toarray(), train.labels, sample_weight=train.weights)
             chance = model.predict_log_proba(test.findings.toarray())
             loss = -test.weights @ chance[np.arange(len(test)), test.labels.astype(int)]
-            assert losses[fold][place] == pytest.approx(loss, rel=1e-3)
-    best = ridge_logistic.best(list(losses.values()))
-    assert best == ridge_logistic.VARIANCES[np.argmin(np.sum(list(losses.values()), axis=0))]
+            assert paths[fold].losses[place] == pytest.approx(loss, rel=1e-3)
+    best = penalties.best(paths.values())
+    assert best == np.argmin(np.sum([path.losses for path in paths.values()], axis=0))
     assert_same(
         ridge_logistic.cross_fit(data, folds, None)[0],
-        ridge_logistic.fit_with(data, best, None),
+        ridge_logistic.fit_with(data, penalties.VARIANCES[best], None),
         atol=1e-9,
     )
 
@@ -311,3 +313,31 @@ def test_many_encounters_choose_on_some_and_are_fitted_without_a_dense_matrix(
     assert np.corrcoef(dense, sparse)[0, 1] > 0.9999
     assert slope == pytest.approx(1, abs=0.15)
     assert shift == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_modes_along_a_path_are_those_found_one_by_one(prior: bool) -> None:
+    """Second derivatives that are kept cost steps, not exactness; nor do encounters of weight 0."""
+    data = encounters(200, prior=prior).without(np.arange(200) % 5 == 0)
+    columns, precision = columns_of(
+        Design.of(data, np.ones(12), of_mean_norm_one(vectors_of(12), 12)), Covariance(1.0, 0.5)
+    )
+    near = None
+    for variance in penalties.VARIANCES:
+        weaker = np.append(precision[: 1 + prior], precision[1 + prior :] / variance)
+        near = mode(data, columns, weaker, near)
+        alone = mode(data, columns, weaker)
+        np.testing.assert_allclose(near.logits, alone.logits, atol=1e-3)
+
+
+def test_of_many_encounters_some_stand_for_all() -> None:
+    data, folds = encounters(9000), np.where(np.arange(9000) % 30 == 0, np.arange(9000) % 7, -1)
+    few, kept = penalties.thinned(data, folds)
+    judged = kept >= 0
+    np.testing.assert_array_equal(
+        few.findings[judged].toarray(), data.findings[folds >= 0].toarray()
+    )
+    np.testing.assert_array_equal(few.weights[judged], data.weights[folds >= 0])
+    assert len(few) == judged.sum() + penalties.MOST_ROWS_TO_CHOOSE
+    others = data.weights[folds < 0].sum()
+    assert few.weights[~judged].sum() == pytest.approx(others, rel=0.02)

@@ -17,21 +17,30 @@ from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, target_site
 from concept_transfer.cohorts.budget import Budget, same_for_all
 from concept_transfer.learners.learner import CrossFitted
 from concept_transfer.models.baselines import Examples
+from concept_transfer.models.multinomial import Classes, Multinomial
+from concept_transfer.models.multinomial import cross_fit as cross_fit_classes
 from concept_transfer.models.one_vs_rest import cross_fit_all
 from concept_transfer.models.ridge_logistic import fit_with
 from concept_transfer.models.token_scores import Line, TokenScores
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Part, Plan, Situation
+from concept_transfer.training.cells import Workbench
 from concept_transfer.training.source_models import train_source
 
-LEARNERS = ("gaussian_process", "embedding_logistic")
+VECTORS_OF = {"gaussian_process": VECTORS, "embedding_logistic": VECTORS, "logistic": None}
+LEARNERS = tuple(VECTORS_OF)
+
+
+def bench_of(learner: str, **options: Any) -> Workbench:
+    vectors = options.pop("vectors", VECTORS_OF[learner])
+    return workbench(BLOCK, vectors, learner, TOKENS, **options)
 
 
 def cross_fit(
     learner: str, site: Site, rows: NDArray[np.int64], start: Any = None, **options: Any
 ) -> CrossFitted:
     """Rows [R, n], dealt to four folds."""
-    bench = workbench(BLOCK, options.pop("vectors", VECTORS), learner, **options)
+    bench = bench_of(learner, **options)
     folds = np.broadcast_to(np.arange(rows.shape[1]) % 4, rows.shape)
     empty = Part(site, rows[:, :0])
     plan = Plan((Part(site, rows),), empty, start)
@@ -54,7 +63,7 @@ def test_held_out_predictions_are_those_of_models_without_the_fold(learner: str)
     assert log_loss(labels, found.held[0]) < 0.9 * log_loss(labels, np.full(80, labels.mean()))
     if learner == "gaussian_process":
         rest = np.arange(80) % 4 != 2
-        bench = workbench(BLOCK, VECTORS, learner).everyone()
+        bench = bench_of(learner).everyone()
         models = cross_fit(learner, site, rows[:, rest]).fitted.models
         expected = bench.predict(models, site, rows[1])[1][~rest]
         np.testing.assert_allclose(found.held[1][~rest], expected, atol=1e-9)
@@ -98,7 +107,7 @@ def test_source_encounters_train_and_are_not_held_out() -> None:
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-def test_more_than_two_classes_are_each_against_the_rest(learner: str) -> None:
+def test_more_than_two_classes_are_told_apart(learner: str) -> None:
     site = target_site(count=600)
     findings = site.inputs["findings"].select(np.arange(600)).matrix(TOKENS).toarray()
     labels = np.where(findings[:, 0] > 0, 1, np.where(findings[:, 1] > 0, 2, 0)).astype(np.int8)
@@ -132,8 +141,36 @@ def test_probabilities_of_many_classes_are_those_of_scikit_learns_one_vs_rest() 
     )
 
 
+def test_many_classes_at_once_keep_what_the_source_alone_knows() -> None:
+    """A source whose scores are doubled and shifted is undone; a class that the target lacks keeps
+    its place, and one that the source lacks is learned."""
+    rng = np.random.default_rng(0)
+    findings = csr_array((rng.random((4000, 6)) < 0.4).astype(float))
+    right = Multinomial(rng.normal(size=(3, 6)), np.zeros(3))
+    risks = right.predict_proba(findings)
+    labels = (rng.random((4000, 1)) > risks.cumsum(axis=1)).sum(axis=1).astype(np.int8)
+    wrong = Multinomial(2 * right.coefficients, np.array([0.0, 2.0, -2.0]))
+
+    def tuned(rows: NDArray[np.int64], prior: Multinomial) -> NDArray[np.float64]:
+        data = Classes(findings[rows], labels[rows], np.ones(len(rows)), 3, prior)
+        model, held = cross_fit_classes(data, np.arange(len(rows)) % 4)
+        found = model.predict_proba(findings)
+        assert np.abs(held - found[rows]).max() < 0.2
+        return found
+
+    assert np.abs(tuned(np.arange(300), wrong) - risks).mean() < 0.04
+    lacking = np.flatnonzero(labels != 2)[:300]
+    found, given = tuned(lacking, right), right.predict_proba(findings)
+    kept = found[:, 2] / found[:, :2].sum(axis=1)
+    expected = given[:, 2] / given[:, :2].sum(axis=1)
+    assert np.corrcoef(np.log(kept), np.log(expected))[0, 1] > 0.9
+    unknowing = Multinomial(right.coefficients, np.array([0.0, 0.0, -np.inf]))
+    found = tuned(np.arange(2000), unknowing)
+    assert np.abs(found[:, 2] - risks[:, 2]).mean() < 0.05
+
+
 def through_the_loop(learner: str, strategy: str, site: Site, source: Site) -> NDArray[np.float64]:
-    bench = workbench(BLOCK, VECTORS, learner)
+    bench = bench_of(learner)
     handed_on = train_source(source, bench, SETTINGS)
     size = "0" if strategy == "direct" else "60"
     found = predict(bench, site, strategy, size, SETTINGS, source, handed_on)
@@ -156,7 +193,7 @@ def test_prior_recalibrates_a_source_whose_odds_are_wrong(learner: str) -> None:
     """A source with half the log odds and another prevalence."""
     site = target_site(count=2000)
     rows = same_for_all(np.flatnonzero(site.split.fold < 0), 3)
-    bench = workbench(BLOCK, VECTORS, learner).everyone()
+    bench = bench_of(learner).everyone()
     right = cross_fit(learner, site, rows).fitted.models
     line = right.models[0].line(0)
     wrong = TokenScores.of([Line(line.coefficients / 2, line.intercept / 2 - 2)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 
 NO_EMBEDDING = "none"
+ALL_SITES = "all_sites"  # in place of a source, where a strategy gathers the models of all sources
 ALL_MODELS = "all_models"  # in place of a classifier, where a strategy combines the others' models
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, Cell
+from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, Cell
 from concept_transfer.settings.embeddings import control_of, controlled_by
 from concept_transfer.study import SIMPLE, Study
 
@@ -97,7 +97,8 @@ class Grid:
 
         Candidates are cells of the same target, from the same source or from none, whose
         predictions of labelled encounters are out of fold: of learners that cross-fit, and all
-        that use no label of the target. Controls are none.
+        that use no label of the target; where all sources are gathered the latter, from any.
+        Controls are none.
         """
         offered: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.trained_cells:
@@ -105,18 +106,24 @@ class Grid:
                 cell.size == "0" or self.study.learner(cell.classifier).cross_fits
             ):
                 offered.setdefault((cell.target, cell.source), []).append(cell)
+                if cell.source and cell.size == "0":
+                    offered.setdefault((cell.target, ALL_SITES), []).append(cell)
         combined = {
             Cell(source, target, NO_EMBEDDING, ALL_MODELS, strategy, size): [
                 cell
-                for origin in (source, "")
+                for origin in ([source] if source == ALL_SITES else [source, ""])
                 for cell in offered.get((target, origin), [])
                 if cell.size in (size, "0")
             ]
-            for source, target in self.pairs
             for strategy in self.study.combining_strategies()
+            for source, target in self.pairs_of(strategy)
             for size in ("0", *self.sizes)
         }
         return {cell: candidates for cell, candidates in combined.items() if candidates}
+
+    def pairs_of(self, strategy: str) -> list[tuple[str, str]]:
+        """The pairs of sites for which a strategy combines models."""
+        return self.study.gathered() if self.study.strategy(strategy).gathers else self.pairs
 
     def _trained_cells(self) -> Iterator[Cell]:
         for target in self.targets:

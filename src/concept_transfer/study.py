@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from concept_transfer.cell import ALL_MODELS
+from concept_transfer.cell import ALL_MODELS, ALL_SITES
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
@@ -138,6 +138,10 @@ class Study(Section):
     @model_validator(mode="after")
     def _references_exist(self) -> Study:
         check_parents(self.embeddings)
+        if ALL_SITES in self.sites:
+            raise ValueError(
+                f"sites: '{ALL_SITES}' is reserved: it stands for all sources of a target together"
+            )
         if self.pairs != "all":
             for source, target in self.pairs:
                 for site in (source, target):
@@ -186,6 +190,7 @@ class Study(Section):
                 "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
                 f"({choices(kind for kind, record in LEARNERS.items() if record.cross_fits)})"
             )
+        self._check_gathering(free)
         able = [self.learner(name).can for name in self.classifiers]
         undemanding = [
             kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
@@ -199,6 +204,20 @@ class Study(Section):
             f"({choices(kind for kind, record in LEARNERS.items() if asked <= record.can)}), or a "
             f"strategy that asks for nothing ({choices(undemanding)})"
         )
+
+    def _check_gathering(self, free: list[str]) -> None:
+        """free: strategies that use no label of the target."""
+        for name in self.combining_strategies():
+            if self.strategy(name).gathers and not free:
+                raise ValueError(
+                    f"strategies.{name} combines source models that no label of the target has "
+                    "been used for; add 'direct'"
+                )
+            if self.strategy(name).gathers and not self.gathered():
+                raise ValueError(
+                    f"strategies.{name} combines the models of several sources, but no target of "
+                    "'pairs' has two; take it out, or add a site"
+                )
 
     def _check_keep(self) -> None:
         for key, defined in (
@@ -288,6 +307,19 @@ class Study(Section):
                             f"claims: '{claim.text}' names the {kind} '{name}'; defined are "
                             f"{choices(defined)}"
                         )
+
+    def gathered(self) -> list[tuple[str, str]]:
+        """All sources together, and a target, for each target of a strategy that gathers them."""
+        sources: dict[str, list[str]] = {}
+        for source, target in self.ordered_pairs():
+            sources.setdefault(target, []).append(source)
+        several = [target for target, of in sources.items() if len(of) > 1]
+        gathers = any(self.strategy(name).gathers for name in self.strategies)
+        return [(ALL_SITES, target) for target in several] if gathers else []
+
+    def directions(self) -> list[tuple[str, str]]:
+        """All pairs, and all sources together of each target that has several."""
+        return [*self.ordered_pairs(), *self.gathered()]
 
     def parked_sites(self) -> list[str]:
         """Sites that stand in no pair, so that no job reads them."""

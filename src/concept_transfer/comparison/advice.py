@@ -44,7 +44,7 @@ def advice_rows(
         if contrast.family == BEST_LOCAL
     }
     rows = []
-    for source, target in study.ordered_pairs():
+    for source, target in study.directions():
         local = {
             contrast.minus[0].size: results[contrast.minus[0]].estimate()
             for (cell, _), contrast in rivals.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from concept_transfer.cell import ALL_MODELS
 from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import CellResult, Results
 
@@ -18,7 +19,7 @@ def reversal_warnings(results: Results) -> list[str]:
     """
     unchanged: dict[str, list[CellResult]] = {}
     for cell, result in results.items():
-        if cell.size == "0" and result.headline:
+        if cell.size == "0" and cell.classifier != ALL_MODELS and result.headline:
             unchanged.setdefault(cell.target, []).append(result)
     warnings = []
     for target, models in unchanged.items():

@@ -27,9 +27,9 @@ def methods(settings: GaussianProcess, training: Training) -> str:
 
 def family(settings: GaussianProcess, context: Context) -> Family:
     from concept_transfer.models.bayesian_logistic import cross_fit
-    from concept_transfer.training.token_lines import TokenLines
+    from concept_transfer.training.token_lines import TokenLines, one_vs_rest
 
-    return TokenLines(cross_fit, context)
+    return TokenLines(one_vs_rest(cross_fit), context)
 
 
 LEARNER = Learner(

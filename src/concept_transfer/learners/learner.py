@@ -81,6 +81,9 @@ class Models(Protocol):
     def predict(self, models: Any, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities [R, n, classes] of encounters [n]."""
 
+    def one_of(self, models: Sequence[Any], of: Sequence[int]) -> Any:
+        """Of several fits' models those that R replicates keep; of: the place of each one's fit."""
+
     def recalibrated(self, models: Any, changes: Sequence[Recalibration]) -> Any:
         """Models whose probabilities are those of R models, each changed (`RECALIBRATE`)."""
 

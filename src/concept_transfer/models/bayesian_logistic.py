@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.models.amplitudes import Chosen, choose, with_slopes
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
+from concept_transfer.models.penalties import MOST_ROWS_TO_CHOOSE, evenly
 from concept_transfer.models.sparse_mode import sparse_mode
 from concept_transfer.models.token_design import (
     Covariance,
@@ -30,7 +31,6 @@ from concept_transfer.models.token_design import (
 )
 from concept_transfer.models.token_scores import Line
 
-MOST_ROWS_TO_CHOOSE = 2000
 MOST_DENSE = 1 << 22  # numbers of a dense matrix
 
 
@@ -58,11 +58,6 @@ def cross_fit(
         out = folds == fold
         held[out] = fit(data.take(~out), vectors).logits(data.findings[out])
     return fit(data, vectors), held
-
-
-def evenly(count: int) -> NDArray[np.int64]:
-    """As many rows as amplitudes are chosen on, of more, at even distances."""
-    return np.linspace(0, count - 1, min(count, MOST_ROWS_TO_CHOOSE)).astype(np.int64)
 
 
 def fit_dense(design: Design, chosen: Chosen) -> Line:

@@ -6,19 +6,25 @@ the penalty is 1 / c.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of, evenly
-from concept_transfer.models.logistic_mode import Floats, TwoClasses, mode
+from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of
+from concept_transfer.models.logistic_mode import Floats, Mode, TwoClasses, mode
+from concept_transfer.models.penalties import (
+    MOST_ROWS_TO_CHOOSE,
+    VARIANCES,
+    Folds,
+    Path,
+    best,
+    paths_by_fold,
+)
 from concept_transfer.models.sparse_mode import sparse_mode
 from concept_transfer.models.token_design import Covariance, Design, of_mean_norm_one
 from concept_transfer.models.token_scores import Line
-
-VARIANCES = np.logspace(-5, 1, 9)  # c
-USUAL_VARIANCE = 0.1  # where folds cannot choose
-
-Folds = NDArray[np.int64]
 
 
 def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[Line, Floats]:
@@ -27,46 +33,48 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
     folds: int64 [n], -1 for encounters that are never left out; vectors: [tokens, width]. The folds
     choose the penalty when left out, that of the models without a fold by the other folds.
     """
-    losses = losses_by_fold(data, folds, vectors)
+    paths = paths_by_fold(data, folds, partial(path_along, vectors=vectors))
+    all_judged = (folds >= 0).sum() <= MOST_ROWS_TO_CHOOSE
     held = np.full(len(data), np.nan)
+    near: Mode | None = None
     for fold in np.unique(folds[folds >= 0]):
         out = folds == fold
-        variance = best([loss for other, loss in losses.items() if other != fold])
-        held[out] = fit_with(data.take(~out), variance, vectors).logits(data.findings[out])
-    return fit_with(data, best(list(losses.values())), vectors), held
+        place = best(path for other, path in paths.items() if other != fold)
+        if all_judged and fold in paths:
+            held[out] = paths[fold].scores[place]
+        else:
+            held[out], near = left_out(data, out, VARIANCES[place], vectors, near)
+    return fit_with(data, VARIANCES[best(paths.values())], vectors), held
 
 
-def best(losses: list[Floats]) -> float:
-    """The variance of the least sum of losses [folds][variances]."""
-    return float(VARIANCES[np.argmin(sum(losses))]) if losses else USUAL_VARIANCE
+def path_along(data: TwoClasses, out: NDArray[np.bool_], vectors: Floats | None) -> Path:
+    """What is said of the encounters that are left out, bool [n], at every variance: log odds."""
+    rest = data.without(out)
+    columns, precisions = path_of(design_of(rest, vectors))
+    found: Mode | None = None
+    scores = np.empty((len(VARIANCES), out.sum()))
+    for place, precision in enumerate(precisions):
+        found = mode(rest, columns, precision, found)
+        scores[place] = found.logits[out]
+    losses = np.logaddexp(0, scores) - data.labels[out] * scores
+    return Path(losses @ data.weights[out], scores)
 
 
-def losses_by_fold(data: TwoClasses, folds: Folds, vectors: Floats | None) -> dict[int, Floats]:
-    """Log loss of each fold, left out, at every variance; folds whose training lacks a class do not
-    count. Of many encounters some stand for all."""
-    rows = evenly(len(data))
-    data, folds = data.take(rows), folds[rows]
-    losses = {}
-    for fold in np.unique(folds[folds >= 0]).tolist():
-        out = folds == fold
-        if len(np.unique(data.labels[~out])) == 2:
-            losses[fold] = losses_along(data.take(~out), data.take(out), vectors)
-    return losses
-
-
-def losses_along(train: TwoClasses, test: TwoClasses, vectors: Floats | None) -> Floats:
-    """Log loss of the test encounters at every variance; each mode starts from the one before."""
-    design, start = design_of(train, vectors), None
-    losses = np.empty(len(VARIANCES))
-    for place, variance in enumerate(VARIANCES):
-        columns, precision = columns_of(design, covariance_of(variance))
-        found = mode(train, columns, precision, start)
-        start = found.coefficients
-        weights = design.weights(found.residuals, covariance_of(variance))
-        line = design.line(weights, start[: len(train.precision)])
-        logits = line.logits(test.findings)
-        losses[place] = test.weights @ (np.logaddexp(0, logits) - test.labels * logits)
-    return losses
+def left_out(
+    data: TwoClasses,
+    out: NDArray[np.bool_],
+    variance: float,
+    vectors: Floats | None,
+    near: Mode | None,
+) -> tuple[Floats, Mode | None]:
+    """Log odds of the encounters that are left out, bool [n]; and the mode, where it is dense."""
+    rest = data.without(out)
+    design = design_of(rest, vectors)
+    if design.size > MOST_DENSE:
+        return fit_with(data.take(~out), variance, vectors).logits(data.findings[out]), None
+    columns, (precision,) = path_of(design, [variance])
+    found = mode(rest, columns, precision, near)
+    return found.logits[out], found
 
 
 def fit_with(data: TwoClasses, variance: float, vectors: Floats | None) -> Line:
@@ -74,9 +82,21 @@ def fit_with(data: TwoClasses, variance: float, vectors: Floats | None) -> Line:
     design, covariance = design_of(data, vectors), covariance_of(variance)
     if design.size > MOST_DENSE:
         return design.line(*sparse_mode(data, design, covariance))
-    found = mode(data, *columns_of(design, covariance))
+    columns, (precision,) = path_of(design, [variance])
+    found = mode(data, columns, precision)
     weights = design.weights(found.residuals, covariance)
     return design.line(weights, found.coefficients[: len(data.precision)])
+
+
+def path_of(
+    design: Design, variances: Sequence[float] | Floats = VARIANCES
+) -> tuple[Floats, Floats]:
+    """Columns [n, c] of the log odds, and the precisions of their coefficients at each variance."""
+    columns, precision = columns_of(design, covariance_of(1))
+    fixed = len(design.data.precision)
+    return columns, np.stack(
+        [np.append(precision[:fixed], precision[fixed:] / each) for each in variances]
+    )
 
 
 def design_of(data: TwoClasses, vectors: Floats | None) -> Design:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scipy.special import log_expit, softmax
 
 from concept_transfer.models.baselines import Arrays
+from concept_transfer.models.recalibration import Recalibration
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class TokenScores:
     """The line of class 1 for two classes; for more, one a class, each against the rest.
 
     coefficients: float64 [1 or K, tokens]; intercepts: float64 [1 or K], minus infinity for a
-    class that training did not know.
+    class that training did not know; change: of the probabilities, if there is one.
     """
 
     coefficients: NDArray[np.float64]
     intercepts: NDArray[np.float64]
+    change: Recalibration | None = None
 
     @classmethod
     def of(cls, lines: Sequence[Line]) -> TokenScores:
@@ -49,14 +51,26 @@ class TokenScores:
 
     def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings [n, tokens]."""
-        return probabilities(findings @ self.coefficients.T + self.intercepts)
+        found = probabilities(findings @ self.coefficients.T + self.intercepts)
+        return self.change(found) if self.change else found
+
+    def recalibrated(self, change: Recalibration) -> TokenScores:
+        """A model that was handed on, changed."""
+        return replace(self, change=change)
 
     def arrays(self) -> Arrays:
-        return dict(vars(self))
+        lines = {"coefficients": self.coefficients, "intercepts": self.intercepts}
+        if self.change is None:
+            return lines
+        shifts = self.change.intercepts
+        return {**lines, "slope": np.asarray(self.change.slope), "shifts": shifts}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TokenScores:
-        return cls(**arrays)
+        change = None
+        if "slope" in arrays:
+            change = Recalibration(float(arrays["slope"]), arrays["shifts"])
+        return cls(arrays["coefficients"], arrays["intercepts"], change)
 
 
 def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import ALL_SITES
 from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.looks import model_label
@@ -50,10 +52,16 @@ def combination_table(shares: pd.DataFrame, study: Study) -> Table | None:
 def _made_of(of_cell: pd.DataFrame, study: Study) -> dict[str, Any]:
     """How often labels chose in a cell, and its models of the largest mean shares, in words."""
     draws = of_cell.drop_duplicates(["replicate", "fold"])
+    gathered = set(of_cell["source"]) == {ALL_SITES}
     words = [
-        f"{model_label(study, model['embedding'], model['classifier'])}, {model['strategy']}"
+        f"{model['source']}: {_words(model, study)}" if gathered else _words(model, study)
         for model in of_cell["model"]
     ]
     mean = of_cell["share"].groupby(words).sum() / len(draws)
     named = [f"{model} {share:.0%}" for model, share in mean.nlargest(NAMED).items()]
     return {"chosen": int(draws["chosen"].sum()), "draws": len(draws), "models": "; ".join(named)}
+
+
+def _words(model: Mapping[str, str], study: Study) -> str:
+    label = model_label(study, model["embedding"], model["classifier"])
+    return f"{label}, {model['strategy']}"

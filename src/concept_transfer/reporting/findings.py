@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import ALL_SITES
 from concept_transfer.reporting.answers import Answer, answered
 from concept_transfer.reporting.classes import MACRO
 from concept_transfer.reporting.columns import Column, interval
@@ -161,8 +162,8 @@ def glance(evidence: Evidence) -> Table:
         if name in raw:
             best = raw[[f"{name}_model", name, f"{name}_lower", f"{name}_upper"]].to_numpy()
             texts = [
-                f"{interval(*bounds)}, {model}" if isinstance(model, str) else "too few encounters"
-                for model, *bounds in best
+                f"{interval(*bounds)}, {model}" if isinstance(model, str) else _missing(source)
+                for source, (model, *bounds) in zip(raw["source"], best, strict=True)
             ]
             columns.append(Column(words, "text", texts))
     return Table(
@@ -176,6 +177,11 @@ def glance(evidence: Evidence) -> Table:
         raw,
         columns,
     )
+
+
+def _missing(source: str) -> str:
+    """In place of a best model; all sites together have combinations alone."""
+    return "–" if source == ALL_SITES else "too few encounters"
 
 
 def model_words(cell: dict[str, Any], study: Study) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from concept_transfer.cell import ALL_SITES
 from concept_transfer.evaluation.metrics import RANKING
 from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.analysis import Analysis
@@ -37,6 +38,11 @@ class Hidden:
     sites: frozenset[str]
     tests: frozenset[str]
     encounters: frozenset[str]
+
+    @property
+    def carriers(self) -> frozenset[str]:
+        """Sites whose models' risks carry what ``sites`` hides; all sites together are one."""
+        return self.sites | {ALL_SITES} if self.sites else self.sites
 
 
 def hidden_in(evidence: Evidence) -> Hidden:
@@ -139,7 +145,7 @@ def _answered(row: Mapping[str, Any], hidden: Hidden) -> dict[str, Any]:
     """An answer's row; of a hidden test set its names only, marked as ``suppressed``."""
     places = [row, row.get("lowest_at", {}), row.get("highest_at", {})]
     if hidden.tests.isdisjoint(place.get("target") for place in places):
-        if hidden.sites.isdisjoint((row.get("source"), row.get("target"))):
+        if hidden.carriers.isdisjoint((row.get("source"), row.get("target"))):
             return dict(row)
         unknown = {name: float("nan") for name in row if name.startswith("calibration_")}
         return {**row, **unknown}
@@ -158,7 +164,7 @@ def published_provenance(provenance: Provenance, evidence: Evidence) -> Provenan
 
 def _carries_prevalence(frame: pd.DataFrame, hidden: Hidden) -> pd.Series:
     """Cells whose predicted risks would tell a hidden count."""
-    return frame["source"].isin(hidden.sites) | frame["target"].isin(hidden.sites)
+    return frame["source"].isin(hidden.carriers) | frame["target"].isin(hidden.sites)
 
 
 def _without(frame: pd.DataFrame, hidden: Hidden, columns: list[str]) -> pd.DataFrame:

@@ -12,17 +12,18 @@ from typing import Any
 
 import pandas as pd
 
-from concept_transfer.cell import NO_EMBEDDING
+from concept_transfer.cell import ALL_SITES, NO_EMBEDDING
 from concept_transfer.comparison.contrasts import FAMILIES
 from concept_transfer.reporting.columns import Column
 from concept_transfer.reporting.looks import GROUPS, group_of, model_label
+from concept_transfer.reporting.words import site_words
 from concept_transfer.study import Study
 
 KEYS = ["target", "source", "embedding", "classifier", "strategy", "size"]  # of a cell
 
 
 def direction_label(source: str, target: str) -> str:
-    return f"{source} → {target}" if source else f"{target} alone"
+    return f"{site_words(source)} → {target}" if source else f"{target} alone"
 
 
 def size_label(size: str) -> str:
@@ -52,12 +53,12 @@ def direction_stem(source: str, target: str) -> str:
 
 
 def directions(study: Study, frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (source, target) pairs of the config that the frame has results for.
+    """The (source, target) pairs of the study that the frame has results for.
 
     A target that no model was carried to stands alone, with the source "".
     """
     present = set(zip(frame["source"], frame["target"], strict=True))
-    pairs = study.ordered_pairs()
+    pairs = study.directions()
     alone = {target for _, target in present} - {target for source, target in present if source}
     wanted = dict.fromkeys(("" if pair[1] in alone else pair[0], pair[1]) for pair in pairs)
     return [pair for pair in wanted if pair in present]
@@ -81,7 +82,7 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     order: dict[str, list[str]] = {
         "target": list(study.sites),
-        "source": ["", *study.sites],
+        "source": ["", *study.sites, ALL_SITES],
         "group": list(GROUPS),
         "embedding": [*study.embeddings, NO_EMBEDDING],
         "classifier": list(study.classifiers),
@@ -116,7 +117,7 @@ def cell_columns(frame: pd.DataFrame, study: Study) -> list[Column]:
     """The columns of a table that say which cell a row is about."""
     return [
         Column("Target", "name", frame["target"]),
-        Column("Source", "name", frame["source"].replace("", "–")),
+        Column("Source", "name", frame["source"].map(site_words).replace("", "–")),
         Column("Model", "name", model_labels(frame, study)),
         Column("Strategy", "name", frame["strategy"]),
         Column("Labels", "labels", frame["size"]),

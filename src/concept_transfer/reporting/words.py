@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concept_transfer.cell import ALL_SITES
+
 
 def listing(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def site_words(name: str) -> str:
+    """A source by its name, or ``all sites`` together."""
+    return "all sites" if name == ALL_SITES else name
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

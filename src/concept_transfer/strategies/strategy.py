@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,8 +156,11 @@ class Strategy:
     needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`, `LOW_RANK`,
     `PRIOR`, `RECALIBRATE`); recalibration: how a handed-on model is changed, by what it says of the
     target; look: colour and matplotlib's name of a marker in figures, where it is to have its own;
+    choices: settings that null leaves open, and what held-out log loss chooses among for every
+    replicate; the first value where labels are too few to choose;
     combine: of a strategy that trains nothing, how it makes one model of those that the study has
-    for a target.
+    for a target; gathers: it is given the models of all sources of a target at once, as far as
+    these use no label of it.
     """
 
     settings: type[StrategySettings]
@@ -170,7 +173,9 @@ class Strategy:
     recalibration: Callable[[Any, Judged], Recalibration] | None = None
     details: Callable[[Any], list[str]] = no_details
     look: tuple[str, str] | None = None
+    choices: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     combine: Callable[[Any, Labelled, np.random.Generator], Pool] | None = None
+    gathers: bool = False
 
     @property
     def has_source(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from concept_transfer.cohorts.budget import (
 from concept_transfer.cohorts.cross_fitting import fold_numbers
 from concept_transfer.learners.learner import (
     Context,
+    CrossFitted,
     CrossFittingFamily,
     Family,
     Fitted,
@@ -33,6 +34,7 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
+from concept_transfer.training.choosing import Settings, alternatives, chosen, predicted
 from concept_transfer.training.predictions import (
     DIVERGED,
     NOT_ESTIMABLE,
@@ -96,7 +98,8 @@ class FoldFit:
 
     status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on; held:
     float64 [places, n, classes], of the budget's encounters, to train and then to validate on, by
-    models that had not seen them (None unless the learner cross-fits, or models are recalibrated).
+    models that had not seen them (None unless the learner cross-fits, or models are recalibrated);
+    facts: one a replicate, further fields of its record.
     """
 
     models: Any
@@ -105,8 +108,8 @@ class FoldFit:
     epochs: list[int]
     labels: Rows
     budget: Budget | None
-    held: NDArray[np.float64] | None = None
-    source_auroc: list[float | None] = field(default_factory=list)
+    held: NDArray[np.float64] | None
+    facts: list[dict[str, Any]]
 
     def records(self, replicates: list[int], fold: int = -1) -> list[dict[str, Any]]:
         """What became of each replicate; fold -1 is no fold of a split."""
@@ -115,16 +118,12 @@ class FoldFit:
             train, validation = self.budget.train.shape[1], self.budget.validation.shape[1]
         if self.held is not None:
             train, validation = train + validation, 0
-        said = [
-            record(replicate, fold, status, epochs, train, validation, labels)
-            for replicate, status, epochs, labels in zip(
-                replicates, self.status, self.epochs, self.labels, strict=True
+        return [
+            record(replicate, fold, status, epochs, train, validation, labels) | facts
+            for replicate, status, epochs, labels, facts in zip(
+                replicates, self.status, self.epochs, self.labels, self.facts, strict=True
             )
         ]
-        if self.source_auroc:
-            for one, area in zip(said, self.source_auroc, strict=True):
-                one["source_auroc"] = area
-        return said
 
 
 def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
@@ -156,11 +155,12 @@ def fit_fold(
     pool: rows [n] of the target that may be looked at without their labels.
     """
     drawn, strategy = budget, STRATEGIES[work.strategy.kind]
+    options = _options(work)
     if budget is not None and (bench.learner.cross_fits or strategy.recalibration):
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
-    plan = _plan(work, budget, everyone)
+    plan = _plan(_with(work, options[0]), budget, everyone)
     one_class = _one_class(plan, replicates, bench.context.classes)
     failed = np.zeros(replicates, bool)
     known = work.same if work.size == "all" else None
@@ -171,62 +171,92 @@ def fit_fold(
         for bad, alone in zip(failed, one_class, strict=True)
     ]
     places = [i for i, state in enumerate(status) if state == OK]
-    fitted, held = _fit(bench, work, budget, places, known, pool)
-    epochs = [0] * replicates
-    if fitted:
-        for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
+    epochs, facts = [0] * replicates, [dict[str, Any]() for _ in everyone]
+    models, held = None, None
+    if places and (known or strategy.recalibration or not plan.train):
+        given = known or _handed_on(work)
+        models, held = _as_given(bench, work, given, budget, places, pool)
+        for place in places:
+            epochs[place] = given.records[place]["epochs"]
+    elif places:
+        assert budget is not None
+        fitted, held, settings = _train(bench, work, options, budget, places)
+        models = fitted.models
+        outcomes = zip(places, fitted.epochs, fitted.diverged, settings, strict=True)
+        for place, epoch, diverged, own in outcomes:
             status[place] = DIVERGED if diverged else OK
             epochs[place] = epoch
-    unchanged = _handed_on(work).records if not plan.train else []
-    return FoldFit(
-        fitted.models if fitted else None,
-        places,
-        status,
-        epochs,
-        label_counts(work.target, budget.train if budget else None, bench),
-        drawn,
-        held,
-        [said.get("source_auroc") for said in unchanged],
+            facts[place] = {"settings": own} if own else {}
+    if not plan.train:
+        facts = [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
+    labels = label_counts(work.target, budget.train if budget else None, bench)
+    return FoldFit(models, places, status, epochs, labels, drawn, held, facts)
+
+
+def _as_given(
+    bench: Workbench,
+    work: Work,
+    given: HandedOn,
+    budget: Budget | None,
+    places: list[int],
+    pool: NDArray[np.int64],
+) -> tuple[Any, NDArray[np.float64] | None]:
+    """The models of the replicates at some places, as they are or recalibrated, and `held`."""
+    models = given.models.select(places)
+    recalibration = STRATEGIES[work.strategy.kind].recalibration
+    if not recalibration:
+        return models, None
+    rows = budget.select(places).train if budget else same_for_all(pool, len(places))
+    return recalibrate(
+        bench.among(places),
+        models,
+        partial(recalibration, work.strategy),
+        work.target,
+        rows,
+        None if budget is None else fold_numbers(work.target.cohort, rows),
+        _prior(bench, work),
     )
 
 
-def _fit(
+def _train(
     bench: Workbench,
     work: Work,
-    budget: Budget | None,
+    options: Sequence[Settings],
+    budget: Budget,
     places: list[int],
-    known: HandedOn | None,
-    pool: NDArray[np.int64],
-) -> tuple[Fitted | None, NDArray[np.float64] | None]:
-    """The models of the replicates at some places, trained or taken as they are, and `held`."""
-    if not places:
-        return None, None
-    plan = _plan(work, budget, places)
-    recalibration = STRATEGIES[work.strategy.kind].recalibration
-    if known or recalibration or not plan.train:
-        given = known or _handed_on(work)
-        epochs = [given.records[place]["epochs"] for place in places]
-        models, held = given.models.select(places), None
-        if recalibration:
-            rows = plan.train[0].rows if plan.train else same_for_all(pool, len(places))
-            models, held = recalibrate(
-                bench.among(places),
-                models,
-                partial(recalibration, work.strategy),
-                work.target,
-                rows,
-                None if budget is None else fold_numbers(work.target.cohort, rows),
-                _prior(bench, work),
-            )
-        return Fitted(models, epochs, [False] * len(places)), held
-    assert budget is not None
-    family, cohort = bench.among(places), work.target.cohort
+) -> tuple[Fitted, NDArray[np.float64] | None, Sequence[Settings]]:
+    """The models of the replicates at some places, `held`, and the settings chosen of each."""
+    family, target = bench.among(places), work.target
+    plans = [_plan(_with(work, option), budget, places) for option in options]
     if bench.learner.cross_fits:
-        folds = fold_numbers(cohort, plan.train[0].rows)
-        crossed = cast(CrossFittingFamily, family).cross_fit(plan, work.training, folds)
-        return crossed.fitted, crossed.held
-    choose = allow_choice(cohort, budget.select(places))
-    return cast(ValidatedFamily, family).fit(plan, work.training, choose), None
+        rows = plans[0].train[0].rows
+        folds = fold_numbers(target.cohort, rows)
+        crossing = cast(CrossFittingFamily, family)
+        fits = [crossing.cross_fit(plan, work.training, folds) for plan in plans]
+    else:
+        choose = allow_choice(target.cohort, budget.select(places))
+        validated = cast(ValidatedFamily, family)
+        models = [validated.fit(plan, work.training, choose) for plan in plans]
+        if len(options) == 1:
+            return models[0], None, list(options) * len(places)
+        rows = budget.select(places).validation
+        folds = np.zeros_like(rows)
+        fits = [CrossFitted(own, predicted(family, own.models, target, rows)) for own in models]
+    if len(options) == 1:
+        return fits[0].fitted, fits[0].held, list(options) * len(places)
+    best, of = chosen(family, fits, target.labels[rows], folds)
+    held = best.held if bench.learner.cross_fits else None
+    return best.fitted, held, [options[place] for place in of]
+
+
+def _options(work: Work) -> list[Settings]:
+    """What the strategy's settings may be; the paper's protocol takes the first."""
+    open_ = alternatives(STRATEGIES[work.strategy.kind].choices, work.strategy)
+    return open_[:1] if work.training.protocol == "gao2024" else open_
+
+
+def _with(work: Work, settings: Settings) -> Work:
+    return replace(work, strategy=work.strategy.model_copy(update=dict(settings)))
 
 
 def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:

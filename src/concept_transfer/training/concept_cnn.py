@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -92,6 +92,14 @@ class ConceptCNNs:
         chosen = torch.from_numpy(rows.copy())
         probability = predict(models, self.vectors, dataset_of(site), chosen)
         return np.asarray(probability)
+
+    def one_of(self, models: Sequence[Weights], of: Sequence[int]) -> Weights:
+        return Weights(
+            *(
+                torch.stack([getattr(models[k], field.name)[i] for i, k in enumerate(of)])
+                for field in fields(Weights)
+            )
+        )
 
     def recalibrated(self, models: Weights, changes: Sequence[Recalibration]) -> Weights:
         slope = torch.tensor([change.slope for change in changes])

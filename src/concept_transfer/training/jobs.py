@@ -129,7 +129,12 @@ def described(records: Sequence[dict[str, Any]], classes: int) -> str:
     counts = Counter(record["status"] for record in records)
     train, positives = ([record[key] for record in records] for key in ("train", "positives"))
     words = "positive" if classes == 2 else "of the rarest class"
+    chosen: dict[str, list[float]] = {}
+    for record in records:
+        for name, value in record.get("settings", {}).items():
+            chosen.setdefault(name, []).append(value)
     return (
         f"{', '.join(f'{count} {status}' for status, count in counts.items())}, with labels of "
         f"{span(train)} encounters ({span(positives)} {words})"
+        + "".join(f", {name} {span(values, 'g')}" for name, values in chosen.items())
     )

@@ -67,6 +67,11 @@ class StackedModels:
                 probability[place, block] = models.models[place].predict_proba(findings)
         return probability[list(models.of)]
 
+    def one_of(self, models: Sequence[Stack], of: Sequence[int]) -> Stack:
+        first = np.cumsum([0, *(len(stack.models) for stack in models)])
+        every = tuple(model for stack in models for model in stack.models)
+        return Stack(every, tuple(int(first[k]) + models[k].of[i] for i, k in enumerate(of)))
+
     def recalibrated(self, models: Stack, changes: Sequence[Recalibration]) -> Stack:
         changed = [
             cast(Any, models.models[place]).recalibrated(change)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.baselines import Examples
 from concept_transfer.models.logistic_mode import Floats, TwoClasses
-from concept_transfer.models.one_vs_rest import Folds, cross_fit_all
+from concept_transfer.models.one_vs_rest import cross_fit_all
+from concept_transfer.models.penalties import Folds
 from concept_transfer.models.token_scores import Line, TokenScores
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.one_by_one import Stack, StackedModels, balance, weights_of
-
-Result = TypeVar("Result")
-
 
 # Fits the log odds of encounters of two classes, from (data, folds, vectors): the line, and the log
 # odds [n] of lines without an encounter's fold. folds: int64 [n], NaN for those of -1, which are
@@ -36,7 +34,25 @@ class Problem:
     weights: Floats
     folds: Folds
     vectors: Floats | None
-    prior: TokenScores | None
+    prior: Any
+
+
+# From a problem and the number of classes: the model, and probabilities [n, classes] by models
+# without an encounter's fold.
+Solve = Callable[[Problem, int], tuple[Any, Floats]]
+
+
+def one_vs_rest(learner: LineLearner) -> Solve:
+    """A line of every class, against the rest."""
+
+    def solve(problem: Problem, classes: int) -> tuple[TokenScores, Floats]:
+        def cross_fit(data: TwoClasses, folds: Folds) -> tuple[Line, Floats]:
+            return learner(data, folds, problem.vectors)
+
+        known = problem.train, problem.weights, problem.folds
+        return cross_fit_all(cross_fit, *known, classes, problem.prior)
+
+    return solve
 
 
 class TokenLines(StackedModels):
@@ -45,24 +61,18 @@ class TokenLines(StackedModels):
     A plan's `start` is taken as the prior mean. Training and validation encounters are one.
     """
 
-    def __init__(self, learner: LineLearner, context: Context) -> None:
-        super().__init__(TokenScores, context)
-        self.learner = learner
+    def __init__(self, solve: Solve, context: Context, model: type[Any] = TokenScores) -> None:
+        """model: what `solve` makes."""
+        super().__init__(model, context)
+        self.solve = solve
 
     def cross_fit(self, plan: Plan, training: Training, folds: Folds) -> CrossFitted:
         count = folds.shape[1]
         others = sum(part.rows.shape[1] for part in plan.train[1:])
         padded = np.pad(folds, ((0, 0), (0, others)), constant_values=-1)
-        results, of = self._solve(plan.train, padded, plan, training, self._cross_fit)
+        results, of = self._solve(plan.train, padded, plan, training)
         held = np.stack([results[place][1][:count] for place in of])
         return CrossFitted(fitted([model for model, _ in results], of), held)
-
-    def _cross_fit(self, problem: Problem) -> tuple[TokenScores, Floats]:
-        def cross_fit(data: TwoClasses, folds: Folds) -> tuple[Line, Floats]:
-            return self.learner(data, folds, problem.vectors)
-
-        known = problem.train, problem.weights, problem.folds
-        return cross_fit_all(cross_fit, *known, self.context.classes, problem.prior)
 
     def _solve(
         self,
@@ -70,11 +80,10 @@ class TokenLines(StackedModels):
         folds: Folds,
         plan: Plan,
         training: Training,
-        solve: Callable[[Problem], Result],
-    ) -> tuple[list[Result], list[int]]:
+    ) -> tuple[list[tuple[Any, Floats]], list[int]]:
         """The results of all distinct problems, and for each replicate the place of its own."""
         places: dict[tuple[bytes | int, ...], int] = {}
-        results, of = list[Result](), list[int]()
+        results, of = list[tuple[Any, Floats]](), list[int]()
         progress = Progress("fits", len(folds))
         balanced = training.class_weight == "balanced"
         for i in range(len(folds)):
@@ -89,7 +98,8 @@ class TokenLines(StackedModels):
                 if balanced:
                     weights = weights * balance(train.labels, self.context.classes)
                 prior = plan.start.models[model] if plan.start else None
-                results.append(solve(Problem(train, weights, folds[i], self._vectors(i), prior)))
+                problem = Problem(train, weights, folds[i], self._vectors(i), prior)
+                results.append(self.solve(problem, self.context.classes))
             of.append(places[key])
             progress.advance()
         return results, of
@@ -107,5 +117,5 @@ class TokenLines(StackedModels):
         return own.astype(np.float64)
 
 
-def fitted(models: list[TokenScores], of: list[int]) -> Fitted:
+def fitted(models: list[Any], of: list[int]) -> Fitted:
     return Fitted(Stack(tuple(models), tuple(of)), [0] * len(of), [False] * len(of))

@@ -16,6 +16,7 @@ from concept_transfer.reporting.answers.phrases import (
     model_of,
     signed,
 )
+from concept_transfer.reporting.words import site_words
 from concept_transfer.study import Study
 
 QUESTION = "What should a site use, with how many labels?"
@@ -24,7 +25,8 @@ QUESTION = "What should a site use, with how many labels?"
 def labelled(row: Row) -> Row:
     numbers = {name: row[name] for name in row if name not in ("embedding", "classifier")}
     rival = _model(row["rival"]) if row["rival"] else ""
-    return {**numbers, "strategy": _model(row), "rival": rival}
+    named = {"source": site_words(row["source"]), "strategy": _model(row), "rival": rival}
+    return {**numbers, **named}
 
 
 def _model(cell: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concept_transfer.comparison.comparisons import PERMUTATION
+from concept_transfer.reporting.words import site_words
 from concept_transfer.study import Study
 
 Row = dict[str, Any]
@@ -47,7 +48,9 @@ def model_of(cell: Mapping[str, str]) -> str:
 
 def direction(place: Mapping[str, str]) -> str:
     """``north → south``; a target alone by its name."""
-    return f"{place['source']} → {place['target']}" if place["source"] else place["target"]
+    if not place["source"]:
+        return place["target"]
+    return f"{site_words(place['source'])} → {place['target']}"
 
 
 def with_directions(row: Row) -> Row:

@@ -27,6 +27,7 @@ from concept_transfer.reporting.rows import (
     rows_of,
     size_rank,
 )
+from concept_transfer.reporting.words import site_words
 from concept_transfer.study import Study
 
 LEVEL = (0, (5, 2))
@@ -110,8 +111,8 @@ def _caption(
     )
     if source:
         text += (
-            f" Black is a model that never saw {source}: a coloured line above it is what "
-            "transfer adds, and where it catches up, own data suffice. The dashed line is the "
+            f" Black is a model that never saw {site_words(source)}: a coloured line above it is "
+            "what transfer adds, and where it catches up, own data suffice. The dashed line is the "
             "source model used unchanged."
         )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
