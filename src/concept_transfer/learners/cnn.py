@@ -7,6 +7,7 @@ from typing import Literal
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import (
+    ALIGN,
     DECAY,
     FREEZE,
     LOW_RANK,
@@ -46,6 +47,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE}),
+    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE, ALIGN}),
     uses_torch=True,
 )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
+    from concept_transfer.models.alignment import Affine, Moments
     from concept_transfer.models.recalibration import Recalibration
     from concept_transfer.settings.training import Training
     from concept_transfer.sites.site import Site
@@ -83,6 +84,12 @@ class Models(Protocol):
 
     def recalibrated(self, models: Any, changes: Sequence[Recalibration]) -> Any:
         """Models whose probabilities are those of R models, each changed (`RECALIBRATE`)."""
+
+    def moments(self, models: Any, site: Site, rows: NDArray[np.int64]) -> Sequence[Moments]:
+        """Of the features of encounters [n] that R models are linear in (`ALIGN`)."""
+
+    def mapped(self, models: Any, maps: Sequence[Affine]) -> Any:
+        """R models whose features are mapped first (`ALIGN`)."""
 
     def write(self, models: Any, folder: Path) -> None:
         """Write `Learner.files`."""

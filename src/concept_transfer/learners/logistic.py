@@ -6,7 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import RECALIBRATE
+from concept_transfer.strategies.strategy import ALIGN, RECALIBRATE
 
 
 class Logistic(LearnerSettings):
@@ -36,6 +36,6 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
-    can=frozenset({RECALIBRATE}),
+    can=frozenset({ALIGN, RECALIBRATE}),
     cross_fits=True,
 )

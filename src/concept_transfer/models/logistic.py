@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 
+from concept_transfer.models.alignment import Affine
 from concept_transfer.models.baselines import Arrays, Examples, spread
 from concept_transfer.models.recalibration import Recalibration
 
@@ -46,6 +47,12 @@ class Logistic:
         coefficients = change.slope * self.coefficients
         return replace(
             self, coefficients=coefficients, intercepts=change.slope * self.intercepts + shift
+        )
+
+    def mapped(self, change: Affine) -> Logistic:
+        intercepts = self.intercepts + self.coefficients @ change.shift
+        return replace(
+            self, coefficients=self.coefficients @ change.matrix.T, intercepts=intercepts
         )
 
     def arrays(self) -> Arrays:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import log_expit, softmax
 
+from concept_transfer.models.alignment import Affine
 from concept_transfer.models.baselines import Arrays
 
 
@@ -50,6 +51,10 @@ class TokenScores:
     def predict_proba(self, findings: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings [n, tokens]."""
         return probabilities(findings @ self.coefficients.T + self.intercepts)
+
+    def mapped(self, change: Affine) -> TokenScores:
+        intercepts = self.intercepts + self.coefficients @ change.shift
+        return TokenScores(self.coefficients @ change.matrix.T, intercepts)
 
     def arrays(self) -> Arrays:
         return dict(vars(self))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from concept_transfer.cohorts.budget import (
     are_same,
     count_classes,
     draw_budget,
+    draw_from,
     same_for_all,
 )
 from concept_transfer.cohorts.cross_fitting import fold_numbers
@@ -33,6 +34,8 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
+from concept_transfer.training.aligning import align
+from concept_transfer.training.performance import effective, known_at_source
 from concept_transfer.training.predictions import (
     DIVERGED,
     NOT_ESTIMABLE,
@@ -96,7 +99,8 @@ class FoldFit:
 
     status, epochs: one a replicate; labels: int64 [R, classes], target labels trained on; held:
     float64 [places, n, classes], of the budget's encounters, to train and then to validate on, by
-    models that had not seen them (None unless the learner cross-fits, or models are recalibrated).
+    models that had not seen them (None unless the learner cross-fits, or models are recalibrated);
+    facts: one a replicate, further fields of its record.
     """
 
     models: Any
@@ -105,8 +109,8 @@ class FoldFit:
     epochs: list[int]
     labels: Rows
     budget: Budget | None
-    held: NDArray[np.float64] | None = None
-    source_auroc: list[float | None] = field(default_factory=list)
+    held: NDArray[np.float64] | None
+    facts: list[dict[str, Any]]
 
     def records(self, replicates: list[int], fold: int = -1) -> list[dict[str, Any]]:
         """What became of each replicate; fold -1 is no fold of a split."""
@@ -115,16 +119,12 @@ class FoldFit:
             train, validation = self.budget.train.shape[1], self.budget.validation.shape[1]
         if self.held is not None:
             train, validation = train + validation, 0
-        said = [
-            record(replicate, fold, status, epochs, train, validation, labels)
-            for replicate, status, epochs, labels in zip(
-                replicates, self.status, self.epochs, self.labels, strict=True
+        return [
+            record(replicate, fold, status, epochs, train, validation, labels) | facts
+            for replicate, status, epochs, labels, facts in zip(
+                replicates, self.status, self.epochs, self.labels, self.facts, strict=True
             )
         ]
-        if self.source_auroc:
-            for one, area in zip(said, self.source_auroc, strict=True):
-                one["source_auroc"] = area
-        return said
 
 
 def run_cell(bench: Workbench, work: Work) -> tuple[Predictions, FoldFit]:
@@ -160,7 +160,7 @@ def fit_fold(
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
-    plan = _plan(work, budget, everyone)
+    plan = _plan(bench, work, budget, everyone, pool)
     one_class = _one_class(plan, replicates, bench.context.classes)
     failed = np.zeros(replicates, bool)
     known = work.same if work.size == "all" else None
@@ -171,13 +171,14 @@ def fit_fold(
         for bad, alone in zip(failed, one_class, strict=True)
     ]
     places = [i for i, state in enumerate(status) if state == OK]
-    fitted, held = _fit(bench, work, budget, places, known, pool)
+    if places != everyone:
+        plan = _plan(bench, work, budget, places, pool)
+    fitted, held = _fit(bench, work, plan, places, known, pool) if places else (None, None)
     epochs = [0] * replicates
     if fitted:
         for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
             status[place] = DIVERGED if diverged else OK
             epochs[place] = epoch
-    unchanged = _handed_on(work).records if not plan.train else []
     return FoldFit(
         fitted.models if fitted else None,
         places,
@@ -185,24 +186,23 @@ def fit_fold(
         epochs,
         label_counts(work.target, budget.train if budget else None, bench),
         drawn,
-        held,
-        [said.get("source_auroc") for said in unchanged],
+        held if budget else None,
+        _facts(bench, work, plan, places, fitted, held),
     )
 
 
 def _fit(
     bench: Workbench,
     work: Work,
-    budget: Budget | None,
+    plan: Plan,
     places: list[int],
     known: HandedOn | None,
     pool: NDArray[np.int64],
-) -> tuple[Fitted | None, NDArray[np.float64] | None]:
-    """The models of the replicates at some places, trained or taken as they are, and `held`."""
-    if not places:
-        return None, None
-    plan = _plan(work, budget, places)
+) -> tuple[Fitted, NDArray[np.float64] | None]:
+    """The models of the replicates at some places, trained or taken as they are, and what models
+    that had not seen them say of the encounters of the plan's first part (see `FoldFit.held`)."""
     recalibration = STRATEGIES[work.strategy.kind].recalibration
+    alignment = STRATEGIES[work.strategy.kind].alignment
     if known or recalibration or not plan.train:
         given = known or _handed_on(work)
         epochs = [given.records[place]["epochs"] for place in places]
@@ -215,18 +215,43 @@ def _fit(
                 partial(recalibration, work.strategy),
                 work.target,
                 rows,
-                None if budget is None else fold_numbers(work.target.cohort, rows),
+                fold_numbers(work.target.cohort, rows) if plan.train else None,
                 _prior(bench, work),
             )
+        if alignment:
+            assert work.source is not None
+            change, family = partial(alignment, work.strategy), bench.among(places)
+            models = align(family, models, change, work.source, work.target, pool)
         return Fitted(models, epochs, [False] * len(places)), held
-    assert budget is not None
-    family, cohort = bench.among(places), work.target.cohort
+    assert plan.validation is not None
+    family, labelled = bench.among(places), Budget(plan.train[0].rows, plan.validation.rows)
+    cohort = plan.train[0].site.cohort
     if bench.learner.cross_fits:
-        folds = fold_numbers(cohort, plan.train[0].rows)
+        folds = fold_numbers(cohort, labelled.train)
         crossed = cast(CrossFittingFamily, family).cross_fit(plan, work.training, folds)
         return crossed.fitted, crossed.held
-    choose = allow_choice(cohort, budget.select(places))
+    choose = allow_choice(cohort, labelled)
     return cast(ValidatedFamily, family).fit(plan, work.training, choose), None
+
+
+def _facts(
+    bench: Workbench,
+    work: Work,
+    plan: Plan,
+    places: list[int],
+    fitted: Fitted | None,
+    held: NDArray[np.float64] | None,
+) -> list[dict[str, Any]]:
+    """What else is known of each replicate's model where it learned at the source alone."""
+    if not plan.train:
+        return [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
+    facts: list[dict[str, Any]] = [{} for _ in bench.replicates]
+    if plan.train[0].site is work.target or fitted is None:
+        return facts
+    areas = known_at_source(bench.among(places), fitted.models, plan.train[0].site, held)
+    for place, area in zip(places, areas, strict=True):
+        facts[place] = {"source_auroc": area, **effective(plan.train[0])}
+    return facts
 
 
 def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
@@ -241,12 +266,32 @@ def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
     return np.asarray(counts / counts.sum())
 
 
-def _plan(work: Work, budget: Budget | None, places: list[int]) -> Plan:
+def _plan(
+    bench: Workbench,
+    work: Work,
+    budget: Budget | None,
+    places: list[int],
+    pool: NDArray[np.int64],
+) -> Plan:
     strategy = STRATEGIES[work.strategy.kind]
     models = _handed_on(work).models.select(places) if strategy.starts_from_source else None
     chosen = budget.select(places) if budget else None
     source = work.source if strategy.uses_source else None
-    return strategy.plan(Situation(work.strategy, work.target, chosen, source, models))
+    at_source = None
+    if source is not None:
+        at_source = draw_from(source.cohort, source.split.source_parts(), "all", places)
+        at_source = at_source.joined if bench.learner.cross_fits else at_source
+    return strategy.plan(
+        Situation(
+            work.strategy,
+            work.target,
+            chosen,
+            source,
+            models,
+            same_for_all(pool, len(places)),
+            at_source,
+        )
+    )
 
 
 def _handed_on(work: Work) -> HandedOn:

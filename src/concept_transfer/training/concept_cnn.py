@@ -19,8 +19,9 @@ from torch import Tensor
 from concept_transfer.cohorts.budget import are_same
 from concept_transfer.errors import StudyError
 from concept_transfer.learners.learner import Context, Fitted
+from concept_transfer.models.alignment import Affine, Moments
 from concept_transfer.models.bundle import TABLE, tensors_in
-from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.cnn import Weights, feature_moments, predict
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import span, within
@@ -53,7 +54,7 @@ class ConceptCNNs:
         assert plan.validation is not None
         begin = time.monotonic()
         dataset, train, validation = _joined(plan.train, plan.validation)
-        encounters = sum(part.weight * part.rows.shape[1] for part in plan.train)
+        encounters = sum(part.size for part in plan.train)
         settings = training.resolved(encounters, tuned=plan.start is not None)
         factor = factor_to(training.norm, self.vectors)
         start = self._untrained(training) if plan.start is None else _times(plan.start, 1 / factor)
@@ -100,6 +101,20 @@ class ConceptCNNs:
         bias = models.linear_bias * slope[:, None] + shift.to(models.linear_bias.dtype)
         return replace(models, linear=linear, linear_bias=bias)
 
+    def moments(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> list[Moments]:
+        """Of the pooled features after ReLU, float64."""
+        return feature_moments(models, self.vectors, dataset_of(site), torch.from_numpy(rows))
+
+    def mapped(self, models: Weights, maps: Sequence[Affine]) -> Weights:
+        matrix, shift = (
+            torch.from_numpy(np.stack([getattr(change, name) for change in maps]))
+            for name in ("matrix", "shift")
+        )
+        linear, bias = models.linear.double(), models.linear_bias.double()
+        bias = bias + (shift[:, None] @ linear)[:, 0]
+        dtype = models.linear.dtype
+        return replace(models, linear=(matrix @ linear).to(dtype), linear_bias=bias.to(dtype))
+
     def write(self, models: Weights, folder: Path) -> None:
         save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)
 
@@ -142,13 +157,18 @@ def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tenso
     """The sites' encounters as one dataset, and in it the rows to train and to validate on."""
     weight = next((part.weight for part in train if part.site.name == held.site.name), held.weight)
     parts = [*train, replace(held, weight=weight)]
-    sites = {(part.site.name, part.weight): part.site for part in parts}
-    datasets = [dataset_of(site, weight) for (_, weight), site in sites.items()]
+    weighed = {_weighed(part): part for part in parts}
+    datasets = [dataset_of(part.site, part.weight) for part in weighed.values()]
     starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
-    first = dict(zip(sites, starts, strict=True))
+    first = dict(zip(weighed, starts, strict=True))
     dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
-    *rows, validation = (_rows(part, first[part.site.name, part.weight]) for part in parts)
+    *rows, validation = (_rows(part, first[_weighed(part)]) for part in parts)
     return dataset, _side_by_side(rows), validation
+
+
+def _weighed(part: Part) -> tuple[str, bytes]:
+    """What tells a site's encounters with some weights from those with others."""
+    return part.site.name, np.asarray(part.weight).tobytes()
 
 
 def _side_by_side(rows: list[Tensor]) -> Tensor:
