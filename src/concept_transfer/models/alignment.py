@@ -39,7 +39,7 @@ class Affine:
     shift: Floats
 
 
-def coral(source: Moments, target: Moments, identity: float, means: bool = False) -> Affine:
+def coral(source: Moments, target: Moments, identity: float) -> Affine:
     """What gives the target's features the covariance of the source's, and leaves their mean.
 
     Both covariances have the identity added, times `identity` and the mean variance of a feature at
@@ -48,8 +48,7 @@ def coral(source: Moments, target: Moments, identity: float, means: bool = False
     variance = np.trace(source.covariance + target.covariance) / 2 / len(source.mean)
     ridge = identity * variance * np.eye(len(source.mean))
     matrix = power(target.covariance + ridge, -0.5) @ power(source.covariance + ridge, 0.5)
-    end = source.mean if means else target.mean
-    return Affine(matrix, end - target.mean @ matrix)
+    return Affine(matrix, target.mean - target.mean @ matrix)
 
 
 def power(matrix: Floats, exponent: float) -> Floats:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 START = "start"  # begin training from a handed-on model
 FREEZE = "freeze"  # train the last layer alone
 DECAY = "decay"  # let weights decay towards other values than zero
+ADVERSARY = "adversary"  # train against an opponent that tells sites apart
 ALIGN = "align"  # map the features that models are linear in
 RECALIBRATE = "recalibrate"  # shift and stretch the log probabilities of models
 PRIOR = "prior"  # take a handed-on model's score as prior mean
@@ -60,7 +61,7 @@ class Part:
     def size(self) -> float:
         """The number of a replicate's encounters, counted by their weights."""
         if isinstance(self.weight, float):
-            return self.weight * self.rows.shape[1]
+            return float(self.weight * self.rows.shape[1])
         return float(self.weight[self.rows[0]].sum())
 
 
@@ -94,12 +95,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Adversary:
+    """Encounters without labels, from which features should not tell the training ones.
+
+    strength: weight of the reversed gradient.
+    """
+
+    unlabelled: Part
+    strength: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """What R replicates train on and where they start.
 
     train: their encounters (none: the handed-on model serves as it came); validation: the
     encounters that choose among epochs or penalties; start: models that training begins with
-    (None: untrained); stages: phases of training; decay: None is that of the settings.
+    (None: untrained); stages: phases of training; decay: None is that of the settings; adversary:
+    whom features learn to deceive.
     """
 
     train: tuple[Part, ...]
@@ -107,6 +120,7 @@ class Plan:
     start: Any = None
     stages: tuple[Stage, ...] = (Stage(),)
     decay: Decay | None = None
+    adversary: Adversary | None = None
 
 
 @dataclass(frozen=True)
@@ -184,13 +198,13 @@ class Strategy:
 
     settings: its section of the config; summary and details, in the methods text: what
     it does and with which settings; plan: what it makes of a situation; uses_encounters: whether
-    it looks at target encounters without their labels;
-    needs: what a learner must be able to do (`START`, `FREEZE`, `DECAY`, `RATES`, `LOW_RANK`,
-    `PRIOR`, `RECALIBRATE`, `ALIGN`, `ADVERSARY`); recalibration: how a handed-on model is changed,
-    by what it says of the target; alignment: how the target's features are mapped for it, by their
-    moments at the source and at the target; look: colour and matplotlib's name of a marker in
-    figures, where it is to have its own; combine: of a strategy that trains nothing, how it makes one model of those that the study has
-    for a target.
+    it looks at the target's encounters without their labels; needs: what a learner must be able to
+    do (`START`, `FREEZE`, `DECAY`, `RATES`, `LOW_RANK`, `PRIOR`, `RECALIBRATE`, `ALIGN`,
+    `ADVERSARY`); recalibration: how a handed-on model is changed, by what it says of the target;
+    alignment: how the target's features are mapped for it, by their moments at the source and at
+    the target; look: colour and matplotlib's name of a marker in figures, where it is to have its
+    own; combine: of a strategy that trains nothing, how it makes one model of those that the study
+    has for a target.
     """
 
     settings: type[StrategySettings]

@@ -28,6 +28,7 @@ from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.training.adversary import Domains
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
 from concept_transfer.training.optimizers import TOWARDS_ZERO
@@ -53,7 +54,7 @@ class ConceptCNNs:
         model as it came; the paper's protocol always takes the best epoch after it."""
         assert plan.validation is not None
         begin = time.monotonic()
-        dataset, train, validation = _joined(plan.train, plan.validation)
+        dataset, train, validation, domains = _joined(plan)
         encounters = sum(part.size for part in plan.train)
         settings = training.resolved(encounters, tuned=plan.start is not None)
         factor = factor_to(training.norm, self.vectors)
@@ -72,7 +73,14 @@ class ConceptCNNs:
                 weights.to(device),
                 settings.at_most(stage.epochs),
                 choose.tolist(),
-                Tuning(stage.frozen, competes, decay, stage.body_rate, stage.rank),
+                Tuning(
+                    stage.frozen,
+                    competes,
+                    decay,
+                    stage.body_rate,
+                    stage.rank,
+                    domains and domains.to(device),
+                ),
             )
             weights = result.weights.to("cpu")
             epochs += result.epochs
@@ -153,17 +161,27 @@ def _exact(models: Weights, trained: Weights, start: Weights, given: Weights) ->
     return replace(models, convolution=torch.where(same, given.convolution, models.convolution))
 
 
-def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tensor]:
-    """The sites' encounters as one dataset, and in it the rows to train and to validate on."""
-    weight = next((part.weight for part in train if part.site.name == held.site.name), held.weight)
-    parts = [*train, replace(held, weight=weight)]
+def _joined(plan: Plan) -> tuple[Dataset, Tensor, Tensor, Domains | None]:
+    """The sites' encounters as one dataset, and in it the rows to train and to validate on, and
+    what an opponent looks at."""
+    held = plan.validation
+    assert held is not None
+    of_site = (part.weight for part in plan.train if part.site.name == held.site.name)
+    unlabelled = [plan.adversary.unlabelled] if plan.adversary else []
+    parts = [*plan.train, replace(held, weight=next(of_site, held.weight)), *unlabelled]
     weighed = {_weighed(part): part for part in parts}
     datasets = [dataset_of(part.site, part.weight) for part in weighed.values()]
     starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
     first = dict(zip(weighed, starts, strict=True))
     dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
-    *rows, validation = (_rows(part, first[_weighed(part)]) for part in parts)
-    return dataset, _side_by_side(rows), validation
+    rows = [_rows(part, first[_weighed(part)]) for part in parts]
+    count = len(plan.train)
+    train, validation, domains = _side_by_side(rows[:count]), rows[count], None
+    if plan.adversary:
+        labels = torch.zeros(len(dataset), dtype=torch.int8)
+        labels[first[_weighed(parts[-1])] :] = 1
+        domains = Domains(_side_by_side([train, rows[-1]]), labels, plan.adversary.strength)
+    return dataset, train, validation, domains
 
 
 def _weighed(part: Part) -> tuple[str, bytes]:

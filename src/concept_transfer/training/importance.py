@@ -52,7 +52,7 @@ def flattened(chance: Floats, effective: float) -> Floats:
         return worth(np.exp(power * (score - score.max()))) - effective * len(chance)
 
     power = 1.0 if spare(1.0) >= 0 else brentq(spare, 0.0, 1.0)
-    return np.exp(power * score)
+    return np.asarray(np.exp(power * score))
 
 
 def worth(weights: Floats) -> float:
