@@ -510,7 +510,7 @@ def test_loss_stands_beside_the_distance_of_its_direction():
         for place, (source, target) in enumerate(pairs)
         for measure in measures
     )
-    loss = shift_against_loss(comparisons_of(losses), shift, ["50", "all"])
+    loss = shift_against_loss(comparisons_of(losses), shift, ["50", "all"], ["direct"])
     assert loss["loss"].tolist() == pytest.approx(list(losses.values()))
     assert loss["lower"].tolist() == pytest.approx([v - 0.02 for v in losses.values()])
     assert loss["js_sum"].tolist() == [0, 1, 2, 3]

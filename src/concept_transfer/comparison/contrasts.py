@@ -113,7 +113,7 @@ def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
             continue
         if strategy.uses_encounters:
             for name in unchanged:
-                if not study.strategy(name).uses_encounters:
+                if study.strategy(name).is_unchanged:
                     as_it_is = replace(cell, strategy=name)
                     yield Contrast("unlabelled encounters", (cell,), (as_it_is,))
         if strategy.uses_labels:
