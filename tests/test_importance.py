@@ -145,7 +145,7 @@ def test_every_learner_weighs_encounters(learner: str) -> None:
         if cross:
             fitted = family.cross_fit(Plan(parts[:1]), SETTINGS, rows[None] % 5).fitted
         else:
-            longer = SETTINGS.model_copy(update={"epochs": 40, "dropout": 0.0})
+            longer = SETTINGS.model_copy(update={"epochs": 120, "filters": 30, "dropout": 0.0})
             fitted = family.fit(Plan(parts[:1], parts[1]), longer, np.array([True]))
         risk = family.predict(fitted.models, source, np.arange(400))[0, :, 1]
         risks[favoured] = risk[held[:, 0]].mean() - risk[~held[:, 0]].mean()

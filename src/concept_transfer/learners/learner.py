@@ -125,8 +125,8 @@ class Learner:
     text says of it, from its settings and those of training; family: makes a `Family`, and
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
-    is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
-    `FREEZE`, `DECAY`, `PRIOR`, `RECALIBRATE`); uses_torch: its jobs ask for the device and GPUs of
+    is trained with each of the study's embeddings; can: what strategies may ask of it (the
+    abilities in `strategies.strategy`); uses_torch: its jobs ask for the device and GPUs of
     the config; cross_fits: it is refitted on all labels, none are set apart, and `family` makes a
     `CrossFittingFamily`.
     """
