@@ -27,7 +27,7 @@ class DANN(StrategySettings):
 
     kind: Literal["dann"]
     strength: float = Field(
-        default=0.05, ge=0, description="Weight of the opponent's gradient, reversed; 0 ignores it."
+        default=0.03, ge=0, description="Weight of the opponent's gradient, reversed; 0 ignores it."
     )
 
 

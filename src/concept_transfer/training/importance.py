@@ -29,7 +29,7 @@ def importance_weights(
     """Weights of the source's encounters in the loss, float64 [its encounters].
 
     They have a mean of 1 over `rows` [n] and are 0 elsewhere. pool: [m], the target's encounters to
-    stand for; their labels are not looked at. effective: see `flattened`.
+    stand for, whose labels are not looked at; effective: see `flattened`.
     """
     ratio = flattened(chance_of_target(source, rows, target, pool), effective)
     weights = np.zeros(len(source.labels))
@@ -43,7 +43,7 @@ def flattened(chance: Floats, effective: float) -> Floats:
 
     chance: [n], that an encounter is the target's, were both sites equally large.
 
-    >>> flattened(np.array([0.5, 0.5, 0.75]), 0.5).tolist()
+    >>> flattened(np.array([0.5, 0.5, 0.75]), 0.5).round(6).tolist()
     [1.0, 1.0, 3.0]
     """
     score = logit(chance)
