@@ -227,6 +227,11 @@ class Strategy:
         return self.uses_source or self.starts_from_source
 
     @property
+    def adapts(self) -> bool:
+        """Whether a handed-on model is changed without training."""
+        return self.recalibration is not None or self.alignment is not None
+
+    @property
     def is_unchanged(self) -> bool:
         """Whether it is the handed-on model as it came."""
         return self.starts_from_source and not (self.uses_labels or self.uses_encounters)

@@ -33,7 +33,7 @@ from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
-from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
+from concept_transfer.strategies.strategy import Part, Plan, Situation, StrategySettings
 from concept_transfer.training.aligning import align
 from concept_transfer.training.performance import effective, known_at_source
 from concept_transfer.training.predictions import (
@@ -173,56 +173,61 @@ def fit_fold(
     places = [i for i, state in enumerate(status) if state == OK]
     if places != everyone:
         plan = _plan(bench, work, budget, places, pool)
-    fitted, held = _fit(bench, work, plan, places, known, pool) if places else (None, None)
-    epochs = [0] * replicates
-    if fitted:
+    epochs, facts = [0] * replicates, [dict[str, Any]() for _ in everyone]
+    models, held = None, None
+    if places and (known or strategy.adapts or not plan.train):
+        given = known or _handed_on(work)
+        models, held = _as_given(bench, work, given, budget, places, pool)
+        for place in places:
+            epochs[place] = given.records[place]["epochs"]
+    elif places:
+        fitted, held = _train(bench, work, plan, places)
+        models = fitted.models
         for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
             status[place] = DIVERGED if diverged else OK
             epochs[place] = epoch
-    return FoldFit(
-        fitted.models if fitted else None,
-        places,
-        status,
-        epochs,
-        label_counts(work.target, budget.train if budget else None, bench),
-        drawn,
-        held if budget else None,
-        _facts(bench, work, plan, places, fitted, held),
+        if budget is None:
+            facts, held = _at_source(bench, plan.train[0], places, models, held), None
+    if not plan.train:
+        facts = [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
+    labels = label_counts(work.target, budget.train if budget else None, bench)
+    return FoldFit(models, places, status, epochs, labels, drawn, held, facts)
+
+
+def _as_given(
+    bench: Workbench,
+    work: Work,
+    given: HandedOn,
+    budget: Budget | None,
+    places: list[int],
+    pool: NDArray[np.int64],
+) -> tuple[Any, NDArray[np.float64] | None]:
+    """The models of the replicates at some places, as they are or changed, and `held`."""
+    family, models = bench.among(places), given.models.select(places)
+    strategy = STRATEGIES[work.strategy.kind]
+    if strategy.alignment:
+        assert work.source is not None
+        change = partial(strategy.alignment, work.strategy)
+        return align(family, models, change, work.source, work.target, pool), None
+    if strategy.recalibration is None:
+        return models, None
+    rows = budget.select(places).train if budget else same_for_all(pool, len(places))
+    return recalibrate(
+        family,
+        models,
+        partial(strategy.recalibration, work.strategy),
+        work.target,
+        rows,
+        None if budget is None else fold_numbers(work.target.cohort, rows),
+        _prior(bench, work),
     )
 
 
-def _fit(
-    bench: Workbench,
-    work: Work,
-    plan: Plan,
-    places: list[int],
-    known: HandedOn | None,
-    pool: NDArray[np.int64],
+def _train(
+    bench: Workbench, work: Work, plan: Plan, places: list[int]
 ) -> tuple[Fitted, NDArray[np.float64] | None]:
-    """The models of the replicates at some places, trained or taken as they are, and what models
-    that had not seen them say of the encounters of the plan's first part (see `FoldFit.held`)."""
-    recalibration = STRATEGIES[work.strategy.kind].recalibration
-    alignment = STRATEGIES[work.strategy.kind].alignment
-    if known or recalibration or not plan.train:
-        given = known or _handed_on(work)
-        epochs = [given.records[place]["epochs"] for place in places]
-        models, held = given.models.select(places), None
-        if recalibration:
-            rows = plan.train[0].rows if plan.train else same_for_all(pool, len(places))
-            models, held = recalibrate(
-                bench.among(places),
-                models,
-                partial(recalibration, work.strategy),
-                work.target,
-                rows,
-                fold_numbers(work.target.cohort, rows) if plan.train else None,
-                _prior(bench, work),
-            )
-        if alignment:
-            assert work.source is not None
-            change, family = partial(alignment, work.strategy), bench.among(places)
-            models = align(family, models, change, work.source, work.target, pool)
-        return Fitted(models, epochs, [False] * len(places)), held
+    """The models of the replicates at some places, and what models that had not seen them say of
+    the encounters of the plan's first part (see `FoldFit.held`)."""
     assert plan.validation is not None
     family, labelled = bench.among(places), Budget(plan.train[0].rows, plan.validation.rows)
     cohort = plan.train[0].site.cohort
@@ -234,23 +239,14 @@ def _fit(
     return cast(ValidatedFamily, family).fit(plan, work.training, choose), None
 
 
-def _facts(
-    bench: Workbench,
-    work: Work,
-    plan: Plan,
-    places: list[int],
-    fitted: Fitted | None,
-    held: NDArray[np.float64] | None,
+def _at_source(
+    bench: Workbench, own: Part, places: list[int], models: Any, held: NDArray[np.float64] | None
 ) -> list[dict[str, Any]]:
-    """What else is known of each replicate's model where it learned at the source alone."""
-    if not plan.train:
-        return [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
+    """What is known of each replicate's model that learned from a part of the source alone."""
     facts: list[dict[str, Any]] = [{} for _ in bench.replicates]
-    if plan.train[0].site is work.target or fitted is None:
-        return facts
-    areas = known_at_source(bench.among(places), fitted.models, plan.train[0].site, held)
+    areas = known_at_source(bench.among(places), models, own.site, held)
     for place, area in zip(places, areas, strict=True):
-        facts[place] = {"source_auroc": area, **effective(plan.train[0])}
+        facts[place] = {"source_auroc": area, **effective(own)}
     return facts
 
 
