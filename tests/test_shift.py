@@ -472,7 +472,7 @@ def comparisons_of(losses):
         {
             "family": "target data only",
             "metric": "auroc",
-            "a": [{"size": "0"}],
+            "a": [{"strategy": "direct", "size": "0"}],
             "size": size,
             "source": source,
             "target": target,
@@ -487,7 +487,8 @@ def comparisons_of(losses):
         for size in ("50", "all")
     ]
     others = [
-        {**rows[1], "a": [{"size": "all"}]},
+        {**rows[1], "a": [{"strategy": "full", "size": "all"}]},
+        {**rows[1], "a": [{"strategy": "coral", "size": "0"}]},
         {**rows[1], "metric": "brier"},
         {**rows[1], "family": "meaning"},
     ]
