@@ -53,7 +53,7 @@ def studies(data: str | None, folder: Path) -> Iterator[dict[str, Any]]:
     if data is not None:
         vectors = _other("gao2024")["embeddings"]["bert_norm15"]
         yield {**own, **_like("gao2024", data), "embeddings": {"bert": vectors}}
-        regions = {**own, **_like("nhamcs", data)}
+        regions = {**own, **_like("nhamcs", f"{data}/nhamcs")}
         pairs = [["south", "west"], ["west", "northeast"], ["midwest", "south"]]
         yield {**regions, "pairs": [*pairs, ["northeast", "midwest"]]}
 

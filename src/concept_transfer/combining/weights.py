@@ -9,6 +9,7 @@ from concept_transfer.combining.pool import Labelled, Pool
 from concept_transfer.models.score_regression import Regression
 
 SLOPE = 16.0  # precision of a recalibration's slope: it varies by a quarter about 1
+POOL_SLOPE = 64.0  # the same of a pool of recalibrated models
 AT_ONCE = 1 << 22  # log probabilities that are recalibrated together
 DRAWS = 400  # of the Bayesian bootstrap
 DRAWS_AT_ONCE = 1 << 22  # numbers of it that are in memory together
@@ -38,7 +39,16 @@ def weighted_by_evidence(labelled: Labelled, rng: np.random.Generator) -> Pool:
     slopes, intercepts = recalibrated(labelled)
     scores = slopes[:, None, None] * labelled.scores + intercepts[:, None]
     weights = bootstrapped_weights(log_scores(scores, labelled.labels), labelled.clusters, rng)
-    return Pool(weights * slopes, weights @ intercepts)
+    return stretched(Pool(weights * slopes, weights @ intercepts), labelled)
+
+
+def stretched(pool: Pool, labelled: Labelled) -> Pool:
+    """The pool recalibrated: a mean of calibrated models is too timid (Ranjan, Gneiting 2010,
+    doi:10.1111/j.1467-9868.2009.00726.x)."""
+    scores = pool.intercept + np.tensordot(pool.weights, labelled.scores, 1)
+    found = Regression(scores[None, ..., None], labelled.labels, np.ones(1), POOL_SLOPE).fit()
+    (intercept,), (slope,) = found
+    return Pool(slope * pool.weights, slope * pool.intercept + intercept)
 
 
 def log_scores(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:

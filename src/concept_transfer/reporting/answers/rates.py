@@ -47,5 +47,16 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
     return [
         f"{len(shown)} of {len(rows)} effects of scale, learning rate or both are shown"
         f"{undecided(rows)}.",
+        *_of_norm(study),
         *(f"{effect(study, row)} (at {row['at']}, {labels(row['size'])})." for row in largest),
+    ]
+
+
+def _of_norm(study: Study) -> list[str]:
+    norm = study.training.norm
+    if norm is None:
+        return []
+    return [
+        f"Networks train on vectors brought to a mean norm of {norm:g} (training.norm), so that "
+        "the scale of an embedding changes little."
     ]
