@@ -17,8 +17,10 @@ from torch.nn.functional import cross_entropy
 
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.sites.site import Site
+from concept_transfer.strategies.strategy import Adversary, Part, Plan
 from concept_transfer.training.adversary import Domains, Opponent, growth
 from concept_transfer.training.batches import Batches
+from concept_transfer.training.concept_cnn import _joined
 from concept_transfer.training.draws import ADVERSARY, hashes, initial_weights
 from concept_transfer.training.engine import Tuning, body_for, trained_weights
 from concept_transfer.training.trainer import Trainer
@@ -107,6 +109,20 @@ def test_steps_equal_a_plain_model_with_gradient_reversal(width: int, optimizer:
         for name, value in vars(plain.weights()).items():
             close = {"rtol": 1e-10, "atol": 1e-10}
             torch.testing.assert_close(getattr(found, name)[i : i + 1], value, **close)
+
+
+def test_the_opponent_is_told_which_encounters_are_the_target_s() -> None:
+    site, (train, validation) = target_site(count=300), SOURCE.split.source_parts()
+    pool = np.concatenate(site.split.parts(0)[:2])
+    own, held, other = (
+        Part(of, rows[None]) for of, rows in ((SOURCE, train), (SOURCE, validation), (site, pool))
+    )
+    data, rows, _, domains = _joined(Plan((own,), held, adversary=Adversary(other, 0.5)))
+    assert domains.labels[domains.rows[0]].tolist() == [0] * len(train) + [1] * len(pool)
+    assert domains.strength == 0.5
+    assert domains.rows[0, : len(train)].tolist() == rows[0].tolist()
+    found = data.findings(domains.rows[0, len(train) :]).tokens.tolist()
+    assert found == site.inputs["findings"].select(pool).values.tolist()
 
 
 def test_it_grows_as_in_the_paper_and_stays() -> None:
