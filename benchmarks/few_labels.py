@@ -1,54 +1,65 @@
 """What models reach with few labels, and what a choice among them costs.
 
-``python -m benchmarks.few_labels [data]`` runs ``config/few-labels.yaml`` and, where a folder with
-the material of ``config/gao2024.yaml`` is given, the same models on its counties; it writes
-``docs/few-labels.md``. Studies that are up to date are not run again.
+``python -m benchmarks.few_labels [data [study ...]]`` runs the studies of `few_labels_pairs` (all,
+or those named) and writes ``docs/few-labels.md``; ``data`` is a folder with the material of
+``config/gao2024.yaml`` and, as ``nhamcs/``, of ``config/nhamcs.yaml``. Studies that are up to date
+are not run again.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from scipy.stats import norm
 
+from benchmarks.few_labels_pairs import CONFIG, studies
 from benchmarks.measure import ROOT, machine, table
 from concept_transfer.cell import ALL_MODELS, Cell
 from concept_transfer.comparison.contrasts import Contrast
-from concept_transfer.comparison.effects import Effect, paired_effect
+from concept_transfer.comparison.effects import paired_effect
 from concept_transfer.evaluation.results import Results, read_results
 from concept_transfer.grid import Grid
 from concept_transfer.study import Study, load_study
 
-CONFIG = ROOT / "config" / "few-labels.yaml"
 CHOICE = "auto"
+ENOUGH = 50  # labels of the rarer class, to ask for calibration
 HEAD = """# Few labels
 
 Written by `python -m benchmarks.few_labels`. Machine: {machine}.
 
-Test AUROC, means over {replicates} draws of the labelled encounters; every draw's labels are the
-whole budget, of which learners that cross-fit train on all, and the network on four fifths.
+Mean test AUROC over {replicates} draws of the labelled encounters. Regret is cross-fitted: on parts
+of the test clusters, `auto` against the single model that is the best on all other clusters. Gain
+is over the better of a model as it came and the best model of the target's own labels, both in
+hindsight. Intervals are the studies' own (test clusters and replicates). |Intercept| is the mean
+over draws; beside it the mean distance from 0 that chance alone gives an intercept estimated from
+the labelled encounters (Fisher's information, of normal scores with this AUROC).
 """
 
 
-def configs(data: str | None) -> Iterator[dict[str, Any]]:
-    """The studies: the counties of the demo, and those of the paper."""
-    own = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    yield own
-    if data is None:
-        return
-    paper = yaml.safe_load((ROOT / "config" / "gao2024.yaml").read_text(encoding="utf-8"))
-    shared = ("vocabulary", "task", "sites", "split", "pairs")
-    yield {
-        **own,
-        **{name: paper[name] for name in shared},
-        "study": "few_labels_gao2024",
-        "data": data,
-        "embeddings": {"bert": paper["embeddings"]["bert_norm15"]},
-    }
+@dataclass(frozen=True)
+class Price:
+    """What `auto` costs and gains in one direction at one size."""
+
+    study: str
+    direction: str
+    size: str
+    rarer: float
+    auroc: float
+    best: str
+    regret: tuple[float, float, float]
+    rival: str
+    gain: tuple[float, float, float]
+    intercept: float
+    chance: float
+    slope: float
 
 
 def run(config: dict[str, Any]) -> tuple[Study, Results]:
@@ -72,9 +83,7 @@ def run(config: dict[str, Any]) -> tuple[Study, Results]:
 
 def model(cell: Cell) -> str:
     """``gaussian_process prior``; a combination by its own name."""
-    return (
-        cell.strategy if cell.classifier == "all_models" else f"{cell.classifier} {cell.strategy}"
-    )
+    return cell.strategy if cell.classifier == ALL_MODELS else f"{cell.classifier} {cell.strategy}"
 
 
 def of_pair(results: Results, source: str, target: str) -> list[Cell]:
@@ -89,65 +98,154 @@ def reached(study: Study, results: Results, source: str, target: str) -> str:
         found.setdefault(model(cell), {})[cell.size] = results[cell].estimate()
     rows = [
         (name, *(f"{own[size]:.3f}" if size in own else "" for size in sizes))
-        for name, own in found.items()
+        for name, own in sorted(found.items())
     ]
     return table(("model", *(f"{size} labels" for size in sizes)), rows)
 
 
-def prices(study: Study, results: Results, source: str, target: str) -> str:
-    """What `auto` loses against the best in hindsight, and gains over what is at hand."""
-    rows = []
+def prices(study: Study, results: Results, source: str, target: str) -> list[Price]:
+    """One a size."""
+    found = []
     for size in ["0", *map(str, study.target_sizes)]:
         cells = [c for c in of_pair(results, source, target) if c.size in (size, "0")]
         chosen = [c for c in cells if (c.strategy, c.size) == (CHOICE, size)]
         others = [c for c in cells if c.classifier != ALL_MODELS]
         if not chosen or not others:
             continue
+        (auto,) = chosen
         best = max(others, key=lambda c: results[c].estimate())
-        at_hand = [c for c in others if c.strategy in ("direct", "local")]
-        rival = max(at_hand, key=lambda c: results[c].estimate())
-        calibration = results[chosen[0]].estimates
-        rows.append(
-            (
+        rival = max(
+            (c for c in others if c.strategy in ("direct", "local")),
+            key=lambda c: results[c].estimate(),
+        )
+        intercepts = list(results[auto].values["test", "calibration_intercept"].values())
+        rarer = _rarer(results[auto].labels, study, size)
+        found.append(
+            Price(
+                study.study,
+                f"{source} to {target}",
                 size,
-                f"{results[chosen[0]].estimate():.3f}",
+                rarer,
+                results[auto].estimate(),
                 model(best),
-                _said(_less(study, results, best, chosen[0])),
+                _about(
+                    cross_fitted_regret(results, others, auto),
+                    _effect(study, results, best, auto),
+                ),
                 model(rival),
-                _said(_less(study, results, chosen[0], rival)),
-                f"{calibration['calibration_intercept']['estimate']:.2f}",
-                f"{calibration['calibration_slope']['estimate']:.2f}",
+                _effect(study, results, auto, rival),
+                float(np.abs(intercepts).mean()),
+                _by_chance(rarer, results[auto].estimate(), results[auto].labels),
+                results[auto].estimate("calibration_slope"),
             )
         )
-    names = ("labels", "AUROC of auto", "best in hindsight", "its lead over auto")
-    names += ("better of direct and best local", "auto's lead over it", "intercept", "slope")
-    return table(names, rows)
+    return found
 
 
-def _less(study: Study, results: Results, a: Cell, b: Cell) -> Effect:
-    return paired_effect([Contrast("", (a,), (b,))], results, study.evaluation)
+def cross_fitted_regret(results: Results, others: Sequence[Cell], auto: Cell) -> float:
+    """On each part of the test clusters, the best on all other parts less `auto`."""
+    parts = np.stack([results[cell].parts for cell in others])  # [cells, replicates, parts, 2]
+    best = np.argmax(np.nan_to_num(parts[..., 1]).mean(axis=1), axis=0)
+    inside = np.nanmean(parts[..., 0], axis=1)[best, np.arange(len(best))]
+    return float(np.mean(inside - np.nanmean(results[auto].parts[..., 0], axis=0)))
 
 
-def _said(effect: Effect) -> str:
-    return f"{effect.difference:+.3f} [{effect.lower:+.3f}, {effect.upper:+.3f}]"
+def _rarer(labels: np.ndarray, study: Study, size: str) -> float:
+    """Labels of the rarer class that a size is expected to hold."""
+    share = min(labels.mean(), 1 - labels.mean())
+    return float("inf") if size == "all" else float(share * int(size))
 
 
-def report(data: str | None) -> Iterator[str]:
-    for config in configs(data):
-        study, results = run(config)
-        for source, target in study.ordered_pairs():
-            yield f"## {source} to {target} ({study.study})\n"
-            yield reached(study, results, source, target) + "\n"
-            yield prices(study, results, source, target) + "\n"
+def _by_chance(rarer: float, auroc: float, labels: np.ndarray) -> float:
+    """Mean distance from 0 of an intercept that n labels estimate, of normal scores a class."""
+    share = min(labels.mean(), 1 - labels.mean())
+    if not 0 < rarer < np.inf:
+        return float("nan")
+    apart = float(norm.ppf(auroc)) * 2**0.5
+    scores = np.random.default_rng(0).normal(size=(2, 20000)) + np.array([[0.0], [apart]])
+    odds = apart * (scores - apart / 2) + np.log(share / (1 - share))
+    spread = 0.25 / np.cosh(odds / 2) ** 2
+    each = float((1 - share) * spread[0].mean() + share * spread[1].mean())
+    return float((2 / np.pi / (rarer / share * each)) ** 0.5)
+
+
+def _effect(study: Study, results: Results, a: Cell, b: Cell) -> tuple[float, float, float]:
+    effect = paired_effect([Contrast("", (a,), (b,))], results, study.evaluation)
+    return effect.difference, effect.lower, effect.upper
+
+
+def _about(value: float, effect: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A value with the interval of an effect moved to it."""
+    return value, effect[1] + value - effect[0], effect[2] + value - effect[0]
+
+
+def price_table(found: Sequence[Price]) -> str:
+    rows = [
+        (
+            price.size,
+            f"{price.auroc:.3f}",
+            _said(price.regret),
+            price.best,
+            _said(price.gain),
+            price.rival,
+            f"{price.intercept:.2f} ({price.chance:.2f})",
+            f"{price.slope:.2f}",
+        )
+        for price in found
+    ]
+    names = ("labels", "AUROC of auto", "regret", "best in hindsight", "gain", "rival")
+    return table((*names, "|intercept| (chance)", "slope"), rows)
+
+
+def _said(effect: tuple[float, float, float]) -> str:
+    return f"{effect[0]:+.3f} [{effect[1]:+.3f}, {effect[2]:+.3f}]"
+
+
+def summary(found: Sequence[Price]) -> str:
+    """What holds over all cells."""
+    regrets, gains = (np.array([getattr(p, name) for p in found]) for name in ("regret", "gain"))
+    enough = [p for p in found if p.rarer >= ENOUGH]
+    steep = [p for p in enough if not 0.8 <= p.slope <= 1.2]
+    far = [p for p in enough if p.intercept >= 0.2]
+    lines = [
+        f"{len(found)} cells (directions x sizes).",
+        f"Mean regret {regrets[:, 0].mean():+.4f}; cells whose interval lies wholly above .015: "
+        f"{_named([p for p in found if p.regret[1] > 0.015])}.",
+        f"Mean gain {gains[:, 0].mean():+.4f}; cells whose interval lies wholly below -.005: "
+        f"{_named([p for p in found if p.gain[2] < -0.005])}.",
+        f"Of {len(enough)} cells with at least {ENOUGH} labels of the rarer class: mean |intercept|"
+        f" {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; slope "
+        f"outside .8 to 1.2 in {_named(steep)}.",
+    ]
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _named(prices: Sequence[Price]) -> str:
+    return ", ".join(f"{p.study} {p.direction} {p.size}" for p in prices) or "none"
 
 
 def main() -> None:
+    data, only = (sys.argv[1] if sys.argv[1:] else None), sys.argv[2:]
+    parts: list[str] = []
+    found: list[Price] = []
+    for config in studies(data, ROOT / "results" / "networks"):
+        if only and config["study"] not in only:
+            continue
+        begin = time.monotonic()
+        study, results = run(config)
+        for source, target in study.ordered_pairs():
+            own = prices(study, results, source, target)
+            found += own
+            parts.append(f"## {source} to {target} ({study.study})\n")
+            parts.append(reached(study, results, source, target) + "\n")
+            parts.append(price_table(own) + "\n")
+            print("\n".join(parts[-3:]), flush=True)
+        print(f"{study.study}: {time.monotonic() - begin:.0f} s", flush=True)
     replicates = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["replicates"]
-    parts = [HEAD.format(machine=machine(), replicates=replicates)]
-    for part in report(sys.argv[1] if sys.argv[1:] else None):
-        print(part, flush=True)
-        parts.append(part)
-    (ROOT / "docs" / "few-labels.md").write_text("\n".join(parts), encoding="utf-8")
+    head = HEAD.format(machine=machine(), replicates=replicates)
+    told = "\n".join([head, summary(found), *parts])
+    (ROOT / "docs" / "few-labels.md").write_text(told, encoding="utf-8")
+    print(summary(found))
 
 
 if __name__ == "__main__":

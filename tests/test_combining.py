@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 from sklearn.metrics import roc_auc_score
 
 from concept_transfer.cell import Cell
@@ -19,7 +19,7 @@ from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import NEVER_TESTED, split_table
 from concept_transfer.combining.candidates import Candidate, read_candidate
 from concept_transfer.combining.combined import Combine, combined_cell
-from concept_transfer.combining.pool import Labelled, average, log_probabilities
+from concept_transfer.combining.pool import Labelled, Pool, average, log_probabilities
 from concept_transfer.combining.stacking import stacked
 from concept_transfer.combining.weights import (
     SLOPE,
@@ -27,8 +27,10 @@ from concept_transfer.combining.weights import (
     bootstrapped_weights,
     log_scores,
     recalibrated,
+    stretched,
     weighted_by_evidence,
 )
+from concept_transfer.evaluation.calibration import recalibration
 from concept_transfer.models.score_regression import INTERCEPT, Regression
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
@@ -163,6 +165,21 @@ def test_a_combination_is_as_good_as_its_best_model(method: Combine, classes: in
     known = zip(rest, *recalibrated(labelled(truth, rest)), strict=True)
     best = max(reached(slope * each + intercept) for each, slope, intercept in known)
     assert reached(np.log(pool.probability(rest))) > best - 0.01
+
+
+def test_a_pool_of_models_that_know_different_things_is_not_timid() -> None:
+    random = np.random.default_rng(5)
+    signals = 1.5 * random.normal(size=(2, 4000))
+    labels = (random.random(4000) < expit(signals.sum(axis=0))).astype(np.int8)
+    scores = np.stack([np.log(expit(-signals)), np.log(expit(signals))], axis=2)
+    known = labelled(labels[:2000], scores[:, :2000])
+    mean = Pool(np.array([0.5, 0.5]), np.zeros(2))
+    slopes = []
+    for pool in (mean, stretched(mean, known)):
+        odds = np.diff(np.log(pool.probability(scores)), axis=1)[2000:, 0]
+        slopes.append(recalibration(labels[2000:], odds)[1])
+    assert slopes[0] > 1.5
+    assert 1 < slopes[1] < 1.35
 
 
 def test_an_average_is_the_geometric_mean() -> None:
