@@ -29,6 +29,9 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "gentle": {"kind": "full", "learning_rate": 0.001},
     "pooled": {"kind": "pooled"},
     "mostly_own": {"kind": "pooled", "source_weight": 0.2},
+    "importance_weighted": {"kind": "importance_weighted"},
+    "coral": {"kind": "coral"},
+    "dann": {"kind": "dann"},
 }
 SPLITS = (
     {"by": "share"},
@@ -106,4 +109,5 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
 
 def untuned(strategies: list[str]) -> bool:
     """Whether a simple model can follow any of the strategies."""
-    return any(STRATEGIES[name]["kind"] in ("local", "direct", "pooled") for name in strategies)
+    follows = ("local", "direct", "pooled", "importance_weighted")
+    return any(STRATEGIES[name]["kind"] in follows for name in strategies)

@@ -164,7 +164,7 @@ def _analysis(
         )
 
     shift = pd.DataFrame(pairs)
-    loss = shift_against_loss(comparisons, shift, ["all"])
+    loss = shift_against_loss(comparisons, shift, ["all"], ["direct"])
     return Analysis(
         shift=shift,
         shift_findings=pd.DataFrame(findings),

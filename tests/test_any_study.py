@@ -99,6 +99,36 @@ def test_a_study_with_nothing_to_compare_ends_in_a_report(tmp_path: Path, corner
     assert list((results / "figures").glob("heatmap_*.svg"))
 
 
+@pytest.mark.parametrize("split", [{"by": "share"}, {"by": "folds", "folds": 2}], ids=str)
+def test_strategies_that_look_at_no_label_run_without_any(
+    tmp_path: Path, split: dict[str, Any]
+) -> None:
+    looking = ["label_shift", "importance_weighted", "coral", "dann"]
+    config = a_study(
+        classifiers=["cnn", "logistic", "gradient_boosting"],
+        strategies=["direct", *looking, "auto"],
+        split=split,
+        pairs=[["north", "south"]],
+        evaluation={"draws": 100, "small_cells": 0, "min_positives": 1},
+    )
+    results = run_study(tmp_path, config)
+    assert_complete(results, config)
+    cells = Grid(load_study(config)).trained_cells
+    assert {cell.size for cell in cells} == {"0"}
+    able = {
+        name: {c.strategy for c in cells if c.classifier == name} for name in config["classifiers"]
+    }
+    assert able["cnn"] == {"direct", *looking}
+    assert able["logistic"] == able["cnn"] - {"dann"}
+    assert able["gradient_boosting"] == able["logistic"] - {"coral"}
+    methods = (results / "methods.md").read_text(encoding="utf-8")
+    assert "coral and dann looked at the target's training and validation encounters" in methods
+    comparisons = pd.read_parquet(results / "comparisons.parquet")
+    met = comparisons[comparisons["family"] == "unlabelled encounters"]
+    assert {side[0]["strategy"] for side in met["a"]} == set(looking)
+    assert {side[0]["strategy"] for side in met["b"]} == {"direct"}
+
+
 def assert_complete(results: Path, config: dict[str, Any]) -> None:
     """The page names every embedding and strategy with cells, and glances at every target."""
     page = (results / "report.html").read_text(encoding="utf-8")

@@ -472,7 +472,7 @@ def comparisons_of(losses):
         {
             "family": "target data only",
             "metric": "auroc",
-            "a": [{"size": "0"}],
+            "a": [{"strategy": "direct", "size": "0"}],
             "size": size,
             "source": source,
             "target": target,
@@ -487,7 +487,8 @@ def comparisons_of(losses):
         for size in ("50", "all")
     ]
     others = [
-        {**rows[1], "a": [{"size": "all"}]},
+        {**rows[1], "a": [{"strategy": "full", "size": "all"}]},
+        {**rows[1], "a": [{"strategy": "coral", "size": "0"}]},
         {**rows[1], "metric": "brier"},
         {**rows[1], "family": "meaning"},
     ]
@@ -510,7 +511,7 @@ def test_loss_stands_beside_the_distance_of_its_direction():
         for place, (source, target) in enumerate(pairs)
         for measure in measures
     )
-    loss = shift_against_loss(comparisons_of(losses), shift, ["50", "all"])
+    loss = shift_against_loss(comparisons_of(losses), shift, ["50", "all"], ["direct"])
     assert loss["loss"].tolist() == pytest.approx(list(losses.values()))
     assert loss["lower"].tolist() == pytest.approx([v - 0.02 for v in losses.values()])
     assert loss["js_sum"].tolist() == [0, 1, 2, 3]

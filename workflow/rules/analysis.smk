@@ -61,6 +61,7 @@ rule shift_loss:
         ENVIRONMENT
     params:
         sizes=grid.sizes,
+        unchanged=[name for name in study.strategies if study.strategy(name).is_unchanged],
         code=code_of("shift_loss"),
     script:
         "../scripts/shift_loss.py"

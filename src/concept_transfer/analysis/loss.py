@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,20 +22,21 @@ def shift_against_loss(
     comparisons: pd.DataFrame,
     shift: pd.DataFrame,
     sizes: Sequence[str],
+    unchanged: Collection[str],
 ) -> pd.DataFrame:
     """One row a direction and model: AUROC lost, with its interval, beside the site distances.
 
     The loss is the AUROC of a model trained on the target's own labels (the largest of
-    ``sizes``) less that of the source model used unchanged (its size is "0"), from the study's
-    paired comparisons. Columns: source, target, embedding, classifier, loss, lower, upper, verdict
-    (on the source model), one a measure of `DISTANCES`, and mmd2 and mmd2_ratio in the embedding's
-    own space (NaN for simple models).
+    ``sizes``) less that of the source model used unchanged (a strategy of ``unchanged``), from the
+    study's paired comparisons. Columns: source, target, embedding, classifier, loss, lower, upper,
+    verdict (on the source model), one a measure of `DISTANCES`, and mmd2 and mmd2_ratio in the
+    embedding's own space (NaN for simple models).
     """
     largest = "all" if "all" in sizes else max(sizes, key=int)
     rows = comparisons[
         (comparisons["family"] == FAMILY)
         & (comparisons["metric"] == "auroc")
-        & (comparisons["a"].map(lambda side: side[0]["size"]) == "0")
+        & comparisons["a"].map(lambda side: side[0]["strategy"]).isin(unchanged)
         & (comparisons["size"] == largest)
     ]
     loss = rows[[*PAIR, *MODEL]].assign(

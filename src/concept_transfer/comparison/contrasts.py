@@ -20,6 +20,7 @@ FAMILIES = (
     "random control",
     "against one-hot",
     "width and scale",
+    "unlabelled encounters",
     "tuning",
     "target data only",
     BEST_LOCAL,
@@ -110,6 +111,11 @@ def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
         strategy = study.strategy(cell.strategy)
         if not strategy.has_source:
             continue
+        if strategy.uses_encounters:
+            for name in unchanged:
+                if study.strategy(name).is_unchanged:
+                    as_it_is = replace(cell, strategy=name)
+                    yield Contrast("unlabelled encounters", (cell,), (as_it_is,))
         if strategy.uses_labels:
             for name in unchanged:
                 yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
@@ -152,7 +158,8 @@ def _of_baselines(
     together = [
         name
         for name in study.strategies
-        if study.strategy(name).has_source and not study.strategy(name).starts_from_source
+        for strategy in [study.strategy(name)]
+        if strategy.has_source and strategy.uses_labels and not strategy.starts_from_source
     ]
     rivals: dict[Cell, list[Cell]] = {}
     for cell in cells:

@@ -7,6 +7,8 @@ from typing import Literal
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import (
+    ADVERSARY,
+    ALIGN,
     DECAY,
     FREEZE,
     LOW_RANK,
@@ -46,6 +48,6 @@ LEARNER = Learner(
     files=("weights.safetensors",),
     training=frozenset(Training.model_fields),
     takes_embedding=True,
-    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE}),
+    can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE, ALIGN, ADVERSARY}),
     uses_torch=True,
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import PRIOR
+from concept_transfer.strategies.strategy import ALIGN, PRIOR
 
 
 class EmbeddingLogistic(LearnerSettings):
@@ -38,6 +38,6 @@ LEARNER = Learner(
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
     takes_embedding=True,
-    can=frozenset({PRIOR}),
+    can=frozenset({ALIGN, PRIOR}),
     cross_fits=True,
 )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concept_transfer.settings.section import Section
 
 if TYPE_CHECKING:
+    from concept_transfer.models.alignment import Affine, Moments
     from concept_transfer.models.recalibration import Recalibration
     from concept_transfer.settings.training import Training
     from concept_transfer.sites.site import Site
@@ -87,6 +88,12 @@ class Models(Protocol):
     def recalibrated(self, models: Any, changes: Sequence[Recalibration]) -> Any:
         """Models whose probabilities are those of R models, each changed (`RECALIBRATE`)."""
 
+    def moments(self, models: Any, site: Site, rows: NDArray[np.int64]) -> Sequence[Moments]:
+        """Of the features of encounters [n] that R models are linear in (`ALIGN`)."""
+
+    def mapped(self, models: Any, maps: Sequence[Affine]) -> Any:
+        """R models whose features are mapped first (`ALIGN`)."""
+
     def write(self, models: Any, folder: Path) -> None:
         """Write `Learner.files`."""
 
@@ -121,8 +128,8 @@ class Learner:
     text says of it, from its settings and those of training; family: makes a `Family`, and
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
-    is trained with each of the study's embeddings; can: what strategies may ask of it (`START`,
-    `FREEZE`, `DECAY`, `PRIOR`, `RECALIBRATE`); uses_torch: its jobs ask for the device and GPUs of
+    is trained with each of the study's embeddings; can: what strategies may ask of it (the
+    abilities in `strategies.strategy`); uses_torch: its jobs ask for the device and GPUs of
     the config; cross_fits: it is refitted on all labels, none are set apart, and `family` makes a
     `CrossFittingFamily`.
     """

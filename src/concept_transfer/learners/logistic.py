@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import PRIOR, RECALIBRATE
+from concept_transfer.strategies.strategy import ALIGN, PRIOR, RECALIBRATE
 
 
 class Logistic(LearnerSettings):
@@ -43,6 +43,6 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
-    can=frozenset({PRIOR, RECALIBRATE}),
+    can=frozenset({ALIGN, PRIOR, RECALIBRATE}),
     cross_fits=True,
 )

@@ -11,11 +11,12 @@ from pydantic import Field
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
 from concept_transfer.settings.training import Training
-from concept_transfer.strategies.strategy import RECALIBRATE
+from concept_transfer.strategies.strategy import ALIGN, RECALIBRATE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from concept_transfer.models.alignment import Affine
     from concept_transfer.models.baselines import Examples
     from concept_transfer.models.recalibration import Recalibration
 
@@ -50,6 +51,11 @@ class BernoulliModel:
     def recalibrated(self, change: Recalibration) -> BernoulliModel:
         absent = change.slope * self.absent + change.intercepts
         return BernoulliModel(change.slope * self.present, absent)
+
+    def mapped(self, change: Affine) -> BernoulliModel:
+        return BernoulliModel(
+            change.matrix @ self.present, self.absent + change.shift @ self.present
+        )
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         return dict(vars(self))
@@ -98,6 +104,6 @@ LEARNER = Learner(
     family=family,
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
-    can=frozenset({RECALIBRATE}),
+    can=frozenset({ALIGN, RECALIBRATE}),
     cross_fits=True,
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from concept_transfer.models.alignment import Moments
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.models.pooling import pool
 
@@ -64,6 +65,24 @@ def features(projection: Tensor, bias: Tensor, dataset: Dataset, rows: Tensor) -
     wide = projection.transpose(0, 1).flatten(1)
     pooled = pool(wide, dataset.findings(rows)).view(len(rows), *bias.shape)
     return pooled.add_(bias).relu_()
+
+
+def feature_moments(
+    weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor
+) -> list[Moments]:
+    """Moments of each replicate's pooled features over the given encounters, int64 [n].
+
+    vectors: as in `project`.
+    """
+    projection, bias = project(vectors, weights.convolution), weights.convolution_bias
+    sums = torch.zeros(bias.shape, dtype=torch.float64)
+    products = torch.zeros(*bias.shape, bias.shape[1], dtype=torch.float64)
+    for part in rows.split(max(1, FEATURES_AT_ONCE // bias.numel())):
+        pooled = features(projection, bias, dataset, part).transpose(0, 1).double()
+        sums += pooled.sum(1)
+        products += pooled.mT @ pooled
+    both = zip(sums.numpy(), products.numpy(), strict=True)
+    return [Moments.of(len(rows), *each) for each in both]
 
 
 def predict(weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor) -> Tensor:

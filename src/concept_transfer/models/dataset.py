@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from concept_transfer.sites.site import Site
@@ -88,15 +90,20 @@ class Dataset:
         )
 
 
-def dataset_of(site: Site, weight: float = 1.0) -> Dataset:
-    """A site's encounters; each has the given weight in the loss. Nothing is copied."""
+def dataset_of(site: Site, weight: float | NDArray[np.float64] = 1.0) -> Dataset:
+    """A site's encounters; weight: in the loss, one for all, or [n]. Nothing else is copied."""
     findings = site.inputs["findings"]
     with warnings.catch_warnings():  # the memory maps are read-only, and so is every use of them
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         offsets, tokens, labels = map(
             torch.from_numpy, (findings.offsets, findings.values, site.labels)
         )
-    return Dataset(offsets, tokens, labels, torch.tensor(weight).expand(len(site.labels)))
+    return Dataset(
+        offsets,
+        tokens,
+        labels,
+        torch.as_tensor(weight, dtype=torch.float32).expand(len(site.labels)),
+    )
 
 
 def concatenate(parts: Sequence[Dataset]) -> Dataset:

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
+from concept_transfer.models.alignment import Affine
 from concept_transfer.models.baselines import Arrays, losses
 from concept_transfer.models.logistic_mode import INTERCEPT_PRECISION, SLOPE_PRECISION
 from concept_transfer.models.penalties import (
@@ -46,6 +47,10 @@ class Multinomial:
     def recalibrated(self, change: Recalibration) -> Multinomial:
         intercepts = change.slope * self.intercepts + change.intercepts
         return Multinomial(change.slope * self.coefficients, intercepts)
+
+    def mapped(self, change: Affine) -> Multinomial:
+        intercepts = self.intercepts + self.coefficients @ change.shift
+        return Multinomial(self.coefficients @ change.matrix.T, intercepts)
 
     def arrays(self) -> Arrays:
         return dict(vars(self))

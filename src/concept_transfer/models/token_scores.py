@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import log_expit, softmax
 
+from concept_transfer.models.alignment import Affine
 from concept_transfer.models.baselines import Arrays
 from concept_transfer.models.recalibration import Recalibration
 
@@ -57,6 +58,10 @@ class TokenScores:
     def recalibrated(self, change: Recalibration) -> TokenScores:
         """A model that was handed on, changed."""
         return replace(self, change=change)
+
+    def mapped(self, change: Affine) -> TokenScores:
+        intercepts = self.intercepts + self.coefficients @ change.shift
+        return TokenScores(self.coefficients @ change.matrix.T, intercepts)
 
     def arrays(self) -> Arrays:
         lines = {"coefficients": self.coefficients, "intercepts": self.intercepts}

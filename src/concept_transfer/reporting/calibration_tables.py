@@ -65,8 +65,9 @@ def calibration_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         title="Calibration of all models",
         caption="Means over replicates. Brier = miscalibration − discrimination + uncertainty "
         "(isotonic decomposition). A calibrated model has intercept 0 and slope 1. After: once "
-        "intercept and slope were fitted on the target's validation labels (all of them for "
-        "direct, else those of the size); empty where these hold fewer than 10 of either class.",
+        "intercept and slope were fitted on the target's validation labels (all of them for models "
+        "without labels, else those of the size); empty where these hold fewer than 10 of either "
+        "class.",
         raw=raw,
         columns=[*cell_columns(raw, study), *columns],
     )
@@ -99,10 +100,10 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
         title="What the models would find",
         caption="Sensitivity where 90 or 95 % of those without the outcome raise no alert, points "
         "of the test encounters' own ROC curve; beside them what the threshold gives that reaches "
-        "90 % specificity on the validation labels (all of the target's for direct, else those of "
-        "the size; empty where they hold fewer than 10 without the outcome). PPV: the share of "
-        f"alerts that are right when the {study.evaluation.alert_rate:.0%} of encounters "
-        "with the highest risks raise one."
+        "90 % specificity on the validation labels (all of the target's for models without labels, "
+        "else those of the size; empty where they hold fewer than 10 without the outcome). PPV: "
+        "the share of alerts that are right when the "
+        f"{study.evaluation.alert_rate:.0%} of encounters with the highest risks raise one."
         + (" Each class is the outcome of its rows, against all others." if CLASS in wide else ""),
         raw=wide,
         columns=columns,

@@ -10,7 +10,8 @@ QUESTIONS = {
     "against one-hot": "Does an embedding beat one-hot findings (of the same scale setting, where "
     "the study has them)?",
     "width and scale": "Does a control without meaning beat one-hot findings?",
-    "tuning": "Does using target labels beat the source model as it is?",
+    "unlabelled encounters": "Does looking at the target's encounters without labels help?",
+    "tuning": "Does using target labels beat a model that uses none?",
     "target data only": "Does transfer beat the same model trained on the same target labels "
     "alone?",
     BEST_LOCAL: "Does transfer beat the target-only model that validation would choose at the "

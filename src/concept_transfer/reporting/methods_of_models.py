@@ -69,10 +69,17 @@ def strategies(study: Study) -> str:
         "all labelled training and validation encounters" if size == "all" else f"{size:,}"
         for size in study.target_sizes
     ]
+    looking = [name for name in study.strategies if study.strategy(name).uses_encounters]
+    looked = (
+        f" {listing(looking)} looked at the target's training and validation encounters without "
+        "their labels."
+        if looking
+        else ""
+    )
     return (
-        f"{words}. The number of labelled encounters that the target contributed, validation "
-        f"included, was {listing(sizes)}; smaller draws are nested in larger ones and shared by "
-        f"all models, so that comparisons are paired. All ordered pairs studied: "
+        f"{words}.{looked} The number of labelled encounters that the target contributed, "
+        f"validation included, was {listing(sizes)}; smaller draws are nested in larger ones and "
+        f"shared by all models, so that comparisons are paired. All ordered pairs studied: "
         f"{listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
     )
 

@@ -116,7 +116,7 @@ def cell_table(estimates: pd.DataFrame, study: Study, many_classes: bool = False
         "SD is the spread of AUROC between training runs alone. "
         f"{MEANING_OF_MANY if many_classes else MEANING_OF_TWO} "
         "Labels counts the labelled encounters of the target that a "
-        "model could use; the direct strategy uses none.",
+        "model could use; strategies without labels use none.",
         raw=raw,
         columns=[
             *cell_columns(raw, study),

@@ -43,6 +43,7 @@ STRATEGY = Strategy(
     "unlabelled encounters",
     plan=plan,
     uses_labels=False,
+    uses_encounters=True,
     starts_from_source=True,
     uses_source=True,
     needs=frozenset({RECALIBRATE}),

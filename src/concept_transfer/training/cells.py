@@ -17,6 +17,7 @@ from concept_transfer.cohorts.budget import (
     are_same,
     count_classes,
     draw_budget,
+    draw_from,
     same_for_all,
 )
 from concept_transfer.cohorts.cross_fitting import fold_numbers
@@ -33,8 +34,10 @@ from concept_transfer.progress import part
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
-from concept_transfer.strategies.strategy import Plan, Situation, StrategySettings
+from concept_transfer.strategies.strategy import Part, Plan, Situation, StrategySettings
+from concept_transfer.training.aligning import align
 from concept_transfer.training.choosing import Settings, alternatives, chosen, predicted
+from concept_transfer.training.performance import effective, known_at_source
 from concept_transfer.training.predictions import (
     DIVERGED,
     NOT_ESTIMABLE,
@@ -160,7 +163,7 @@ def fit_fold(
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
-    plan = _plan(_with(work, options[0]), budget, everyone)
+    plan = _plan(bench, _with(work, options[0]), budget, everyone, pool)
     one_class = _one_class(plan, replicates, bench.context.classes)
     failed = np.zeros(replicates, bool)
     known = work.same if work.size == "all" else None
@@ -173,20 +176,24 @@ def fit_fold(
     places = [i for i, state in enumerate(status) if state == OK]
     epochs, facts = [0] * replicates, [dict[str, Any]() for _ in everyone]
     models, held = None, None
-    if places and (known or strategy.recalibration or not plan.train):
+    if places and (known or strategy.adapts or not plan.train):
         given = known or _handed_on(work)
         models, held = _as_given(bench, work, given, budget, places, pool)
         for place in places:
             epochs[place] = given.records[place]["epochs"]
     elif places:
-        assert budget is not None
-        fitted, held, settings = _train(bench, work, options, budget, places)
+        plans = [plan]
+        if places != everyone or len(options) > 1:
+            plans = [_plan(bench, _with(work, each), budget, places, pool) for each in options]
+        fitted, held, best = _train(bench, work.training, plans, places)
         models = fitted.models
-        outcomes = zip(places, fitted.epochs, fitted.diverged, settings, strict=True)
-        for place, epoch, diverged, own in outcomes:
+        outcomes = zip(places, fitted.epochs, fitted.diverged, best, strict=True)
+        for place, epoch, diverged, number in outcomes:
             status[place] = DIVERGED if diverged else OK
             epochs[place] = epoch
-            facts[place] = {"settings": own} if own else {}
+            facts[place] = {"settings": options[number]} if options[number] else {}
+        if budget is None:
+            facts, held = _at_source(bench, plans[0].train[0], places, models, held), None
     if not plan.train:
         facts = [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
     labels = label_counts(work.target, budget.train if budget else None, bench)
@@ -201,16 +208,20 @@ def _as_given(
     places: list[int],
     pool: NDArray[np.int64],
 ) -> tuple[Any, NDArray[np.float64] | None]:
-    """The models of the replicates at some places, as they are or recalibrated, and `held`."""
-    models = given.models.select(places)
-    recalibration = STRATEGIES[work.strategy.kind].recalibration
-    if not recalibration:
+    """The models of the replicates at some places, as they are or changed, and `held`."""
+    family, models = bench.among(places), given.models.select(places)
+    strategy = STRATEGIES[work.strategy.kind]
+    if strategy.alignment:
+        assert work.source is not None
+        change = partial(strategy.alignment, work.strategy)
+        return align(family, models, change, work.source, work.target, pool), None
+    if strategy.recalibration is None:
         return models, None
     rows = budget.select(places).train if budget else same_for_all(pool, len(places))
     return recalibrate(
-        bench.among(places),
+        family,
         models,
-        partial(recalibration, work.strategy),
+        partial(strategy.recalibration, work.strategy),
         work.target,
         rows,
         None if budget is None else fold_numbers(work.target.cohort, rows),
@@ -219,34 +230,35 @@ def _as_given(
 
 
 def _train(
-    bench: Workbench,
-    work: Work,
-    options: Sequence[Settings],
-    budget: Budget,
-    places: list[int],
-) -> tuple[Fitted, NDArray[np.float64] | None, Sequence[Settings]]:
-    """The models of the replicates at some places, `held`, and the settings chosen of each."""
-    family, target = bench.among(places), work.target
-    plans = [_plan(_with(work, option), budget, places) for option in options]
+    bench: Workbench, training: Training, plans: Sequence[Plan], places: list[int]
+) -> tuple[Fitted, NDArray[np.float64] | None, Sequence[int]]:
+    """The models of the replicates at some places, what models that had not seen them say of the
+    encounters of the plans' first part (see `FoldFit.held`), and the number of the plan that
+    held-out log loss chose of each."""
+    family, first, validation = bench.among(places), plans[0].train[0], plans[0].validation
+    assert validation is not None
+    labelled = Budget(first.rows, validation.rows)
+    cohort = first.site.cohort
     if bench.learner.cross_fits:
-        rows = plans[0].train[0].rows
-        folds = fold_numbers(target.cohort, rows)
+        rows = first.rows
+        folds = fold_numbers(cohort, rows)
         crossing = cast(CrossFittingFamily, family)
-        fits = [crossing.cross_fit(plan, work.training, folds) for plan in plans]
+        fits = [crossing.cross_fit(plan, training, folds) for plan in plans]
     else:
-        choose = allow_choice(target.cohort, budget.select(places))
+        choose = allow_choice(cohort, labelled)
         validated = cast(ValidatedFamily, family)
-        models = [validated.fit(plan, work.training, choose) for plan in plans]
-        if len(options) == 1:
-            return models[0], None, list(options) * len(places)
-        rows = budget.select(places).validation
+        models = [validated.fit(plan, training, choose) for plan in plans]
+        if len(plans) == 1:
+            return models[0], None, [0] * len(places)
+        rows = validation.rows
         folds = np.zeros_like(rows)
-        fits = [CrossFitted(own, predicted(family, own.models, target, rows)) for own in models]
-    if len(options) == 1:
-        return fits[0].fitted, fits[0].held, list(options) * len(places)
-    best, of = chosen(family, fits, target.labels[rows], folds)
-    held = best.held if bench.learner.cross_fits else None
-    return best.fitted, held, [options[place] for place in of]
+        fits = [
+            CrossFitted(own, predicted(family, own.models, validation.site, rows)) for own in models
+        ]
+    if len(plans) == 1:
+        return fits[0].fitted, fits[0].held, [0] * len(places)
+    best, of = chosen(family, fits, cohort.labels[rows], folds)
+    return best.fitted, best.held if bench.learner.cross_fits else None, of
 
 
 def _options(work: Work) -> list[Settings]:
@@ -257,6 +269,17 @@ def _options(work: Work) -> list[Settings]:
 
 def _with(work: Work, settings: Settings) -> Work:
     return replace(work, strategy=work.strategy.model_copy(update=dict(settings)))
+
+
+def _at_source(
+    bench: Workbench, own: Part, places: list[int], models: Any, held: NDArray[np.float64] | None
+) -> list[dict[str, Any]]:
+    """What is known of each replicate's model that learned from a part of the source alone."""
+    facts: list[dict[str, Any]] = [{} for _ in bench.replicates]
+    areas = known_at_source(bench.among(places), models, own.site, held)
+    for place, area in zip(places, areas, strict=True):
+        facts[place] = {"source_auroc": area, **effective(own)}
+    return facts
 
 
 def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
@@ -271,12 +294,32 @@ def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
     return np.asarray(counts / counts.sum())
 
 
-def _plan(work: Work, budget: Budget | None, places: list[int]) -> Plan:
+def _plan(
+    bench: Workbench,
+    work: Work,
+    budget: Budget | None,
+    places: list[int],
+    pool: NDArray[np.int64],
+) -> Plan:
     strategy = STRATEGIES[work.strategy.kind]
     models = _handed_on(work).models.select(places) if strategy.starts_from_source else None
     chosen = budget.select(places) if budget else None
     source = work.source if strategy.uses_source else None
-    return strategy.plan(Situation(work.strategy, work.target, chosen, source, models))
+    at_source = None
+    if source is not None:
+        at_source = draw_from(source.cohort, source.split.source_parts(), "all", places)
+        at_source = at_source.joined if bench.learner.cross_fits else at_source
+    return strategy.plan(
+        Situation(
+            work.strategy,
+            work.target,
+            chosen,
+            source,
+            models,
+            same_for_all(pool, len(places)),
+            at_source,
+        )
+    )
 
 
 def _handed_on(work: Work) -> HandedOn:

@@ -19,14 +19,16 @@ from torch import Tensor
 from concept_transfer.cohorts.budget import are_same
 from concept_transfer.errors import StudyError
 from concept_transfer.learners.learner import Context, Fitted
+from concept_transfer.models.alignment import Affine, Moments
 from concept_transfer.models.bundle import TABLE, tensors_in
-from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.cnn import Weights, feature_moments, predict
 from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import span, within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.training.adversary import Domains
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
 from concept_transfer.training.optimizers import TOWARDS_ZERO
@@ -52,8 +54,8 @@ class ConceptCNNs:
         model as it came; the paper's protocol always takes the best epoch after it."""
         assert plan.validation is not None
         begin = time.monotonic()
-        dataset, train, validation = _joined(plan.train, plan.validation)
-        encounters = sum(part.weight * part.rows.shape[1] for part in plan.train)
+        dataset, train, validation, domains = _joined(plan)
+        encounters = sum(part.size for part in plan.train)
         settings = training.resolved(encounters, tuned=plan.start is not None)
         factor = factor_to(training.norm, self.vectors)
         start = self._untrained(training) if plan.start is None else _times(plan.start, 1 / factor)
@@ -71,7 +73,14 @@ class ConceptCNNs:
                 weights.to(device),
                 settings.at_most(stage.epochs),
                 choose.tolist(),
-                Tuning(stage.frozen, competes, decay, stage.body_rate, stage.rank),
+                Tuning(
+                    stage.frozen,
+                    competes,
+                    decay,
+                    stage.body_rate,
+                    stage.rank,
+                    domains and domains.to(device),
+                ),
             )
             weights = result.weights.to("cpu")
             epochs += result.epochs
@@ -107,6 +116,20 @@ class ConceptCNNs:
         linear = models.linear * slope[:, None, None]
         bias = models.linear_bias * slope[:, None] + shift.to(models.linear_bias.dtype)
         return replace(models, linear=linear, linear_bias=bias)
+
+    def moments(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> list[Moments]:
+        """Of the pooled features after ReLU, float64."""
+        return feature_moments(models, self.vectors, dataset_of(site), torch.from_numpy(rows))
+
+    def mapped(self, models: Weights, maps: Sequence[Affine]) -> Weights:
+        matrix, shift = (
+            torch.from_numpy(np.stack([getattr(change, name) for change in maps]))
+            for name in ("matrix", "shift")
+        )
+        linear, bias = models.linear.double(), models.linear_bias.double()
+        bias = bias + (shift[:, None] @ linear)[:, 0]
+        dtype = models.linear.dtype
+        return replace(models, linear=(matrix @ linear).to(dtype), linear_bias=bias.to(dtype))
 
     def write(self, models: Weights, folder: Path) -> None:
         save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)
@@ -146,17 +169,32 @@ def _exact(models: Weights, trained: Weights, start: Weights, given: Weights) ->
     return replace(models, convolution=torch.where(same, given.convolution, models.convolution))
 
 
-def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tensor]:
-    """The sites' encounters as one dataset, and in it the rows to train and to validate on."""
-    weight = next((part.weight for part in train if part.site.name == held.site.name), held.weight)
-    parts = [*train, replace(held, weight=weight)]
-    sites = {(part.site.name, part.weight): part.site for part in parts}
-    datasets = [dataset_of(site, weight) for (_, weight), site in sites.items()]
+def _joined(plan: Plan) -> tuple[Dataset, Tensor, Tensor, Domains | None]:
+    """The sites' encounters as one dataset, and in it the rows to train and to validate on, and
+    what an opponent looks at."""
+    held = plan.validation
+    assert held is not None
+    of_site = (part.weight for part in plan.train if part.site.name == held.site.name)
+    unlabelled = [plan.adversary.unlabelled] if plan.adversary else []
+    parts = [*plan.train, replace(held, weight=next(of_site, held.weight)), *unlabelled]
+    weighed = {_weighed(part): part for part in parts}
+    datasets = [dataset_of(part.site, part.weight) for part in weighed.values()]
     starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
-    first = dict(zip(sites, starts, strict=True))
+    first = dict(zip(weighed, starts, strict=True))
     dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
-    *rows, validation = (_rows(part, first[part.site.name, part.weight]) for part in parts)
-    return dataset, _side_by_side(rows), validation
+    rows = [_rows(part, first[_weighed(part)]) for part in parts]
+    count = len(plan.train)
+    train, validation, domains = _side_by_side(rows[:count]), rows[count], None
+    if plan.adversary:
+        labels = torch.zeros(len(dataset), dtype=torch.int8)
+        labels[first[_weighed(parts[-1])] :] = 1
+        domains = Domains(_side_by_side([train, rows[-1]]), labels, plan.adversary.strength)
+    return dataset, train, validation, domains
+
+
+def _weighed(part: Part) -> tuple[str, bytes]:
+    """What tells a site's encounters with some weights from those with others."""
+    return part.site.name, np.asarray(part.weight).tobytes()
 
 
 def _side_by_side(rows: list[Tensor]) -> Tensor:

@@ -17,6 +17,7 @@ from concept_transfer.models.dataset import Dataset
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Decay
+from concept_transfer.training.adversary import Domains, Opponent
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
 from concept_transfer.training.convolution import (
@@ -41,6 +42,7 @@ class Tuning:
     start_competes: early stopping keeps the given weights where no epoch validates better.
     body_rate: learning rate of the convolution, relative to the linear layer's.
     rank: train an update of this rank to the convolution.
+    domains: what an opponent tells apart (`adversary.Opponent`).
     """
 
     frozen: bool = False
@@ -48,6 +50,7 @@ class Tuning:
     decay: Decay = TOWARDS_ZERO
     body_rate: float = 1.0
     rank: int | None = None
+    domains: Domains | None = None
 
 
 ALL_WEIGHTS = Tuning()
@@ -94,7 +97,10 @@ def fit(
     used = torch.cat([_distinct(train), _distinct(validation)])
     body = body_for(dataset, vectors, used, start, settings.optimizer, keys, tuning)
     batches = Batches(dataset, train, keys, settings, start.classes)
-    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate)
+    opponent = None
+    if tuning.domains is not None:
+        opponent = Opponent(dataset, tuning.domains, keys, settings, body.filters)
+    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate, opponent)
     held = validation if validation.shape[1] else train
     judge = Validation(dataset, held, settings.monitor)
     start_scores = judge.scores(trainer) if tuning.start_competes else None

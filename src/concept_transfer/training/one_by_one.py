@@ -14,18 +14,19 @@ from scipy.sparse import csr_array, vstack
 
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
+from concept_transfer.models.alignment import Affine, Moments
 from concept_transfer.models.baselines import Classifier, Examples, losses, predict_all
 from concept_transfer.models.bundle import tensors_in
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.strategies.strategy import Plan
+from concept_transfer.strategies.strategy import Plan, Weight
 
 FILE = "models.safetensors"
 ROWS_AT_ONCE = 1 << 16
 
-WeighedRows = tuple[Site, NDArray[np.int64], float]
+WeighedRows = tuple[Site, NDArray[np.int64], Weight]
 
 
 # (training, its weights [n], number of classes) -> models to choose among, the simplest first
@@ -78,6 +79,16 @@ class StackedModels:
             for place, change in zip(models.of, changes, strict=True)
         ]
         return Stack(tuple(changed), tuple(range(len(changed))))
+
+    def moments(self, models: Stack, site: Site, rows: NDArray[np.int64]) -> list[Moments]:
+        """Of findings, which are the same for all models."""
+        findings = self._findings(site, rows)
+        sums, products = findings.sum(axis=0), (findings.T @ findings).toarray()
+        return [Moments.of(len(rows), sums, products)] * len(models.of)
+
+    def mapped(self, models: Stack, maps: Sequence[Affine]) -> Stack:
+        """By the first map: it is every model's."""
+        return Stack(tuple(cast(Any, each).mapped(maps[0]) for each in models.models), models.of)
 
     def write(self, models: Stack, folder: Path) -> None:
         needed = sorted(set(models.of))
@@ -167,7 +178,7 @@ class OneByOne(StackedModels):
                 continue
             models = self._fitted(examples.select(rest), weight[rest], balanced)
             held[:, out] = predict_all(models, examples.findings[out])
-        loss = np.stack([losses(each, labels) for each in held])
+        loss = np.stack([losses(each, labels) for each in held]) * weight[: len(fold)]
         counts = np.bincount(examples.labels)
         enough = counts[counts > 0].min() >= FEWEST_TO_CHOOSE
         chosen = np.full(len(fold), self.usual)
@@ -190,7 +201,9 @@ class OneByOne(StackedModels):
 
 def weights_of(parts: Iterable[WeighedRows]) -> NDArray[np.float64]:
     """Of all rows, one part after the other."""
-    return np.concatenate([np.full(len(rows), weight) for _, rows, weight in parts])
+    return np.concatenate(
+        [np.broadcast_to(weight, len(site.labels))[rows] for site, rows, weight in parts]
+    )
 
 
 def balance(labels: NDArray[np.int8], classes: int) -> NDArray[np.float64]:

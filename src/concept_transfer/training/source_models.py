@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from concept_transfer.cohorts.budget import Budget, same_for_all
 from concept_transfer.errors import StudyError
@@ -11,7 +10,7 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.local import Local
 from concept_transfer.training.cells import HandedOn, Work, Workbench, fit_fold
-from concept_transfer.training.performance import macro_auroc
+from concept_transfer.training.performance import known_at_source
 
 
 def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:
@@ -33,21 +32,9 @@ def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:
             f"site '{site.name}' has {count if known else 0} positives among its {count} training "
             "encounters; a source model needs both classes"
         )
-    probability = (
-        bench.everyone().predict(fitted.models, site, validation[0])
-        if fitted.held is None
-        else fitted.held[:, train.shape[1] :]
-    )
-    labels = site.labels[validation[0]]
+    areas = known_at_source(bench.everyone(), fitted.models, site, fitted.held)
     records = [
-        each | {"source_auroc": _auroc(labels, scores)}
-        for each, scores in zip(fitted.records(bench.replicates), probability, strict=True)
+        each | {"source_auroc": area}
+        for each, area in zip(fitted.records(bench.replicates), areas, strict=True)
     ]
     return HandedOn(fitted.models, records)
-
-
-def _auroc(labels: NDArray[np.int8], probability: NDArray[np.float64]) -> float | None:
-    """Of the encounters that a model could be fitted for; probability: [n, classes]."""
-    known = np.isfinite(probability).all(axis=1)
-    scores = probability[:, 1] if probability.shape[1] == 2 else probability
-    return macro_auroc(labels[known], scores[known])

@@ -32,9 +32,9 @@ class Validation:
     def scores(self, trainer: Trainer) -> Tensor:
         """What the schedule minimises, float64 [R] on the CPU; not finite where a model diverged.
 
-        Mean log loss without class weights, or minus the AUROC (log loss where validation holds
-        one class); of more than two classes the mean over those that are there, each against the
-        rest.
+        Mean log loss, by the weights of encounters and not of classes, or minus the AUROC (log loss
+        where validation holds one class); of more than two classes the mean over those that are
+        there, each against the rest.
         """
         body, head, parameters = trainer.body, trainer.head, trainer.parameters
         shape = (*self.rows.shape, head.scored)
@@ -43,7 +43,8 @@ class Validation:
         for part, inputs in zip(self._parts(scores), ready, strict=True):
             part.copy_(head.scores(body.evaluate(parameters, inputs), columns))
         labels = self.dataset.labels[self.rows]
-        losses = head.losses(scores, labels).mean(1)
+        weights = self.dataset.weights[self.rows]
+        losses = (head.losses(scores, labels) * weights).sum(1) / weights.sum(1, dtype=scores.dtype)
         if self.monitor == "log_loss":
             return losses.cpu()
         area = (

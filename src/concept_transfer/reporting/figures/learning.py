@@ -112,8 +112,8 @@ def _caption(
     if source:
         text += (
             f" Black is a model that never saw {site_words(source)}: a coloured line above it is "
-            "what transfer adds, and where it catches up, own data suffice. The dashed line is the "
-            "source model used unchanged."
+            "what transfer adds, and where it catches up, own data suffice. Dashed lines are "
+            "models that use no label of the target."
         )
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
     local = [name for name in study.strategies if not study.strategy(name).has_source]
