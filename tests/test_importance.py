@@ -22,7 +22,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.cnn import predict as predicted
 from concept_transfer.models.dataset import dataset_of
-from concept_transfer.models.ridge_logistic import VARIANCES
+from concept_transfer.models.penalties import VARIANCES
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.batches import Batches
@@ -162,8 +162,8 @@ def test_a_weighted_logistic_regression_is_scikit_learn_s() -> None:
     pool = np.concatenate([train, validation])
     weights = importance_weights(source, rows, site, pool, 0.8)[rows]
     models = []
-    for penalty in (0.003, 0.01, 0.03, 0.1, 0.3, 1.0):
-        model = LogisticRegression(C=penalty, max_iter=1000)
+    for variance in VARIANCES:
+        model = LogisticRegression(C=variance, tol=1e-8, max_iter=1000)
         model.fit(dense(source, rows), source.labels[rows], sample_weight=weights)
         models.append(model.predict_proba(dense(site, test))[:, 1])
     assert min(np.abs(found - each).max() for each in models) < 1e-4
