@@ -15,6 +15,8 @@ from concept_transfer.strategies.strategy import (
     START,
 )
 
+MANY_LABELS = 300
+
 
 class ConceptCNN(LearnerSettings):
     """The concept CNN; its settings are those of `training`."""
@@ -38,6 +40,21 @@ def family(settings: ConceptCNN, context: Context) -> Family:
     return ConceptCNNs(context)
 
 
+def cross_fits(training: Training) -> bool:
+    """The paper's protocol validates on encounters set apart."""
+    return training.protocol != "gao2024"
+
+
+def folds(labels: int, handed_on: bool) -> int:
+    """The fewer the labels the more folds: a network costs the same without few or many.
+
+    What chooses well enough: all labels once; of a source's many, those set apart.
+    """
+    if handed_on and labels >= MANY_LABELS:
+        return 1
+    return 5 if labels < MANY_LABELS else 3 if labels < 10 * MANY_LABELS else 2
+
+
 LEARNER = Learner(
     settings=ConceptCNN,
     title="concept CNN",
@@ -48,4 +65,6 @@ LEARNER = Learner(
     takes_embedding=True,
     can=frozenset({START, FREEZE, DECAY, RATES, LOW_RANK, RECALIBRATE}),
     uses_torch=True,
+    cross_fits=cross_fits,
+    folds=folds,
 )

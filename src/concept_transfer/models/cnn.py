@@ -40,7 +40,7 @@ class Weights:
     def classes(self) -> int:
         return self.linear.shape[2]
 
-    def select(self, replicates: Tensor | list[int]) -> Weights:
+    def select(self, replicates: Tensor | list[int] | slice) -> Weights:
         return Weights(*(getattr(self, field.name)[replicates] for field in fields(self)))
 
     def to(self, device: str | None = None, dtype: torch.dtype | None = None) -> Weights:

@@ -19,7 +19,7 @@ from concept_transfer.cohorts.budget import (
     draw_budget,
     same_for_all,
 )
-from concept_transfer.cohorts.cross_fitting import fold_numbers
+from concept_transfer.cohorts.cross_fitting import fold_numbers, folds_of_budget
 from concept_transfer.learners.learner import (
     Context,
     CrossFittingFamily,
@@ -78,7 +78,8 @@ class HandedOn:
 class Work:
     """What a cell trains on: a strategy with its settings, the sites, and what a source hands on.
 
-    same: the target's own source models, where they are the cell's models on "all" labels.
+    same: the target's own source models, where they are the cell's models on "all" labels;
+    hands_on: the models are for other sites.
     """
 
     strategy: StrategySettings
@@ -88,6 +89,7 @@ class Work:
     source: Site | None = None
     handed_on: HandedOn | None = None
     same: HandedOn | None = None
+    hands_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def fit_fold(
     pool: rows [n] of the target that may be looked at without their labels.
     """
     drawn, strategy = budget, STRATEGIES[work.strategy.kind]
-    if budget is not None and (bench.learner.cross_fits or strategy.recalibration):
+    cross_fits = bench.learner.cross_fits(work.training)
+    if budget is not None and (cross_fits or strategy.recalibration):
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
@@ -171,7 +174,7 @@ def fit_fold(
         for bad, alone in zip(failed, one_class, strict=True)
     ]
     places = [i for i, state in enumerate(status) if state == OK]
-    fitted, held = _fit(bench, work, budget, places, known, pool)
+    fitted, held = _fit(bench, work, drawn, budget, places, known, pool)
     epochs = [0] * replicates
     if fitted:
         for place, epoch, diverged in zip(places, fitted.epochs, fitted.diverged, strict=True):
@@ -193,12 +196,16 @@ def fit_fold(
 def _fit(
     bench: Workbench,
     work: Work,
+    drawn: Budget | None,
     budget: Budget | None,
     places: list[int],
     known: HandedOn | None,
     pool: NDArray[np.int64],
 ) -> tuple[Fitted | None, NDArray[np.float64] | None]:
-    """The models of the replicates at some places, trained or taken as they are, and `held`."""
+    """The models of the replicates at some places, trained or taken as they are, and `held`.
+
+    drawn: the budget; budget: what of it trains and validates.
+    """
     if not places:
         return None, None
     plan = _plan(work, budget, places)
@@ -220,9 +227,11 @@ def _fit(
             )
         return Fitted(models, epochs, [False] * len(places)), held
     assert budget is not None
-    family, cohort = bench.among(places), work.target.cohort
-    if bench.learner.cross_fits:
-        folds = fold_numbers(cohort, plan.train[0].rows)
+    assert drawn is not None
+    family, cohort, learner = bench.among(places), work.target.cohort, bench.learner
+    if learner.cross_fits(work.training):
+        number = learner.folds(budget.train.shape[1], work.hands_on)
+        folds = folds_of_budget(cohort, drawn.select(places), number)
         crossed = cast(CrossFittingFamily, family).cross_fit(plan, work.training, folds)
         return crossed.fitted, crossed.held
     choose = allow_choice(cohort, budget.select(places))
@@ -235,7 +244,7 @@ def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
     if work.source is None or work.training.class_weight == "balanced":
         return np.full(classes, 1 / classes)
     train, validation = work.source.split.source_parts()
-    if bench.learner.cross_fits:
+    if bench.learner.cross_fits(work.training):
         train = np.concatenate([train, validation])
     counts = np.bincount(work.source.labels[train], minlength=classes)
     return np.asarray(counts / counts.sum())
@@ -300,7 +309,8 @@ def _predict_fold(
         own[fitted.places] = fitted.held
         size = budget.train.shape[1]
         judged["validation"] = budget.validation, list(own[:, size:])
-        judged["train"] = budget.train, list(own[:, :size])
+        if np.isfinite(fitted.held[:, :size]).any():
+            judged["train"] = budget.train, list(own[:, :size])
     elif fitted.budget is None:
         judged["train"] = budget.train, list(_predicted(bench, target, fitted, train))
     for i, replicate in enumerate(bench.replicates):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +14,21 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from concept_transfer.cohorts.budget import are_same
+from concept_transfer.cohorts.budget import enough_labels
 from concept_transfer.errors import StudyError
-from concept_transfer.learners.learner import Context, Fitted
+from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.bundle import TABLE, tensors_in
 from concept_transfer.models.cnn import Weights, predict
-from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
+from concept_transfer.models.dataset import Dataset, dataset_of
 from concept_transfer.models.recalibration import Recalibration
-from concept_transfer.progress import span, within
+from concept_transfer.progress import within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
-from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.strategies.strategy import Plan
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
+from concept_transfer.training.folds import Folds, folds_of
+from concept_transfer.training.joining import described, joined, side_by_side
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 
 FILE = "weights.safetensors"
@@ -48,41 +48,91 @@ class ConceptCNNs:
         self.vectors = torch.from_numpy(context.vectors)
 
     def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
-        """Early stopping where `choose`; the others train `fixed_epochs`. It may keep a handed-on
-        model as it came; the paper's protocol always takes the best epoch after it."""
+        """Early stopping where `choose`; the others train `fixed_epochs`."""
         assert plan.validation is not None
-        begin = time.monotonic()
-        dataset, train, validation = _joined(plan.train, plan.validation)
+        held = plan.validation
+        of_site = (part.weight for part in plan.train if part.site.name == held.site.name)
+        held = replace(held, weight=next(of_site, held.weight))
+        dataset, rows = joined((*plan.train, held))
+        train = side_by_side(rows[:-1])
+        trained = self._train(plan, training, dataset, train, rows[-1], choose)
+        return Fitted(trained.weights, trained.epochs, trained.diverged)
+
+    def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
+        """Networks without each fold and one of all encounters, side by side (`folds.Folds`).
+
+        All train as long as the folds choose, or `fixed_epochs` where labels are too few to choose;
+        a handed-on model may stay as it came.
+        """
+        target, number = plan.train[0], int(folds.max()) + 1
+        dataset, rows = joined(plan.train)
+        train = side_by_side(rows)
+        networks = folds_of(train, dataset.labels[train], torch.from_numpy(folds), number)
+        choose = enough_labels(target.site.cohort, target.rows)
+        trained = self._train(plan, training, dataset, train, train[:, :0], choose, networks)
+        diverged = np.asarray(np.reshape(trained.diverged, (len(folds), -1)).any(axis=1))
+        judged = networks.judged.any(1).view(len(folds), -1).numpy() & ~diverged[:, None]
+        held = np.full((*folds.shape, self.context.classes), np.nan)
+        for fold in range(number):
+            of_fold = trained.weights.select(slice(fold, None, number + 1))
+            needed = np.unique(target.rows[folds == fold])
+            probability = self.predict(of_fold, target.site, needed)
+            for i in np.flatnonzero(judged[:, fold]):
+                out = folds[i] == fold
+                held[i, out] = probability[i, np.searchsorted(needed, target.rows[i, out])]
+        models = trained.weights.select(slice(number, None, number + 1))
+        return CrossFitted(
+            Fitted(models, trained.epochs[number :: number + 1], diverged.tolist()), held
+        )
+
+    def _train(
+        self,
+        plan: Plan,
+        training: Training,
+        dataset: Dataset,
+        train: Tensor,
+        validation: Tensor,
+        choose: NDArray[np.bool_],
+        folds: Folds | None = None,
+    ) -> Fit:
+        """Go through the stages of a plan, with all networks of each replicate."""
+        begin, each = time.monotonic(), 1 if folds is None else folds.networks
+        keys, vectors = torch.tensor(self.context.keys).repeat_interleave(each), self.vectors
+        if vectors.dim() == 3:
+            vectors = vectors.repeat_interleave(each, 0)
         encounters = sum(part.weight * part.rows.shape[1] for part in plan.train)
         settings = training.resolved(encounters, tuned=plan.start is not None)
-        factor = factor_to(training.norm, self.vectors)
-        start = self._untrained(training) if plan.start is None else _times(plan.start, 1 / factor)
-        device, weights = self.context.device, start
-        epochs, diverged = np.zeros(len(choose), np.int64), np.zeros(len(choose), bool)
+        factor = factor_to(training.norm, vectors)
+        given = self._untrained(training) if plan.start is None else plan.start
+        given = given.select(torch.arange(len(given)).repeat_interleave(each))
+        weights = start = given if plan.start is None else _times(given, 1 / factor)
+        device, early = self.context.device, choose.repeat(each).tolist()
+        epochs, diverged = np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
         for stage in plan.stages:
             competes = plan.start is not None and training.protocol != "gao2024"
             decay = plan.decay or TOWARDS_ZERO
             result = fit(
                 dataset.to(device),
-                (self.vectors * factor).to(device),
-                train.to(device),
+                (vectors * factor).to(device),
+                _of_each(train, each).to(device),
                 validation.to(device),
-                torch.tensor(self.context.keys, device=device),
+                keys.to(device),
                 weights.to(device),
                 settings.at_most(stage.epochs),
-                choose.tolist(),
+                early,
                 Tuning(stage.frozen, competes, decay, stage.body_rate, stage.rank),
+                folds and folds.to(device),
             )
             weights = result.weights.to("cpu")
             epochs += result.epochs
             diverged |= result.diverged
-        result = replace(result, epochs=epochs.tolist(), diverged=diverged.tolist())
-        said = described(dataset, train, validation, training, result)
-        _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
         models = _times(weights, factor)
         if plan.start is not None:
-            models = _exact(models, weights, start, plan.start)
-        return Fitted(models, result.epochs, result.diverged)
+            models = _exact(models, weights, start, given)
+        result = replace(result, weights=models, epochs=epochs.tolist(), diverged=diverged.tolist())
+        said = described(dataset, train, validation, training, result)
+        _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
+        return result
 
     def _untrained(self, training: Training) -> Weights:
         keys, width = torch.tensor(self.context.keys), self.vectors.shape[-1]
@@ -127,6 +177,13 @@ def factor_to(norm: float | None, vectors: Tensor) -> Tensor:
     return factor.to(vectors.dtype)[..., None, None]
 
 
+def _of_each(rows: Tensor, networks: int) -> Tensor:
+    """Each replicate's rows for all of its networks; rows that all share stay stored once."""
+    if rows.stride(0) == 0:
+        return rows[:1].expand(len(rows) * networks, -1)
+    return rows.repeat_interleave(networks, 0)
+
+
 def _times(weights: Weights, factor: Tensor) -> Weights:
     """Models that say of vectors what the given ones say of them times the factor."""
     return replace(weights, convolution=weights.convolution * factor)
@@ -136,52 +193,3 @@ def _exact(models: Weights, trained: Weights, start: Weights, given: Weights) ->
     """Models without the rounding of the factor where training left the start as it was."""
     same = trained.convolution == start.convolution
     return replace(models, convolution=torch.where(same, given.convolution, models.convolution))
-
-
-def _joined(train: tuple[Part, ...], held: Part) -> tuple[Dataset, Tensor, Tensor]:
-    """The sites' encounters as one dataset, and in it the rows to train and to validate on."""
-    weight = next((part.weight for part in train if part.site.name == held.site.name), held.weight)
-    parts = [*train, replace(held, weight=weight)]
-    sites = {(part.site.name, part.weight): part.site for part in parts}
-    datasets = [dataset_of(site, weight) for (_, weight), site in sites.items()]
-    starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
-    first = dict(zip(sites, starts, strict=True))
-    dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
-    *rows, validation = (_rows(part, first[part.site.name, part.weight]) for part in parts)
-    return dataset, _side_by_side(rows), validation
-
-
-def _side_by_side(rows: list[Tensor]) -> Tensor:
-    """The parts' rows, one after the other, [R, n]; stored once if all parts are."""
-    if len(rows) == 1:
-        return rows[0]
-    if all(part.stride(0) == 0 for part in rows):
-        return torch.cat([part[0] for part in rows]).expand(len(rows[0]), -1)
-    return torch.cat(rows, 1)
-
-
-def _rows(part: Part, first: int) -> Tensor:
-    if are_same(part.rows):
-        return torch.from_numpy(part.rows[0] + first).expand(len(part.rows), -1)
-    return torch.from_numpy(part.rows + first)
-
-
-def described(
-    dataset: Dataset, train: Tensor, validation: Tensor, training: Training, result: Fit
-) -> str:
-    """What was trained on what, and how well it went, in one line for the log."""
-    distinct = train[:1] if train.stride(0) == 0 else train
-    classes = torch.arange(result.weights.classes, device=train.device)
-    counts = (dataset.labels[distinct][..., None] == classes).sum(1)
-    labels = f"{span(counts[:, 1].tolist())} positive"
-    if len(classes) > 2:
-        labels = f"{span(counts.amin(1).tolist())} of the rarest class"
-    judged = f"validation {training.monitor}" if validation.shape[1] else "training log_loss"
-    scores = [abs(score) for score in result.scores if math.isfinite(score)]
-    diverged = sum(result.diverged)
-    return (
-        f"{len(result.epochs)} replicate(s) trained on {train.shape[1]} encounters "
-        f"({labels}), validated on {validation.shape[1]}; "
-        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
-        + (f", {diverged} diverged" if diverged else "")
-    )

@@ -25,6 +25,7 @@ from concept_transfer.training.convolution import (
     convolution_for,
 )
 from concept_transfer.training.draws import low_rank_basis
+from concept_transfer.training.folds import CrossValidation, Folds
 from concept_transfer.training.heads import head_for
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
@@ -78,6 +79,7 @@ def fit(
     settings: Training,
     early_stopping: Sequence[bool],
     tuning: Tuning = ALL_WEIGHTS,
+    folds: Folds | None = None,
 ) -> Fit:
     """Train R replicates from the given weights, which say the number of classes.
 
@@ -87,18 +89,24 @@ def fit(
     replicates share may be expanded from one.
     keys: int64 [R], see `budget.replicate_key`.
     early_stopping: for each replicate; see `schedule.Schedule`.
+    folds: where the R are the networks of fewer replicates, see there; they judge in place of
+    `validation`.
 
     A replicate whose validation loss or weights stop being finite is stopped and returned as
     diverged, with the weights of its best validated epoch (the start, if there is none).
     """
-    used = torch.cat([_distinct(train), _distinct(validation)])
-    body = body_for(dataset, vectors, used, start, settings.optimizer, keys, tuning)
-    batches = Batches(dataset, train, keys, settings, start.classes)
-    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate)
     held = validation if validation.shape[1] else train
+    trained, together = None, 1
     judge = Validation(dataset, held, settings.monitor)
+    if folds is not None:
+        trained, together = folds.trained, folds.networks
+        judge = CrossValidation(dataset, folds, settings.monitor)
+    used = torch.cat([_distinct(train), _distinct(judge.rows)])
+    body = body_for(dataset, vectors, used, start, settings.optimizer, keys, tuning)
+    batches = Batches(dataset, train, keys, settings, start.classes, trained, together)
+    trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate)
     start_scores = judge.scores(trainer) if tuning.start_competes else None
-    schedule = Schedule(settings, early_stopping, start_scores)
+    schedule = Schedule(settings, early_stopping, start_scores, together)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
     progress = Progress("epochs", *_most_epochs(settings, early_stopping))

@@ -1,0 +1,63 @@
+"""A plan's encounters as one dataset and rows of it, and a line on what was trained on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from concept_transfer.cohorts.budget import are_same
+from concept_transfer.models.dataset import Dataset, concatenate, dataset_of
+from concept_transfer.progress import span
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Part
+from concept_transfer.training.engine import Fit
+
+
+def joined(parts: Sequence[Part]) -> tuple[Dataset, list[Tensor]]:
+    """The sites' encounters as one dataset, and in it the rows [R, n] of each part."""
+    sites = {(part.site.name, part.weight): part.site for part in parts}
+    datasets = [dataset_of(site, weight) for (_, weight), site in sites.items()]
+    starts = accumulate((len(dataset) for dataset in datasets[:-1]), initial=0)
+    first = dict(zip(sites, starts, strict=True))
+    dataset = datasets[0] if len(datasets) == 1 else concatenate(datasets)
+    return dataset, [_rows(part, first[part.site.name, part.weight]) for part in parts]
+
+
+def side_by_side(rows: list[Tensor]) -> Tensor:
+    """The parts' rows, one after the other, [R, n]; stored once if all parts are."""
+    if len(rows) == 1:
+        return rows[0]
+    if all(part.stride(0) == 0 for part in rows):
+        return torch.cat([part[0] for part in rows]).expand(len(rows[0]), -1)
+    return torch.cat(rows, 1)
+
+
+def _rows(part: Part, first: int) -> Tensor:
+    if are_same(part.rows):
+        return torch.from_numpy(part.rows[0] + first).expand(len(part.rows), -1)
+    return torch.from_numpy(part.rows + first)
+
+
+def described(
+    dataset: Dataset, train: Tensor, validation: Tensor, training: Training, result: Fit
+) -> str:
+    """What was trained on what, and how well it went, in one line for the log."""
+    distinct = train[:1] if train.stride(0) == 0 else train
+    classes = torch.arange(result.weights.classes, device=train.device)
+    counts = (dataset.labels[distinct][..., None] == classes).sum(1)
+    labels = f"{span(counts[:, 1].tolist())} positive"
+    if len(classes) > 2:
+        labels = f"{span(counts.amin(1).tolist())} of the rarest class"
+    judged = f"validation {training.monitor}" if validation.shape[1] else "training log_loss"
+    scores = [abs(score) for score in result.scores if math.isfinite(score)]
+    diverged = sum(result.diverged)
+    return (
+        f"{len(result.epochs)} replicate(s) trained on {train.shape[1]} encounters "
+        f"({labels}), validated on {validation.shape[1]}; "
+        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
+        + (f", {diverged} diverged" if diverged else "")
+    )
