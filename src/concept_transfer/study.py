@@ -184,11 +184,11 @@ class Study(Section):
             name for name in self.classifiers if self.learner(name).cross_fits(self.training)
         ]
         if combining and not free and not crossing:
-            able = [k for k, record in LEARNERS.items() if record.cross_fits(self.training)]
+            others = [k for k, record in LEARNERS.items() if record.cross_fits(self.training)]
             raise ValueError(
                 f"strategies: {choices(combining)} combine predictions that no label has been used "
                 "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
-                f"({choices(able)})"
+                f"({choices(others)})"
             )
         able = [self.learner(name).can for name in self.classifiers]
         undemanding = [

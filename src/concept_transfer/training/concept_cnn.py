@@ -67,7 +67,8 @@ class ConceptCNNs:
         target, number = plan.train[0], int(folds.max()) + 1
         dataset, rows = joined(plan.train)
         train = side_by_side(rows)
-        networks = folds_of(train, dataset.labels[train], torch.from_numpy(folds), number)
+        numbers = torch.from_numpy(folds.copy())
+        networks = folds_of(train, dataset.labels[train], numbers, number)
         choose = enough_labels(target.site.cohort, target.rows)
         trained = self._train(plan, training, dataset, train, train[:, :0], choose, networks)
         diverged = np.asarray(np.reshape(trained.diverged, (len(folds), -1)).any(axis=1))
@@ -130,7 +131,12 @@ class ConceptCNNs:
         if plan.start is not None:
             models = _exact(models, weights, start, given)
         result = replace(result, weights=models, epochs=epochs.tolist(), diverged=diverged.tolist())
-        said = described(dataset, train, validation, training, result)
+        last = slice(each - 1, None, each)
+        judging = validation.shape[1] if folds is None else int(folds.judged.sum()) // len(choose)
+        parts = (result.epochs[last], result.diverged[last], result.scores[last])
+        said = described(
+            dataset, train, judging, each - 1, training, Fit(models.select(last), *parts)
+        )
         _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
         return result
 

@@ -43,21 +43,29 @@ def _rows(part: Part, first: int) -> Tensor:
 
 
 def described(
-    dataset: Dataset, train: Tensor, validation: Tensor, training: Training, result: Fit
+    dataset: Dataset, train: Tensor, validation: int, folds: int, training: Training, result: Fit
 ) -> str:
-    """What was trained on what, and how well it went, in one line for the log."""
+    """What was trained on what, and how well it went, in one line for the log.
+
+    validation: how many encounters judge; folds: without how many in turn networks were trained,
+    which then hold them (0: they are apart).
+    """
     distinct = train[:1] if train.stride(0) == 0 else train
     classes = torch.arange(result.weights.classes, device=train.device)
     counts = (dataset.labels[distinct][..., None] == classes).sum(1)
     labels = f"{span(counts[:, 1].tolist())} positive"
     if len(classes) > 2:
         labels = f"{span(counts.amin(1).tolist())} of the rarest class"
-    judged = f"validation {training.monitor}" if validation.shape[1] else "training log_loss"
+    apart, judged = f", validated on {validation}", f"validation {training.monitor}"
+    if folds:
+        held = f"each of {folds} folds" if folds > 1 else f"{validation} of them"
+        apart, judged = f" and without {held}", f"held-out {training.monitor}"
+    elif not validation:
+        judged = "training log_loss"
     scores = [abs(score) for score in result.scores if math.isfinite(score)]
     diverged = sum(result.diverged)
     return (
         f"{len(result.epochs)} replicate(s) trained on {train.shape[1]} encounters "
-        f"({labels}), validated on {validation.shape[1]}; "
-        f"epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
+        f"({labels}){apart}; epochs kept {span(result.epochs)}, {judged} {span(scores, '.4f')}"
         + (f", {diverged} diverged" if diverged else "")
     )

@@ -1,0 +1,256 @@
+"""Concept CNNs without each fold, against plain models that never see it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from cell_data import workbench
+from engine_data import dataset, keys, random_encounters, train_reference, training
+from numpy.typing import NDArray
+from plain_reference import pad
+from sklearn.metrics import roc_auc_score
+from test_cells import BLOCK, VECTORS, folded_site, relabelled, target_site
+from test_engine import labels_of, vectors_of
+from torch import Tensor
+
+from concept_transfer.cohorts.budget import draw_budget
+from concept_transfer.cohorts.cross_fitting import folds_of_budget
+from concept_transfer.learners import LEARNERS
+from concept_transfer.models.cnn import Weights
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import Part, Plan
+from concept_transfer.training.block import Block
+from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.engine import Fit, Tuning, fit
+from concept_transfer.training.folds import folds_of
+
+REPLICATES, COUNT, NUMBER, EPOCHS = 2, 45, 3, 6
+ENCOUNTERS = random_encounters(COUNT, 12, 6, seed=1)
+LABELS = labels_of(ENCOUNTERS)
+KEYS = keys(*range(REPLICATES))
+ROWS = torch.stack(
+    [torch.randperm(COUNT, generator=torch.Generator().manual_seed(i)) for i in (1, 2)]
+)
+FOLD = torch.stack([torch.arange(COUNT) % NUMBER, (torch.arange(COUNT) // 4) % NUMBER])
+A_PASS = -(-COUNT // 8)
+
+
+def start_of(width: int) -> Weights:
+    return initial_weights(KEYS, width, 5, dtype=torch.float64)
+
+
+def run(
+    settings: Training, vectors: Tensor, early: bool, tuning: Tuning, fold: Tensor = FOLD
+) -> Fit:
+    data = dataset(ENCOUNTERS, LABELS)
+    folds = folds_of(ROWS, data.labels[ROWS], fold, NUMBER)
+    each = NUMBER + 1
+    start = start_of(vectors.shape[1]).select([i for i in range(REPLICATES) for _ in range(each)])
+    rows, own_keys = ROWS.repeat_interleave(each, 0), KEYS.repeat_interleave(each)
+    early_stopping = [early] * len(own_keys)
+    return fit(
+        *(
+            data,
+            vectors,
+            rows,
+            rows[:, :0],
+            own_keys,
+            start,
+            settings,
+            early_stopping,
+            tuning,
+            folds,
+        )
+    )
+
+
+def plain(
+    settings: Training,
+    vectors: Tensor,
+    replicate: int,
+    left_out: int | None,
+    steps: int,
+    frozen: bool,
+) -> tuple[Weights, Tensor]:
+    """A plain model for which a fold's encounters have no weight, and its logits of all."""
+    weights = torch.ones(COUNT)
+    if left_out is not None:
+        weights[ROWS[replicate, FOLD[replicate] == left_out]] = 0
+    data = dataset(ENCOUNTERS, LABELS, weights)
+    model, _ = train_reference(
+        *(ENCOUNTERS, data, ROWS[replicate], KEYS[replicate : replicate + 1], settings, steps),
+        *(vectors, start_of(vectors.shape[1]).select([replicate]), frozen),
+    )
+    with torch.no_grad():
+        return model.weights(), model(pad(ENCOUNTERS, model.padding))
+
+
+def same(found: Weights, expected: Weights) -> None:
+    for name, value in vars(expected).items():
+        torch.testing.assert_close(getattr(found, name), value, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("width", [30, 7])
+def test_each_network_is_a_plain_one_that_its_fold_has_no_weight_for(
+    width: int, frozen: bool, class_weight: str
+) -> None:
+    settings = training(fixed_epochs=EPOCHS, dropout=0.5)
+    vectors = vectors_of(12, width)
+    if class_weight == "balanced":  # the reference counts classes over all rows: none left out
+        settings = settings.model_copy(update={"class_weight": "balanced"})
+    found = run(settings, vectors, False, Tuning(frozen))
+    for replicate in range(REPLICATES):
+        for place, fold in enumerate([*range(NUMBER), None]):
+            if class_weight == "balanced" and fold is not None:
+                continue
+            network = replicate * (NUMBER + 1) + place
+            expected, _ = plain(settings, vectors, replicate, fold, EPOCHS * A_PASS, frozen)
+            same(found.weights.select([network]), expected)
+
+
+def test_balanced_classes_are_those_that_a_network_trains_on() -> None:
+    settings = training(fixed_epochs=2, class_weight="balanced")
+    one = dataset(ENCOUNTERS, LABELS)
+    found = run(settings, vectors_of(12, 30), False, Tuning())
+    labels = one.labels[ROWS[0]]
+    kept = FOLD[0] != 1
+    shares = [(labels[kept] == k).double().mean() for k in (0, 1)]
+    weights = torch.zeros(COUNT)
+    weights[ROWS[0, kept]] = torch.tensor([0.5 / shares[k] for k in labels[kept].tolist()]).float()
+    data = dataset(ENCOUNTERS, LABELS, weights)
+    model, _ = train_reference(
+        *(ENCOUNTERS, data, ROWS[0], KEYS[:1], training(fixed_epochs=2), 2 * A_PASS),
+        *(vectors_of(12, 30), start_of(30).select([0])),
+    )
+    torch.testing.assert_close(
+        found.weights.convolution[1:2], model.weights().convolution, rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("monitor", ["log_loss", "auroc"])
+@pytest.mark.parametrize("tuned", [False, True])
+def test_folds_choose_the_epoch_and_the_others_that_of_a_fold_s_own(
+    tuned: bool, monitor: str
+) -> None:
+    """By brute force: every network at every epoch, judged on what it was trained without."""
+    settings = training(
+        epochs=EPOCHS, learning_rate=0.05, dropout=0.5, patience=None, monitor=monitor
+    )
+    vectors = vectors_of(12, 30)
+    found = run(settings, vectors, True, Tuning(start_competes=tuned))
+    epochs = range(0 if tuned else 1, EPOCHS + 1)
+    several = set()
+    for replicate in range(REPLICATES):
+        scores = np.zeros((len(epochs), NUMBER))
+        counts = np.bincount(FOLD[replicate])
+        for i, epoch in enumerate(epochs):
+            for fold in range(NUMBER):
+                _, logits = plain(settings, vectors, replicate, fold, epoch * A_PASS, False)
+                held = ROWS[replicate, FOLD[replicate] == fold]
+                truth = torch.tensor(LABELS)[held]
+                if monitor == "auroc":
+                    margin = logits[held, 1] - logits[held, 0]
+                    scores[i, fold] = -roc_auc_score(truth, margin)
+                else:
+                    scores[i, fold] = torch.nn.functional.cross_entropy(logits[held], truth)
+        for place in range(NUMBER + 1):
+            others = np.arange(NUMBER) != place
+            means = scores[:, others] @ counts[others] / counts[others].sum()
+            best = epochs[int(means.argmin())]
+            network = replicate * (NUMBER + 1) + place
+            assert found.epochs[network] == best
+            assert found.scores[network] == pytest.approx(means.min())
+            left_out = place if place < NUMBER else None
+            expected, _ = plain(settings, vectors, replicate, left_out, best * A_PASS, False)
+            same(found.weights.select([network]), expected)
+            several.add(best)
+    assert len(several) > 1
+
+
+def test_networks_of_a_replicate_stop_together_when_the_one_of_all_labels_does() -> None:
+    settings = training(epochs=40, learning_rate=0.4, patience=2)
+    long = run(settings.model_copy(update={"patience": None}), vectors_of(12, 30), True, Tuning())
+    short = run(settings, vectors_of(12, 30), True, Tuning())
+    each = NUMBER + 1
+    for replicate in range(REPLICATES):
+        last = short.epochs[replicate * each + NUMBER]
+        assert max(short.epochs[replicate * each : (replicate + 1) * each]) <= last + 2
+        assert last <= long.epochs[replicate * each + NUMBER]
+
+
+FEW = Training.model_validate(
+    {"epochs": 5, "fixed_epochs": 3, "filters": 6, "norm": None, "min_iterations": 1}
+)
+
+
+def crossed(labels: NDArray[np.int8] | None = None, block: Block = BLOCK, folds: int = 5):
+    """What a learner says of a cell's labels, with its folds and the rows of the budget."""
+    site = target_site() if labels is None else relabelled(target_site(), labels)
+    budget = draw_budget(site.cohort, 0, "50", block.keys)
+    rows = budget.joined.train
+    fold = folds_of_budget(site.cohort, budget, folds)
+    family = workbench(block, VECTORS).everyone()
+    return family.cross_fit(Plan((Part(site, rows),)), FEW, fold), fold, rows
+
+
+def test_what_is_said_of_a_fold_is_without_its_labels() -> None:
+    """With so few positives that nothing is chosen; those of other folds count."""
+    labels = np.zeros(120, np.int8)
+    labels[::8] = 1
+    before, fold, rows = crossed(labels)
+    changed = labels.copy()
+    changed[rows[0, fold[0] == 2][:3]] ^= 1
+    family = workbench(Block(0, [0]), VECTORS).everyone()
+    site = relabelled(target_site(), changed)
+    after = family.cross_fit(Plan((Part(site, rows[:1]),)), FEW, fold[:1])
+    own = fold[0] == 2
+    np.testing.assert_array_equal(after.held[0, own], before.held[0, own])
+    assert (after.held[0, ~own] != before.held[0, ~own]).all()
+
+
+def test_a_replicate_alone_is_what_it_is_among_others() -> None:
+    together, _, _ = crossed()
+    alone, _, _ = crossed(block=Block(0, [1]))
+    np.testing.assert_array_equal(alone.held[0], together.held[1])
+    assert torch.equal(alone.fitted.models.linear[0], together.fitted.models.linear[1])
+    assert alone.fitted.epochs[0] == together.fitted.epochs[1]
+    assert np.isfinite(together.held).all()
+
+
+def test_where_the_others_hold_one_class_nothing_is_said() -> None:
+    labels = np.zeros(120, np.int8)
+    budget = draw_budget(target_site().cohort, 0, "50", BLOCK.keys)
+    labels[budget.train[0, 0]] = 1
+    found, fold, _ = crossed(labels)
+    with_positive = fold[0] == fold[0, 0]
+    assert np.isnan(found.held[0, with_positive]).all()
+    assert np.isfinite(found.held[0, ~with_positive]).all()
+    assert not found.fitted.diverged[0]
+
+
+def test_one_fold_is_what_the_split_sets_apart() -> None:
+    """Nothing is said of the others, and the model of all labels has seen both."""
+    found, fold, _ = crossed(folds=1)
+    assert sorted(set(fold[0].tolist())) == [-1, 0]
+    assert np.isnan(found.held[:, fold[0] == -1]).all()
+    assert np.isfinite(found.held[:, fold[0] == 0]).all()
+
+
+def test_a_site_of_one_cluster_is_fitted_although_nothing_can_judge() -> None:
+    site = folded_site(clusters=3)
+    rows = np.arange(15)[None]
+    family = workbench(Block(0, [0]), VECTORS).everyone()
+    found = family.cross_fit(Plan((Part(site, rows),)), FEW, np.zeros((1, 15), np.int64))
+    assert np.isnan(found.held).all()
+    assert found.fitted.diverged == [False]
+    probability = family.predict(found.fitted.models, site, rows[0])
+    assert np.isfinite(probability).all()
+
+
+def test_the_fewer_the_labels_the_more_the_folds() -> None:
+    folds = LEARNERS["cnn"].folds
+    assert [folds(labels, False) for labels in (20, 299, 300, 5000)] == [5, 5, 3, 2]
+    assert [folds(labels, True) for labels in (20, 299, 300, 5000)] == [5, 5, 1, 1]
