@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
+from concept_transfer.models.pooling import POOLINGS
 
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
@@ -45,6 +46,7 @@ def initial_weights(
     filters: int,
     classes: int = 2,
     dtype: torch.dtype = torch.float32,
+    pooling: str = "max",
 ) -> Weights:
     """Untrained weights, uniform within 1 / sqrt(fan-in) as torch's Conv1d and Linear draw them.
 
@@ -60,6 +62,7 @@ def initial_weights(
         draw(CONVOLUTION_BIAS, (filters,), width),
         draw(LINEAR, (filters, classes), filters),
         draw(LINEAR_BIAS, (classes,), filters),
+        torch.full((len(keys),), POOLINGS.index(pooling), dtype=torch.int8, device=keys.device),
     )
 
 

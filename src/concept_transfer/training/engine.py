@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from concept_transfer.models.cnn import Weights
+from concept_transfer.models.cnn import Weights, by_pooling
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.batches import Batches
-from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
+from concept_transfer.training.bodies import Body, FrozenBody, SummedBody, TrainedBody
 from concept_transfer.training.convolution import (
     Convolution,
     LowRankConvolution,
@@ -81,7 +81,8 @@ def fit(
     tuning: Tuning = ALL_WEIGHTS,
     folds: Folds | None = None,
 ) -> Fit:
-    """Train R replicates from the given weights, which say the number of classes.
+    """Train R replicates from the given weights, which say the number of classes and the pooling,
+    one for all.
 
     dataset: the encounters that row numbers refer to.
     vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
@@ -134,7 +135,7 @@ def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
     convolution, filter_bias = start.convolution, start.convolution_bias
     if isinstance(body, TrainedBody):
         convolution, filter_bias = body.weights(parameters)
-    return Weights(convolution, filter_bias, layer.mT, bias)
+    return Weights(convolution, filter_bias, layer.mT, bias, start.pooling)
 
 
 def body_for(
@@ -147,9 +148,10 @@ def body_for(
     tuning: Tuning = ALL_WEIGHTS,
 ) -> Body:
     """What turns encounters into features; rows: int64, all that will be asked for."""
-    vocabulary = vectors.shape[-2]
+    vocabulary, ((pooling, _),) = vectors.shape[-2], by_pooling(start)
     if tuning.frozen:
-        return FrozenBody.of(dataset, Stacker(dataset, None, vocabulary), vectors, start, rows)
+        stacker = Stacker(dataset, None, vocabulary, pooling != "max")
+        return FrozenBody.of(dataset, stacker, vectors, start, rows, pooling)
     used = dataset.used_tokens(vocabulary)
     table_rows = None
     if not bool(used.all()):
@@ -160,8 +162,10 @@ def body_for(
     else:
         basis = low_rank_basis(keys, vectors.shape[-1], tuning.rank, start.convolution.dtype)
         convolution = LowRankConvolution.of(vectors, start.convolution, basis)
-    stacker = Stacker(dataset, table_rows, convolution.tokens)
-    return TrainedBody(stacker, convolution, start.convolution_bias)
+    stacker = Stacker(dataset, table_rows, convolution.tokens, pooling != "max")
+    if pooling == "max":
+        return TrainedBody(stacker, convolution, start.convolution_bias)
+    return SummedBody(stacker, convolution, start.convolution_bias, pooling)
 
 
 def _most_epochs(settings: Training, early_stopping: Sequence[bool]) -> tuple[int, bool]:
