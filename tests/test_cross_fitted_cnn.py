@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from cell_data import workbench
 from engine_data import dataset, keys, random_encounters, train_reference, training
 from numpy.typing import NDArray
 from plain_reference import pad
+from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 from test_cells import BLOCK, VECTORS, folded_site, relabelled, target_site
 from test_engine import labels_of, vectors_of
@@ -18,6 +22,7 @@ from concept_transfer.cohorts.budget import draw_budget
 from concept_transfer.cohorts.cross_fitting import folds_of_budget
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.cnn import Weights
+from concept_transfer.models.pooling import POOLINGS
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.block import Block
@@ -254,3 +259,111 @@ def test_the_fewer_the_labels_the_more_the_folds() -> None:
     folds = LEARNERS["cnn"].folds
     assert [folds(labels, False) for labels in (20, 299, 300, 5000)] == [5, 5, 3, 2]
     assert [folds(labels, True) for labels in (20, 299, 300, 5000)] == [5, 5, 1, 1]
+
+
+LISTS = {"learning_rate": [1e-6, 0.05], "weight_decay": [1e-3, 30.0], "norm": [1.0, 3.0]}
+
+
+def fitted(training: Training, folds: NDArray[np.int64], start: Weights | None = None, **settings):
+    """What a learner makes of 200 labels, three replicates."""
+    site = target_site(count=400)
+    rows = draw_budget(site.cohort, 0, "200", BLOCK.keys).joined.train
+    family = workbench(BLOCK, VECTORS, **settings).everyone()
+    return family.cross_fit(Plan((Part(site, rows),), start=start), training, folds)
+
+
+def folds_for(count: int) -> NDArray[np.int64]:
+    site = target_site(count=400)
+    return folds_of_budget(site.cohort, draw_budget(site.cohort, 0, "200", BLOCK.keys), count)
+
+
+def with_values(**values: object) -> Training:
+    changes = {"epochs": 6, "patience": None, "min_epochs": 1, "filters": 6, **values}
+    return Training.model_validate({"min_iterations": 1, "tuning_rate": 0.05} | changes)
+
+
+@pytest.mark.parametrize("pooling", [["max"], ["sum", "mean"]])
+def test_settings_and_pooling_are_chosen_by_the_loss_on_labels_left_out(pooling: list[str]) -> None:
+    """By hand: each candidate by itself; the networks that say most of what others left out."""
+    folds = folds_for(5)
+    several = fitted(with_values(**LISTS), folds, pooling=pooling)
+    singles = [
+        (fitted(with_values(**dict(zip(LISTS, values, strict=True))), folds, pooling=how), how)
+        for how in pooling
+        for values in product(*LISTS.values())
+    ]
+    site = target_site(count=400)
+    rows = draw_budget(site.cohort, 0, "200", BLOCK.keys).joined.train
+    for i in range(3):
+        truth = site.labels[rows[i]]
+        chosen = [
+            number
+            for number, (single, how) in enumerate(singles)
+            if torch.equal(single.fitted.models.linear[i], several.fitted.models.linear[i])
+            and how == POOLINGS[int(several.fitted.models.pooling[i])]
+        ]
+        losses = [-np.log(one.held[i][np.arange(200), truth]).mean() for one, _ in singles]
+        assert chosen  # epochs are nested too, so that the order may change where it is close
+        assert losses[chosen[0]] < min(losses) + 0.02
+        for fold in range(5):
+            own = folds[i] == fold
+            assert any(np.array_equal(several.held[i, own], one.held[i, own]) for one, _ in singles)
+
+
+def test_tuning_keeps_the_pooling_of_each_model_it_starts_from() -> None:
+    folds = folds_for(3)
+    start = initial_weights(torch.tensor(BLOCK.keys), VECTORS.shape[1], 6)
+    mixed = replace(start, pooling=torch.tensor([1, 0, 1], dtype=torch.int8))
+    together = fitted(with_values(), folds, mixed)
+    assert torch.equal(together.fitted.models.pooling, mixed.pooling)
+    for code, places in ((0, [1]), (1, [0, 2])):
+        one = replace(start, pooling=torch.full((3,), code, dtype=torch.int8))
+        alone = fitted(with_values(), folds, one)
+        np.testing.assert_array_equal(alone.held[places], together.held[places])
+        assert torch.equal(
+            alone.fitted.models.linear[places], together.fitted.models.linear[places]
+        )
+        assert [alone.fitted.epochs[i] for i in places] == [
+            together.fitted.epochs[i] for i in places
+        ]
+
+
+def test_seeds_are_networks_of_their_own_whose_logits_are_averaged() -> None:
+    folds, fixed = folds_for(3), with_values(epochs=3, min_epochs=3)
+    one, three = (fitted(fixed, folds, seeds=seeds) for seeds in (1, 3))
+    networks = three.fitted.models.convolution.split(6, 2)
+    assert torch.equal(networks[0], one.fitted.models.convolution)
+    assert not torch.isclose(networks[1], networks[2]).any()
+    site = target_site(count=400)
+    family = workbench(BLOCK, VECTORS).everyone()
+    rows = np.arange(40)
+    logs = [
+        np.log(
+            family.predict(
+                replace(
+                    three.fitted.models,
+                    convolution=network,
+                    convolution_bias=three.fitted.models.convolution_bias.split(6, 1)[i],
+                    linear=three.fitted.models.linear.split(6, 1)[i] * 3,
+                ),
+                *(site, rows),
+            )
+        )
+        for i, network in enumerate(networks)
+    ]
+    expected = softmax(np.mean(logs, axis=0), axis=-1)
+    found = family.predict(three.fitted.models, site, rows)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_tuned_ensemble_is_one_network() -> None:
+    folds = folds_for(3)
+    ensemble = fitted(with_values(), folds, seeds=2).fitted.models
+    tuned = fitted(with_values(), folds, ensemble, seeds=2).fitted.models
+    assert tuned.convolution.shape == ensemble.convolution.shape
+    assert not torch.equal(tuned.convolution, ensemble.convolution)
+
+
+def test_the_paper_s_protocol_chooses_no_settings() -> None:
+    with pytest.raises(ValueError, match="norm is one number under protocol: gao2024"):
+        Training.model_validate({"protocol": "gao2024", "norm": [1, 2]})

@@ -83,7 +83,10 @@ def descend(
     rate = settings.learning_rate
     optimizer = torch.optim.SGD(
         [{"params": body, "lr": rate * body_rate}, {"params": head, "lr": rate}],
-        lr=rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay,
+        lr=rate,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=settings.weight_decay,
     )
     data, rows = dataset(ENCOUNTERS, labels_of(ENCOUNTERS)), torch.arange(len(ENCOUNTERS))
     for tokens, labels, shares, scale in reference_batches(

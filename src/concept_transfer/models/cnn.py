@@ -106,6 +106,13 @@ def together(ensemble: Sequence[Weights]) -> Weights:
     )
 
 
+def concatenate(parts: Sequence[Weights]) -> Weights:
+    """The stacks one after the other."""
+    return Weights(
+        *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Weights))
+    )
+
+
 def _predict(
     weights: Weights, vectors: Tensor, dataset: Dataset, rows: Tensor, pooling: str
 ) -> Tensor:

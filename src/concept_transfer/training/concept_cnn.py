@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ from concept_transfer.cohorts.budget import enough_labels
 from concept_transfer.errors import StudyError
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.bundle import TABLE, tensors_in
-from concept_transfer.models.cnn import Weights, predict
+from concept_transfer.models.cnn import Weights, by_pooling, concatenate, predict
 from concept_transfer.models.dataset import Dataset, dataset_of
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import within
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Plan
-from concept_transfer.training.draws import initial_weights
+from concept_transfer.training.candidates import averaged, best_of
+from concept_transfer.training.draws import ENSEMBLE, hashes, initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
 from concept_transfer.training.folds import Folds, folds_of
 from concept_transfer.training.joining import described, joined, side_by_side
@@ -39,13 +41,17 @@ _log = logging.getLogger(__name__)
 class ConceptCNNs:
     """R networks, side by side."""
 
-    def __init__(self, context: Context) -> None:
-        """Raises ValueError where the context has no vectors."""
+    def __init__(
+        self, context: Context, poolings: tuple[str, ...] = ("max",), seeds: int = 1
+    ) -> None:
+        """poolings: to choose among; seeds: of so many networks the logits are averaged. Raises
+        ValueError where the context has no vectors."""
         if context.vectors is None:
             raise ValueError("the concept CNN needs the vectors of an embedding")
         torch.set_num_threads(context.threads)
         self.context = context
         self.vectors = torch.from_numpy(context.vectors)
+        self.poolings, self.seeds = poolings, seeds
 
     def fit(self, plan: Plan, training: Training, choose: NDArray[np.bool_]) -> Fitted:
         """Early stopping where `choose`; the others train `fixed_epochs`."""
@@ -55,22 +61,43 @@ class ConceptCNNs:
         held = replace(held, weight=next(of_site, held.weight))
         dataset, rows = joined((*plan.train, held))
         train = side_by_side(rows[:-1])
-        trained = self._train(plan, training, dataset, train, rows[-1], choose)
+        settings = next(training.candidates(_encounters(plan), plan.start is not None))
+        starts = self._starts(plan, training, self.poolings[0])
+        trained = averaged(
+            [
+                self._train(plan, settings, *start, dataset, train, rows[-1], choose)
+                for start in starts
+            ]
+        )
         return Fitted(trained.weights, trained.epochs, trained.diverged)
 
     def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
         """Networks without each fold and one of all encounters, side by side (`folds.Folds`).
 
         All train as long as the folds choose, or `fixed_epochs` where labels are too few to choose;
-        a handed-on model may stay as it came.
+        a handed-on model may stay as it came. The settings and the pooling are chosen likewise.
         """
+        if plan.start is not None and len(groups := list(by_pooling(plan.start))) > 1:
+            return self._apart([places for _, places in groups], plan, training, folds)
         target, number = plan.train[0], int(folds.max()) + 1
         dataset, rows = joined(plan.train)
         train = side_by_side(rows)
         numbers = torch.from_numpy(folds.copy())
         networks = folds_of(train, dataset.labels[train], numbers, number)
         choose = enough_labels(target.site.cohort, target.rows)
-        trained = self._train(plan, training, dataset, train, train[:, :0], choose, networks)
+        fits = [
+            averaged(
+                [
+                    self._train(
+                        *(plan, settings, *start, dataset, train, train[:, :0], choose, networks)
+                    )
+                    for start in self._starts(plan, training, pooling)
+                ]
+            )
+            for pooling in (self.poolings if plan.start is None else self.poolings[:1])
+            for settings in training.candidates(_encounters(plan), plan.start is not None)
+        ]
+        trained = best_of(fits, torch.from_numpy(choose).repeat_interleave(number + 1))
         diverged = np.asarray(np.reshape(trained.diverged, (len(folds), -1)).any(axis=1))
         judged = networks.judged.any(1).view(len(folds), -1).numpy() & ~diverged[:, None]
         held = np.full((*folds.shape, self.context.classes), np.nan)
@@ -86,27 +113,69 @@ class ConceptCNNs:
             Fitted(models, trained.epochs[number :: number + 1], diverged.tolist()), held
         )
 
+    def _apart(
+        self,
+        groups: list[list[int]],
+        plan: Plan,
+        training: Training,
+        folds: NDArray[np.int64],
+    ) -> CrossFitted:
+        """Cross-fit groups of replicates one after the other."""
+        order = np.argsort([place for places in groups for place in places])
+        found = []
+        for places in groups:
+            family = ConceptCNNs(self.context.select(places), self.poolings, self.seeds)
+            parts = tuple(replace(part, rows=part.rows[places]) for part in plan.train)
+            own = replace(plan, train=parts, start=plan.start.select(places))
+            found.append(family.cross_fit(own, training, folds[places]))
+        fitted = [each.fitted for each in found]
+        held = np.concatenate([each.held for each in found])[order]
+        models = concatenate([each.models for each in fitted]).select(order.tolist())
+        epochs, diverged = (
+            [list(chain(*(getattr(each, name) for each in fitted)))[i] for i in order]
+            for name in ("epochs", "diverged")
+        )
+        return CrossFitted(Fitted(models, epochs, diverged), held)
+
+    def _starts(
+        self, plan: Plan, training: Training, pooling: str
+    ) -> Iterator[tuple[Tensor, Weights]]:
+        """The keys and the initial weights of each network of an ensemble; a handed-on model is
+        one network whatever it was made of."""
+        keys = torch.tensor(self.context.keys)
+        if plan.start is not None:
+            yield keys, plan.start
+            return
+        width, classes = self.vectors.shape[-1], self.context.classes
+        for seed in range(self.seeds):
+            own = keys if seed == 0 else hashes(keys, ENSEMBLE, torch.tensor(seed))
+            yield own, initial_weights(own, width, training.filters, classes, pooling=pooling)
+
     def _train(
         self,
         plan: Plan,
         training: Training,
+        keys: Tensor,
+        start: Weights,
         dataset: Dataset,
         train: Tensor,
         validation: Tensor,
         choose: NDArray[np.bool_],
         folds: Folds | None = None,
     ) -> Fit:
-        """Go through the stages of a plan, with all networks of each replicate."""
+        """Go through the stages of a plan, with all networks of each replicate.
+
+        training: see `Training.candidates`; keys: int64 [R]; start: of R networks.
+        """
         begin, each = time.monotonic(), 1 if folds is None else folds.networks
-        keys, vectors = torch.tensor(self.context.keys).repeat_interleave(each), self.vectors
+        keys, vectors = keys.repeat_interleave(each), self.vectors
         if vectors.dim() == 3:
             vectors = vectors.repeat_interleave(each, 0)
-        encounters = sum(part.weight * part.rows.shape[1] for part in plan.train)
-        settings = training.resolved(encounters, tuned=plan.start is not None)
+        assert not isinstance(training.norm, list)
         factor = factor_to(training.norm, vectors)
-        given = self._untrained(training) if plan.start is None else plan.start
-        given = given.select(torch.arange(len(given)).repeat_interleave(each))
+        given = start.select(torch.arange(len(start)).repeat_interleave(each))
         weights = start = given if plan.start is None else _times(given, 1 / factor)
+        settings = training.model_copy(update={"filters": start.convolution_bias.shape[1]})
         device, early = self.context.device, choose.repeat(each).tolist()
         epochs, diverged = np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
         for stage in plan.stages:
@@ -139,10 +208,6 @@ class ConceptCNNs:
         )
         _log.info(within(f"{said}, {time.monotonic() - begin:.1f} s"))
         return result
-
-    def _untrained(self, training: Training) -> Weights:
-        keys, width = torch.tensor(self.context.keys), self.vectors.shape[-1]
-        return initial_weights(keys, width, training.filters, self.context.classes)
 
     def predict(self, models: Weights, site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         chosen = torch.from_numpy(rows.copy())
@@ -181,6 +246,11 @@ def factor_to(norm: float | None, vectors: Tensor) -> Tensor:
     wanted = mean if norm is None else norm
     factor = torch.where(mean > 0, wanted / mean, 1)
     return factor.to(vectors.dtype)[..., None, None]
+
+
+def _encounters(plan: Plan) -> float:
+    """How many train, by their weights."""
+    return float(sum(part.weight * part.rows.shape[1] for part in plan.train))
 
 
 def _of_each(rows: Tensor, networks: int) -> Tensor:
