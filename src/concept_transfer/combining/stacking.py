@@ -24,7 +24,9 @@ def stacked(labelled: Labelled, rng: np.random.Generator) -> Pool:
     scores = slopes[:, None, None] * labelled.scores + intercepts[:, None]
     centre = bootstrapped_weights(log_scores(scores, labelled.labels), labelled.clusters, rng)
     folds = grouped_folds(labelled.clusters, labelled.labels)
-    reached = [_held_out(scores, labelled.labels, folds, centre, each) for each in PRECISIONS]
+    reached = np.zeros(len(PRECISIONS))
+    for fold in np.unique(folds):
+        reached += _held_out(scores, labelled.labels, folds == fold, centre)
     precision = PRECISIONS[int(np.argmax(reached))]
     (intercept,), (weights,) = _regression(scores, labelled.labels, centre, precision).fit()
     return Pool(weights * slopes, intercept + weights @ intercepts)
@@ -33,19 +35,17 @@ def stacked(labelled: Labelled, rng: np.random.Generator) -> Pool:
 def _held_out(
     scores: NDArray[np.float64],
     labels: NDArray[np.int8],
-    folds: NDArray[np.int64],
+    held: NDArray[np.bool_],
     centre: NDArray[np.float64],
-    precision: float,
-) -> float:
-    """The log score in cross-validation."""
-    total = 0.0
-    for fold in np.unique(folds):
-        train, held = folds != fold, folds == fold
-        fitted = _regression(scores[:, train], labels[train], centre, precision).fit()
-        (intercept,), (weights,) = fitted
-        combined = intercept + np.tensordot(weights, scores[:, held], 1)
-        total += float(log_scores(combined[None], labels[held]).sum())
-    return total
+) -> NDArray[np.float64]:
+    """The log score of encounters that are left out, at every precision."""
+    reached, start = np.empty(len(PRECISIONS)), centre
+    for place, precision in enumerate(PRECISIONS):
+        fitted = _regression(scores[:, ~held], labels[~held], centre, precision).fit(start)
+        (intercept,), (start,) = fitted
+        combined = intercept + np.tensordot(start, scores[:, held], 1)
+        reached[place] = log_scores(combined[None], labels[held]).sum()
+    return reached
 
 
 def _regression(

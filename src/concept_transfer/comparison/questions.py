@@ -22,6 +22,7 @@ from concept_transfer.comparison.effects import paired_effect
 from concept_transfer.comparison.meaning import describes_shuffles, meaning_rows
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.comparison.selection import choices_by_validation
+from concept_transfer.comparison.winners import winner_rows
 from concept_transfer.evaluation.results import Results
 from concept_transfer.settings.evaluation import Evaluation
 from concept_transfer.study import Study
@@ -106,6 +107,8 @@ def answer_questions(
         answers.append(("choice", choices))
     if advice := advice_rows(study, contrasts, results, study.evaluation):
         answers.append(("advice", advice))
+    if winners := winner_rows(study, results):
+        answers.append(("winners", winners))
     return [{"name": name, "rows": rows} for name, rows in answers]
 
 

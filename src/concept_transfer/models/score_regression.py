@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 ITERATIONS = 50
 HALVINGS = 30
@@ -32,76 +32,102 @@ class Regression:
     precision: float
     intercept_precision: float = INTERCEPT
 
-    def fit(self) -> tuple[Array, Array]:
+    def fit(self, start: Array | None = None) -> tuple[Array, Array]:
         """The posterior mode: intercepts [B, classes] and coefficients [B, P], none negative.
 
-        Projected Newton's method (Bertsekas 1982, doi:10.1137/0320018) with step halving.
+        Projected Newton's method (Bertsekas 1982, doi:10.1137/0320018) with step halving, on
+        differences from the first class: at the mode the intercepts sum to 0. start: coefficients
+        [P] to begin with, the centre if None.
         """
         batch, _, classes, _ = self.features.shape
         found = np.tile(self._middle, (batch, 1))
+        if start is not None:
+            found[:, classes - 1 :] = start
+        value = self._objective(found)
         for _ in range(ITERATIONS):
-            step = self._step(found)
-            value, length = self._objective(found), np.ones((batch, 1))
+            step, length = self._step(found), np.ones((batch, 1))
             for _ in range(HALVINGS):
                 tried = found - length * step
-                tried[:, classes:] = np.maximum(tried[:, classes:], 0)
-                worse = self._objective(tried) > value + ROUNDING * np.abs(value)
+                tried[:, classes - 1 :] = np.maximum(tried[:, classes - 1 :], 0)
+                reached = self._objective(tried)
+                worse = reached > value + ROUNDING * np.abs(value)
                 if not worse.any():
                     break
                 length[worse] /= 2
-            change, found = np.abs(tried - found).max(), tried
+            change, found, value = np.abs(tried - found).max(), tried, reached
             if change < CLOSE:
                 break
-        return found[:, :classes], found[:, classes:]
+        intercepts = np.concatenate([np.zeros((batch, 1)), found[:, : classes - 1]], axis=1)
+        return intercepts - intercepts.mean(axis=1, keepdims=True), found[:, classes - 1 :]
+
+    @cached_property
+    def _contrasts(self) -> list[Array]:
+        """What every class but the first has more of the features than that, [B, n, P] each."""
+        return [
+            np.subtract(self.features[:, :, k], self.features[:, :, 0], order="C")
+            for k in range(1, self.features.shape[2])
+        ]
 
     @property
     def _middle(self) -> Array:
-        return np.concatenate([np.zeros(self.features.shape[2]), self.centre])
+        return np.concatenate([np.zeros(len(self._contrasts)), self.centre])
 
-    @property
+    @cached_property
     def _strength(self) -> Array:
-        return np.repeat([self.intercept_precision, self.precision], self.features.shape[2:])
+        """Precision matrix of differences of intercepts, and coefficients."""
+        own, terms = len(self._contrasts), len(self.centre)
+        matrix = np.diag(np.repeat([self.intercept_precision, self.precision], [own, terms]))
+        matrix[:own, :own] -= self.intercept_precision / (own + 1)
+        return matrix
 
     def _scores(self, found: Array) -> Array:
-        classes = self.features.shape[2]
-        added = self.features @ found[:, None, classes:, None]
-        return np.asarray(found[:, None, :classes] + added[..., 0])
+        """Of all classes but the first, whose score is 0: [classes - 1, B, n]."""
+        own = len(self._contrasts)
+        coefficients = found[:, own:, None]
+        return np.stack(
+            [(x @ coefficients)[..., 0] + found[:, k, None] for k, x in enumerate(self._contrasts)]
+        )
 
     def _objective(self, found: Array) -> Array:
         """Minus the log posterior, [B]."""
         scores = self._scores(found)
-        top = scores.max(axis=2)
-        loss = top + np.log(np.exp(scores - top[..., None]).sum(axis=2))
-        loss -= scores[:, np.arange(len(self.labels)), self.labels]
-        pull = self._strength * (found - self._middle) ** 2 / 2
-        return np.asarray(loss.sum(axis=1) + pull.sum(axis=1))
+        loss = _log_sum(scores)
+        for k, each in enumerate(scores):
+            loss -= each * (self.labels == k + 1)
+        away = found - self._middle
+        return np.asarray(loss.sum(axis=1) + ((away @ self._strength) * away).sum(axis=1) / 2)
 
     def _step(self, found: Array) -> Array:
-        """Newton's step of the parameters that are free to move, [B, classes + P]."""
-        batch, count, classes, terms = self.features.shape
-        probability = softmax(self._scores(found), axis=2)
-        excess = probability - np.eye(classes)[self.labels]
-        slope = self._strength * (found - self._middle)
-        slope[:, :classes] += excess.sum(axis=1)
-        slope[:, classes:] += np.einsum("bnk,bnkp->bp", excess, self.features)
-
-        mean = probability[:, :, None] @ self.features
-        apart = self.features - mean
-        weighed = probability[..., None] * apart
-        curve = np.zeros((batch, classes + terms, classes + terms))
-        curve[:, :classes, :classes] = -probability.transpose(0, 2, 1) @ probability
-        curve[:, classes:, :classes] = weighed.sum(axis=1).transpose(0, 2, 1)
-        curve[:, :classes, classes:] = weighed.sum(axis=1)
-        flat = (batch, count * classes, terms)
-        curve[:, classes:, classes:] = weighed.reshape(flat).transpose(0, 2, 1) @ apart.reshape(
-            flat
-        )
-        diagonal = np.arange(classes + terms)
-        curve[:, diagonal, diagonal] += self._strength
-        curve[:, diagonal[:classes], diagonal[:classes]] += probability.sum(axis=1)
-
+        """Newton's step of the parameters that are free to move, [B, classes - 1 + P]."""
+        own, size = len(self._contrasts), found.shape[1]
+        scores = self._scores(found)
+        probability = np.exp(scores - _log_sum(scores))
+        slope = (found - self._middle) @ self._strength
+        curve = np.tile(self._strength, (len(found), 1, 1))
+        mean = np.zeros_like(self._contrasts[0])
+        for k, x in enumerate(self._contrasts):
+            excess = probability[k] - (self.labels == k + 1)
+            slope[:, k] += excess.sum(axis=1)
+            slope[:, own:] += (excess[:, None] @ x)[:, 0]
+            weighed = probability[k][..., None] * x
+            mean += weighed
+            curve[:, own:, own:] += weighed.mT @ x
+            curve[:, k, k] += probability[k].sum(axis=1)
+            curve[:, k, own:] += weighed.sum(axis=1)
+        for k, each in enumerate(probability):
+            curve[:, k, :own] -= (each[:, None] @ probability.transpose(1, 2, 0))[:, 0]
+            curve[:, k, own:] -= (each[:, None] @ mean)[:, 0]
+        curve[:, own:, own:] -= mean.mT @ mean
+        curve[:, own:, :own] = curve[:, :own, own:].mT
         held = (found <= 0) & (slope > 0)
-        held[:, :classes] = False
+        held[:, :own] = False
         slope[held] = 0
-        curve = np.where(held[:, :, None] | held[:, None, :], np.eye(classes + terms), curve)
+        curve = np.where(held[:, :, None] | held[:, None, :], np.eye(size), curve)
         return np.linalg.solve(curve, slope[..., None])[..., 0].astype(np.float64)
+
+
+def _log_sum(scores: Array) -> Array:
+    """Log of the sum of the exponentials of scores [classes - 1, B, n] and of a score of 0."""
+    top = np.maximum(scores.max(axis=0), 0)
+    total = np.exp(-top) + sum(np.exp(each - top) for each in scores)
+    return np.asarray(top + np.log(total))

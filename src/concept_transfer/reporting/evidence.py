@@ -60,6 +60,10 @@ class Evidence:
         """Whether the outcome has more than two classes."""
         return not self.class_estimates.empty
 
+    def rows_of(self, question: str) -> list[dict[str, Any]]:
+        """The rows that answer a question; none where it was not asked."""
+        return [row for each in self.answers if each["name"] == question for row in each["rows"]]
+
 
 def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Evidence:
     """Read the results from their files, which come by name.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from concept_transfer.evaluation.metrics import METRICS
+from concept_transfer.reporting.answers.phrases import is_shown
 from concept_transfer.reporting.classes import (
     MACRO,
     class_names,
@@ -21,6 +22,7 @@ from concept_transfer.reporting.figures.dots import Dots, metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
 from concept_transfer.reporting.figures.learning import learning_curve
+from concept_transfer.reporting.figures.winners import winners
 from concept_transfer.reporting.rows import (
     direction_label,
     directions,
@@ -73,6 +75,9 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     if len(sizes) > 1:
         for pair in pairs:
             yield learning_curve(estimates, study, *pair)
+    if rows := [row for row in evidence.rows_of("winners") if is_shown(row)]:
+        shift = evidence.analysis.shift if evidence.analysis else None
+        yield winners(rows, shift, study)
     auroc = evidence.comparisons[evidence.comparisons["metric"] == "auroc"]
     for family in family_order(auroc):
         for size in forest_sizes(auroc, family):

@@ -14,6 +14,7 @@ from concept_transfer.reporting.answers import (
     semantic,
     simple,
     tuning,
+    winners,
 )
 from concept_transfer.reporting.answers.phrases import Row, is_shown
 from concept_transfer.reporting.formats import bind_percent
@@ -38,6 +39,7 @@ WORDS = {
     "rates": Words(rates.QUESTION, rates.labelled, rates.sentences),
     "claims": Words(claims.QUESTION, claims.labelled, claims.sentences),
     "advice": Words(advice.QUESTION, advice.labelled, advice.sentences),
+    "winners": Words(winners.QUESTION, winners.labelled, winners.sentences),
     "choice": Words(choice.QUESTION, choice.labelled, choice.sentences),
 }
 
