@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from cell_data import workbench
 from engine_data import dataset, keys, random_encounters, train_reference, training
 from numpy.typing import NDArray
 from plain_reference import pad
+from safetensors.torch import load_file, save_file
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 from test_cells import BLOCK, VECTORS, folded_site, relabelled, target_site
@@ -326,6 +328,16 @@ def test_tuning_keeps_the_pooling_of_each_model_it_starts_from() -> None:
         assert [alone.fitted.epochs[i] for i in places] == [
             together.fitted.epochs[i] for i in places
         ]
+
+
+def test_a_bundle_says_its_pooling_and_one_that_does_not_takes_the_maximum(tmp_path: Path) -> None:
+    family = workbench(BLOCK, VECTORS).everyone()
+    models = fitted(with_values(), folds_for(2), pooling="sum").fitted.models
+    family.write(models, tmp_path)
+    assert family.read(tmp_path).pooling.tolist() == [1, 1, 1]
+    arrays = load_file(tmp_path / "weights.safetensors")
+    save_file({k: v for k, v in arrays.items() if k != "pooling"}, tmp_path / "weights.safetensors")
+    assert family.read(tmp_path).pooling.tolist() == [0, 0, 0]
 
 
 def test_seeds_are_networks_of_their_own_whose_logits_are_averaged() -> None:

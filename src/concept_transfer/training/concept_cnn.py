@@ -225,8 +225,13 @@ class ConceptCNNs:
         save_file({name: t.contiguous() for name, t in vars(models).items()}, folder / FILE)
 
     def read(self, folder: Path) -> Weights:
-        """Raises StudyError where the file is damaged or of vectors of another width."""
-        weights = Weights(**tensors_in(folder / FILE, load_file))
+        """A file that names no pooling is of networks that take the maximum.
+
+        Raises StudyError where the file is damaged or of vectors of another width.
+        """
+        arrays = tensors_in(folder / FILE, load_file)
+        of_old = {"pooling": torch.zeros(len(arrays["linear_bias"]), dtype=torch.int8)}
+        weights = Weights(**of_old | arrays)
         width = weights.convolution.shape[1]
         if width != self.vectors.shape[-1]:
             raise StudyError(
