@@ -67,7 +67,7 @@ def areas(
     record = LEARNERS["cnn"]
     context = Context(tuple(block.keys), len(vectors), vectors=vectors)
     section = record.settings.model_validate({"kind": "cnn"})
-    bench = Workbench(record.family, section, context, block.replicates)
+    bench = Workbench(record, section, context, block.replicates)
     handed_on = None
     if any(STRATEGIES[kind].starts_from_source for kind in strategies):
         handed_on = train_source(source, bench, training)

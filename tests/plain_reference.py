@@ -27,8 +27,10 @@ class PlainCNN(nn.Module):
         weights: Weights | None = None,
         classes: int = 2,
     ) -> None:
-        """vectors: [tokens, width]; weights: a stack that holds one replicate."""
+        """vectors: [tokens, width]; weights: a stack that holds one replicate; its pooling is the
+        model's."""
         super().__init__()
+        self.pooling = 0 if weights is None else int(weights.pooling)
         padded = torch.cat([vectors, vectors.new_zeros(1, vectors.shape[1])])
         self.padding = len(vectors)
         self.embedding = nn.Embedding.from_pretrained(padded, freeze=True)
@@ -46,7 +48,9 @@ class PlainCNN(nn.Module):
         embedded = self.embedding(tokens).transpose(1, 2)
         activated = functional.relu(self.convolution(embedded))
         activated = activated.masked_fill((tokens == self.padding)[:, None], 0)
-        features = activated.max(2).values
+        length = (tokens != self.padding).sum(1, keepdim=True).clamp(min=1)
+        largest, added = activated.max(2).values, activated.sum(2)
+        features = (largest, added, added / length, largest + added)[self.pooling]
         return self.linear(features if dropout is None else features * dropout)
 
     def weights(self) -> Weights:
@@ -56,6 +60,7 @@ class PlainCNN(nn.Module):
             self.convolution.bias.detach()[None].clone(),
             self.linear.weight.detach()[None].mT.clone(),
             self.linear.bias.detach()[None].clone(),
+            torch.tensor([self.pooling], dtype=torch.int8),
         )
 
 

@@ -25,15 +25,18 @@ from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import split_table
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.models.cnn import predict
+from concept_transfer.learners.learner import CrossFitted
+from concept_transfer.models.cnn import Weights, predict
 from concept_transfer.models.dataset import dataset_of
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training import concept_cnn
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import HandedOn
+from concept_transfer.training.concept_cnn import ConceptCNNs
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
+from concept_transfer.training.folds import Folds
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source
 
@@ -44,6 +47,7 @@ SETTINGS = Training.model_validate(
     | {"tuning_rate": 0.05, "min_iterations": 1, "min_epochs": 1, "norm": None}
     | {"weight_decay": 1e-3}
 )
+PAPER = SETTINGS.model_copy(update={"protocol": "gao2024"})
 BLOCK = Block(0, [0, 1, 2])
 BENCH = workbench(BLOCK, VECTORS)
 
@@ -123,7 +127,7 @@ def test_every_encounter_is_predicted_once_by_a_model_that_never_saw_its_cluster
     seen: list[set[str]] = []
 
     def watched(dataset: object, vectors: Tensor, train: Tensor, held: Tensor, *rest: object):
-        used = torch.cat([train, held], 1).numpy()
+        used = torch.cat([train.flatten(), held.flatten()]).numpy()
         seen.append({str(cluster) for cluster in np.unique(site.split.cluster[used])})
         return fit(dataset, vectors, train, held, *rest)
 
@@ -236,23 +240,26 @@ def test_replicates_do_not_depend_on_their_block() -> None:
         assert np.array_equal(p, other_p)
 
 
-def capture_fit(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    fits: list[object] = []
+def capture_models(monkeypatch: pytest.MonkeyPatch) -> list[Weights]:
+    """The models of every cell that is fitted from now on."""
+    models: list[Weights] = []
+    cross_fit = ConceptCNNs.cross_fit
 
-    def watched(*arguments: object):
-        fits.append(fit(*arguments))
-        return fits[-1]
+    def watched(*arguments: object) -> CrossFitted:
+        crossed = cross_fit(*arguments)
+        models.append(crossed.fitted.models)
+        return crossed
 
-    monkeypatch.setattr(concept_cnn, "fit", watched)
-    return fits
+    monkeypatch.setattr(ConceptCNNs, "cross_fit", watched)
+    return models
 
 
 def test_linear_tuning_leaves_the_convolution_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     handed = source_model(target_site("source", seed=1))
-    fits = capture_fit(monkeypatch)
+    models = capture_models(monkeypatch)
     for kind in ("linear", "full"):
         predict_cell(BENCH, target_site(), kind, "50", SETTINGS, None, handed)
-    linear, full = (result.weights for result in fits)
+    linear, full = models
     assert torch.equal(linear.convolution, handed.models.convolution)
     assert torch.equal(linear.convolution_bias, handed.models.convolution_bias)
     assert not torch.equal(linear.linear, handed.models.linear)
@@ -266,13 +273,13 @@ def test_full_tuning_starts_from_the_source_model_and_local_does_not(
     """With a vanishing learning rate both stay where they start."""
     handed = source_model(target_site("source", seed=1))
     still = SETTINGS.model_copy(update={"learning_rate": 1e-12, "tuning_rate": 1e-12})
-    fits = capture_fit(monkeypatch)
+    models = capture_models(monkeypatch)
     site = target_site()
     predict_cell(BENCH, site, "full", "50", still, None, handed)
     predict_cell(BENCH, site, "local", "50", still)
-    torch.testing.assert_close(fits[0].weights.convolution, handed.models.convolution)
+    torch.testing.assert_close(models[0].convolution, handed.models.convolution)
     fresh = initial_weights(torch.tensor(BLOCK.keys), WIDTH, SETTINGS.filters)
-    torch.testing.assert_close(fits[1].weights.convolution, fresh.convolution)
+    torch.testing.assert_close(models[1].convolution, fresh.convolution)
 
 
 def test_direct_is_the_source_model_on_the_target() -> None:
@@ -286,14 +293,15 @@ def test_direct_is_the_source_model_on_the_target() -> None:
 
 
 def test_local_on_all_labels_is_the_source_model_of_the_site_itself() -> None:
+    """Where validation chooses; models that cross-fit say more of the target's labels."""
     site = target_site()
-    own = source_model(site)
-    trained = predict_cell(BENCH, site, "local", "all", SETTINGS)
-    reused = predict_cell(BENCH, site, "local", "all", SETTINGS, same=own)
+    own = train_source(site, BENCH, PAPER)
+    trained = predict_cell(BENCH, site, "local", "all", PAPER)
+    reused = predict_cell(BENCH, site, "local", "all", PAPER, same=own)
     assert np.array_equal(probabilities(reused), probabilities(trained))
     assert reused.records == trained.records
-    smaller = predict_cell(BENCH, site, "local", "50", SETTINGS)
-    again = predict_cell(BENCH, site, "local", "50", SETTINGS, same=own)
+    smaller = predict_cell(BENCH, site, "local", "50", PAPER)
+    again = predict_cell(BENCH, site, "local", "50", PAPER, same=own)
     assert np.array_equal(probabilities(again), probabilities(smaller))
 
 
@@ -315,22 +323,23 @@ def test_the_less_a_source_weighs_the_closer_pooled_comes_to_local() -> None:
     assert auroc("pooled", 1.0) < 0.5
 
 
-def test_pooled_validates_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pooled_is_judged_on_the_target_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All networks train on all that the source offers."""
     site, source = target_site(), target_site("source", seed=1)
-    calls: list[tuple[Tensor, Tensor]] = []
+    calls: list[tuple[Tensor, Folds]] = []
 
-    def watched(dataset: object, vectors: Tensor, train: Tensor, held: Tensor, *rest: object):
-        calls.append((train, held))
-        return fit(dataset, vectors, train, held, *rest)
+    def watched(dataset: object, vectors: Tensor, train: Tensor, *rest: object):
+        calls.append((train, rest[-1]))
+        return fit(dataset, vectors, train, *rest)
 
     monkeypatch.setattr(concept_cnn, "fit", watched)
     for size in ("50", "all"):
         predict_cell(BENCH, site, "pooled", size, SETTINGS, source)
     offered = source.split.source_parts()[0] + len(site.labels)
-    for train, held in calls:
-        assert int(held.max()) < len(site.labels)
-        for i in range(3):
-            assert set(offered.tolist()) <= set(train[i].tolist())
+    for train, folds in calls:
+        assert int(folds.rows[folds.judged].max()) < len(site.labels)
+        for rows, trained in zip(train, folds.trained, strict=True):
+            assert set(offered.tolist()) <= set(rows[trained].tolist())
 
 
 def test_a_diverged_source_gives_no_predictions() -> None:
@@ -385,12 +394,14 @@ def misleading_site() -> Site:
 def test_tuning_that_only_harms_returns_the_source_model(
     kind: str, size: str, monitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Tuned with a decay that leaves nothing of the weights."""
     settings = SETTINGS.model_copy(update={"epochs": 15, "patience": 3, "monitor": monitor})
     handed = train_source(target_site("source", 600, seed=1), BENCH, settings)
-    fits, site = capture_fit(monkeypatch), misleading_site()
-    tuned = predict_cell(BENCH, site, kind, size, settings, None, handed)
+    wild = settings.model_copy(update={"weight_decay": 15.0})
+    models, site = capture_models(monkeypatch), target_site(count=300)
+    tuned = predict_cell(BENCH, site, kind, size, wild, None, handed)
     for name, value in vars(handed.models).items():
-        assert torch.equal(getattr(fits[0].weights, name), value)
+        assert torch.equal(getattr(models[0], name), value)
     assert [record["epochs"] for record in tuned.records] == [0, 0, 0]
     assert {record["status"] for record in tuned.records} == {"ok"}
     direct = predict_cell(BENCH, site, "direct", "0", SETTINGS, None, handed)
@@ -439,19 +450,40 @@ def test_replicate_keys_are_those_of_the_block() -> None:
 
 
 def test_the_log_says_what_was_trained(caplog: pytest.LogCaptureFixture) -> None:
-    """Counts and epochs are the site's and the records'; the loss is scikit-learn's."""
-    site, settings = target_site(), SETTINGS.model_copy(update={"epochs": 20})
-    train, validation = site.split.source_parts()
+    """Counts are the site's, the loss is scikit-learn's of what networks say of left-out labels."""
+    site, settings = target_site(), SETTINGS.model_copy(update={"epochs": 4, "min_epochs": 4})
+    rows = np.concatenate(site.split.source_parts())
     with caplog.at_level("INFO"):
-        own = train_source(site, BENCH, settings)
-    every = predict(own.models, VECTORS, dataset_of(site), torch.from_numpy(validation))
-    losses = sorted(log_loss(site.labels[validation], risk.numpy()) for risk in every[..., 1])
-    epochs = sorted(record["epochs"] for record in own.records)
+        found = predict_cell(BENCH, site, "local", "all", settings)
+    losses = []
+    for replicate in range(3):
+        held = {
+            partition: (rows, p)
+            for own, _, partition, rows, p in found._parts
+            if own == replicate and partition != "test"
+        }
+        risk = np.concatenate([held[partition][1] for partition in ("train", "validation")])
+        losses.append(log_loss(site.labels[rows], risk.astype(float)))
+    positive = site.labels[rows].sum()
     assert caplog.messages[0].startswith(
-        f"3 replicate(s) trained on {len(train)} encounters ({site.labels[train].sum()} positive), "
-        f"validated on {len(validation)}; epochs kept {epochs[0]} to {epochs[-1]}, "
-        f"validation log_loss {losses[0]:.4f} to {losses[-1]:.4f}, "
+        f"3 replicate(s) trained on {len(rows)} encounters ({positive} positive) and "
+        f"without each of 5 folds; epochs kept 4, held-out log_loss {min(losses):.4f} to "
+        f"{max(losses):.4f}, "
     )
+
+
+@pytest.mark.parametrize("cross_fits", [True, False])
+def test_the_log_says_how_many_validated(
+    cross_fits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = target_site(count=600)
+    train, validation = map(len, site.split.source_parts())
+    with caplog.at_level("INFO"):
+        train_source(site, BENCH, SETTINGS if cross_fits else PAPER)
+    apart = f"and without {validation} of them" if cross_fits else f"validated on {validation}"
+    number = train + validation if cross_fits else train
+    assert f"on {number} encounters" in caplog.messages[0]
+    assert apart in caplog.messages[0]
 
 
 def test_the_log_names_the_fold(caplog: pytest.LogCaptureFixture) -> None:
@@ -465,7 +497,7 @@ def test_the_log_names_the_fold(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_log_counts_the_rarest_of_several_classes(caplog: pytest.LogCaptureFixture) -> None:
     labels = (np.arange(120) % 8).clip(0, 2).astype(np.int8)
     site = target_site(labels=labels)
-    train, _ = site.split.source_parts()
+    train = np.concatenate(site.split.source_parts())
     rarest = np.bincount(labels[train]).min()
     bench = workbench(BLOCK, VECTORS, classes=3)
     with caplog.at_level("INFO"):

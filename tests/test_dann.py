@@ -20,7 +20,7 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Adversary, Part, Plan
 from concept_transfer.training.adversary import Domains, Opponent, growth
 from concept_transfer.training.batches import Batches
-from concept_transfer.training.concept_cnn import _joined
+from concept_transfer.training.concept_cnn import _encounters_of
 from concept_transfer.training.draws import ADVERSARY, hashes, initial_weights
 from concept_transfer.training.engine import Tuning, body_for, trained_weights
 from concept_transfer.training.trainer import Trainer
@@ -117,7 +117,8 @@ def test_the_opponent_is_told_which_encounters_are_the_target_s() -> None:
     own, held, other = (
         Part(of, rows[None]) for of, rows in ((SOURCE, train), (SOURCE, validation), (site, pool))
     )
-    data, rows, _, domains = _joined(Plan((own,), held, adversary=Adversary(other, 0.5)))
+    plan = Plan((own,), adversary=Adversary(other, 0.5))
+    data, (_, rows), domains = _encounters_of(plan, held)
     assert domains.labels[domains.rows[0]].tolist() == [0] * len(train) + [1] * len(pool)
     assert domains.strength == 0.5
     assert domains.rows[0, : len(train)].tolist() == rows[0].tolist()

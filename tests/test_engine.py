@@ -128,7 +128,9 @@ def compare(
             torch.tensor([step[i] for step in losses]), torch.tensor(expected), **close
         )
         for name, value in vars(model.weights()).items():
-            torch.testing.assert_close(getattr(found, name)[i : i + 1].double(), value, **close)
+            torch.testing.assert_close(
+                getattr(found, name)[i : i + 1].double(), value.double(), **close
+            )
         with torch.no_grad():
             truth = model(pad(encounters, model.padding)).softmax(1)
         torch.testing.assert_close(probability[i], truth, **close)

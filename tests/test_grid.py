@@ -16,8 +16,11 @@ def grid(**changes: Any) -> Grid:
     return Grid(load_study({**tiny_study(), **changes}))
 
 
+PAPER: dict[str, Any] = {"training": {"protocol": "gao2024"}}  # it validates on labels set apart
+
+
 def test_local_on_all_labels_is_the_site_s_own_source_model() -> None:
-    assert grid().is_own_source("cnn", "north", "local")
+    assert grid(**PAPER).is_own_source("cnn", "north", "local")
 
 
 @pytest.mark.parametrize(
@@ -28,12 +31,13 @@ def test_local_on_all_labels_is_the_site_s_own_source_model() -> None:
         {"strategies": {"local": {"epochs": 7}, "direct": None}},
         {"strategies": ["local", "pooled"]},  # nobody trains a source model
         {"pairs": [["south", "north"]]},  # north is no source
+        {"training": {}},  # the target's own models are cross-fitted
     ],
 )
 def test_local_is_trained_where_the_source_model_would_differ_or_is_none(
     changes: dict[str, Any],
 ) -> None:
-    assert not grid(**changes).is_own_source("cnn", "north", "local")
+    assert not grid(**{**PAPER, **changes}).is_own_source("cnn", "north", "local")
 
 
 def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
@@ -51,7 +55,7 @@ def test_a_baseline_that_no_strategy_uses_has_no_metrics() -> None:
 
 def test_only_local_is_a_site_s_own_model() -> None:
     for strategy in ("direct", "linear", "full", "pooled"):
-        assert not grid().is_own_source("cnn", "north", strategy)
+        assert not grid(**PAPER).is_own_source("cnn", "north", strategy)
 
 
 def combined_grid(**changes: Any) -> Grid:
@@ -71,12 +75,18 @@ def test_it_is_made_of_what_was_not_trained_on_the_labels_it_is_judged_by() -> N
     made = {cell.path for cell in found[Cell("north", "south", "none", "all_models", "auto", "60")]}
     assert made == {
         "north-to-south/one_hot/cnn/direct/0",
+        "north-to-south/one_hot/cnn/full/60",
+        "north-to-south/one_hot/cnn/pooled/60",
+        "south/one_hot/cnn/local/60",
         "north-to-south/none/logistic/direct/0",
         "north-to-south/none/logistic/pooled/60",
         "south/none/logistic/local/60",
     }
     free = found[Cell("north", "south", "none", "all_models", "auto", "0")]
     assert {cell.size for cell in free} == {"0"}
+    paper = combined_grid(**PAPER).combined_cells
+    validated = [cell for cells in paper.values() for cell in cells if cell.classifier == "cnn"]
+    assert {cell.strategy for cell in validated} == {"direct"}
 
 
 def test_where_nothing_needs_no_label_there_is_no_combination_without() -> None:

@@ -135,18 +135,16 @@ def test_every_learner_weighs_encounters(learner: str) -> None:
     labels = (held[:, 0] == group).astype(np.int8)
     source = site_of("source", held, labels, False)
     one = bench(learner)
-    train, validation = source.split.source_parts()
+    rows = np.concatenate(source.split.source_parts())[None]
+    settings = SETTINGS
+    if learner == "cnn":
+        settings = SETTINGS.model_copy(update={"epochs": 120, "filters": 30, "dropout": 0.0})
     risks = {}
     for favoured in (True, False):
         weight = np.where(group == favoured, 1.8, 0.2)
-        family, cross = one.everyone(), one.learner.cross_fits
-        rows = np.concatenate([train, validation]) if cross else train
-        parts = Part(source, rows[None], weight), Part(source, validation[None], weight)
-        if cross:
-            fitted = family.cross_fit(Plan(parts[:1]), SETTINGS, rows[None] % 5).fitted
-        else:
-            longer = SETTINGS.model_copy(update={"epochs": 120, "filters": 30, "dropout": 0.0})
-            fitted = family.fit(Plan(parts[:1], parts[1]), longer, np.array([True]))
+        family = one.everyone()
+        plan = Plan((Part(source, rows, weight),))
+        fitted = family.cross_fit(plan, settings, rows % 5).fitted
         risk = family.predict(fitted.models, source, np.arange(400))[0, :, 1]
         risks[favoured] = risk[held[:, 0]].mean() - risk[~held[:, 0]].mean()
     assert risks[True] > 0.2
@@ -212,9 +210,7 @@ def test_no_label_of_the_target_and_no_test_encounter_matters(learner: str) -> N
     *pool, _ = site.split.parts(0)
     rows = np.concatenate(source.split.source_parts())
     weights = importance_weights(source, rows, site, np.concatenate(pool), 0.7)
-    effective = worth(weights[source.split.source_parts()[0]])
-    if learner == "cnn":
-        assert found.records[0]["effective_encounters"] == pytest.approx(effective)
+    assert found.records[0]["effective_encounters"] == pytest.approx(worth(weights[rows]))
 
 
 def test_under_folds_weights_are_those_of_each_fold() -> None:

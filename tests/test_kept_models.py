@@ -15,6 +15,7 @@ from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle
+from concept_transfer.settings.training import Training
 from concept_transfer.training.jobs import Task, run_tasks
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions
@@ -78,7 +79,7 @@ def test_under_cross_fitting_a_kept_model_is_refitted_on_all_labels(
     budget = draw_from(site.cohort, site.split.source_parts(), size, BLOCK.keys)
     card = read_bundle(tmp_path / "bundle", VOCABULARY).card
     every, small = len(site.split.source_parts()[0]), 48
-    if LEARNERS[learner].cross_fits:
+    if LEARNERS[learner].cross_fits(Training.model_validate({})):
         budget, every, small = budget.joined, len(site.labels), 60
     assert {record["train"] for record in card.replicates} == {budget.train.shape[1]}
     assert budget.train.shape[1] == (every if size == "all" else small)

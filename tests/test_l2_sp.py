@@ -51,8 +51,8 @@ def test_it_is_tuning_with_the_penalty_on_the_distance_from_the_source(width: in
 
     start = source.models.to(dtype=torch.float64)
     plain = PlainCNN(vectors.double(), 6, start)
-    train_rows, _, test = site.split.parts(0)
-    taken = take_batches(site, train_rows, one, training)
+    train_rows, held, test = site.split.parts(0)
+    taken = take_batches(site, np.concatenate([train_rows, held]), one, training)
     fixed = [parameter.detach().clone() for parameter in trained(plain)]
     rate = {"lr": training.learning_rate, "momentum": 0.9, "nesterov": True}
     optimizer = torch.optim.SGD(trained(plain), **rate)

@@ -14,7 +14,7 @@ from torch import Tensor
 from concept_transfer.models import pooling
 from concept_transfer.models.cnn import features, project
 from concept_transfer.models.dataset import Dataset, Findings, concatenate
-from concept_transfer.models.pooling import NOTHING, pool, pool_with_winners
+from concept_transfer.models.pooling import NOTHING, POOLINGS, pool, pool_with_winners
 from concept_transfer.training.stacking import Stacker
 
 ROWS = 6
@@ -124,13 +124,20 @@ def test_stacked_batches_hold_each_encounter_s_tokens(
             assert empty or set(tokens.tolist()) == expected
 
 
-def test_features_of_replicates() -> None:
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_features_of_replicates(pooling: str) -> None:
     vectors, convolution, bias = torch.randn(5, 3), torch.randn(2, 3, 4), torch.randn(2, 4)
     data = dataset([[0, 4], [], [2]], [0, 0, 0])
-    found = features(project(vectors, convolution), bias, data, torch.tensor([1, 0, 2]))
+    found = features(project(vectors, convolution), bias, data, torch.tensor([1, 0, 2]), pooling)
+    how = {
+        "max": lambda held: held.amax(0),
+        "sum": lambda held: held.sum(0),
+        "mean": lambda held: held.mean(0),
+        "max_sum": lambda held: held.amax(0) + held.sum(0),
+    }[pooling]
     for i in range(2):
         table = (vectors @ convolution[i] + bias[i]).relu()
-        expected = torch.stack([torch.zeros(4), table[[0, 4]].amax(0), table[2]])
+        expected = torch.stack([torch.zeros(4), how(table[[0, 4]]), how(table[[2]])])
         torch.testing.assert_close(found[:, i], expected)
 
 

@@ -144,7 +144,11 @@ def test_a_refusal_names_the_key_as_it_stands_in_the_config(
             "local, pooled)",
         ),
         (
-            {"strategies": ["local", "auto"], "classifiers": ["cnn"]},
+            {
+                "strategies": ["local", "auto"],
+                "classifiers": ["cnn"],
+                "training": {"protocol": "gao2024"},
+            },
             "strategies: auto combine predictions that no label has been used for, or that are out "
             "of fold; add 'direct', or a classifier that cross-fits (",
         ),

@@ -93,7 +93,7 @@ def test_rates_and_decays_follow_from_what_is_trained() -> None:
     default, paper = Training.model_validate({}), Training.model_validate({"protocol": "gao2024"})
 
     def resolved(training: Training, tuned: bool) -> tuple[float, float | None]:
-        found = training.resolved(50, tuned)
+        (found,) = training.candidates(50, tuned)
         return found.learning_rate, found.weight_decay
 
     assert resolved(default, False) == (0.01, 2.5 / 50)

@@ -103,7 +103,7 @@ class Grid:
         offered: dict[tuple[str, str], list[Cell]] = {}
         for cell in self.trained_cells:
             if cell.embedding in self.meant_embeddings and (
-                cell.size == "0" or self.study.learner(cell.classifier).cross_fits
+                cell.size == "0" or self.cross_fits(cell.classifier)
             ):
                 offered.setdefault((cell.target, cell.source), []).append(cell)
                 if cell.source and cell.size == "0":
@@ -143,6 +143,10 @@ class Grid:
             for name in self.study.strategies
             if name not in combining and self.study.strategy(name).needs <= can
         ]
+
+    def cross_fits(self, classifier: str) -> bool:
+        """Whether a classifier trains on every label that its cells own."""
+        return self.study.learner(classifier).cross_fits(self.study.training)
 
     def sizes_of(self, strategy: str) -> list[str]:
         """The target sizes of a strategy; "0" alone if it uses no label of the target."""
@@ -264,7 +268,7 @@ class Grid:
         """
         return (
             self.hands_on(classifier)
-            and not self.study.learner(classifier).cross_fits
+            and not self.cross_fits(classifier)
             and self.study.strategies[strategy].kind == SOURCE_KIND
             and target in self.sources
             and self.study.split.by != "folds"

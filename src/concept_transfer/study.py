@@ -184,11 +184,15 @@ class Study(Section):
             name: self.strategy(name).needs for name in self.strategies if name not in combining
         }
         free = [name for name in needs if not self.strategy(name).uses_labels]
-        if combining and not free and not any(self.learner(c).cross_fits for c in self.classifiers):
+        crossing = [
+            name for name in self.classifiers if self.learner(name).cross_fits(self.training)
+        ]
+        if combining and not free and not crossing:
+            others = [k for k, record in LEARNERS.items() if record.cross_fits(self.training)]
             raise ValueError(
                 f"strategies: {choices(combining)} combine predictions that no label has been used "
                 "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
-                f"({choices(kind for kind, record in LEARNERS.items() if record.cross_fits)})"
+                f"({choices(others)})"
             )
         self._check_gathering(free)
         able = [self.learner(name).can for name in self.classifiers]

@@ -106,16 +106,21 @@ def count_classes(cohort: Cohort, rows: Rows, classes: int) -> Rows:
 
 
 def allow_choice(cohort: Cohort, budget: Budget) -> NDArray[np.bool_]:
-    """Whether each replicate's labels are enough to choose by validation, bool [R].
+    """Whether each replicate's labels are enough to choose by validation, bool [R]."""
+    enough = enough_labels(cohort, budget.joined.train)
+    return np.asarray(enough & (budget.validation.shape[1] > 0))
+
+
+def enough_labels(cohort: Cohort, rows: Rows) -> NDArray[np.bool_]:
+    """Whether the labels of each replicate's rows [R, n] are enough to choose by, bool [R].
 
     Every class of the cohort counts: with a handful of negatives validation says as little as with
     a handful of positives.
     """
     known = cohort.class_counts > 0
-    counts = count_classes(cohort, budget.train, len(known))
-    counts = counts + count_classes(cohort, budget.validation, len(known))
+    counts = count_classes(cohort, rows, len(known))
     enough = counts[:, known].min(axis=1) >= FEWEST_OF_A_CLASS
-    return np.asarray(enough & (known.sum() > 1) & (budget.validation.shape[1] > 0))
+    return np.asarray(enough & (known.sum() > 1))
 
 
 def _count(cohort: Cohort, rows: Rows, classes: int) -> Rows:

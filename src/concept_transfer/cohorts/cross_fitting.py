@@ -5,18 +5,33 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.cohorts.budget import Rows, are_same, same_for_all
+from concept_transfer.cohorts.budget import Budget, Rows, are_same, same_for_all
 from concept_transfer.cohorts.cohort import Cohort
 
 FOLDS = 5
 
 
-def fold_numbers(cohort: Cohort, rows: Rows) -> Rows:
+def fold_numbers(cohort: Cohort, rows: Rows, folds: int = FOLDS) -> Rows:
     """The fold of each of the replicates' rows [R, n]; clusters stay together (`grouped_folds`)."""
     split = cohort.split
     distinct = rows[:1] if are_same(rows) else rows
-    folds = [grouped_folds(split.cluster_number[own], cohort.labels[own]) for own in distinct]
-    return same_for_all(folds[0], len(rows)) if are_same(rows) else np.stack(folds)
+    numbers = [
+        grouped_folds(split.cluster_number[own], cohort.labels[own], folds) for own in distinct
+    ]
+    return same_for_all(numbers[0], len(rows)) if are_same(rows) else np.stack(numbers)
+
+
+def folds_of_budget(cohort: Cohort, budget: Budget, folds: int) -> Rows:
+    """The fold of each of a budget's rows (`Budget.joined`), int64 [R, n].
+
+    One fold is that of the rows to validate on; the others are then in none (-1).
+    """
+    rows, held = budget.joined.train, budget.validation.shape[1]
+    if folds > 1 or not held:
+        return fold_numbers(cohort, rows, max(2, folds))
+    numbers = np.full(rows.shape[1], -1)
+    numbers[-held:] = 0
+    return same_for_all(numbers, len(rows))
 
 
 def grouped_folds(

@@ -11,6 +11,7 @@ from typing import Any
 from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.settings.embeddings import control_of, parents_of
+from concept_transfer.settings.training import several
 from concept_transfer.study import Study
 
 SHUFFLED = "shuffled control"
@@ -216,10 +217,10 @@ def _scale(settings: Any) -> Any:
 def _learning_rate_pairs(study: Study) -> list[tuple[str, str]]:
     """(higher, lower) names of strategies that differ in their learning rate only."""
 
-    def rate(name: str) -> float:
+    def rate(name: str) -> list[float]:
         chosen, training = study.strategies[name].learning_rate, study.training
         usual = training.rate_of_tuning if study.strategy(name).tunes else training.learning_rate
-        return chosen or usual
+        return several(chosen or usual)
 
     def apart_from_rate(name: str) -> dict[str, Any]:
         return study.strategies[name].model_dump(exclude={"learning_rate"})

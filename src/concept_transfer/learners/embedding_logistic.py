@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import ALIGN, PRIOR
 
@@ -39,5 +39,5 @@ LEARNER = Learner(
     training=frozenset({"class_weight"}),
     takes_embedding=True,
     can=frozenset({ALIGN, PRIOR}),
-    cross_fits=True,
+    cross_fits=always,
 )

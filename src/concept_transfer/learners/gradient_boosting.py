@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import RECALIBRATE
 
@@ -37,5 +37,5 @@ LEARNER = Learner(
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
     can=frozenset({RECALIBRATE}),
-    cross_fits=True,
+    cross_fits=always,
 )

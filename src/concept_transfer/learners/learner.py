@@ -44,7 +44,8 @@ class CrossFitted:
     of it.
 
     held: float64 [R, n, classes], probabilities of the encounters of `plan.train[0]`, each by a
-    model without its fold; NaN where the other folds hold one class.
+    model without its fold; NaN where the other folds hold one class, where the models diverged, and
+    of encounters that are in no fold.
     """
 
     fitted: Fitted
@@ -114,10 +115,23 @@ class CrossFittingFamily(Models, Protocol):
 
     def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
         """Fit R models, on all encounters and without each fold. folds: int64 [R, n], that of
-        every encounter of `plan.train[0]`; other parts are in the training of all."""
+        every encounter of `plan.train[0]`, or -1 for those in the training of all, as other parts
+        are."""
 
 
 Family = ValidatedFamily | CrossFittingFamily
+
+
+def always(training: Training) -> bool:
+    return True
+
+
+def never(training: Training) -> bool:
+    return False
+
+
+def five(labels: int, handed_on: bool) -> int:
+    return 5
 
 
 @dataclass(frozen=True)
@@ -130,8 +144,11 @@ class Learner:
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
     is trained with each of the study's embeddings; can: what strategies may ask of it (the
     abilities in `strategies.strategy`); uses_torch: its jobs ask for the device and GPUs of
-    the config; cross_fits: it is refitted on all labels, none are set apart, and `family` makes a
-    `CrossFittingFamily`.
+    the config; cross_fits: whether, with these settings of training, it is refitted on all labels,
+    none are set apart, and `family` makes a `CrossFittingFamily` (else a `ValidatedFamily`); folds:
+    without how many folds in turn it is then fitted, given the number of labels and whether the
+    models are a source's, to be handed on; 1: without the encounters that the split sets apart for
+    validation, so that nothing is said of the others.
     """
 
     settings: type[LearnerSettings]
@@ -144,4 +161,5 @@ class Learner:
     takes_embedding: bool = False
     can: frozenset[str] = frozenset()
     uses_torch: bool = False
-    cross_fits: bool = False
+    cross_fits: Callable[[Training], bool] = never
+    folds: Callable[[int, bool], int] = five

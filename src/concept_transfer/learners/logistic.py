@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import ALIGN, PRIOR, RECALIBRATE
 
@@ -44,5 +44,5 @@ LEARNER = Learner(
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
     can=frozenset({ALIGN, PRIOR, RECALIBRATE}),
-    cross_fits=True,
+    cross_fits=always,
 )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import ALIGN, RECALIBRATE
 
@@ -105,5 +105,5 @@ LEARNER = Learner(
     files=("models.safetensors",),
     training=frozenset({"class_weight"}),
     can=frozenset({ALIGN, RECALIBRATE}),
-    cross_fits=True,
+    cross_fits=always,
 )

@@ -1,4 +1,4 @@
-"""Maximum over an encounter's findings of a projected token table, and who attained it."""
+"""What is taken over an encounter's findings of a projected token table: maximum, sum or mean."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from concept_transfer.models.dataset import Findings
 
+POOLINGS = ("max", "sum", "mean", "max_sum")  # of values after ReLU; max_sum adds both
 NOTHING = -3.0e38  # maximum over no findings: ReLU(NOTHING + bias) is 0
 INDEX_BITS = (1 << 29) - 1  # mantissa bits of a float64 that a float32 leaves at zero
 
@@ -22,10 +23,46 @@ def pool(table: Tensor, findings: Findings) -> Tensor:
 
     table: [rows, filters]. Returns [encounters, filters]; NOTHING for an empty encounter.
     """
-    pooled = _fused_pool(table, findings) if table.is_cpu else _gathered_pool(table, findings)
+    pooled = _fused(table, findings, "amax") if table.is_cpu else _gathered_pool(table, findings)
     if findings.empty is not None:
         pooled.masked_fill_(findings.empty[:, None], NOTHING)
     return pooled
+
+
+def pooled_features(tables: Tensor, bias: Tensor, findings: Findings, pooling: str) -> Tensor:
+    """Features after ReLU of R * n encounters in R stacked tables, [R, n, filters].
+
+    tables: [R, rows, filters], laid one below the other; bias: [R, filters].
+    """
+    shape = (len(tables), -1, tables.shape[2])
+    parts = []
+    if pooling in ("max", "max_sum"):
+        largest = pool(tables.flatten(0, 1), findings).view(shape)
+        parts.append(largest.add_(bias[:, None]).relu_())
+    if pooling != "max":
+        active = (tables + bias[:, None]).relu_().flatten(0, 1)
+        parts.append(total(active, findings, pooling == "mean").view(shape))
+    return parts[0] if len(parts) == 1 else parts[1].add_(parts[0])
+
+
+def total(table: Tensor, findings: Findings, mean: bool = False) -> Tensor:
+    """Sum or mean of table values [rows, filters] over each encounter's tokens, 0 where it holds
+    none, [encounters, filters]."""
+    if table.is_cpu:
+        return _fused(table, findings, "mean" if mean else "sum")
+    gathered = table.index_select(0, findings.tokens)
+    added = torch.segment_reduce(gathered, "sum", lengths=findings.lengths().long(), unsafe=True)
+    return added / findings.lengths().clamp(min=1)[:, None] if mean else added
+
+
+def at_summands(at_total: Tensor, findings: Findings, rows: int, mean: bool = False) -> Tensor:
+    """The gradient at a table of so many rows, given that at its `total`."""
+    lengths = findings.lengths()
+    if mean:
+        at_total = at_total / lengths.clamp(min=1)[:, None]
+    at_table = at_total.new_zeros(rows, at_total.shape[1])
+    owner = torch.arange(len(at_total), device=at_total.device).repeat_interleave(lengths)
+    return at_table.index_add_(0, findings.tokens, at_total[owner])
 
 
 def pool_with_winners(tables: Tensor, findings: Findings) -> tuple[Tensor, Tensor]:
@@ -54,14 +91,14 @@ def pool_with_winners(tables: Tensor, findings: Findings) -> tuple[Tensor, Tenso
     return pooled.view(shape), winners.view(shape)
 
 
-def _fused_pool(table: Tensor, findings: Findings) -> Tensor:
-    """A matrix of ones times the table, with the maximum in place of the sum: nothing is stored."""
+def _fused(table: Tensor, findings: Findings, reduction: str) -> Tensor:
+    """A matrix of ones times the table, by sums or what stands for them: nothing is stored."""
     ones = table.new_ones(1).expand(len(findings.tokens)).contiguous()
     size = (len(findings.offsets) - 1, len(table))
     held = torch.sparse_csr_tensor(
         findings.offsets, findings.tokens, ones, size, check_invariants=False
     )
-    pooled: Tensor = torch.sparse.mm(held, table, "amax")
+    pooled: Tensor = torch.sparse.mm(held, table, reduction)
     return pooled
 
 

@@ -10,7 +10,7 @@ from concept_transfer.reporting.looks import learner_title
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.settings.embeddings import EmbeddingSection, control_of
 from concept_transfer.settings.scale import Norm, Standardized
-from concept_transfer.settings.training import PRIOR_ENCOUNTERS, TUNED_DECAY
+from concept_transfer.settings.training import PRIOR_ENCOUNTERS, TUNED_DECAY, several
 from concept_transfer.study import Study
 
 
@@ -115,6 +115,10 @@ def training(study: Study) -> str:
     return " ".join(filter(None, sentences))
 
 
+def _one_of(values: float | list[float]) -> str:
+    return " or ".join(f"{value:g}" for value in several(values))
+
+
 def _steps(study: Study) -> str:
     """How models are fitted that take gradient steps."""
     training = study.training
@@ -136,12 +140,13 @@ def _steps(study: Study) -> str:
     )
     monitored = {"log_loss": "log loss", "auroc": "AUROC"}[training.monitor]
     tunes = any(study.strategy(name).tunes for name in study.strategies)
-    rate, decay = f"{training.learning_rate:g}", f"{training.weight_decay or 0:g}"
+    rate, decay = _one_of(training.learning_rate), _one_of(training.weight_decay or 0)
     if tunes and training.rate_of_tuning != training.learning_rate:
-        rate += f" ({training.rate_of_tuning:g} in tuning)"
+        rate += f" ({_one_of(training.rate_of_tuning)} in tuning)"
     if training.weight_decay is None:
         decay = f"{PRIOR_ENCOUNTERS:g} / number of training encounters"
         decay += f" ({TUNED_DECAY:g} in tuning)" if tunes else ""
+    judged = "validation" if training.protocol == "gao2024" else "held-out"
     earliest = min(training.min_epochs, training.epochs)
     among = f", from the {earliest}th on," if earliest > 1 else ""
     untuned = (
@@ -153,7 +158,7 @@ def _steps(study: Study) -> str:
         f"Models were fitted to the cross-entropy by {optimizer}, learning rate "
         f"{rate}, weight decay {decay}, batches of "
         f"{training.batch_size}, for at most {count(training.epochs, 'epoch')} of {length}{stop}; "
-        f"the epoch{among} with the best validation {monitored} was kept{untuned}. "
+        f"the epoch{among} with the best {judged} {monitored} was kept{untuned}. "
         f"With fewer than 10 labels of {'any' if study.task.many_classes else 'either'} class in "
         "the labelled target data, "
         f"{count(training.fixed_epochs, 'epoch')} were run without early stopping."

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from concept_transfer.settings.section import Section
+from concept_transfer.settings.section import Distinct, Section
 
 PRIOR_ENCOUNTERS = 2.5
 TUNED_DECAY = 1e-3
+CHOSEN = ("learning_rate", "tuning_rate", "weight_decay", "norm")  # may be lists
+
+
+Positive = Annotated[float, Field(gt=0)]
+Decaying = Annotated[float, Field(ge=0)]
+OneOrMore = Annotated[Distinct[Positive], Field(min_length=1)]
 
 
 class Training(Section):
@@ -19,10 +27,12 @@ class Training(Section):
         default="early_stopping",
         description="Epochs until validation stops improving, or the paper's fixed schedule.",
     )
-    learning_rate: float = Field(gt=0, description="Step size of the optimizer.")
-    tuning_rate: float | None = Field(
+    learning_rate: Positive | OneOrMore = Field(
+        description="Step size of the optimizer. Of several, each cell chooses by cross-validation "
+        "(so too of `tuning_rate`, `weight_decay` and `norm`; not under gao2024)."
+    )
+    tuning_rate: Positive | OneOrMore | None = Field(
         default=None,
-        gt=0,
         description="Step size where training goes on from a handed-on model; null: a tenth of "
         "learning_rate, or learning_rate itself under gao2024.",
     )
@@ -60,15 +70,13 @@ class Training(Section):
         default="sgd", description="SGD with Nesterov momentum, or AdamW."
     )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum (sgd).")
-    weight_decay: float | None = Field(
+    weight_decay: Decaying | Annotated[Distinct[Decaying], Field(min_length=1)] | None = Field(
         default=None,
-        ge=0,
         description="Decay of all weights; null: 2.5 / number of training encounters where "
         "training begins with untrained weights, 0.001 where it goes on.",
     )
-    norm: float | None = Field(
+    norm: Positive | OneOrMore | None = Field(
         default=None,
-        gt=0,
         description="Vectors are scaled to this mean norm while they are trained on, so that a "
         "learning rate means the same for all embeddings; null: they are taken as they are.",
     )
@@ -117,12 +125,22 @@ class Training(Section):
         """Batches an epoch of data that a pass goes through in so many batches."""
         return self.iterations or min(max(a_pass, self.min_iterations), self.max_iterations)
 
+    @model_validator(mode="after")
+    def _chosen_by_cross_validation(self) -> Training:
+        for key in CHOSEN:
+            if self.protocol == "gao2024" and isinstance(getattr(self, key), list):
+                raise ValueError(f"{key} is one number under protocol: gao2024, which chooses none")
+        return self
+
     @property
-    def rate_of_tuning(self) -> float:
-        """The learning rate of training that goes on from a handed-on model."""
+    def rate_of_tuning(self) -> float | list[float]:
+        """The learning rate of training that goes on from a handed-on model, or several."""
         if self.tuning_rate is not None:
             return self.tuning_rate
-        return self.learning_rate / (1 if self.protocol == "gao2024" else 10)
+        if self.protocol == "gao2024":
+            return self.learning_rate
+        tenths = [rate / 10 for rate in several(self.learning_rate)]
+        return tenths if isinstance(self.learning_rate, list) else tenths[0]
 
     def at_most(self, epochs: int | None) -> Training:
         """The same with no more than so many epochs (None: no fewer)."""
@@ -131,15 +149,22 @@ class Training(Section):
         most = {key: min(epochs, getattr(self, key)) for key in ("epochs", "fixed_epochs")}
         return self.model_copy(update=most)
 
-    def resolved(self, encounters: float, tuned: bool) -> Training:
-        """The same with the learning rate and the weight decay of one fit.
+    def candidates(self, encounters: float, tuned: bool) -> Iterator[Training]:
+        """The same with each learning rate, norm and weight decay that one fit may choose.
 
         encounters: how many train, counted by their weights; tuned: it goes on from a handed-on
         model. The loss is a mean, so a decay in inverse proportion to the encounters is one
         Gaussian prior of untrained weights, whatever their number.
         """
-        rate = self.rate_of_tuning if tuned else self.learning_rate
         decay = self.weight_decay
         if decay is None:
             decay = TUNED_DECAY if tuned else PRIOR_ENCOUNTERS / encounters
-        return self.model_copy(update={"learning_rate": rate, "weight_decay": decay})
+        rates = self.rate_of_tuning if tuned else self.learning_rate
+        for values in product(several(rates), several(decay), several(self.norm)):
+            keys = ("learning_rate", "weight_decay", "norm")
+            yield self.model_copy(update=dict(zip(keys, values, strict=True)))
+
+
+def several(values: Any) -> list[Any]:
+    """The values of a setting that may be one or a list."""
+    return values if isinstance(values, list) else [values]

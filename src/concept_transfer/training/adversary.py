@@ -38,6 +38,13 @@ class Domains:
         return Domains(self.rows.to(device), self.labels.to(device), self.strength)
 
 
+def domains_of(dataset: Dataset, source: Tensor, target: Tensor, strength: float) -> Domains:
+    """Of rows [R, n] that the source has in a dataset, and rows [R, m] of the target."""
+    labels = torch.zeros(len(dataset), dtype=torch.int8)
+    labels[target[0]] = 1
+    return Domains(torch.cat([source, target], 1), labels, strength)
+
+
 class Opponent:
     """A logistic regression a replicate; its batches are its own, and either site counts half."""
 

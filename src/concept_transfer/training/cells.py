@@ -20,7 +20,7 @@ from concept_transfer.cohorts.budget import (
     draw_from,
     same_for_all,
 )
-from concept_transfer.cohorts.cross_fitting import fold_numbers
+from concept_transfer.cohorts.cross_fitting import fold_numbers, folds_of_budget
 from concept_transfer.learners.learner import (
     Context,
     CrossFitted,
@@ -83,7 +83,8 @@ class HandedOn:
 class Work:
     """What a cell trains on: a strategy with its settings, the sites, and what a source hands on.
 
-    same: the target's own source models, where they are the cell's models on "all" labels.
+    same: the target's own source models, where they are the cell's models on "all" labels;
+    hands_on: the models are for other sites.
     """
 
     strategy: StrategySettings
@@ -93,6 +94,7 @@ class Work:
     source: Site | None = None
     handed_on: HandedOn | None = None
     same: HandedOn | None = None
+    hands_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def fit_fold(
     """
     drawn, strategy = budget, STRATEGIES[work.strategy.kind]
     options = _options(work)
-    if budget is not None and (bench.learner.cross_fits or strategy.recalibration):
+    if budget is not None and (bench.learner.cross_fits(work.training) or strategy.recalibration):
         budget = budget.joined
     replicates = len(bench.replicates)
     everyone = list(range(replicates))
@@ -185,7 +187,7 @@ def fit_fold(
         plans = [plan]
         if places != everyone or len(options) > 1:
             plans = [_plan(bench, _with(work, each), budget, places, pool) for each in options]
-        fitted, held, best = _train(bench, work.training, plans, places)
+        fitted, held, best = _train(bench, work, plans, drawn, places)
         models = fitted.models
         outcomes = zip(places, fitted.epochs, fitted.diverged, best, strict=True)
         for place, epoch, diverged, number in outcomes:
@@ -230,24 +232,28 @@ def _as_given(
 
 
 def _train(
-    bench: Workbench, training: Training, plans: Sequence[Plan], places: list[int]
+    bench: Workbench, work: Work, plans: Sequence[Plan], drawn: Budget | None, places: list[int]
 ) -> tuple[Fitted, NDArray[np.float64] | None, Sequence[int]]:
     """The models of the replicates at some places, what models that had not seen them say of the
     encounters of the plans' first part (see `FoldFit.held`), and the number of the plan that
-    held-out log loss chose of each."""
+    held-out log loss chose of each.
+
+    drawn: the labels of all replicates; None: those of the source train.
+    """
     family, first, validation = bench.among(places), plans[0].train[0], plans[0].validation
     assert validation is not None
-    labelled = Budget(first.rows, validation.rows)
-    cohort = first.site.cohort
-    if bench.learner.cross_fits:
+    cohort, cross_fits = first.site.cohort, bench.learner.cross_fits(work.training)
+    if cross_fits:
         rows = first.rows
-        folds = fold_numbers(cohort, rows)
+        own = drawn.select(places) if drawn else _at_the_source(work, len(places))
+        number = bench.learner.folds(rows.shape[1], work.hands_on or drawn is None)
+        folds = folds_of_budget(cohort, own, number)
         crossing = cast(CrossFittingFamily, family)
-        fits = [crossing.cross_fit(plan, training, folds) for plan in plans]
+        fits = [crossing.cross_fit(plan, work.training, folds) for plan in plans]
     else:
-        choose = allow_choice(cohort, labelled)
+        choose = allow_choice(cohort, Budget(first.rows, validation.rows))
         validated = cast(ValidatedFamily, family)
-        models = [validated.fit(plan, training, choose) for plan in plans]
+        models = [validated.fit(plan, work.training, choose) for plan in plans]
         if len(plans) == 1:
             return models[0], None, [0] * len(places)
         rows = validation.rows
@@ -258,7 +264,14 @@ def _train(
     if len(plans) == 1:
         return fits[0].fitted, fits[0].held, [0] * len(places)
     best, of = chosen(family, fits, cohort.labels[rows], folds)
-    return best.fitted, best.held if bench.learner.cross_fits else None, of
+    return best.fitted, best.held if cross_fits else None, of
+
+
+def _at_the_source(work: Work, replicates: int) -> Budget:
+    """The source's encounters, divided as for its own models."""
+    assert work.source is not None
+    split = work.source.split
+    return draw_from(work.source.cohort, split.source_parts(), "all", [0] * replicates)
 
 
 def _options(work: Work) -> list[Settings]:
@@ -288,7 +301,7 @@ def _prior(bench: Workbench, work: Work) -> NDArray[np.float64]:
     if work.source is None or work.training.class_weight == "balanced":
         return np.full(classes, 1 / classes)
     train, validation = work.source.split.source_parts()
-    if bench.learner.cross_fits:
+    if bench.learner.cross_fits(work.training):
         train = np.concatenate([train, validation])
     counts = np.bincount(work.source.labels[train], minlength=classes)
     return np.asarray(counts / counts.sum())
@@ -307,8 +320,8 @@ def _plan(
     source = work.source if strategy.uses_source else None
     at_source = None
     if source is not None:
-        at_source = draw_from(source.cohort, source.split.source_parts(), "all", places)
-        at_source = at_source.joined if bench.learner.cross_fits else at_source
+        at_source = _at_the_source(work, len(places))
+        at_source = at_source.joined if bench.learner.cross_fits(work.training) else at_source
     return strategy.plan(
         Situation(
             work.strategy,
@@ -373,7 +386,8 @@ def _predict_fold(
         own[fitted.places] = fitted.held
         size = budget.train.shape[1]
         judged["validation"] = budget.validation, list(own[:, size:])
-        judged["train"] = budget.train, list(own[:, :size])
+        if np.isfinite(fitted.held[:, :size]).any():
+            judged["train"] = budget.train, list(own[:, :size])
     elif fitted.budget is None:
         judged["train"] = budget.train, list(_predicted(bench, target, fitted, train))
     for i, replicate in enumerate(bench.replicates):

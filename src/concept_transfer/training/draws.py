@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from concept_transfer.models.cnn import Weights
+from concept_transfer.models.pooling import POOLINGS
 
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
@@ -21,7 +22,17 @@ MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 ROUNDS = 6  # of two half-steps each
 
-CONVOLUTION, CONVOLUTION_BIAS, LINEAR, LINEAR_BIAS, ORDER, DROPOUT, UPDATE, ADVERSARY = range(8)
+(
+    CONVOLUTION,
+    CONVOLUTION_BIAS,
+    LINEAR,
+    LINEAR_BIAS,
+    ORDER,
+    DROPOUT,
+    UPDATE,
+    ADVERSARY,
+    ENSEMBLE,
+) = range(9)
 
 
 def hashes(keys: Tensor, purpose: int, counters: Tensor) -> Tensor:
@@ -45,6 +56,7 @@ def initial_weights(
     filters: int,
     classes: int = 2,
     dtype: torch.dtype = torch.float32,
+    pooling: str = "max",
 ) -> Weights:
     """Untrained weights, uniform within 1 / sqrt(fan-in) as torch's Conv1d and Linear draw them.
 
@@ -60,6 +72,7 @@ def initial_weights(
         draw(CONVOLUTION_BIAS, (filters,), width),
         draw(LINEAR, (filters, classes), filters),
         draw(LINEAR_BIAS, (classes,), filters),
+        torch.full((len(keys),), POOLINGS.index(pooling), dtype=torch.int8, device=keys.device),
     )
 
 
@@ -79,17 +92,24 @@ def order(keys: Tensor, pass_number: int, length: int, first: int, last: int) ->
     walked until a cell within the length is met (Black, Rogaway 2002,
     doi:10.1007/3-540-45760-7_9).
     """
+    return orders(keys, range(pass_number, pass_number + 1), length, first, last)[0]
+
+
+def orders(keys: Tensor, passes: range, length: int, first: int, last: int) -> Tensor:
+    """`order` of several passes that follow one another, [passes, replicates, last - first]."""
     width = math.isqrt(length - 1) + 1
     height = -(-length // width)
-    counters = torch.arange(2 * ROUNDS * 2, device=keys.device) + pass_number * 2 * ROUNDS * 2
-    functions = hashes(keys, ORDER, counters).view(len(keys), 2 * ROUNDS, 2)
-    replicates = torch.arange(len(keys), device=keys.device)[:, None]
-    places = torch.arange(first, last, device=keys.device).expand(len(keys), -1)
-    places = _permute(places, functions[replicates], width, height)
+    each = 2 * ROUNDS * 2
+    counters = torch.arange(passes.start * each, passes.stop * each, device=keys.device)
+    drawn = hashes(keys, ORDER, counters).view(len(keys), len(passes), 2 * ROUNDS, 2)
+    functions = drawn.transpose(0, 1).flatten(0, 1)
+    owners = torch.arange(len(functions), device=keys.device)[:, None]
+    places = torch.arange(first, last, device=keys.device).expand(len(functions), -1)
+    places = _permute(places, functions[owners], width, height)
     while bool((outside := places >= length).any()):
-        owners = replicates.expand_as(places)[outside]
-        places[outside] = _permute(places[outside], functions[owners], width, height)
-    return places
+        walking = functions[owners.expand_as(places)[outside]]
+        places[outside] = _permute(places[outside], walking, width, height)
+    return places.view(len(passes), len(keys), -1)
 
 
 def _permute(cells: Tensor, functions: Tensor, width: int, height: int) -> Tensor:

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from concept_transfer.models.cnn import Weights
+from concept_transfer.models.cnn import Weights, by_pooling
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import Decay
 from concept_transfer.training.adversary import Domains, Opponent
 from concept_transfer.training.batches import Batches
-from concept_transfer.training.bodies import Body, FrozenBody, TrainedBody
+from concept_transfer.training.bodies import Body, FrozenBody, SummedBody, TrainedBody
 from concept_transfer.training.convolution import (
     Convolution,
     LowRankConvolution,
     convolution_for,
 )
 from concept_transfer.training.draws import low_rank_basis
+from concept_transfer.training.folds import CrossValidation, Folds
 from concept_transfer.training.heads import head_for
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 from concept_transfer.training.schedule import Schedule
@@ -81,8 +82,10 @@ def fit(
     settings: Training,
     early_stopping: Sequence[bool],
     tuning: Tuning = ALL_WEIGHTS,
+    folds: Folds | None = None,
 ) -> Fit:
-    """Train R replicates from the given weights, which say the number of classes.
+    """Train R replicates from the given weights, which say the number of classes and the pooling,
+    one for all.
 
     dataset: the encounters that row numbers refer to.
     vectors: [tokens, width], or [R, tokens, width] where replicates have tables of their own.
@@ -90,21 +93,27 @@ def fit(
     replicates share may be expanded from one.
     keys: int64 [R], see `budget.replicate_key`.
     early_stopping: for each replicate; see `schedule.Schedule`.
+    folds: where the R are the networks of fewer replicates, see there; they judge in place of
+    `validation`.
 
     A replicate whose validation loss or weights stop being finite is stopped and returned as
     diverged, with the weights of its best validated epoch (the start, if there is none).
     """
-    used = torch.cat([_distinct(train), _distinct(validation)])
+    held = validation if validation.shape[1] else train
+    trained, together = None, 1
+    judge = Validation(dataset, held, settings.monitor)
+    if folds is not None:
+        trained, together = folds.trained, folds.networks
+        judge = CrossValidation(dataset, folds, settings.monitor)
+    used = torch.cat([_distinct(train), _distinct(judge.rows)])
     body = body_for(dataset, vectors, used, start, settings.optimizer, keys, tuning)
-    batches = Batches(dataset, train, keys, settings, start.classes)
+    batches = Batches(dataset, train, keys, settings, start.classes, trained, together)
     opponent = None
     if tuning.domains is not None:
         opponent = Opponent(dataset, tuning.domains, keys, settings, body.filters)
     trainer = Trainer(body, batches, start, settings, tuning.decay, tuning.body_rate, opponent)
-    held = validation if validation.shape[1] else train
-    judge = Validation(dataset, held, settings.monitor)
     start_scores = judge.scores(trainer) if tuning.start_competes else None
-    schedule = Schedule(settings, early_stopping, start_scores)
+    schedule = Schedule(settings, early_stopping, start_scores, together)
     kept = trainer.parameters.clone()
     active = torch.arange(len(keys))
     progress = Progress("epochs", *_most_epochs(settings, early_stopping))
@@ -132,7 +141,7 @@ def trained_weights(body: Body, parameters: Tensor, start: Weights) -> Weights:
     convolution, filter_bias = start.convolution, start.convolution_bias
     if isinstance(body, TrainedBody):
         convolution, filter_bias = body.weights(parameters)
-    return Weights(convolution, filter_bias, layer.mT, bias)
+    return Weights(convolution, filter_bias, layer.mT, bias, start.pooling)
 
 
 def body_for(
@@ -145,9 +154,10 @@ def body_for(
     tuning: Tuning = ALL_WEIGHTS,
 ) -> Body:
     """What turns encounters into features; rows: int64, all that will be asked for."""
-    vocabulary = vectors.shape[-2]
+    vocabulary, ((pooling, _),) = vectors.shape[-2], by_pooling(start)
     if tuning.frozen:
-        return FrozenBody.of(dataset, Stacker(dataset, None, vocabulary), vectors, start, rows)
+        stacker = Stacker(dataset, None, vocabulary, pooling != "max")
+        return FrozenBody.of(dataset, stacker, vectors, start, rows, pooling)
     used = dataset.used_tokens(vocabulary)
     table_rows = None
     if not bool(used.all()):
@@ -158,8 +168,10 @@ def body_for(
     else:
         basis = low_rank_basis(keys, vectors.shape[-1], tuning.rank, start.convolution.dtype)
         convolution = LowRankConvolution.of(vectors, start.convolution, basis)
-    stacker = Stacker(dataset, table_rows, convolution.tokens)
-    return TrainedBody(stacker, convolution, start.convolution_bias)
+    stacker = Stacker(dataset, table_rows, convolution.tokens, pooling != "max")
+    if pooling == "max":
+        return TrainedBody(stacker, convolution, start.convolution_bias)
+    return SummedBody(stacker, convolution, start.convolution_bias, pooling)
 
 
 def _most_epochs(settings: Training, early_stopping: Sequence[bool]) -> tuple[int, bool]:

@@ -28,7 +28,7 @@ class Optimizer(Protocol):
 def optimizer_for(parameters: Tensor, settings: Training, decay: Decay, rates: Rates) -> Optimizer:
     """The optimizer of the settings, with fresh state for the starting parameters [R, size]."""
     strength = settings.weight_decay if decay.strength is None else decay.strength
-    assert strength is not None, "`Training.resolved` makes it a number"
+    assert isinstance(strength, float | int), "`Training.candidates` makes it a number"
     anchored = _Anchored(decay.pull, strength, parameters)
     if settings.optimizer == "adamw":
         return AdamW(parameters, rates, anchored)

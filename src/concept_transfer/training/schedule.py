@@ -24,10 +24,13 @@ class Schedule:
         settings: Training,
         early_stopping: Sequence[bool],
         start_scores: Tensor | None = None,
+        together: int = 1,
     ) -> None:
-        """start_scores: float64 [R], where the start is a candidate too, as epoch 0."""
+        """start_scores: float64 [R], where the start is a candidate too, as epoch 0; together: so
+        many replicates in a row stop when the last of them does, or any diverges."""
         replicates = len(early_stopping)
         self.settings = settings
+        self.together = together
         self.early_stopping = torch.tensor(list(early_stopping))
         self.best = torch.full((replicates,), torch.inf, dtype=torch.float64)
         self.first_kept = min(settings.min_epochs, settings.epochs)
@@ -57,4 +60,5 @@ class Schedule:
         if self.settings.patience is not None:
             waited = self.epoch - self.kept_epoch[active].clamp(min=self.first_kept)
             going &= ~early | (waited < self.settings.patience)
-        return better, going
+        groups = healthy.view(-1, self.together).all(1) & going[self.together - 1 :: self.together]
+        return better, groups.repeat_interleave(self.together)

@@ -23,7 +23,7 @@ def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:
     """
     replicates = len(bench.replicates)
     train, validation = (same_for_all(rows, replicates) for rows in site.split.source_parts())
-    work = Work(Local(kind="local"), "all", training, site)
+    work = Work(Local(kind="local"), "all", training, site, hands_on=True)
     fitted = fit_fold(bench, work, Budget(train, validation))
     if fitted.models is None:
         count = train.shape[1]

@@ -28,12 +28,14 @@ class Stacked:
 class Stacker:
     """Makes the findings of many steps ready at once."""
 
-    def __init__(self, dataset: Dataset, table_rows: Tensor | None, tokens: int) -> None:
+    def __init__(
+        self, dataset: Dataset, table_rows: Tensor | None, tokens: int, counted: bool = False
+    ) -> None:
         """tokens: number of rows of a token table; table_rows: int32 [vocabulary], the row of
-        each token, or None where a token is its own row."""
+        each token, or None where a token is its own row; counted: each finding is to come once."""
         self.dataset, self.table_rows, self.tokens = dataset, table_rows, tokens
         self.mean_findings = len(dataset.tokens) / len(dataset)
-        self.matrix, self.empty = self._matrix()
+        self.matrix, self.empty = (None, None) if counted else self._matrix()
 
     def stack(self, rows: Tensor, compact: bool) -> list[Stacked]:
         """The findings of encounters int64 [steps, R, batch], one entry a step.

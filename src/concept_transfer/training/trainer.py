@@ -47,6 +47,7 @@ class Trainer:
         self.parameters = torch.nn.functional.pad(parameters, (0, filling))
         self.gradient = torch.zeros_like(self.parameters)
         rate = settings.learning_rate
+        assert not isinstance(rate, list), "`Training.candidates` makes it a number"
         rates = [(slice(None), rate)]
         if body_rate != 1:
             rates = [(slice(body.size), rate * body_rate), (slice(body.size, None), rate)]

@@ -11,6 +11,7 @@ from torch import Tensor
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.training.batches import keep_rows
 from concept_transfer.training.bodies import Body
+from concept_transfer.training.heads import Head
 from concept_transfer.training.trainer import Trainer
 
 ENCOUNTERS_AT_ONCE = 1 << 14
@@ -42,17 +43,16 @@ class Validation:
         columns, ready = head.columns(parameters), self._ready or self._inputs(body)
         for part, inputs in zip(self._parts(scores), ready, strict=True):
             part.copy_(head.scores(body.evaluate(parameters, inputs), columns))
-        labels = self.dataset.labels[self.rows]
-        weights = self.dataset.weights[self.rows]
+        labels, weights = (each[self.rows] for each in (self.dataset.labels, self.dataset.weights))
+        return self.judge(scores, labels, weights, head).cpu()
+
+    def judge(self, scores: Tensor, labels: Tensor, weights: Tensor, head: Head) -> Tensor:
+        """From scores float64 [R, m, S] (`heads.Head`), labels and weights [R, m]."""
         losses = (head.losses(scores, labels) * weights).sum(1) / weights.sum(1, dtype=scores.dtype)
         if self.monitor == "log_loss":
-            return losses.cpu()
-        area = (
-            macro_auroc(scores.softmax(2), labels)
-            if head.classes > 2
-            else auroc(scores[..., 0], labels)
-        )
-        return torch.where(losses.isfinite() & area.isfinite(), -area, losses).cpu()
+            return losses
+        area = area_of(scores, labels, head)
+        return torch.where(losses.isfinite() & area.isfinite(), -area, losses)
 
     def _parts(self, rows: Tensor) -> tuple[Tensor, ...]:
         return tuple(rows.split(max(1, ENCOUNTERS_AT_ONCE // len(rows)), 1))
@@ -63,6 +63,13 @@ class Validation:
             return inputs
         self._ready = list(inputs)
         return self._ready
+
+
+def area_of(scores: Tensor, labels: Tensor, head: Head) -> Tensor:
+    """AUROC [R] of scores [R, m, S]; of more than two classes their mean; NaN of one class."""
+    if head.classes > 2:
+        return macro_auroc(scores.softmax(2), labels)
+    return auroc(scores[..., 0], labels)
 
 
 def auroc(scores: Tensor, labels: Tensor) -> Tensor:
