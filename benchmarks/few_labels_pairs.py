@@ -18,6 +18,8 @@ NETWORKS = ROOT / "resources" / "networks"
 SHARED = ("vocabulary", "task", "sites", "split", "pairs", "notice", "title")
 LEAST = 1e-3  # a probability that moves
 FIRST_SEED = 100
+REGIONS = [["south", "west"], ["west", "northeast"]]
+REPLICATES_OF_FOLDS = 5  # each of them fits every fold
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ def studies(data: str | None, folder: Path) -> Iterator[dict[str, Any]]:
     if data is not None:
         vectors = _other("gao2024")["embeddings"]["bert_norm15"]
         yield {**own, **_like("gao2024", data), "embeddings": {"bert": vectors}}
-        regions = {**own, **_like("nhamcs", f"{data}/nhamcs")}
-        pairs = [["south", "west"], ["west", "northeast"], ["midwest", "south"]]
-        yield {**regions, "pairs": [*pairs, ["northeast", "midwest"]]}
+        regions = {**own, **_like("nhamcs", f"{data}/nhamcs"), "pairs": REGIONS}
+        without = {k: v for k, v in own["strategies"].items() if k != "pooled"}
+        yield {**regions, "strategies": without, "replicates": REPLICATES_OF_FOLDS}
 
 
 def _other(name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from evaluation_data import a_study, evaluate_study
 
@@ -23,6 +24,7 @@ from concept_transfer.comparison.selection import choices_by_validation
 from concept_transfer.errors import StudyError
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.answers import answered
+from concept_transfer.reporting.figures.winners import winners
 from concept_transfer.study import Study
 
 SHUFFLED = np.linspace(0.80, 0.87, 99)  # AUROC under permuted concepts; 1.5 reaches .856
@@ -354,3 +356,55 @@ def test_advice_says_how_likely_harm_is(tmp_path: Path) -> None:
         assert row["caught_up"] == "50"
     assert {row["size"] for row in answers["advice"]["rows"]} == {"0", "50", "all"}
     assert "probability of harm 1" in words(study, answers["advice"])
+
+
+def test_winners_are_the_share_of_draws_in_which_a_strategy_is_the_best(telling, silent) -> None:
+    study, results, answers = telling
+    assert {row["size"] for row in answers["winners"]["rows"]} == {"50", "all"}  # 0: direct alone
+    for size in ("50", "all"):
+        rows = [row for row in answers["winners"]["rows"] if row["size"] == size]
+        cells = [
+            cell
+            for cell in results
+            if cell.target == "south"
+            and cell.source in ("", "north")
+            and cell.size in ("0", size)
+            and "shuffled" not in cell.embedding
+            and "random" not in cell.embedding
+        ]
+        won: dict[str, float] = {}
+        draws = len(results[cells[0]].draws["auroc"])
+        for draw in range(draws):
+            best = max(cells, key=lambda cell: results[cell].draws["auroc"][draw])
+            won[best.strategy] = won.get(best.strategy, 0) + 1 / draws
+        found = {row["strategy"]: row["probability"] for row in rows}
+        assert {name: p for name, p in found.items() if p} == pytest.approx(won)
+        assert list(found.values()) == sorted(found.values(), reverse=True)
+        for row in rows:
+            own = [c for c in cells if c.strategy == row["strategy"]]
+            assert row["auroc"] == max(results[c].estimate() for c in own)
+    said = words(study, answers["winners"])
+    assert "direct (" in said.split(" with 50 target labels")[0]
+    assert "full" in said.split(" with 50 target labels")[1]
+    unsure = words(silent[0], silent[2]["winners"])
+    assert "perhaps " in unsure
+
+
+def test_the_figure_of_winners_draws_their_probabilities(telling) -> None:
+    study, _, answers = telling
+    rows = answers["winners"]["rows"]
+    pairs = study.ordered_pairs()
+    shift = pd.DataFrame(
+        {"source": a, "target": b, "measure": "classifier_auroc", "estimate": 0.6 + 0.1 * i}
+        for i, (a, b) in enumerate(pairs)
+    )
+    drawing = winners(rows, shift, study)
+    (axes,) = drawing.figure.axes
+    widths = sorted(patch.get_width() for patch in axes.patches)
+    shown = sorted(row["probability"] for row in rows if row["probability"] > 0)
+    np.testing.assert_allclose(np.array(widths) / max(widths), np.array(shown) / max(shown))
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert [label.rsplit(" ", 1)[1] for label in labels] == sorted(
+        (f"{0.6 + 0.1 * i:.2f}" for i in range(len(pairs))), reverse=True
+    )
+    assert winners(rows, None, study).data["shift"].isna().all()
