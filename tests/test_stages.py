@@ -46,8 +46,8 @@ def plainly(
 
 def tuned(plain: PlainCNN, training: Training, stages: Callable[..., list[Stage]]) -> np.ndarray:
     """Test probabilities of a plain model; stages: of a model, (groups of parameters, epochs)."""
-    rows, _, test = SITE.split.parts(0)
-    batches = take_batches(SITE, rows, ONE, training)
+    *labelled, test = SITE.split.parts(0)
+    batches = take_batches(SITE, np.concatenate(labelled), ONE, training)
     a_pass = len(batches) // training.fixed_epochs
     for groups, epochs in stages(plain):
         options = {"lr": training.tuning_rate, "weight_decay": training.weight_decay}
@@ -154,7 +154,7 @@ def test_a_stage_goes_on_from_the_best_of_the_one_before() -> None:
     """With a validation part: lp_ft is full tuning of what linear tuning kept, and the epochs of
     both are counted."""
     block, site = Block(0, [0, 1, 2]), target_site(count=300)
-    training = settings(epochs=8, patience=3, tuning_rate=0.2)
+    training = settings(protocol="gao2024", epochs=8, patience=3, tuning_rate=0.2)
     vectors = torch.randn(TOKENS, 30, generator=torch.Generator().manual_seed(4))
     bench = workbench(block, vectors)
     source = train_source(SOURCE, bench, training)
