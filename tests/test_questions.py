@@ -395,7 +395,7 @@ def test_the_figure_of_winners_draws_their_probabilities(telling) -> None:
     rows = answers["winners"]["rows"]
     pairs = study.ordered_pairs()
     shift = pd.DataFrame(
-        {"source": a, "target": b, "measure": "classifier_auroc", "estimate": 0.6 + 0.1 * i}
+        {"source": a, "target": b, "measure": "js_sum", "estimate": 6.0 + i}
         for i, (a, b) in enumerate(pairs)
     )
     drawing = winners(rows, shift, study)
@@ -404,7 +404,6 @@ def test_the_figure_of_winners_draws_their_probabilities(telling) -> None:
     shown = sorted(row["probability"] for row in rows if row["probability"] > 0)
     np.testing.assert_allclose(np.array(widths) / max(widths), np.array(shown) / max(shown))
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert [label.rsplit(" ", 1)[1] for label in labels] == sorted(
-        (f"{0.6 + 0.1 * i:.2f}" for i in range(len(pairs))), reverse=True
-    )
+    shifts = [f"shift {6 + i} bits" for i in reversed(range(len(pairs)))]
+    assert [label.split("\n")[1] for label in labels] == shifts
     assert winners(rows, None, study).data["shift"].isna().all()

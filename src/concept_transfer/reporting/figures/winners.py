@@ -28,7 +28,7 @@ from concept_transfer.reporting.looks import strategy_looks
 from concept_transfer.reporting.rows import direction_label, size_rank
 from concept_transfer.study import Study
 
-MEASURE = "classifier_auroc"
+MEASURE = "js_sum"
 BAR = (1.25, 0.5)  # inches of a direction and size
 BELOW = 0.45  # inches of the labels below
 GAP = 0.12  # of a place's width and height
@@ -93,7 +93,7 @@ def _distances(rows: Sequence[Row], shift: pd.DataFrame | None) -> dict[tuple[st
 
 def _row_name(place: tuple[str, str], distance: float) -> str:
     name = direction_label(*place)
-    return name if math.isnan(distance) else f"{name}\nshift {distance:.2f}"
+    return name if math.isnan(distance) else f"{name}\nshift {distance:.2g} bits"
 
 
 def _bar(
@@ -126,8 +126,8 @@ def _favourite(group: Sequence[Row]) -> Row:
 
 def _caption(bars: Sequence[Sequence[Row]], ordered: bool) -> Caption:
     order = (
-        "Directions are ordered by their shift, how well a classifier tells the sites' encounters "
-        "apart (AUROC; .5 is no shift), the least at the bottom. "
+        "Directions are ordered by their shift, the Jensen-Shannon divergence of the findings "
+        "summed over concepts, the least at the bottom. "
     )
     favourites = [_favourite(group)["strategy"] for group in bars]
     often, times = Counter(favourites).most_common(1)[0]
