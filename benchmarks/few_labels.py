@@ -241,11 +241,14 @@ def main() -> None:
             parts.append(price_table(own) + "\n")
             print("\n".join(parts[-3:]), flush=True)
         print(f"{study.study}: {time.monotonic() - begin:.0f} s", flush=True)
+        (ROOT / "docs" / "few-labels.md").write_text(document(found, parts), encoding="utf-8")
+    print(summary(found))
+
+
+def document(found: Sequence[Price], parts: Sequence[str]) -> str:
     replicates = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["replicates"]
     head = HEAD.format(machine=machine(), replicates=replicates)
-    told = "\n".join([head, summary(found), *parts])
-    (ROOT / "docs" / "few-labels.md").write_text(told, encoding="utf-8")
-    print(summary(found))
+    return "\n".join([head, summary(found), *parts])
 
 
 if __name__ == "__main__":
