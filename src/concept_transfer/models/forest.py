@@ -14,7 +14,7 @@ from concept_transfer.models.baselines import Arrays, Examples, spread
 from concept_transfer.models.recalibration import Recalibration, log_probability
 from concept_transfer.models.trees import Nodes, Trees, joined
 
-TREES = 200
+TREES = 100
 MOST_LEAVES = 64  # of a tree (`Trees`)
 SLOPES = (1.0, 1.5, 2.0, 3.0)
 USUAL = SLOPES.index(1.5)
