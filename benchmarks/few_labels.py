@@ -38,9 +38,9 @@ Written by `python -m benchmarks.few_labels`. Machine: {machine}.
 Mean test AUROC over {replicates} draws of the labelled encounters. Regret is cross-fitted: on parts
 of the test clusters, `auto` against the single model that is the best on all other clusters. Gain
 is over the better of a model as it came and the best model of the target's own labels, both in
-hindsight. Intervals are the studies' own (test clusters and replicates). |Intercept| is the mean
-over draws; beside it the mean distance from 0 that chance alone gives an intercept estimated from
-the labelled encounters (Fisher's information, of normal scores with this AUROC).
+hindsight. Intervals are the studies' own (test clusters and replicates). Intercepts are means over
+draws of absolute values; beside them the mean distance from 0 that chance alone gives an intercept
+estimated from the labelled encounters (Fisher's information, of normal scores with this AUROC).
 """
 
 
@@ -194,7 +194,7 @@ def price_table(found: Sequence[Price]) -> str:
         for price in found
     ]
     names = ("labels", "AUROC of auto", "regret", "best in hindsight", "gain", "rival")
-    return table((*names, "|intercept| (chance)", "slope"), rows)
+    return table((*names, "mean abs. intercept (chance)", "slope"), rows)
 
 
 def _said(effect: tuple[float, float, float]) -> str:
@@ -213,8 +213,8 @@ def summary(found: Sequence[Price]) -> str:
         f"{_named([p for p in found if p.regret[1] > 0.015])}.",
         f"Mean gain {gains[:, 0].mean():+.4f}; cells whose interval lies wholly below -.005: "
         f"{_named([p for p in found if p.gain[2] < -0.005])}.",
-        f"Of {len(enough)} cells with at least {ENOUGH} labels of the rarer class: mean |intercept|"
-        f" {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; slope "
+        f"Of {len(enough)} cells with at least {ENOUGH} labels of the rarer class: mean abs. "
+        f"intercept {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; slope "
         f"outside .8 to 1.2 in {_named(steep)}.",
     ]
     return "\n".join(f"- {line}" for line in lines) + "\n"

@@ -129,6 +129,17 @@ def test_recalibrated_cells_judge_every_label_by_the_other_folds(learner: str) -
     np.testing.assert_allclose(of(predictions, "validation")[0], held[validation], atol=1e-5)
 
 
+def test_label_shift_by_a_model_that_tells_little_goes_not_to_the_end() -> None:
+    """All risks lie below the share of training: plain maximum likelihood says that none is ill."""
+    risks = np.random.default_rng(0).uniform(0.2, 0.29, 500)
+    change = shifted_prior(np.stack([1 - risks, risks], 1), [0.7, 0.3])
+    moved = change(np.stack([1 - risks, risks], 1))[:, 1]
+    assert 0.001 < moved.mean() < risks.mean()
+    order = np.argsort(risks)
+    assert (np.diff(moved.astype(np.float32)[order]) >= 0).all()
+    assert len(np.unique(moved.astype(np.float32))) > 400
+
+
 def test_label_shift_looks_at_no_label_and_at_no_test_row() -> None:
     site, source = target_site(count=400), target_site("source", 600, seed=1)
     bench = workbench(Block(0, [0]), None, "naive_bayes", TOKENS)

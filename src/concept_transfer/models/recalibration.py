@@ -15,6 +15,7 @@ SLOPE_SPREAD = 0.5  # standard deviations of the normal priors: of the slope, ar
 INTERCEPT_SPREAD = 3.0  # of what shifts the log odds of two classes, around 0
 HELD = 1e12  # precision of a slope that stays 1
 EM_STEPS = 1000
+KNOWN = 10  # encounters
 EM_TOLERANCE = 1e-8
 SMALLEST = 1e-12
 
@@ -68,12 +69,15 @@ def shifted_prior(
     2002, Neural Computation 14), by expectation maximisation without labels.
 
     probability: [n, classes] here, of a model trained where classes had the frequencies `prior`.
+    These count as `KNOWN` encounters more (the mode under a Dirichlet prior): of a model that tells
+    little, the likelihood alone can put all encounters into one class.
     """
     trained = np.maximum(np.asarray(prior, float), SMALLEST)
     here = trained.copy()
     for _ in range(EM_STEPS):
         weighed = probability * (here / trained)
         found = (weighed / weighed.sum(axis=1, keepdims=True)).mean(axis=0)
+        found = (len(probability) * found + KNOWN * trained) / (len(probability) + KNOWN)
         moved, here = np.abs(found - here).max(), found
         if moved < EM_TOLERANCE:
             break
