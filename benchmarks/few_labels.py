@@ -214,8 +214,8 @@ def summary(found: Sequence[Price]) -> str:
         f"Mean gain {gains[:, 0].mean():+.4f}; cells whose interval lies wholly below -.005: "
         f"{_named([p for p in found if p.gain[2] < -0.005])}.",
         f"Of {len(enough)} cells with at least {ENOUGH} labels of the rarer class: mean abs. "
-        f"intercept {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; slope "
-        f"outside .8 to 1.2 in {_named(steep)}.",
+        f"intercept {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; "
+        f"slope outside .8 to 1.2 in {_named(steep)}.",
     ]
     return "\n".join(f"- {line}" for line in lines) + "\n"
 
