@@ -188,13 +188,17 @@ def price_table(found: Sequence[Price]) -> str:
             price.best,
             _said(price.gain),
             price.rival,
-            f"{price.intercept:.2f} ({price.chance:.2f})",
+            f"{price.intercept:.2f} ({_chance(price.chance)})",
             f"{price.slope:.2f}",
         )
         for price in found
     ]
     names = ("labels", "AUROC of auto", "regret", "best in hindsight", "gain", "rival")
     return table((*names, "mean abs. intercept (chance)", "slope"), rows)
+
+
+def _chance(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}"
 
 
 def _said(effect: tuple[float, float, float]) -> str:
