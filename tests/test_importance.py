@@ -30,12 +30,8 @@ from concept_transfer.training.block import Block
 from concept_transfer.training.cells import Workbench
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import body_for
-from concept_transfer.training.importance import (
-    flattened,
-    importance_weights,
-    log_ratio,
-    worth,
-)
+from concept_transfer.training.importance import flattened, importance_weights, log_ratio
+from concept_transfer.training.performance import worth
 from concept_transfer.training.source_models import train_source
 from concept_transfer.training.trainer import Trainer
 from concept_transfer.training.validation import Validation

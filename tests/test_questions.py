@@ -157,6 +157,19 @@ def test_scale_and_learning_rate_are_reported(telling) -> None:
     }
 
 
+def test_it_is_said_where_training_brings_vectors_to_a_norm_of_its_own(telling) -> None:
+    answer = telling[2]["rates"]
+
+    def said(**changes: Any) -> str:
+        return words(a_study(**changes), answer)
+
+    assert "brought to a mean norm of 5 (training.norm)" in said()
+    assert "a mean norm of 2 or 10 (" in said(training={"norm": [2, 10]})
+    assert "training.norm" not in said(training={"protocol": "gao2024"})
+    linear = ["embedding_logistic", "logistic"]
+    assert "training.norm" not in said(classifiers=linear, strategies=["local", "direct"])
+
+
 def test_validation_chooses_what_is_best_without_regret(telling) -> None:
     (told,) = answered(telling[0], [telling[2]["choice"]])
     rows = {row["size"]: row for row in told.rows}

@@ -43,8 +43,8 @@ def weighted_by_evidence(labelled: Labelled, rng: np.random.Generator) -> Pool:
 
 
 def stretched(pool: Pool, labelled: Labelled) -> Pool:
-    """The pool recalibrated: a mean of calibrated models is too timid (Ranjan, Gneiting 2010,
-    doi:10.1111/j.1467-9868.2009.00726.x)."""
+    """The pool recalibrated: a mean of calibrated models is too timid (of probabilities: Ranjan,
+    Gneiting 2010, doi:10.1111/j.1467-9868.2009.00726.x; of log probabilities likewise)."""
     scores = pool.intercept + np.tensordot(pool.weights, labelled.scores, 1)
     found = Regression(scores[None, ..., None], labelled.labels, np.ones(1), POOL_SLOPE).fit()
     (intercept,), (slope,) = found

@@ -81,7 +81,26 @@ def _advised(
     size: str,
 ) -> Cell | None:
     """The model for a target size among those that a site can have with that many labels."""
-    offered = [
+    able = offered(study, results, source, target, size)
+    combining = study.combining_strategies()
+    for name in combining:
+        for cell in able:
+            if (cell.strategy, cell.size) == (name, size):
+                return cell
+    known = [
+        cell
+        for cell in able
+        if cell.strategy not in combining and math.isfinite(validation.get(cell, NAN))
+    ]
+    free = [cell for cell in known if cell.size == "0"]
+    # What needs no label is judged on its source's encounters, which are no measure for the others.
+    of_size = [cell for cell in known if cell.size == size]
+    return max(of_size or free, key=lambda cell: validation[cell], default=None)
+
+
+def offered(study: Study, results: Results, source: str, target: str, size: str) -> list[Cell]:
+    """The estimated models that a target can have with so many labels; controls are none."""
+    return [
         cell
         for cell, result in results.items()
         if cell.target == target
@@ -90,20 +109,6 @@ def _advised(
         and not math.isnan(result.estimate())
         and parent_of(study, cell.embedding) is None
     ]
-    combining = study.combining_strategies()
-    for name in combining:
-        for cell in offered:
-            if (cell.strategy, cell.size) == (name, size):
-                return cell
-    known = [
-        cell
-        for cell in offered
-        if cell.strategy not in combining and math.isfinite(validation.get(cell, NAN))
-    ]
-    free = [cell for cell in known if cell.size == "0"]
-    # What needs no label is judged on its source's encounters, which are no measure for the others.
-    of_size = [cell for cell in known if cell.size == size]
-    return max(of_size or free, key=lambda cell: validation[cell], default=None)
 
 
 def _expected(result: CellResult) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from concept_transfer.comparison.contrasts import parent_of
+from concept_transfer.comparison.advice import offered
 from concept_transfer.evaluation.metrics import TESTED
 from concept_transfer.evaluation.results import CellResult, Results
 from concept_transfer.study import Study
@@ -27,14 +27,9 @@ def winner_rows(study: Study, results: Results) -> list[dict[str, Any]]:
     for source, target in study.ordered_pairs():
         for size in ("0", *map(str, study.target_sizes)):
             candidates = [
-                result
-                for cell, result in results.items()
-                if cell.target == target
-                and cell.source in ("", source)
-                and cell.size in ("0", size)
-                and cell.strategy not in combining
-                and parent_of(study, cell.embedding) is None
-                and np.isfinite(result.estimate())
+                results[cell]
+                for cell in offered(study, results, source, target, size)
+                if cell.strategy not in combining
             ]
             if len({result.cell.strategy for result in candidates}) > 1:
                 place = {"source": source, "target": target, "size": size}

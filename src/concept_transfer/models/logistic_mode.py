@@ -43,9 +43,13 @@ class TwoClasses:
         """Some of the encounters."""
         return TwoClasses(self.findings[rows], self.labels[rows], self.weights[rows], self.prior)
 
+    def reweighed(self, weights: Floats) -> TwoClasses:
+        """The same encounters with other weights [n]."""
+        return replace(self, weights=weights)
+
     def without(self, rows: NDArray[np.bool_]) -> TwoClasses:
         """The same encounters, some of them with weight 0."""
-        return replace(self, weights=np.where(rows, 0.0, self.weights))
+        return self.reweighed(np.where(rows, 0.0, self.weights))
 
     @cached_property
     def offset(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -78,6 +78,10 @@ class Classes:
         """Some of the encounters."""
         chosen = self.findings[rows], self.labels[rows], self.weights[rows]
         return Classes(*chosen, self.count, self.prior)
+
+    def reweighed(self, weights: Floats) -> Classes:
+        """The same encounters with other weights [n]."""
+        return replace(self, weights=weights)
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ MOST_ROWS_TO_CHOOSE = 2000
 
 
 class Weighed(Protocol):
-    """Labelled encounters, each with a weight; a dataclass."""
+    """Labelled encounters, each with a weight."""
 
     @property
     def labels(self) -> NDArray[Any]:
@@ -30,6 +30,9 @@ class Weighed(Protocol):
 
     def take(self: Some, rows: NDArray[np.int64]) -> Some:
         """Some of the encounters."""
+
+    def reweighed(self: Some, weights: Floats) -> Some:
+        """The same encounters with other weights [n]."""
 
 
 Some = TypeVar("Some", bound=Weighed)
@@ -74,7 +77,7 @@ def thinned(data: Some, folds: Folds) -> tuple[Some, Folds]:
     rows = np.concatenate([in_folds[evenly(len(in_folds))], kept])
     chosen, folds = data.take(rows), folds[rows]
     heavier = np.where(folds < 0, len(others) / max(1, len(kept)), 1.0)
-    return replace(chosen, weights=chosen.weights * heavier), folds  # type: ignore[type-var]
+    return chosen.reweighed(chosen.weights * heavier), folds
 
 
 def evenly(count: int) -> NDArray[np.int64]:

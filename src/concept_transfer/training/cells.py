@@ -195,7 +195,7 @@ def fit_fold(
             epochs[place] = epoch
             facts[place] = {"settings": options[number]} if options[number] else {}
         if budget is None:
-            facts, held = _at_source(bench, plans[0].train[0], places, models, held), None
+            facts, held = _source_facts(bench, plans[0].train[0], places, models, held), None
     if not plan.train:
         facts = [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
     labels = label_counts(work.target, budget.train if budget else None, bench)
@@ -245,7 +245,7 @@ def _train(
     cohort, cross_fits = first.site.cohort, bench.learner.cross_fits(work.training)
     if cross_fits:
         rows = first.rows
-        own = drawn.select(places) if drawn else _at_the_source(work, len(places))
+        own = drawn.select(places) if drawn else _source_budget(work, len(places))
         number = bench.learner.folds(rows.shape[1], work.hands_on or drawn is None)
         folds = folds_of_budget(cohort, own, number)
         crossing = cast(CrossFittingFamily, family)
@@ -267,7 +267,7 @@ def _train(
     return best.fitted, best.held if cross_fits else None, of
 
 
-def _at_the_source(work: Work, replicates: int) -> Budget:
+def _source_budget(work: Work, replicates: int) -> Budget:
     """The source's encounters, divided as for its own models."""
     assert work.source is not None
     split = work.source.split
@@ -284,7 +284,7 @@ def _with(work: Work, settings: Settings) -> Work:
     return replace(work, strategy=work.strategy.model_copy(update=dict(settings)))
 
 
-def _at_source(
+def _source_facts(
     bench: Workbench, own: Part, places: list[int], models: Any, held: NDArray[np.float64] | None
 ) -> list[dict[str, Any]]:
     """What is known of each replicate's model that learned from a part of the source alone."""
@@ -320,7 +320,7 @@ def _plan(
     source = work.source if strategy.uses_source else None
     at_source = None
     if source is not None:
-        at_source = _at_the_source(work, len(places))
+        at_source = _source_budget(work, len(places))
         at_source = at_source.joined if bench.learner.cross_fits(work.training) else at_source
     return strategy.plan(
         Situation(

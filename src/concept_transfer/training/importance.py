@@ -17,6 +17,7 @@ from concept_transfer.cohorts.cross_fitting import grouped_folds
 from concept_transfer.models.logistic_mode import Floats, TwoClasses
 from concept_transfer.models.ridge_logistic import cross_fit
 from concept_transfer.sites.site import Site
+from concept_transfer.training.performance import worth
 
 Rows = NDArray[np.int64]
 
@@ -37,7 +38,7 @@ def importance_weights(
 
 def flattened(scores: Floats, effective: float) -> Floats:
     """The ratio of densities to a power of 1 (Shimodaira 2000), or of less so that the weights [n]
-    are worth n times `effective` encounters of equal weight (Kish 1965) at least.
+    are worth n times `effective` encounters of equal weight (`worth`) at least.
 
     scores: [n], logarithms of the ratio.
 
@@ -50,11 +51,6 @@ def flattened(scores: Floats, effective: float) -> Floats:
 
     power = 1.0 if spare(1.0) >= 0 else brentq(spare, 0.0, 1.0)
     return np.asarray(np.exp(power * scores))
-
-
-def worth(weights: Floats) -> float:
-    """The number of encounters of equal weight that tell as much about a mean (Kish 1965)."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def log_ratio(source: Site, rows: Rows, target: Site, pool: Rows) -> Floats:

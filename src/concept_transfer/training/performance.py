@@ -51,10 +51,14 @@ def known_at_source(
     return areas
 
 
+def worth(weights: NDArray[np.float64]) -> float:
+    """The number of encounters of equal weight that tell as much about a mean (Kish 1965, Survey
+    sampling)."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
 def effective(part: Part) -> dict[str, float]:
-    """The number of encounters without weights that tell as much about a mean (Kish 1965, Survey
-    sampling), as ``effective_encounters``; nothing where all weigh the same."""
+    """What a part is `worth`, as ``effective_encounters``; nothing where all weigh the same."""
     if isinstance(part.weight, float):
         return {}
-    weight = part.weight[part.rows[0]]
-    return {"effective_encounters": float(weight.sum() ** 2 / (weight**2).sum())}
+    return {"effective_encounters": worth(part.weight[part.rows[0]])}

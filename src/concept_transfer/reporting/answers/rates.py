@@ -14,6 +14,7 @@ from concept_transfer.reporting.answers.phrases import (
     undecided,
     with_directions,
 )
+from concept_transfer.settings.training import several
 from concept_transfer.study import Study
 
 QUESTION = "What do scale and learning rate do by themselves?"
@@ -53,10 +54,12 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
 
 
 def _of_norm(study: Study) -> list[str]:
-    norm = study.training.norm
-    if norm is None:
+    """Whether scale means anything to a learner that brings vectors to a norm of its own."""
+    norms = [f"{norm:g}" for norm in several(study.training.norm) if norm]
+    heeded = any("norm" in study.learner(name).training for name in study.classifiers)
+    if not norms or not heeded:
         return []
     return [
-        f"Networks train on vectors brought to a mean norm of {norm:g} (training.norm), so that "
-        "the scale of an embedding changes little."
+        f"Networks train on vectors brought to a mean norm of {' or '.join(norms)} "
+        "(training.norm), so that the scale of an embedding changes little."
     ]
