@@ -23,7 +23,7 @@ Combine = Callable[[Labelled, np.random.Generator], Pool]
 NO_LABELS = "0"  # a target size
 FEWEST_OF_A_CLASS = 3  # labels, of two classes; fewer cannot choose
 DECIMALS = 3  # of a model's share
-NEAR = 0.8  # of the best source AUROC's excess over chance: who else is averaged without choice
+NEAR = 0.9  # of the best source AUROC's excess over chance: who else is averaged without choice
 
 
 @dataclass(frozen=True)
