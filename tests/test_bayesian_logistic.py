@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -280,26 +280,72 @@ def test_held_out_scores_do_not_know_the_labels_of_their_fold(learner) -> None:
     assert np.abs(again[folds == 2] - held[folds == 2]).max() > 0.1
 
 
-def test_the_penalty_is_the_best_of_scikit_learns_cross_validation() -> None:
-    data = encounters(150)
-    folds = np.arange(150) % 5
-    paths = penalties.paths_by_fold(data, folds, partial(ridge_logistic.path_along, vectors=None))
-    for fold in (0, 3):
+def scikit_learns(data: TwoClasses, variance: float) -> LogisticRegression:
+    model = LogisticRegression(C=variance, tol=1e-10, max_iter=5000)
+    return model.fit(data.findings.toarray(), data.labels, sample_weight=data.weights)
+
+
+def held_out_by_scikit_learn(data: TwoClasses, folds: Any, variance: float) -> Any:
+    """Log odds by models without the fold."""
+    logits = np.full(len(data), np.nan)
+    for fold in np.unique(folds[folds >= 0]):
         out = folds == fold
-        for place in (2, 6):
-            model = LogisticRegression(C=penalties.VARIANCES[place], tol=1e-10, max_iter=5000)
-            train, test = data.take(~out), data.take(out)
-            model.fit(train.findings.toarray(), train.labels, sample_weight=train.weights)
-            chance = model.predict_log_proba(test.findings.toarray())
-            loss = -test.weights @ chance[np.arange(len(test)), test.labels.astype(int)]
-            assert paths[fold].losses[place] == pytest.approx(loss, rel=1e-3)
-    best = penalties.best(paths.values())
-    assert best == np.argmin(np.sum([path.losses for path in paths.values()], axis=0))
+        rest = data.take(~out)
+        same_an_encounter = variance * data.weights.sum() / rest.weights.sum()
+        model = scikit_learns(rest, same_an_encounter)
+        logits[out] = model.decision_function(data.findings[out].toarray())
+    return logits
+
+
+def test_where_others_weigh_more_the_penalty_is_that_of_scikit_learns_cross_validation() -> None:
+    data = encounters(150)
+    folds = np.where(np.arange(150) < 60, np.arange(150) % 5, -1)
+    paths = ridge_logistic.paths_of(data, folds, None, True)
+    assert not paths.stretches
+    losses = []
+    for place, variance in enumerate(penalties.VARIANCES):
+        logits = held_out_by_scikit_learn(data, folds, variance)[:60]
+        np.testing.assert_allclose(paths.logits[place, :60], logits, atol=2e-3)
+        loss = np.logaddexp(0, logits) - data.labels[:60] * logits
+        losses.append(data.weights[:60] @ loss)
+    chosen = ridge_logistic.choose(paths, paths.judges)
+    assert chosen == ridge_logistic.Chosen(int(np.argmin(losses)))
     assert_same(
-        ridge_logistic.cross_fit(data, folds, None)[0],
-        ridge_logistic.fit_with(data, penalties.VARIANCES[best], None),
+        ridge_logistic.model(data, chosen, None),
+        ridge_logistic.fit_with(data, chosen.variance, None),
         atol=1e-9,
     )
+
+
+def test_penalties_are_compared_at_the_slope_that_fits_held_out_scores_best() -> None:
+    """And the model has that slope; of what tokens add to the log odds of their mean."""
+    data = encounters(150)
+    folds = np.arange(150) % 5
+    chosen = ridge_logistic.choose(ridge_logistic.paths_of(data, folds, None, True), list(range(5)))
+    assert chosen.coefficients is not None
+    found = [slope_by_scikit_learn(data, folds, variance) for variance in penalties.VARIANCES]
+    place = int(np.argmax([likelihood for likelihood, _ in found]))
+    assert chosen.place == place
+    assert chosen.coefficients[-1] == pytest.approx(found[place][1], rel=0.02)
+    plain = ridge_logistic.fit_with(data, chosen.variance, None)
+    line = ridge_logistic.cross_fit(data, folds, None)[0]
+    expected = chosen.coefficients[-1] * plain.coefficients
+    np.testing.assert_allclose(line.coefficients, expected, atol=1e-9)
+
+
+def slope_by_scikit_learn(data: TwoClasses, folds: Any, variance: float) -> tuple[float, float]:
+    """Log likelihood of held-out scores at their best slope, and that."""
+    scores = held_out_by_scikit_learn(data, folds, variance)
+    for fold in range(5):
+        out = folds == fold
+        rest = data.take(~out)
+        same_an_encounter = variance * data.weights.sum() / rest.weights.sum()
+        mean = np.average(rest.findings.toarray(), axis=0, weights=rest.weights)
+        scores[out] -= scikit_learns(rest, same_an_encounter).decision_function(mean[None])
+    unit = (scores / scores.std())[:, None]
+    model = LogisticRegression(C=2.0, tol=1e-10).fit(unit, data.labels, data.weights)
+    chance = model.predict_log_proba(unit)[np.arange(len(data)), data.labels.astype(int)]
+    return float(data.weights @ chance), float(model.coef_[0, 0] / scores.std())
 
 
 def test_many_encounters_choose_on_some_and_are_fitted_without_a_dense_matrix(

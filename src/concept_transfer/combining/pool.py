@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-SMALLEST = float(np.finfo(np.float32).eps)  # predictions are float32: 0 and 1 mean this close
+SMALLEST = float(np.finfo(np.float32).eps)  # predictions are float32: 1 means this close
+TINY = float(np.finfo(np.float32).tiny)  # 0 means this close
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ def average(models: NDArray[np.bool_], classes: int) -> Pool:
 
 
 def log_probabilities(probability: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Logarithms, after 0 and 1 are moved inside by float32's epsilon."""
-    logs: NDArray[np.float64] = np.log(np.clip(probability.astype(float), SMALLEST, 1 - SMALLEST))
-    return logs
+    """Logarithms; those of less than float32's epsilon come ever closer to each other, so that none
+    is certain and all keep their order.
+
+    >>> log_probabilities(np.array([0.5, 1e-7, 1e-30, 0.0])).round(1).tolist()
+    [-0.7, -16.1, -19.9, -20.2]
+    """
+    logs = np.log(np.clip(probability.astype(float), TINY, 1 - SMALLEST))
+    least = np.log(SMALLEST)
+    return np.asarray(np.where(logs < least, least - np.log1p(np.abs(least - logs)), logs))

@@ -56,18 +56,26 @@ def best(paths: Iterable[Path]) -> int:
 def paths_by_fold(
     data: Some, folds: Folds, along: Callable[[Some, NDArray[np.bool_]], Path]
 ) -> dict[int, Path]:
-    """The path of each fold, left out; folds whose training lacks a class do not count. Of many
-    encounters some stand for all.
+    """The path of each fold that can choose. Of many encounters some stand for all.
 
     folds: int64 [n], -1 for encounters that are never left out; along: the path of the encounters
     that are left out, bool [n].
     """
     data, folds = thinned(data, folds)
-    return {
-        fold: along(data, folds == fold)
+    return {fold: along(data, folds == fold) for fold in judging_folds(data.labels, folds)}
+
+
+def judging_folds(labels: NDArray[Any], folds: Folds) -> list[int]:
+    """The folds that can choose when left out: those whose training has two classes.
+
+    >>> judging_folds(np.array([0, 0, 1]), np.array([0, 1, 2]))
+    [0, 1]
+    """
+    return [
+        fold
         for fold in np.unique(folds[folds >= 0]).tolist()
-        if len(np.unique(data.labels[folds != fold])) > 1
-    }
+        if len(np.unique(labels[folds != fold])) > 1
+    ]
 
 
 def thinned(data: Some, folds: Folds) -> tuple[Some, Folds]:
