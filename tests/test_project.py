@@ -22,6 +22,7 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = {"dev", "slurm"}
 
 CONDA_NAMES = {
+    "duckdb": "python-duckdb",
     "huggingface-hub": "huggingface_hub",
     "torch": "pytorch",
     "matplotlib": "matplotlib-base",
