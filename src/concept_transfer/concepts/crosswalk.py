@@ -114,6 +114,10 @@ class Crosswalk:
         tokens = token_of[rows]
         return positions[tokens >= 0], tokens[tokens >= 0]
 
+    def require_tokens(self) -> None:
+        """Raise StudyError where a row leads to no token; for codes without states of their own."""
+        self.tokens([link.code for link in self.links])
+
     def known(self, codes: Sequence[str]) -> NDArray[np.bool_]:
         """Whether a row speaks for each code, be it to say that it has no concept; [codes]."""
         return np.array([self._pattern(code) in self._rows for code in codes], bool)

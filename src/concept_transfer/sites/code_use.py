@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 
 MAPPED, SET_ASIDE, UNMAPPED = "mapped", "set_aside", "unmapped"
 FATES = (MAPPED, SET_ASIDE, UNMAPPED)
+
+
+def fate_of(tokens: Sequence[int] | None) -> str:
+    """What becomes of a code with these tokens; None: nobody said."""
+    if tokens is None:
+        return UNMAPPED
+    return MAPPED if tokens else SET_ASIDE
 
 
 @dataclass(frozen=True)
