@@ -193,6 +193,7 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
     assert extract.report["mapping"] == {
         "codes": {"mapped": 3, "set_aside": 0, "unmapped": 1},
         "values": {"mapped": 7, "set_aside": 0, "unmapped": 2},
+        "mapped_codes": {"cough_dry": 2, "cough_wet": 3, "temp": 2},
         "encounters": 3,
         "encounters_mapped": 3,
     }
@@ -231,6 +232,7 @@ def test_a_column_of_one_state_and_a_column_without_a_concept(tmp_path: Path) ->
     assert extract.report["mapping"] == {
         "codes": {"mapped": 3, "set_aside": 1, "unmapped": 1},
         "values": {"mapped": 6, "set_aside": 3, "unmapped": 1},
+        "mapped_codes": {"cough_a": 2, "febrile": 2, "temp": 2},
         "encounters": 4,
         "encounters_mapped": 3,
     }

@@ -47,13 +47,15 @@ class CodeUse:
         return self.codes[UNMAPPED]
 
     def mapping(self) -> dict[str, Any]:
-        """The numbers for `report.json`: codes and values by fate, and encounters.
+        """The numbers for `report.json`: codes and values by fate, encounters, and those
+        of each code that a concept takes.
 
         A value is a code at an encounter, however often it is recorded there.
         """
         return {
             "codes": {fate: len(self.codes[fate]) for fate in FATES},
             "values": {fate: self.codes[fate].total() for fate in FATES},
+            "mapped_codes": dict(self.codes[MAPPED].most_common()),
             "encounters": self.encounters,
             "encounters_mapped": self.encounters_mapped,
         }

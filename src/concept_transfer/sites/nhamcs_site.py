@@ -10,12 +10,17 @@ from pydantic import Field
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.addresses import Address
 from concept_transfer.settings.section import Distinct
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 
-class NhamcsSite(SiteSection):
-    """Emergency-department visits of one census region (NHAMCS public-use Stata files)."""
+class NhamcsSite(CodedSite):
+    """Emergency-department visits of one census region (NHAMCS public-use Stata files).
+
+    Codes are RFV and the five digits of a reason for visit; for temperature, age and test the
+    concept and state of resources/concepts/nhamcs-reasons.tsv, as in ``agegroup:child``. A
+    crosswalk maps them where the vocabulary is another one.
+    """
 
     adapter: Literal["nhamcs"]
     path: str = Field(description="Folder of the CDC's zipped Stata files.")
@@ -26,12 +31,6 @@ class NhamcsSite(SiteSection):
     cohort: Literal["respiratory", "all"] = Field(
         default="respiratory",
         description="Visits with a fever or respiratory reason (10050-10123, 14000-14859), or all.",
-    )
-    crosswalk: str | None = Field(
-        default=None,
-        description="TSV with columns site_code, concept and, if needed, state, relation, note, "
-        "for a vocabulary that is not nhamcs-reasons.tsv. Codes are RFV and five digits, and "
-        "'concept:state' for temperature, age and test, such as agegroup:child.",
     )
     download_from: Address | None = Field(
         default="https://ftp.cdc.gov/pub/Health_Statistics/NCHS/dataset_documentation/nhamcs/stata",
@@ -70,7 +69,7 @@ NHAMCS = Adapter(
     read="concept_transfer.sites.nhamcs:read_nhamcs",
     fetch="concept_transfer.sites.nhamcs:fetch_file",
     files=_files,
-    paths=("path", "crosswalk"),
+    paths=("path", "crosswalk", "code_descriptions"),
     described=_described,
     limitation="NHAMCS has no patient identifier across visits, so a patient's visits may lie on "
     "both sides of a split; clusters are hospitals within a year. Visits are an unweighted sample, "
