@@ -48,9 +48,9 @@ def propose(
     concepts = concept_texts(vocabulary)
     texts = list(dict.fromkeys(code.text for codes in sites.values() for code in codes))
     texts = [text for text in texts if text]
+    lacking = {site: [c for c in codes if not c.concepts] for site, codes in sites.items()}
     if not texts:
-        lacking = {site: [c for c in codes if not c.concepts] for site, codes in sites.items()}
-        return Proposals({s: _table(codes, {}, "") for s, codes in lacking.items()}, _NOTHING)
+        return Proposals({site: _table(its, {}, "") for site, its in lacking.items()}, _NOTHING)
     row = {text: i for i, text in enumerate(texts)}
     ranks = {
         name: ranked(embedding_similarity(texts, concepts, embed), concepts, MOST)
@@ -59,16 +59,15 @@ def propose(
     ranks[STRINGS] = ranked(string_similarity(texts, concepts), concepts, MOST)
     accuracy = _accuracy(sites, ranks, concepts, row, seed)
     tables = {}
-    for site, codes in sites.items():
-        chosen = _best(accuracy[accuracy["site"] == site], list(ranks))
-        cells = {name: _cells(its, concepts, vocabulary) for name, its in ranks.items()}
-        lacking = [code for code in codes if not code.concepts]
+    cells = {name: _cells(its, concepts, vocabulary) for name, its in ranks.items()}
+    for site, its in lacking.items():
         lines = {
-            code.code: {name: its[row[code.text]] for name, its in cells.items()}
-            for code in lacking
+            code.code: {name: candidates[row[code.text]] for name, candidates in cells.items()}
+            for code in its
             if code.text
         }
-        tables[site] = _table(lacking, lines, chosen)
+        chosen = _best(accuracy[accuracy["site"] == site], list(ranks))
+        tables[site] = _table(its, lines, chosen)
     return Proposals(tables, accuracy)
 
 

@@ -52,7 +52,8 @@ def _accuracy(accuracy: pd.DataFrame) -> str:
         "in brackets:"
     ]
     for row in rows.to_dict("records"):
-        line = f"  {row['method']}, top {int(row['top'])}: {_share(row, '')} ({_share(row, 'weighted_')})"
+        shares = f"{_share(row, '')} ({_share(row, 'weighted_')})"
+        line = f"  {row['method']}, top {int(row['top'])}: {shares}"
         if row["method"] != STRINGS:
             line += (
                 f"; right alone {int(row['only_it'])}, {STRINGS} alone {int(row['only_strings'])}, "
