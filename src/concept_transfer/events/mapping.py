@@ -50,8 +50,8 @@ def write_mapping(
     states, numbers = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     for each in meanings:
         if each.state is None:
-            units: dict[str | None, float] = {**each.units} or {None: 1.0}
-            numbers += [(each.code, each.concept, unit, units[unit]) for unit in units]
+            units = each.units.items() or {None: 1.0}.items()
+            numbers += [(each.code, each.concept, unit, factor) for unit, factor in units]
         elif (token := vocabulary.index.get((each.concept, each.state))) is not None:
             states.append((each.code, token))
     _table(db, "tokens", {"code": "VARCHAR", "token": "INTEGER"}, states)
