@@ -10,10 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from concept_transfer.models import bayesian_logistic, penalties, ridge_logistic
-from concept_transfer.models.amplitudes import DECADES, choose, one_step, with_slopes
+from concept_transfer.models.amplitudes import (
+    DECADES,
+    DEVIATION,
+    USUAL_DECADE,
+    choose,
+    one_step,
+    with_slopes,
+)
 from concept_transfer.models.bayesian_logistic import columns_of
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
 from concept_transfer.models.sparse_mode import sparse_mode
@@ -324,7 +332,8 @@ def test_penalties_are_compared_at_the_slope_that_fits_held_out_scores_best() ->
     chosen = ridge_logistic.choose(ridge_logistic.paths_of(data, folds, None, True), list(range(5)))
     assert chosen.coefficients is not None
     found = [slope_by_scikit_learn(data, folds, variance) for variance in penalties.VARIANCES]
-    place = int(np.argmax([likelihood for likelihood, _ in found]))
+    prior = norm(USUAL_DECADE, DEVIATION).logpdf(np.log10(penalties.VARIANCES))
+    place = int(np.argmax(prior + [likelihood for likelihood, _ in found]))
     assert chosen.place == place
     assert chosen.coefficients[-1] == pytest.approx(found[place][1], rel=0.02)
     plain = ridge_logistic.fit_with(data, chosen.variance, None)
