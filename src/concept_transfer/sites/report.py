@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concept_transfer.cohorts.encounters import Encounters
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def ingest_report(
@@ -14,6 +17,7 @@ def ingest_report(
     dropped: Mapping[str, int],
     unmapped: Mapping[str, int],
     not_recorded: Mapping[str, int],
+    set_aside: pa.Table | None = None,
     mapping: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Counts of rows and findings.
@@ -22,11 +26,13 @@ def ingest_report(
     site code that no concept takes and nobody set aside -> encounters at which it is recorded;
     `not_recorded`: concept -> encounters without a recorded state (all of them where the site has
     no such field); `mapping`: what concepts take of a site's codes (`CodeUse.mapping`).
+    `set_aside`: rows that could not be used, of which `quarantined` counts reason -> rows.
     """
     positives = int((encounters.labels > 0).sum())
     return {
         "rows_read": rows_read,
         "dropped": {reason: int(count) for reason, count in dropped.items() if count},
+        **({} if set_aside is None else {"quarantined": _reasons(set_aside)}),
         "encounters": len(encounters),
         "positives": positives,
         "prevalence": positives / len(encounters) if len(encounters) else None,
@@ -34,3 +40,8 @@ def ingest_report(
         "not_recorded": {concept: int(count) for concept, count in not_recorded.items() if count},
         **({"mapping": dict(mapping)} if mapping else {}),
     }
+
+
+def _reasons(set_aside: pa.Table) -> dict[str, int]:
+    counted = set_aside["reason"].value_counts()
+    return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
