@@ -1,12 +1,17 @@
 # Codes without a concept -> proposals for a crosswalk, to be reviewed.
 
-CODED = [name for name in grid.sites if getattr(study.sites[name], "crosswalk", None)]
+CODED = [
+    name
+    for name in grid.sites
+    if isinstance(study.sites[name], CodedSite) and study.sites[name].crosswalk
+]
 # Embeddings that can embed a text that is no token's.
 READERS = {
     name: embedding
     for name, embedding in study.embeddings.items()
     if PROVIDERS[embedding.provider].texts
 }
+READING = record_modules(PROVIDERS, [e.provider for e in READERS.values()], "texts")
 
 
 def described_codes():
@@ -48,10 +53,7 @@ rule write_proposals:
         seed=study.seed,
         small_cells=study.evaluation.small_cells,
         vocabulary=reads(*WORDLESS, "texts"),
-        code=code_of(
-            "propose_crosswalk",
-            *record_modules(PROVIDERS, [e.provider for e in READERS.values()], "texts"),
-        ),
+        code=code_of("propose_crosswalk", *READING),
     script:
         "../scripts/propose_crosswalk.py"
 
