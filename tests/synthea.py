@@ -49,7 +49,7 @@ def patients(data: Path) -> list[Patient]:
 
 
 def diagnoses(data: Path) -> list[Diagnosis]:
-    """All diagnoses, by patient and visit."""
+    """All diagnoses of known patients (one has no row among them), by patient and visit."""
     known = _numbers(row["PID"] for row in _rows(data, "synthea500.patients_info.csv"))
     rows = _rows(data, "synthea500.concept.diagnose.csv")
     visits = _numbers(row["ADMISSION_ID"] for row in rows)
@@ -61,6 +61,7 @@ def diagnoses(data: Path) -> list[Diagnosis]:
             row["CONCEPT"],
         )
         for row in rows
+        if row["PID"] in known
     )
 
 
