@@ -141,6 +141,7 @@ rule check_sites:
         sizes=study.target_sizes,
         targets=grid.targets,
         task=fixed(study.task.model_dump(mode="json")),
+        small_cells=study.evaluation.small_cells,
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
         vocabulary=reads("concepts", "names", "categories", "states"),
         code=code_of("check_sites"),

@@ -27,6 +27,12 @@ class NhamcsSite(SiteSection):
         default="respiratory",
         description="Visits with a fever or respiratory reason (10050-10123, 14000-14859), or all.",
     )
+    crosswalk: str | None = Field(
+        default=None,
+        description="TSV with columns site_code, concept and, if needed, state, relation, note, "
+        "for a vocabulary that is not nhamcs-reasons.tsv. Codes are RFV and five digits, and "
+        "'concept:state' for temperature, age and test, such as agegroup:child.",
+    )
     download_from: Address | None = Field(
         default="https://ftp.cdc.gov/pub/Health_Statistics/NCHS/dataset_documentation/nhamcs/stata",
         description="Where missing years are fetched; null never downloads.",
@@ -45,7 +51,8 @@ def year_file(folder: Path, year: int) -> Path:
 
 
 def _files(site: NhamcsSite, root: Path) -> list[str]:
-    return [f"{site.path}/{year_file(root / site.path, year).name}" for year in site.years]
+    years = [f"{site.path}/{year_file(root / site.path, year).name}" for year in site.years]
+    return [*years, *([site.crosswalk] if site.crosswalk else [])]
 
 
 def _described(site: NhamcsSite) -> str:
@@ -63,7 +70,7 @@ NHAMCS = Adapter(
     read="concept_transfer.sites.nhamcs:read_nhamcs",
     fetch="concept_transfer.sites.nhamcs:fetch_file",
     files=_files,
-    paths=("path",),
+    paths=("path", "crosswalk"),
     described=_described,
     limitation="NHAMCS has no patient identifier across visits, so a patient's visits may lie on "
     "both sides of a split; clusters are hospitals within a year. Visits are an unweighted sample, "
