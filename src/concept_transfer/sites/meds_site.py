@@ -75,7 +75,7 @@ class MedsSite(SiteSection):
         given = [key for key in COHORTS if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"give one of {listing(list(COHORTS))}")
-        if self.cohort is not None and "window" in self.model_fields_set:
+        if self.cohort is not None and self.window != Window():
             raise ValueError("window goes with labels or aces; a cohort has its own spans of time")
         return self
 
