@@ -97,6 +97,17 @@ def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> Non
     assert extract.report["quarantined"] == {"without a code": 1}
 
 
+def test_columns_without_any_value(dataset: Path) -> None:
+    whole = read(site(dataset))
+    for part in (PART, PART.replace("1", "0", 1)):
+        changed(dataset, with_column("unit", lambda c: pa.nulls(len(c))), part)
+        changed(dataset, lambda t: t.drop_columns(["numeric_value"]), part)
+    (dataset / "metadata/codes.parquet").unlink()
+    extract = read(site(dataset, units={}))
+    assert extract.encounters.table.equals(whole.encounters.table)
+    assert findings(extract)[1] == {"female", "young"}
+
+
 def test_a_birth_after_events(tmp_path: Path) -> None:
     folder = write_meds(
         tmp_path / "site", [*events(), an_event(6, 50, "DX//R05"), an_event(6, 60, "MEDS_BIRTH")]
@@ -188,6 +199,10 @@ def test_a_task_that_aces_cannot_run(
     whole = {"a": window | {"index_timestamp": "end"}, "b": window | {"label": "flu"}}
     task.write_text(yaml.safe_dump({"windows": whole, "trigger": "x", "predicates": {}}))
     with pytest.raises(StudyError, match=r"aces: .*task.yaml cannot be applied to .*0.parquet: "):
+        read(site(dataset, aces=str(task)))
+    other = dataset / PART.replace("1", "0", 1)
+    pq.write_table(pa.concat_tables(map(pq.read_table, (other, dataset / PART))), other)
+    with pytest.raises(StudyError, match=r"aces: some subjects have events in several files"):
         read(site(dataset, aces=str(task)))
     found = importlib.util.find_spec
     monkeypatch.setattr(

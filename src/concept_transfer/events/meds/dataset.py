@@ -137,7 +137,7 @@ class Dataset:
             return {}
         names = check_columns(path, {"code": TEXT})
         description = "description" if "description" in names else "NULL"
-        parents = "parent_codes" if "parent_codes" in names else "NULL"
+        parents = "parent_codes::VARCHAR[]" if "parent_codes" in names else "NULL"
         with reading(str(path), "make it anew"):
             rows = db.execute(
                 f"SELECT code, {description}, {parents} FROM read_parquet({_listed([path])}) "
