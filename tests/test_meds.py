@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
 import meds
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from synthea_meds import Event, write_labels, write_meds
 
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -170,3 +172,12 @@ def test_a_crosswalk_goes_before_names_and_parents(dataset: Path, tmp_path: Path
     extract = read(site(dataset, crosswalk=str(path)))
     assert findings(extract)[:2] == [{"fever", "female", "young"}, {"female", "slow", "young"}]
     assert extract.report["mapping"]["codes"]["set_aside"] == 2
+
+
+def test_the_documented_sites_are_sites(repository: Path) -> None:
+    text = (repository / "docs" / "adapters.md").read_text(encoding="utf-8")
+    section = text.partition("## `meds`")[2]
+    example = re.search(r"```yaml\n(.*?)^```", section, re.M | re.S)
+    assert example
+    sites = yaml.safe_load(example[1])["sites"]
+    assert len([MedsSite.model_validate(given) for given in sites.values()]) == 3
