@@ -131,8 +131,14 @@ def test_units_that_are_mixed(dataset: Path) -> None:
     for units in ({}, {"LAB//pulse": {"/min": 1}}):
         with pytest.raises(StudyError, match=r"code LAB//pulse .*1 in /s.*No unit is ever guessed"):
             read(site(dataset, units=units))
-    per_concept = read(site(dataset, units={"LAB//pulse": {"/min": 1, "/s": 60}}))
-    assert "slow" in findings(per_concept)[1]
+    monitor = [an_event(3, 99, "LAB//monitor", 2.0, "/s")]
+    parents = {"LAB//monitor": ["LAB//pulse"]}
+    other = write_meds(dataset.parent / "other", events() + monitor, parents=parents)
+    of_concept = {"LAB//pulse": {"/min": 1, "/s": 60}}
+    assert {"slow"} <= findings(read(site(other, units=of_concept)))[1]
+    assert {"fast"} <= findings(read(site(other, units=of_concept)))[2]
+    of_code = of_concept | {"LAB//monitor": {"/s": 1}}
+    assert {"slow"} <= findings(read(site(other, units=of_code)))[2]
     without = site(dataset, units={}, unit_column=None)
     assert "slow" in findings(read(without))[1]
 
