@@ -84,6 +84,14 @@ def test_columns_that_lack_or_have_another_type(dataset: Path) -> None:
     refused(dataset, rf"{name} cannot be read as a Parquet file; .*copied incompletely")
 
 
+def test_a_file_damaged_inside(dataset: Path) -> None:
+    whole = (dataset / PART).read_bytes()
+    (dataset / PART).write_bytes(whole[:60] + b"\xff" * 200 + whole[260:])
+    check_site(site(dataset), WORDS, TASK, dataset.parent)
+    with pytest.raises(StudyError, match=rf"{dataset.name} cannot be read \(.*copy the dataset ag"):
+        read(site(dataset))
+
+
 def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> None:
     changed(dataset, with_column("code", nulls_at({3})))
     rows = (
