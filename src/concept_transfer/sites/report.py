@@ -17,15 +17,15 @@ def ingest_report(
     dropped: Mapping[str, int],
     unmapped: Mapping[str, int],
     not_recorded: Mapping[str, int],
-    set_aside: pa.Table | None = None,
     mapping: Mapping[str, Any] | None = None,
+    set_aside: pa.Table | None = None,
 ) -> dict[str, Any]:
     """Counts of rows and findings.
 
     `positives` are encounters of any class but the first. `dropped`: reason -> rows; `unmapped`:
     site code that no concept takes and nobody set aside -> encounters at which it is recorded;
     `not_recorded`: concept -> encounters without a recorded state (all of them where the site has
-    no such field); `mapping`: what concepts take of a site's codes (`CodeUse.mapping`).
+    no such field); `mapping`: what concepts take of a site's codes (`CodeUse.mapping`);
     `set_aside`: rows that could not be used, of which `quarantined` counts reason -> rows.
     """
     positives = int((encounters.labels > 0).sum())
