@@ -1,0 +1,96 @@
+"""What the concept ids of events mean in a study's vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from concept_transfer.concepts.crosswalk import Crosswalk
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.events.mapping import PRESENT, Meaning
+
+FLAGS = ("low", "normal", "high")
+Targets = Mapping[str, list[tuple[str, str | None]]]  # code -> (concept, state), None: not said
+
+
+def targets_of(vocabulary: Vocabulary, crosswalk: Path | None) -> Targets:
+    """Codes that the crosswalk maps; without one, the vocabulary's concepts that are numbers."""
+    if crosswalk is None:
+        return {c: [(c, None)] for c in vocabulary.concept_states if c.isdecimal()}
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for link in Crosswalk.read(crosswalk, vocabulary).links:
+        if link.concept:
+            found.setdefault(link.code, []).append((link.concept, link.state or None))
+    return found
+
+
+def nearest_codes(db: DuckDBPyConnection, codes: list[int]) -> dict[int, list[int]]:
+    """Concept id -> those of `codes` that it takes its meaning from: itself, or else its nearest
+    ancestors, several where they are equally near."""
+    if not codes:
+        return {}
+    listed = ", ".join(map(str, codes))
+    rows = db.execute(
+        f"""
+        WITH below AS (
+            SELECT descendant_concept_id AS code, ancestor_concept_id AS base,
+                min_levels_of_separation AS levels
+            FROM cdm_concept_ancestor WHERE ancestor_concept_id IN ({listed})
+            UNION ALL SELECT base, base, 0 FROM (SELECT unnest([{listed}]::BIGINT[]) AS base)
+        )
+        SELECT DISTINCT code, base FROM (
+            SELECT *, min(levels) OVER (PARTITION BY code) AS nearest FROM below
+        ) WHERE levels = nearest ORDER BY code, base
+        """
+    ).fetchall()
+    found: dict[int, list[int]] = {}
+    for code, base in rows:
+        found.setdefault(int(code), []).append(int(base))
+    return found
+
+
+def meanings_of(
+    targets: Targets,
+    bases: Mapping[int, list[int]],
+    answers: Mapping[int, str],
+    units: Mapping[int, Mapping[str, float]],
+    vocabulary: Vocabulary,
+) -> list[Meaning]:
+    """The meanings of all codes that events can have (see `make_events`).
+
+    bases: concept id -> the codes of `targets` that speak for it. A concept of bins takes the
+    code's numbers; any other is present, or has the state of an answer or a range flag.
+    """
+    found = [
+        Meaning(code, concept, state or PRESENT)
+        for code, meant in targets.items()
+        for concept, state in meant
+        if not code.isdecimal()
+    ]
+    for code, of in bases.items():
+        for base in of:
+            factors = units.get(code, units.get(base, {}))
+            for concept, state in targets[str(base)]:
+                if state is None and concept in vocabulary.bins:
+                    found.append(Meaning(str(code), concept, None, factors))
+                else:
+                    found.append(Meaning(str(code), concept, state or PRESENT))
+                if state is None:
+                    derived = _states(code, concept, answers, vocabulary)
+                    found += [meaning for meaning in derived if meaning.code not in targets]
+    return found
+
+
+def _states(
+    code: int, concept: str, answers: Mapping[int, str], vocabulary: Vocabulary
+) -> list[Meaning]:
+    """Meanings of answers and of range flags, where the concept has their states."""
+    states = {str(answer): state for answer, state in answers.items()}
+    states |= {flag: flag for flag in FLAGS}
+    return [
+        Meaning(f"{code}={answer}", concept, state)
+        for answer, state in states.items()
+        if (concept, state) in vocabulary.index
+    ]
