@@ -29,6 +29,12 @@ VOCABULARY = Vocabulary(
     ("present", "absent", "present", "present", "present"),
     ("fever", "no fever", "dry cough", "diarrhea", "tested"),
 )
+MAPPING = {
+    "codes": {"mapped": 5, "set_aside": 1, "unmapped": 2},
+    "values": {"mapped": 500, "set_aside": 297, "unmapped": 1203},
+    "encounters": 1500,
+    "encounters_mapped": 1200,
+}
 TASK = Task(label="influenza", exclude_categories=["lab order"])
 
 
@@ -73,9 +79,9 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
     concepts = ["fever", "C10", "C20"]
     coverage = {
         "north": Coverage(concepts, ["C20"], {}),
-        "south": Coverage(concepts, ["C10", "C20"], {"Q1": 3, "feverish": 1200}),
+        "south": Coverage(concepts, ["C10", "C20"], {"Q1": 3, "feverish": 1200}, MAPPING),
     }
-    text = check_text(pd.DataFrame(rows), coverage, VOCABULARY)
+    text = check_text(pd.DataFrame(rows), coverage, VOCABULARY, 11)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "site part encounters positives prevalence clusters findings" in lines
     assert "south test 12 6 0.500 12 2.000" in lines
@@ -84,14 +90,16 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
         "north records 2 of the 3 concepts that the task allows.\n"
         "south records 1 of the 3 concepts that the task allows.\n"
         "  Never here, but at another site: C10 (dry cough).\n"
-        "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x 3.\n"
+        "  5 of its 8 codes have a concept (1 set aside): 25.0% of their occurrences; "
+        "80.0% of the encounters with a code have one.\n"
+        "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x <11.\n"
         "No site records C20 (diarrhea).\n"
     )
 
 
 def test_a_long_list_of_codes_is_cut() -> None:
     unmapped = {f"Q{i}": i for i in range(1, 30)}
-    text = coverage_text({"north": Coverage(["fever"], [], unmapped)}, VOCABULARY)
+    text = coverage_text({"north": Coverage(["fever"], [], unmapped)}, VOCABULARY, 1)
     assert "Q29 x 29, Q28 x 28" in text
     assert "Q17" not in text
     assert "... (29 in all)" in text
