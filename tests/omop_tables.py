@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from concept_transfer.events.omop.databases import extension_file
 
@@ -45,7 +46,7 @@ SCHEMA = {
 }
 VOCABULARY = ("concept", "concept_ancestor", "concept_relationship")
 Row = Mapping[str, Any]
-Tables = Mapping[str, Iterable[Row]]
+Tables = Mapping[str, Sequence[Row]]
 
 
 def write(tables: Tables, target: Path | str, kind: str) -> None:
@@ -54,10 +55,11 @@ def write(tables: Tables, target: Path | str, kind: str) -> None:
     with duckdb.connect(":memory:") as db:
         for name, rows in tables.items():
             db.execute(f"CREATE TABLE {name} ({SCHEMA[name]})")
-            for row in rows:
-                marks = ", ".join("?" * len(row))
-                names = ", ".join(row)
-                db.execute(f"INSERT INTO {name} ({names}) VALUES ({marks})", list(row.values()))
+            columns = dict.fromkeys(column for row in rows for column in row)
+            if columns:
+                listed = {column: [row.get(column) for row in rows] for column in columns}
+                db.register("given", pa.table(listed))
+                db.execute(f"INSERT INTO {name} BY NAME SELECT * FROM given")
         if kind == "duckdb":
             db.execute(f"ATTACH '{target}' AS there")
             for name in tables:
