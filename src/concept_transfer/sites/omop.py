@@ -19,7 +19,13 @@ from concept_transfer.events.database import reading
 from concept_transfer.events.findings import numbers_of, recorded
 from concept_transfer.events.mapping import check_units, write_mapping
 from concept_transfer.events.omop.concept_sets import check_concepts, make_concept_sets
-from concept_transfer.events.omop.mapping import FLAGS, meanings_of, nearest_codes, targets_of
+from concept_transfer.events.omop.mapping import (
+    FLAGS,
+    aside_of,
+    meanings_of,
+    nearest_codes,
+    targets_of,
+)
 from concept_transfer.events.omop.model import DOMAINS, VISIT, VOCABULARY
 from concept_transfer.events.omop.relations import make_cohort_relations, make_events
 from concept_transfer.events.omop.source import check_version, opened, sets_of
@@ -48,15 +54,16 @@ def read_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) ->
     Raises StudyError.
     """
     with _cohort(site, vocabulary, root) as (db, cohort):
-        made = recorded(db, vocabulary, task, site.age)
+        made = recorded(db, vocabulary, task, site.age, cohort.aside)
         encounters = encounters_of(db)
     report = ingest_report(
         encounters,
         cohort.rows_read,
-        dropped=cohort.dropped,
-        unmapped=made.unmapped,
-        not_recorded=made.not_recorded,
-        set_aside=cohort.set_aside,
+        cohort.dropped,
+        made.use.unmapped,
+        made.not_recorded,
+        made.use.mapping(),
+        cohort.set_aside,
     )
     report |= {"events_known_by_the_day": cohort.days}
     if cohort.warning:
@@ -81,13 +88,15 @@ def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Cohort:
-    """What happened on the way to a cohort; days: events of which the day alone is known."""
+    """What happened on the way to a cohort; days: events of which the day alone is known; aside:
+    codes without a concept on purpose."""
 
     rows_read: int
     dropped: Mapping[str, int]
     set_aside: pa.Table
     days: int
     warning: str | None
+    aside: list[str]
 
 
 @contextlib.contextmanager
@@ -96,7 +105,7 @@ def _cohort(
 ) -> Iterator[tuple[DuckDBPyConnection, _Cohort]]:
     """A connection with all that findings are made of."""
     with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
-        warning = _prepare(db, tables, site, vocabulary, root)
+        warning, aside = _prepare(db, tables, site, vocabulary, root)
         make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
         there = [name for name, domain in DOMAINS.items() if domain.table in tables]
         read = [DOMAINS[name] for name in there]
@@ -108,7 +117,7 @@ def _cohort(
         findings = [name for name in there if name in site.domains]
         make_events(db, findings, "person" in site.domains, _flagged(db))
         check_units(db)
-        yield db, _Cohort(total, dropped, bad, days, warning)
+        yield db, _Cohort(total, dropped, bad, days, warning, aside)
 
 
 def _prepare(
@@ -117,8 +126,9 @@ def _prepare(
     site: OmopSite,
     vocabulary: Vocabulary,
     root: Path,
-) -> str | None:
-    """Check version and concept ids, make concept sets and the mapping; returns a warning."""
+) -> tuple[str | None, list[str]]:
+    """Check version and concept ids, make concept sets and the mapping; returns a warning, and
+    codes without a concept on purpose."""
     warning = check_version(db, tables)
     if site.age is not None and site.age not in vocabulary.bins:
         raise StudyError(f"age names '{site.age}', which has no bins; give it some under 'bins'")
@@ -139,15 +149,22 @@ def _prepare(
             check_concepts(db, ids, given.descendants)
         names = dict(zip(vocabulary.concepts, vocabulary.names, strict=True))
         where = site.crosswalk or "the vocabulary"
-        asked = [(where, number, names[targets[code][0][0]]) for code, number in codes.items()]
+        meant = {code: names[of[0][0]] if of else code for code, of in targets.items()}
+        asked = [(where, number, meant[code]) for code, number in codes.items()]
         check_concepts(db, asked, site.descendants)
     make_concept_sets(db, sets)
     bases = {number: [number] for code, number in codes.items() if code.isdecimal()}
     if site.descendants:
         bases = nearest_codes(db, list(bases))
+    unknown = sorted(site.units.keys() - bases.keys())
+    if unknown:
+        raise StudyError(
+            f"units names the concept id {unknown[0]}, which no concept of the vocabulary takes; "
+            "take it out, or map it"
+        )
     meanings = meanings_of(targets, bases, site.answers, site.units, vocabulary)
     write_mapping(db, meanings, vocabulary)
-    return warning
+    return warning, aside_of(targets, bases)
 
 
 def _crosswalk(site: OmopSite, root: Path) -> Path | None:

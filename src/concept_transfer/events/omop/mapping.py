@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,20 +10,30 @@ from duckdb import DuckDBPyConnection
 
 from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
 from concept_transfer.events.mapping import PRESENT, Meaning
 
 FLAGS = ("low", "normal", "high")
+CODE = re.compile(rf"\d+(=(\d+|{'|'.join(FLAGS)}))?")
 Targets = Mapping[str, list[tuple[str, str | None]]]  # code -> (concept, state), None: not said
 
 
 def targets_of(vocabulary: Vocabulary, crosswalk: Path | None) -> Targets:
-    """Codes that the crosswalk maps; without one, the vocabulary's concepts that are numbers."""
+    """Codes that the crosswalk maps (to nothing under the relation `none`); without one, the
+    vocabulary's concepts that are numbers. Raises StudyError, also for what is no code of events.
+    """
     if crosswalk is None:
         return {c: [(c, None)] for c in vocabulary.concept_states if c.isdecimal()}
     found: dict[str, list[tuple[str, str | None]]] = {}
     for link in Crosswalk.read(crosswalk, vocabulary).links:
+        if not CODE.fullmatch(link.code):
+            raise StudyError(
+                f"{link.where}: site_code '{link.code}' is no concept id (316139), nor one with "
+                f"an answer's concept id or a range flag (3000963=low; {', '.join(FLAGS)})"
+            )
+        meant = found.setdefault(link.code, [])
         if link.concept:
-            found.setdefault(link.code, []).append((link.concept, link.state or None))
+            meant.append((link.concept, link.state or None))
     return found
 
 
@@ -81,6 +92,14 @@ def meanings_of(
                     derived = _states(code, concept, answers, vocabulary)
                     found += [meaning for meaning in derived if meaning.code not in targets]
     return found
+
+
+def aside_of(targets: Targets, bases: Mapping[int, list[int]]) -> list[str]:
+    """Codes of which the crosswalk says that no concept is theirs."""
+    return [
+        *(code for code, meant in targets.items() if not meant),
+        *(str(code) for code, of in bases.items() if not any(targets[str(base)] for base in of)),
+    ]
 
 
 def _states(
