@@ -6,7 +6,7 @@ import csv
 import datetime
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count, groupby
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from omop_tables import Row, write
 from postgresql import Server, server
 from synthea import Diagnosis, Patient, diagnoses, patients
+from synthea_meds import at, synthea_events, write_meds
 
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -22,6 +23,8 @@ from concept_transfer.errors import StudyError
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.meds import read_meds
+from concept_transfer.sites.meds_site import MedsSite
 from concept_transfer.sites.omop import check_omop, read_omop
 from concept_transfer.sites.omop_site import OmopSite
 from concept_transfer.sites.tabular import read_tabular
@@ -30,6 +33,12 @@ from concept_transfer.sites.tabular_site import TabularSite
 STRESS = 73595000
 PARENT, CHILDREN = 900001, (444814009, 195662009, 10509002)  # infections of the airways
 HORIZON = 3650  # days
+TIMES = {
+    "horizon_days": HORIZON,
+    "after_hours": 24,
+    "washout_days": 365,
+    "follow_up": "not required",
+}
 SEX = {"M": 8507, "F": 8532}
 TASK = Task(label="infection")
 LARGEST = 2**31  # concept ids are 32 bit integers
@@ -53,12 +62,10 @@ def vocabulary(found: list[Diagnosis]) -> Vocabulary:
 
 
 def omop(people: list[Patient], found: list[Diagnosis]) -> dict[str, list[Row]]:
-    """What happened on a day happened in its first second: so do index events."""
-    spans = {
-        patient: (days[0], days[-1])
-        for patient, own in groupby(found, key=lambda each: each.patient)
-        for days in [sorted(each.day for each in own)]
-    }
+    """Diagnoses at nine o'clock of their day; patients are observed from their birth on."""
+    last = {each.number: each.death or each.birth for each in people}
+    for each in found:
+        last[each.patient] = max(last[each.patient], each.day)
     codes = sorted({int(each.code) for each in found if int(each.code) < LARGEST})
     numbers = count(1)
 
@@ -69,7 +76,7 @@ def omop(people: list[Patient], found: list[Diagnosis]) -> dict[str, list[Row]]:
             "person_id": each.patient,
             "condition_concept_id": code if code < LARGEST else 0,
             "condition_start_date": each.day,
-            "condition_start_datetime": datetime.datetime.combine(each.day, datetime.time(0, 0, 1)),
+            "condition_start_datetime": at(each.day, 9),
             "condition_source_value": each.code,
         }
 
@@ -87,12 +94,21 @@ def omop(people: list[Patient], found: list[Diagnosis]) -> dict[str, list[Row]]:
         ],
         "observation_period": [
             {
-                "observation_period_id": patient,
-                "person_id": patient,
-                "observation_period_start_date": first,
-                "observation_period_end_date": last,
+                "observation_period_id": each.number,
+                "person_id": each.number,
+                "observation_period_start_date": each.birth,
+                "observation_period_end_date": last[each.number],
             }
-            for patient, (first, last) in spans.items()
+            for each in people
+        ],
+        "death": [
+            {
+                "person_id": each.number,
+                "death_date": each.death,
+                "death_datetime": at(each.death, 23),
+            }
+            for each in people
+            if each.death
         ],
         "condition_occurrence": [condition(each) for each in found],
         "concept": [
@@ -112,14 +128,7 @@ def omop(people: list[Patient], found: list[Diagnosis]) -> dict[str, list[Row]]:
 
 def site(**place: Any) -> OmopSite:
     sets = {"stress": {"concepts": [STRESS]}, "infection": {"concepts": [PARENT]}}
-    cohort = {
-        "index": {"concept_set": "stress"},
-        "outcome": "infection",
-        "horizon_days": HORIZON + 0.5,
-        "after_hours": 24,
-        "washout_days": 365,
-        "follow_up": "not required",
-    }
+    cohort = {"index": {"concept_set": "stress"}, "outcome": "infection", **TIMES}
     return OmopSite.model_validate(
         {
             "adapter": "omop",
@@ -143,16 +152,17 @@ def wide(people: list[Patient], found: list[Diagnosis], words: Vocabulary) -> li
             continue
         index = min(stress) + datetime.timedelta(days=1)
         infections = [(each.day - index).days for each in own if each.code in children]
-        seen = max(each.day for each in own) >= index
-        if not seen or any(-365 <= day < 0 for day in infections):
+        seen = max([each.day for each in own] + [person.death or person.birth]) >= index
+        dead = person.death is not None and person.death < index
+        if not seen or dead or any(-365 <= day < 0 for day in infections):
             continue
         before = {each.code for each in own if each.day < index} | {str(SEX[person.gender])}
         before |= {str(PARENT)} if before & children else set()
-        born = datetime.datetime.combine(person.birth, datetime.time())
-        age = (datetime.datetime.combine(index, datetime.time()) - born).days / 365.25
+        born = at(person.birth, 0)
+        age = (at(index, 9) - born) / datetime.timedelta(days=365.25)
         rows.append(
             {
-                "id": f"{person.number}@{index.isoformat()}T00:00:01",
+                "id": f"{person.number}@{index.isoformat()}T09:00:00",
                 "patient": str(person.number),
                 "day": index.isoformat(),
                 "label": str(int(any(0 <= day <= HORIZON for day in infections))),
@@ -224,6 +234,26 @@ def test_the_cohort_is_that_of_the_wide_table(
     unmapped = {code for code in made.report["unmapped"] if code.startswith("0 ")}
     assert unmapped <= {f"0 ({code})" for code in long}
     assert unmapped
+
+
+def test_the_cohort_is_that_of_meds(
+    shared_data: Path, found: list[Diagnosis], tabular: Extract, tmp_path: Path
+) -> None:
+    words = vocabulary(found)
+    codes = {f"SNOMED/{concept}": concept for concept in words.concept_states}
+    codes |= {f"SNOMED/{child}": str(PARENT) for child in CHILDREN}
+    codes |= {f"GENDER//{letter}": str(concept) for letter, concept in SEX.items()}
+    lines = [f"{code}\t{concept}" for code, concept in codes.items() if concept != "age"]
+    (tmp_path / "codes.tsv").write_text("\n".join(["site_code\tconcept", *lines]) + "\n")
+    write_meds(tmp_path / "meds", synthea_events(shared_data))
+    cohort = {
+        "index": [f"SNOMED/{STRESS}"],
+        "outcome": [f"SNOMED/{child}" for child in CHILDREN],
+        **TIMES,
+    }
+    section = {"adapter": "meds", "path": "meds", "crosswalk": "codes.tsv", "age": "age"}
+    meds = MedsSite.model_validate(section | {"cohort": cohort})
+    same(read_meds(meds, words, TASK, tmp_path), tabular)
 
 
 def test_the_cohort_comes_from_postgresql_and_its_password_stays_secret(
