@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omop_tables import Row, write
@@ -23,6 +26,7 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.omop import check_omop, columns_of, read_numbers, read_omop
 from concept_transfer.sites.omop_site import OmopSite
+from concept_transfer.sites.warnings import site_warnings
 from concept_transfer.study import load_study
 
 FLU, AVIAN_FLU, COUGH, DRY_COUGH, FEVER, PULSE, OXYGEN = 11, 12, 21, 22, 31, 41, 51
@@ -420,7 +424,8 @@ def test_a_model_without_a_version_is_read_with_a_warning(tmp_path: Path) -> Non
     tables = small()
     del tables["cdm_source"]
     write(tables, tmp_path / "cdm", "parquet")
-    assert "5.3 or 5.4 is assumed" in read(site(tmp_path / "cdm")).report["warnings"][0]
+    (sentence,) = site_warnings({"here": read(site(tmp_path / "cdm"))}, {"here": []})
+    assert "here: its tables do not say their version" in sentence
 
 
 @pytest.mark.parametrize(
@@ -480,6 +485,18 @@ def study(database: Any) -> dict[str, Any]:
         "split": {"by": "folds"},
         "embeddings": {"one_hot": {"provider": "one_hot"}},
     }
+
+
+def test_the_example_of_the_documentation_is_a_study() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    section = text.partition("## `omop`")[2]
+    example = re.findall(r"^```yaml\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[0]
+    found = load_study(yaml.safe_load(example)).sites["south"]
+    assert isinstance(found, OmopSite)
+    assert found.care_sites == [102]
+    assert found.units == {3025315: {"9529": 1, "lbs": 0.4536}}
+    again = OmopSite.model_validate(json.loads(found.model_dump_json()))
+    assert again == found
 
 
 def test_a_password_in_a_config_is_refused_and_not_shown() -> None:

@@ -19,7 +19,11 @@ def site_warnings(sites: Mapping[str, Extract], files: Mapping[str, Sequence[Pat
     `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
     selects rows).
     """
-    sentences = []
+    sentences = [
+        f"Site {name}: {warning}."
+        for name, extract in sites.items()
+        for warning in extract.report.get("warnings", ())
+    ]
     for (first, one), (second, other) in combinations(sites.items(), 2):
         if _same(one, other):
             sentences.append(
