@@ -23,9 +23,8 @@ TEXT = """## OMOP tables
 
 {patients:,} patients with an emergency visit and {events} events each ({codes} concepts of every
 kind) in Parquet, a file a table, become encounters with findings: the outcome is a class of
-concepts within 30 days, codes take the meaning of their nearest ancestor, and five concepts are numbers.
-Seconds of the clock and of the processors, on as many cores as there are, while the machine does
-nothing else.
+concepts within 30 days, codes take the meaning of their nearest ancestor, and five concepts are
+numbers. Seconds of the clock and of the processors, on as many cores as there are.
 
 {table}"""
 COLUMNS = {

@@ -278,6 +278,39 @@ def test_each_period_of_observation_counts_by_itself(tmp_path: Path) -> None:
     }
 
 
+def test_periods_apart_are_not_one(tmp_path: Path) -> None:
+    periods = [period(1, 0, 95), period(1, 98, 400), period(2), period(3, 0, 95), period(3, 96)]
+    write(small() | {"observation_period": [*periods, period(4)]}, tmp_path / "cdm", "parquet")
+    cohort = {"index": {"visits": [ER]}, "outcome": "influenza", "horizon_days": 30}
+    made = read(site(tmp_path / "cdm", cohort=cohort | {"min_history_days": 9}))
+    assert made.encounters.table["patient"].to_pylist() == ["2", "3"]
+
+
+def test_an_answer_of_no_is_no_outcome(tmp_path: Path) -> None:
+    asked = [
+        event("observation", 2, 105, FLU, value_as_concept_id=NO),
+        event("observation", 3, 105, FLU, value_as_concept_id=YES),
+    ]
+    tables = small() | {"observation": asked}
+    tables["condition_occurrence"] = [condition(1, 110, FLU)]
+    write(tables, tmp_path / "cdm", "parquet")
+    assert read(site(tmp_path / "cdm")).encounters.labels.tolist() == [1, 0, 1, 0]
+
+
+def test_ranges_give_flags_and_their_ends_are_normal(tmp_path: Path) -> None:
+    numbers = {1: 92, 2: 91.9, 3: 99, 4: 100.1}  # a vocabulary without 'high' leaves the last out
+    tables = small()
+    tables["measurement"] = [
+        event("measurement", n, 99, OXYGEN, value_as_number=x, range_low=92, range_high=100)
+        for n, x in numbers.items()
+    ]
+    tables["condition_occurrence"] = [condition(1, 110, FLU)]
+    write(tables, tmp_path / "cdm", "parquet")
+    found = texts(read(site(tmp_path / "cdm")))
+    flags = {n: [text for text in own if "oxygen" in text] for n, own in found.items()}
+    assert flags == {"1": ["normal oxygen"], "2": ["low oxygen"], "3": ["normal oxygen"], "4": []}
+
+
 BAD = {
     "without a person": condition(1, 5, COUGH, person_id=None),
     "of an unknown person": condition(77, 5, COUGH),
