@@ -457,7 +457,7 @@ def test_a_model_without_a_version_is_read_with_a_warning(tmp_path: Path) -> Non
     tables = small()
     del tables["cdm_source"]
     write(tables, tmp_path / "cdm", "parquet")
-    (sentence,) = site_warnings({"here": read(site(tmp_path / "cdm"))}, {"here": []})
+    (sentence,) = site_warnings({"here": read(site(tmp_path / "cdm"))}, {"here": []}, False)
     assert "here: its tables do not say their version" in sentence
 
 
