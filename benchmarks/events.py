@@ -1,4 +1,4 @@
-"""Time and memory from coded events to encounters: a million encounters of thirty million events.
+"""Time and memory from a MEDS dataset to encounters: a million encounters of thirty million events.
 
 ``python -m benchmarks.events``
 """
@@ -17,7 +17,7 @@ from benchmarks.measure import in_child, peak_memory_mb, table
 from concept_transfer.concepts.vocabulary import Vocabulary
 
 PATIENTS, EVENTS, SHARDS, CODES = 1_000_000, 30, 10, 400
-TEXT = """## Coded events
+TEXT = """## MEDS datasets
 
 {patients:,} patients with {events} events each ({codes} codes, a tenth of them numbers) in {shards}
 Parquet files become encounters with findings: one index visit a patient, the outcome within 30
@@ -98,8 +98,8 @@ def report(patients: int = PATIENTS) -> str:
     with tempfile.TemporaryDirectory() as folder:
         write_meds(Path(folder), patients)
         found = in_child("events", folder)
-    columns = ["adapter", "encounters", "findings", "s read", "s processors", "s write", "MB peak"]
-    shown = table(columns, [["meds", *found.values()]])
+    columns = ["encounters", "findings", "s read", "s processors", "s write", "MB peak"]
+    shown = table(columns, [[*found.values()]])
     return TEXT.format(patients=patients, events=EVENTS, shards=SHARDS, codes=CODES, table=shown)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
 import meds
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from synthea_meds import Event, write_labels, write_meds
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.settings.task import Task
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.meds import columns_of, read_numbers
 from concept_transfer.sites.meds_site import MedsSite
@@ -170,3 +173,25 @@ def test_a_crosswalk_goes_before_names_and_parents(dataset: Path, tmp_path: Path
     extract = read(site(dataset, crosswalk=str(path)))
     assert findings(extract)[:2] == [{"fever", "female", "young"}, {"female", "slow", "young"}]
     assert extract.report["mapping"]["codes"]["set_aside"] == 2
+
+
+def test_jobs_watch_all_files(dataset: Path, tmp_path: Path) -> None:
+    write_labels(tmp_path / "labels/a/0.parquet", [(1, at(100), True)])
+    own = [f"site/{path}" for path in ("data/part0/0.parquet", "data/part1/0.parquet")]
+    own += [f"site/metadata/{name}.parquet" for name in ("codes", "subject_splits")]
+    for further, files in (
+        ({"labels": "labels"}, ["labels/a/0.parquet"]),
+        ({"labels": "labels/a/0.parquet"}, ["labels/a/0.parquet"]),
+        ({"aces": "task.yaml", "crosswalk": "codes.tsv"}, ["task.yaml", "codes.tsv"]),
+    ):
+        given = site(dataset, path="site", **further)
+        assert ADAPTERS["meds"].files(given, tmp_path) == own + files
+
+
+def test_the_documented_sites_are_sites(repository: Path) -> None:
+    text = (repository / "docs" / "adapters.md").read_text(encoding="utf-8")
+    section = text.partition("## `meds`")[2]
+    example = re.search(r"```yaml\n(.*?)^```", section, re.M | re.S)
+    assert example
+    sites = yaml.safe_load(example[1])["sites"]
+    assert len([MedsSite.model_validate(given) for given in sites.values()]) == 3

@@ -84,6 +84,14 @@ def test_columns_that_lack_or_have_another_type(dataset: Path) -> None:
     refused(dataset, rf"{name} cannot be read as a Parquet file; .*copied incompletely")
 
 
+def test_a_file_damaged_inside(dataset: Path) -> None:
+    whole = (dataset / PART).read_bytes()
+    (dataset / PART).write_bytes(whole[:60] + b"\xff" * 200 + whole[260:])
+    check_site(site(dataset), WORDS, TASK, dataset.parent)
+    with pytest.raises(StudyError, match=rf"{dataset.name} cannot be read \(.*copy the dataset ag"):
+        read(site(dataset))
+
+
 def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> None:
     changed(dataset, with_column("code", nulls_at({3})))
     rows = (
@@ -95,6 +103,17 @@ def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> Non
     extract = read(site(dataset, max_corrupt=0.05))
     assert extract.set_aside.to_pylist() == [{"file": PART, "row": 4, "reason": "without a code"}]
     assert extract.report["quarantined"] == {"without a code": 1}
+
+
+def test_columns_without_any_value(dataset: Path) -> None:
+    whole = read(site(dataset))
+    for part in (PART, PART.replace("1", "0", 1)):
+        changed(dataset, with_column("unit", lambda c: pa.nulls(len(c))), part)
+        changed(dataset, lambda t: t.drop_columns(["numeric_value"]), part)
+    (dataset / "metadata/codes.parquet").unlink()
+    extract = read(site(dataset, units={}))
+    assert extract.encounters.table.equals(whole.encounters.table)
+    assert findings(extract)[1] == {"female", "young"}
 
 
 def test_a_birth_after_events(tmp_path: Path) -> None:
@@ -120,8 +139,14 @@ def test_units_that_are_mixed(dataset: Path) -> None:
     for units in ({}, {"LAB//pulse": {"/min": 1}}):
         with pytest.raises(StudyError, match=r"code LAB//pulse .*1 in /s.*No unit is ever guessed"):
             read(site(dataset, units=units))
-    per_concept = read(site(dataset, units={"LAB//pulse": {"/min": 1, "/s": 60}}))
-    assert "slow" in findings(per_concept)[1]
+    monitor = [an_event(3, 99, "LAB//monitor", 2.0, "/s")]
+    parents = {"LAB//monitor": ["LAB//pulse"]}
+    other = write_meds(dataset.parent / "other", events() + monitor, parents=parents)
+    of_concept = {"LAB//pulse": {"/min": 1, "/s": 60}}
+    assert {"slow"} <= findings(read(site(other, units=of_concept)))[1]
+    assert {"fast"} <= findings(read(site(other, units=of_concept)))[2]
+    of_code = of_concept | {"LAB//monitor": {"/s": 1}}
+    assert {"slow"} <= findings(read(site(other, units=of_code)))[2]
     without = site(dataset, units={}, unit_column=None)
     assert "slow" in findings(read(without))[1]
 
@@ -188,6 +213,10 @@ def test_a_task_that_aces_cannot_run(
     whole = {"a": window | {"index_timestamp": "end"}, "b": window | {"label": "flu"}}
     task.write_text(yaml.safe_dump({"windows": whole, "trigger": "x", "predicates": {}}))
     with pytest.raises(StudyError, match=r"aces: .*task.yaml cannot be applied to .*0.parquet: "):
+        read(site(dataset, aces=str(task)))
+    other = dataset / PART.replace("1", "0", 1)
+    pq.write_table(pa.concat_tables(map(pq.read_table, (other, dataset / PART))), other)
+    with pytest.raises(StudyError, match=r"aces: some subjects have events in several files"):
         read(site(dataset, aces=str(task)))
     found = importlib.util.find_spec
     monkeypatch.setattr(

@@ -138,6 +138,8 @@ def _not_recorded(
     concepts = list(vocabulary.concept_states)
     place = {concept: i for i, concept in enumerate(concepts)}
     concept_of = np.array([place[concept] for concept in vocabulary.concepts])
-    pairs = np.unique(row * len(concepts) + concept_of[token])
+    pairs = row * len(concepts) + concept_of[token]
+    pairs.sort()
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     having = np.bincount(pairs % len(concepts), minlength=len(concepts))
     return {c: size - int(n) for c, n in zip(concepts, having, strict=True) if n < size}

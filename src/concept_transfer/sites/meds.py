@@ -13,7 +13,7 @@ from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
-from concept_transfer.events.database import database
+from concept_transfer.events.database import database, reading
 from concept_transfer.events.findings import numbers_of, recorded
 from concept_transfer.events.mapping import check_units, write_mapping
 from concept_transfer.events.meds.aces import aces_labels, check_aces
@@ -25,6 +25,8 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.meds_site import MedsSite
 from concept_transfer.sites.report import ingest_report
+
+REMEDY = "copy the dataset again, or make it anew"
 
 
 def check_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
@@ -54,8 +56,8 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
     StudyError.
     """
     dataset = Dataset(resolve(site.path, root), site.unit_column)
-    with database() as db:
-        set_aside, _ = dataset.load(db, site.max_corrupt)
+    with database() as db, reading(str(dataset.folder), REMEDY):
+        set_aside = dataset.load(db, site.max_corrupt)
         dropped = _make_cohort(db, site, dataset, task.class_names, root)
         aside = _map(db, site, dataset, vocabulary, root)
         check_units(db)
@@ -92,7 +94,7 @@ def read_numbers(
 ) -> NDArray[np.float64]:
     """The concept's number at every encounter of the site, float64 [encounters], NaN for none."""
     dataset = Dataset(resolve(site.path, root), site.unit_column)
-    with database() as db:
+    with database() as db, reading(str(dataset.folder), REMEDY):
         dataset.load(db, site.max_corrupt)
         _make_cohort(db, site, dataset, None, root)
         _map(db, site, dataset, vocabulary, root)

@@ -47,8 +47,15 @@ def aces_labels(db: DuckDBPyConnection, path: Path, files: Sequence[Path]) -> No
     """Make ``labels`` (patient, time, label) of a dataset's files, one file after the other.
 
     The time is that of the config's index_timestamp; class 1 has the label's predicate in the
-    label's window. Raises StudyError for what ACES refuses.
+    label's window. Raises StudyError for what ACES refuses, and for subjects in several files, as
+    no valid dataset has them.
     """
+    divided = "SELECT 1 FROM raw GROUP BY patient HAVING count(DISTINCT file) > 1 LIMIT 1"
+    if db.execute(divided).fetchone():
+        raise StudyError(
+            "aces: some subjects have events in several files of the dataset; ACES reads one file "
+            "after the other, and the standard keeps a subject in one file"
+        )
     parts = [SCHEMA.empty_table()]
     for file in files:
         found = _query(path, file)

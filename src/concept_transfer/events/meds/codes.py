@@ -61,8 +61,7 @@ def meanings(
             own = [meaning for each in of_parents if each for meaning in each]
         elif not own:
             aside.append(code)
-        for meaning in dict.fromkeys((each.concept, each.state) for each in own):
-            concept, state = meaning
+        for concept, state in dict.fromkeys(own):
             factors = units.get(code) or units.get(concept) or {}
             found.append(Meaning(code, concept, state, factors if state is None else {}))
     return found, aside
@@ -70,8 +69,8 @@ def meanings(
 
 def _meanings_of(
     code: str, vocabulary: Vocabulary, crosswalk: Crosswalk | None
-) -> list[Meaning] | None:
-    """The meanings of a code by itself; None where nobody says any."""
+) -> list[tuple[str, str | None]] | None:
+    """The concepts and states of a code by itself; None where nobody says any."""
     if crosswalk is not None and crosswalk.known([code])[0]:
         rows = crosswalk.matches([code])[1]
         links = [crosswalk.links[row] for row in rows if crosswalk.links[row].concept]
@@ -81,7 +80,7 @@ def _meanings_of(
     else:
         return None
     return [
-        Meaning(code, concept, state or (None if concept in vocabulary.bins else PRESENT))
+        (concept, state or (None if concept in vocabulary.bins else PRESENT))
         for concept, state in told
     ]
 

@@ -57,6 +57,8 @@ def _fits(given: pa.DataType, kind: str) -> bool:
     if pa.types.is_dictionary(given):
         given = given.value_type
     types = pa.types
+    if types.is_null(given):
+        return True
     if kind == TEXT:
         return bool(types.is_string(given) or types.is_large_string(given))
     if kind == TIME:

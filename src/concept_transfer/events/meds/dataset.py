@@ -58,43 +58,42 @@ class Dataset:
         if splits.is_file():
             check_columns(splits, {"subject_id": PATIENT, "split": TEXT})
 
-    def load(self, db: DuckDBPyConnection, most: float) -> tuple[pa.Table, int]:
+    def load(self, db: DuckDBPyConnection, most: float) -> pa.Table:
         """Make ``events``, ``observed``, ``births`` and ``partitions`` of the files.
 
         A patient is observed from the first event but the birth to the last. Returns the rows that
-        cannot be used (of which there may be the share `most`), and the number of all rows.
+        cannot be used, of which there may be the share `most` of all.
         """
-        with reading(f"the dataset {self.folder}", "copy it again, or make it anew"):
-            self._raw(db)
-            db.execute(
-                f"""
-                CREATE OR REPLACE TEMP TABLE births AS SELECT patient, min(time) AS time FROM raw
-                WHERE code = '{BIRTH}' AND patient IS NOT NULL AND isfinite(time) GROUP BY patient
-                """
-            )
-            db.execute(
-                "CREATE OR REPLACE TEMP VIEW dated AS SELECT raw.*, births.time AS birth FROM raw "
-                "LEFT JOIN births USING (patient)"
-            )
-            bad, total = set_aside(db, "dated", PROBLEMS, most)
-            found = set(bad["reason"].unique().to_pylist())
-            problems = [condition for reason, condition in PROBLEMS.items() if reason in found]
-            usable = " AND ".join(f"coalesce(NOT ({each}), true)" for each in problems) or "true"
-            relation = "dated" if problems else "raw"
-            db.execute(
-                f"CREATE OR REPLACE TEMP VIEW events AS SELECT patient, time, code, value, unit "
-                f"FROM {relation} WHERE {usable}"
-            )
-            db.execute(
-                f"""
-                CREATE OR REPLACE TEMP TABLE observed AS
-                SELECT patient, min(time) FILTER (WHERE code <> '{BIRTH}') AS start,
-                    max(time) AS stop, min(time) FILTER (WHERE code = '{DEATH}') AS death
-                FROM events GROUP BY patient
-                """
-            )
+        self._raw(db)
+        db.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE births AS SELECT patient, min(time) AS time FROM raw
+            WHERE code = '{BIRTH}' AND patient IS NOT NULL AND isfinite(time) GROUP BY patient
+            """
+        )
+        db.execute(
+            "CREATE OR REPLACE TEMP VIEW dated AS SELECT raw.*, births.time AS birth FROM raw "
+            "LEFT JOIN births USING (patient)"
+        )
+        bad, _ = set_aside(db, "dated", PROBLEMS, most)
+        found = set(bad["reason"].unique().to_pylist())
+        problems = [condition for reason, condition in PROBLEMS.items() if reason in found]
+        usable = " AND ".join(f"coalesce(NOT ({each}), true)" for each in problems) or "true"
+        relation = "dated" if problems else "raw"
+        db.execute(
+            f"CREATE OR REPLACE TEMP VIEW events AS SELECT patient, time, code, value, unit "
+            f"FROM {relation} WHERE {usable}"
+        )
+        db.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE observed AS
+            SELECT patient, min(time) FILTER (WHERE code <> '{BIRTH}') AS start,
+                max(time) AS stop, min(time) FILTER (WHERE code = '{DEATH}') AS death
+            FROM events GROUP BY patient
+            """
+        )
         self._partitions(db)
-        return bad, total
+        return bad
 
     def _raw(self, db: DuckDBPyConnection) -> None:
         """The view ``raw`` over all files, with file and row (from 1)."""
@@ -117,14 +116,13 @@ class Dataset:
         if not path.is_file():
             return
         cases = " ".join(f"WHEN '{name}' THEN '{ours}'" for name, ours in PARTITIONS.items())
-        with reading(str(path), "make it anew"):
-            db.execute(
-                f"CREATE OR REPLACE TEMP TABLE partitions AS SELECT subject_id AS patient, "
-                f"CASE split {cases} END AS partition FROM read_parquet({_listed([path])})"
-            )
-            twice = db.execute("SELECT 1 FROM partitions GROUP BY patient HAVING count(*) > 1")
-            if twice.fetchone():
-                raise StudyError(f"{path} has subjects in several rows; each has one split")
+        db.execute(
+            f"CREATE OR REPLACE TEMP TABLE partitions AS SELECT subject_id AS patient, "
+            f"CASE split {cases} END AS partition FROM read_parquet({_listed([path])})"
+        )
+        twice = db.execute("SELECT 1 FROM partitions GROUP BY patient HAVING count(*) > 1")
+        if twice.fetchone():
+            raise StudyError(f"{path} has subjects in several rows; each has one split")
 
     @property
     def has_partitions(self) -> bool:
@@ -137,7 +135,7 @@ class Dataset:
             return {}
         names = check_columns(path, {"code": TEXT})
         description = "description" if "description" in names else "NULL"
-        parents = "parent_codes" if "parent_codes" in names else "NULL"
+        parents = "parent_codes::VARCHAR[]" if "parent_codes" in names else "NULL"
         with reading(str(path), "make it anew"):
             rows = db.execute(
                 f"SELECT code, {description}, {parents} FROM read_parquet({_listed([path])}) "
