@@ -51,7 +51,7 @@ def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
             GROUP BY i.patient, i.time
         )
         SELECT i.patient, i.time, coalesce(later, false) AS label, CASE
-            WHEN b.patient IS NULL OR i.time < b.start OR i.time > b.stop THEN '{UNOBSERVED}'
+            WHEN b.patient IS NULL THEN '{UNOBSERVED}'
             WHEN b.death < i.time THEN '{DEAD}'
             WHEN i.time < b.start + {_micro(times.min_history_days, DAY)} THEN '{SHORT}'
             WHEN {times.washout_days != 0} AND before THEN '{BEFORE}'
@@ -61,7 +61,8 @@ def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
                 AND b.stop < i.time + {_micro(times.horizon_days, DAY)} THEN '{LOST}'
             END AS reason
         FROM indexed i LEFT JOIN outcome USING (patient, time)
-        LEFT JOIN observed b ON b.patient = i.patient
+        LEFT JOIN observed b
+            ON b.patient = i.patient AND i.time >= b.start AND i.time <= b.stop
         """
     )
     return _kept(db, REASONS, times)
