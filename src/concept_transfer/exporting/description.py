@@ -43,7 +43,8 @@ class Hospital:
     def described(self, vocabulary: Vocabulary, small_cells: int) -> dict[str, Any]:
         """Of the encounters that models can learn from: ``encounters``, those of each of the
         ``classes``, their ``prevalence`` (of any class but the first), the first and the last of
-        the ``years``, and of each category the share of encounters that record it (``recorded``).
+        the ``years``, and of each category the share of encounters that record it (``recorded``,
+        without those that none does).
 
         None stands for counts below `small_cells`, for what tells such a count (a share, or the
         count of the others), and for years with fewer encounters.
@@ -83,6 +84,7 @@ class Hospital:
             if any(0 < part < small_cells for part in (count, len(rows) - count))
             else _share(count, len(rows))
             for category, count in counts.items()
+            if count
         }
 
 
