@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
@@ -35,4 +35,16 @@ class CodedSite(SiteSection):
 # Keys that no adapter reads.
 UNREAD = {"code_descriptions"}
 
-Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter")]
+
+def from_short(value: Any) -> Any:
+    """`{<adapter>: value}`, of an adapter with a short form, as its section."""
+    if not isinstance(value, dict) or "adapter" in value:
+        return value
+    for name in value:
+        if name in ADAPTERS and (key := ADAPTERS[name].short):
+            rest = {other: entry for other, entry in value.items() if other != name}
+            return {"adapter": name, key: value[name], **rest}
+    return value
+
+
+Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter"), BeforeValidator(from_short)]

@@ -83,6 +83,7 @@ class Setup:
             vocabulary_digest=self.vocabulary.digest,
             encounters=len(site.labels),
             version=__version__,
+            calibration=handed_on.calibration,
             **facts,
         )
 
