@@ -224,7 +224,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=label_words(),
+            label=task_words(),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -272,7 +272,7 @@ for job, team, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=label_words(),
+            label=task_words(),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"
@@ -348,7 +348,7 @@ rule shuffle_concepts:
         replicates=list(range(min(study.meaning.replicates, study.replicates))),
         seed=study.seed,
         study=study.study,
-        label=label_words(),
+        label=task_words(),
         vocabulary=reads(*IDENTITY),
         code=shuffle_code,
     script:

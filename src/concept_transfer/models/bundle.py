@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,9 @@ class ModelCard:
 
     site: where the models were trained; source: the site whose models or encounters came in, or
     ""; strategy: its name and settings, None for models that a source hands on; learner: its name
-    and settings; performance: of the cell that the models are of, None where nothing was tested.
+    and settings; task: what of the study's task decides which tokens an encounter has; threads: how
+    many computed, which its float32 sums depend on; performance: of the cell that the models are
+    of, None where nothing was tested.
     """
 
     study: str
@@ -49,6 +51,8 @@ class ModelCard:
     vocabulary_digest: str
     encounters: int
     version: str
+    task: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
     performance: dict[str, Any] | None = None
     made_from: str = ""
     format: int = FORMAT

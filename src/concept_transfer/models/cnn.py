@@ -151,9 +151,11 @@ def _predict(
     shape = (len(weights), len(rows), weights.classes)
     probability = torch.empty(shape, dtype=torch.float64, device=projection.device)
     for place, part in zip(probability.split(at_once, 1), rows.split(at_once), strict=True):
+        # a product with one row sums in another order, and predictions must not know their company
+        part = part.expand(2) if len(part) == 1 else part
         pooled = features(projection, weights.convolution_bias, dataset, part, pooling)
         logits = torch.baddbmm(weights.linear_bias[:, None], pooled.transpose(0, 1), weights.linear)
-        place.copy_(_probability(logits))
+        place.copy_(_probability(logits)[:, : place.shape[1]])
     return probability
 
 

@@ -60,7 +60,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
                 f"{files[0].path} has no column '{column}', which '{key}' names; it has "
                 f"{_some(columns)}{did_you_mean(closest(column, columns))}"
             )
-    concepts_of = _crosswalk(site, vocabulary, root)
+    concepts_of = concepts_of_codes(site, vocabulary, root)
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
     columns_of: dict[str, list[str]] = {}
@@ -133,8 +133,10 @@ def _files(site: TabularSite, root: Path) -> list[TableFile]:
     ]
 
 
-def _crosswalk(site: TabularSite, vocabulary: Vocabulary, root: Path) -> dict[str, list[str]]:
-    """Column name -> the concepts it holds."""
+def concepts_of_codes(
+    site: TabularSite, vocabulary: Vocabulary, root: Path
+) -> dict[str, list[str]]:
+    """Column name -> the concepts it holds (StudyError)."""
     if site.crosswalk is None:
         return {concept: [concept] for concept in vocabulary.concept_states}
     path = resolve(site.crosswalk, root)

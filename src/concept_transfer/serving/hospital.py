@@ -1,0 +1,39 @@
+"""How a hospital that receives a bundle writes down its encounters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.serving.coding import Coder
+from concept_transfer.serving.scoring import Scorer
+from concept_transfer.sites.layout import concepts_of_codes
+from concept_transfer.sites.tabular_site import TabularSite
+from concept_transfer.study_file import read_study
+
+
+def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[Coder, str | None]:
+    """What cells mean, and the column of the encounters' ids if it is known.
+
+    Codes are concepts and states go by the usual words, or both are as the tabular site of a
+    study's config has them. Raises StudyError.
+    """
+    vocabulary = scorer.bundle.vocabulary
+    if config is None and site is None:
+        usual = TabularSite.model_construct(adapter="tabular")
+        codes = {concept: [concept] for concept in vocabulary.concept_states}
+        return Coder(vocabulary, scorer.task, usual, codes), None
+    if config is None or site is None:
+        raise StudyError("--config and --site go together: a study, and one of its tabular sites")
+    sites = read_study(Path(config)).sites
+    tabular = {name: entry for name, entry in sites.items() if isinstance(entry, TabularSite)}
+    if site not in tabular:
+        raise StudyError(
+            f"--site: {config} has no tabular site '{site}'; its tabular sites are "
+            f"{choices(tabular) or 'none'}"
+        )
+    own = tabular[site]
+    roles = (own.label.column, own.patient, own.cluster, own.time, own.partition)
+    beside = {*filter(None, roles), *own.ignore_columns}
+    codes = concepts_of_codes(own, vocabulary, Path.cwd())
+    return Coder(vocabulary, scorer.task, own, codes, beside), own.encounter
