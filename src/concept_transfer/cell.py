@@ -22,7 +22,7 @@ class Cell:
 
     @property
     def pair(self) -> str:
-        return f"{self.source}-to-{self.target}" if self.source else self.target
+        return pair_name(self.source, self.target)
 
     @property
     def path(self) -> str:
@@ -33,6 +33,11 @@ class Cell:
 
 
 CELL_COLUMNS = tuple(field.name for field in fields(Cell))
+
+
+def pair_name(source: str, target: str) -> str:
+    """The name of a pair of sites; source is "" where there is none."""
+    return f"{source}-to-{target}" if source else target
 
 
 def split_pair(pair: str) -> tuple[str, str]:

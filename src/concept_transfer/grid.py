@@ -46,8 +46,20 @@ class Grid:
 
     @cached_property
     def sites(self) -> list[str]:
+        """The sites in use that have encounters."""
         used = {*self.sources, *self.targets}
-        return [site for site in self.study.sites if site in used]
+        has = self.study.has_encounters
+        return [site for site in self.study.sites if site in used and has(site)]
+
+    @cached_property
+    def received(self) -> dict[str, list[tuple[str, str]]]:
+        """Source that only its models are known of -> these, as (embedding, classifier)."""
+        sections: dict[str, Any] = dict(self.study.sites)
+        return {
+            source: [tuple(model) for model in sections[source].models or self.models]
+            for source in self.sources
+            if not self.study.has_encounters(source)
+        }
 
     @cached_property
     def blocks(self) -> dict[int, list[int]]:
@@ -131,6 +143,11 @@ class Grid:
                 for strategy in self.strategies_of(classifier):
                     record = self.study.strategy(strategy)
                     for source in self.sources_of(target) if record.has_source else [""]:
+                        if source in self.received and (
+                            record.reads_source
+                            or (embedding, classifier) not in self.received[source]
+                        ):
+                            continue
                         for size in self.sizes_of(strategy):
                             yield Cell(source, target, embedding, classifier, strategy, size)
 
@@ -212,6 +229,7 @@ class Grid:
             Cell(*pair, embedding, classifier, name, size if size_matters else "0")
             for classifier in self.study.embedding_classifiers()
             for pair in self.pairs
+            if pair[0] not in self.received
             for embedding in shuffled
             if embedding in random
             for name in chosen

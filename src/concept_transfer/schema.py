@@ -14,6 +14,7 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
 from concept_transfer.settings.training import Training
+from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import Study
 
@@ -29,6 +30,18 @@ def study_schema() -> dict[str, Any]:
     properties = schema["properties"]
     for key, registry in (("strategies", STRATEGIES), ("classifiers", LEARNERS)):
         _add_short_forms(properties[key], definitions, registry)
+
+    sites = properties["sites"]
+    sites["additionalProperties"] = {
+        "anyOf": [
+            sites["additionalProperties"],
+            *(
+                {"type": "object", "required": [name], "not": {"required": ["adapter"]}}
+                for name, record in ADAPTERS.items()
+                if record.short
+            ),
+        ]
+    }
 
     bins = properties["bins"]
     edges = definitions["Bins"]["properties"]["edges"]["anyOf"][0]

@@ -70,7 +70,11 @@ class Study(Section):
     )
     seed: int = Field(default=1, ge=0, description="Seed behind every draw of the study.")
     data: str = Field(default=".", description="Replaces {data} in every path of this config.")
-    vocabulary: str = Field(description="TSV of concepts, states and texts (docs/contracts.md).")
+    vocabulary: str = Field(
+        default="",
+        description="TSV of concepts, states and texts (docs/contracts.md); may be left out where "
+        "a site is given as a bundle, whose vocabulary is then used.",
+    )
     bins: Annotated[dict[str, Bins], BeforeValidator(from_edges)] = Field(
         default={},
         description="Concept -> how the numbers of its column become states, alike at all sites: "
@@ -151,8 +155,19 @@ class Study(Section):
                         )
                 if source == target:
                     raise ValueError(f"pairs: source and target are both '{source}'")
+                if not self.has_encounters(target):
+                    raise ValueError(
+                        f"pairs: the target '{target}' is given as models without encounters; it "
+                        "can only be a source"
+                    )
         elif len(self.sites) < 2:
             raise ValueError("a study needs at least two sites (a source and a target)")
+        elif not self.ordered_pairs():
+            raise ValueError(
+                "sites: all are given as models without encounters; a target needs encounters"
+            )
+        if not self.vocabulary and all(map(self.has_encounters, self.sites)):
+            raise ValueError("vocabulary: is required (no site is a bundle that brings one)")
         self._check_bins()
         self._check_classifiers()
         self._check_strategies()
@@ -236,6 +251,10 @@ class Study(Section):
         for name in self.combining_strategies():
             if name in (self.keep.strategies or ()):
                 raise ValueError(f"keep.strategies names '{name}', which trains no model to keep")
+
+    def has_encounters(self, site: str) -> bool:
+        """Whether a site of the study has more to it than the models that it hands on."""
+        return ADAPTERS[self.sites[site].adapter].has_encounters
 
     def learner(self, classifier: str) -> Learner:
         """The record of a classifier of the study."""
@@ -330,10 +349,15 @@ class Study(Section):
         used = {site for pair in self.ordered_pairs() for site in pair}
         return [site for site in self.sites if site not in used]
 
+    def measured_pairs(self) -> list[tuple[str, str]]:
+        """The ordered pairs of sites that both have encounters, so that a distance is known."""
+        return [pair for pair in self.ordered_pairs() if self.has_encounters(pair[0])]
+
     def ordered_pairs(self) -> list[tuple[str, str]]:
         """All [source, target] pairs of the study."""
         if self.pairs == "all":
-            return [(s, t) for s in self.sites for t in self.sites if s != t]
+            targets = [site for site in self.sites if self.has_encounters(site)]
+            return [(s, t) for s in self.sites for t in targets if s != t]
         return list(self.pairs)
 
 

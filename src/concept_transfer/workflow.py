@@ -10,7 +10,7 @@ from typing import Any
 from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.providers import PROVIDERS, check_embedding
-from concept_transfer.errors import StudyError, named
+from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
@@ -47,6 +47,31 @@ def check_study(study: Study, root: Path) -> None:
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, known, root, allowed)
+
+
+def left_out(study: Study) -> list[str]:
+    """A sentence for each site without encounters whose strategies are not all run."""
+    needing = [name for name in study.strategies if study.strategy(name).reads_source]
+    sources = dict.fromkeys(source for source, _ in study.ordered_pairs())
+    return [
+        f"sites.{source} hands on models without encounters: {choices(needing)} needs a source's "
+        "encounters, and is left out for it."
+        for source in sources
+        if needing and not study.has_encounters(source)
+    ]
+
+
+def with_offers(study: Study, root: Path) -> Study:
+    """The study with what its sites without encounters have for it: which of its models, and the
+    vocabulary where the config names none. Raises StudyError."""
+    sites, vocabulary = dict(study.sites), study.vocabulary
+    for name, site in study.sites.items():
+        if not study.has_encounters(name):
+            with named(f"sites.{name}"):
+                offer = imported(ADAPTERS[site.adapter].offer)(site, study, root)
+            sites[name] = site.model_copy(update={"models": list(offer.models)})
+            vocabulary = vocabulary or offer.vocabulary
+    return study.model_copy(update={"sites": sites, "vocabulary": vocabulary})
 
 
 def planned_vocabulary(study: Study, root: Path) -> Vocabulary:

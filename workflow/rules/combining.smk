@@ -1,5 +1,6 @@
 # Predictions of all cells of a pair of sites -> those of the strategies that combine them.
-# `combine` serves pairs of sites; `combine_sources` all sources of a target together.
+# `combine` serves pairs of sites, `combine_received` those whose source has no encounters here;
+# `combine_sources` all sources of a target together.
 
 
 def cells_to_combine(pair):
@@ -12,21 +13,30 @@ def cells_to_combine(pair):
     )
 
 
-def cells_of_strategies(names):
-    """They are the same for every pair. A rule must have an output, even if this study asks nothing
-    of it."""
-    made = {f"{c.strategy}/{c.size}" for c in grid.combined_cells if c.strategy in names}
+def cells_of_strategies(names, pairs):
+    """They are the same for every pair of a job's. A rule must have an output, even if this study
+    asks nothing of it."""
+    made = {
+        f"{cell.strategy}/{cell.size}"
+        for cell in grid.combined_cells
+        if cell.strategy in names and (cell.source, cell.target) in pairs
+    }
     return sorted(made) or ["nothing"]
 
 
 SHARES = f"{RESULTS}/combinations/{{pair}}/block{{block}}.parquet"
+COMBINED = {
+    "combine": JOBS["transfer"],
+    "combine_received": JOBS["use_received"],
+    "combine_sources": study.gathered(),
+}
 
 
-for job, gathers in (("combine", False), ("combine_sources", True)):
+for job, pairs in COMBINED.items():
 
+    gathers = job == "combine_sources"
     names = [n for n in study.combining_strategies() if study.strategy(n).gathers == gathers]
     kinds = [study.strategies[name].kind for name in names]
-    pairs = study.gathered() if gathers else grid.pairs
 
     rule:
         name:
@@ -41,7 +51,7 @@ for job, gathers in (("combine", False), ("combine_sources", True)):
         output:
             predictions=[
                 f"{RESULTS}/predictions/{{pair}}/{NO_EMBEDDING}/{ALL_MODELS}/{cell}/block{{block}}.parquet"
-                for cell in cells_of_strategies(names)
+                for cell in cells_of_strategies(names, pairs)
             ],
             shares=SHARES,
         log:
@@ -49,7 +59,7 @@ for job, gathers in (("combine", False), ("combine_sources", True)):
         benchmark:
             f"{RESULTS}/benchmarks/combine/{{pair}}/block{{block}}.tsv"
         wildcard_constraints:
-            pair=alternatives([f"{source}-to-{target}" for source, target in pairs]),
+            pair=alternatives([pair_name(*pair) for pair in pairs]),
         conda:
             ENVIRONMENT
         params:

@@ -14,7 +14,7 @@ from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import StudyError
-from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, split_pair
+from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, pair_name, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
@@ -30,10 +30,12 @@ from concept_transfer.workflow import (
     check_writable,
     downloads,
     embedding_inputs,
+    left_out,
     model_content,
     planned_vocabulary,
     site_inputs,
     table_files,
+    with_offers,
 )
 
 # The main process looks at files, headers and names once; jobs started by it need not.
@@ -43,7 +45,7 @@ try:
     if planning:
         check_files(map(Path, workflow.configfiles))
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
-    study = with_files(study, ROOT, HOME, is_prefixed())
+    study = with_offers(with_files(study, ROOT, HOME, is_prefixed()), ROOT)
     if planning:
         check_study(study, ROOT)
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
@@ -53,6 +55,9 @@ except StudyError as error:
 if planning and study.parked_sites():
     parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
     logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
+
+for sentence in left_out(study) if planning else []:
+    logger.warning(sentence)
 
 # Sums of floats depend on the number of threads, so no library may choose it by itself.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

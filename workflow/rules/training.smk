@@ -1,11 +1,14 @@
 # Sites + embedding tables -> source models -> predictions of every cell, and the models kept.
 # One set of rules serves all learners: `train_source_<team>`, `transfer_<team>` (all that comes
-# from another site) and `train_local_<team>` (the target's own encounters). A team is a classifier,
-# or all classifiers without an embedding: `simple`.
+# from another site), `train_local_<team>` (the target's own encounters), and, of sources without
+# encounters, `receive_<classifier>` and `use_received_<classifier>`. A team is a classifier, or all
+# classifiers without an embedding: `simple`.
 
-PAIRS = {
-    "transfer": alternatives([f"{source}-to-{target}" for source, target in grid.pairs]),
-    "train_local": alternatives(grid.targets),
+LEARNING_SOURCES = [source for source in grid.sources if source not in grid.received]
+JOBS = {
+    "transfer": [pair for pair in grid.pairs if pair[0] not in grid.received],
+    "train_local": [("", target) for target in grid.targets],
+    "use_received": [pair for pair in grid.pairs if pair[0] in grid.received],
 }
 SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
 MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
@@ -60,20 +63,19 @@ def source_models(site_of, wanted):
     return files
 
 
-def handed_on(classifiers, has_source):
+def handed_on(classifiers, job):
     """The source's models, where a strategy starts from them."""
     starting = [
         name
         for name in classifiers
         if any(
-            study.strategy(strategy).starts_from_source
-            for strategy in strategies_for(name, has_source)
+            study.strategy(strategy).starts_from_source for strategy in strategies_for(name, job)
         )
     ]
     return source_models(lambda pair: split_pair(pair)[0], lambda pair: starting)
 
 
-def same_models(classifiers, has_source):
+def same_models(classifiers, job):
     """The target's own source models, where the strategy's models on all labels are just these."""
 
     def same(target):
@@ -82,24 +84,24 @@ def same_models(classifiers, has_source):
             for name in classifiers
             if "all" in grid.sizes
             and any(
-                grid.is_own_source(name, target, strategy)
-                for strategy in strategies_for(name, has_source)
+                grid.is_own_source(name, target, strategy) for strategy in strategies_for(name, job)
             )
         ]
 
     return source_models(lambda pair: pair, same)
 
 
-def strategies_for(classifier, has_source):
+def strategies_for(classifier, job):
     """The strategies of one kind of job."""
     return sorted(
         name
         for name in grid.strategies_of(classifier)
-        if study.strategy(name).has_source == has_source
+        if study.strategy(name).has_source == (job != "train_local")
+        and not (job == "use_received" and study.strategy(name).reads_source)
     )
 
 
-def predictions_of(classifiers, has_source):
+def predictions_of(classifiers, job):
     """The predictions of all strategies at every target size, made by one job.
 
     Start-up is most of a small cell's cost. `update` leaves the files in place, and the job keeps
@@ -108,19 +110,19 @@ def predictions_of(classifiers, has_source):
     cells = [
         f"{classifier}/{name}/{size}"
         for classifier in classifiers
-        for name in strategies_for(classifier, has_source)
+        for name in strategies_for(classifier, job)
         for size in grid.sizes_of(name)
     ]
     # A rule must have an output, even if this study asks nothing of it.
     return [update(f"{PREDICTIONS}/{cell}/block{{block}}.parquet") for cell in cells or ["nothing"]]
 
 
-def cards_of(classifiers, has_source):
+def cards_of(classifiers, job):
     """The cards of the models that are kept; the files of a bundle lie beside its card."""
     return [
         update(f"{MODELS}/{classifier}/{name}/{size}/block{{block}}/card.json")
         for classifier in classifiers
-        for name in strategies_for(classifier, has_source)
+        for name in strategies_for(classifier, job)
         for size in grid.kept_sizes(classifier, name)
     ]
 
@@ -137,21 +139,21 @@ def learner_settings(classifier):
     return study.classifiers[classifier].model_dump(mode="json")
 
 
-def source_work(classifiers):
+def source_work(classifiers, script):
     """Classifier -> settings of its source models, and the digest of its code."""
     return fixed(
         {
             name: {
                 "learner": learner_settings(name),
                 "training": grid.training(name),
-                "code": learner_code("train_source", name),
+                "code": learner_code(script, name),
             }
             for name in classifiers
         }
     )
 
 
-def work_of(classifiers, has_source, kept):
+def work_of(classifiers, job, kept):
     """Classifier -> its settings, its code and its strategies, with the sizes of each, and those
     at which its models are kept."""
     return fixed(
@@ -167,7 +169,7 @@ def work_of(classifiers, has_source, kept):
                         "sizes": grid.sizes_of(name),
                         "kept": grid.kept_sizes(classifier, name) if kept else [],
                     }
-                    for name in strategies_for(classifier, has_source)
+                    for name in strategies_for(classifier, job)
                 },
             }
             for classifier in classifiers
@@ -186,11 +188,18 @@ def block_replicates(wildcards):
     return grid.blocks[int(wildcards.block)]
 
 
-# kind of job, team, whether the models of these embeddings are kept, and these embeddings
+def teams_of(job):
+    """Team -> classifiers of a kind of job; models that came are used one by one, because not all
+    of a team need have come."""
+    came = {name for models in grid.received.values() for _, name in models}
+    return {name: [name] for name in sorted(came)} if job == "use_received" else grid.teams
+
+
+# kind of job, team, its classifiers, whether the models of these embeddings are kept, and these
 TRAINED = [
-    (job, team, kept, embeddings)
-    for job in PAIRS
-    for team, classifiers in grid.teams.items()
+    (job, team, classifiers, kept, embeddings)
+    for job in JOBS
+    for team, classifiers in teams_of(job).items()
     for kept in (True, False)
     if (embeddings := embeddings_of(classifiers, kept))
 ]
@@ -213,6 +222,8 @@ for team, classifiers in grid.teams.items():
             f"{RESULTS}/logs/train_source/{{source}}/{{embedding}}/{team}/block{{block}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/train_source/{{source}}/{{embedding}}/{team}/block{{block}}.tsv"
+        wildcard_constraints:
+            source=alternatives(LEARNING_SOURCES),
         conda:
             ENVIRONMENT
         threads: study.resources.threads
@@ -220,7 +231,7 @@ for team, classifiers in grid.teams.items():
             gpu=study.resources.gpu if any(one.uses_torch for one in learners) else 0,
             device=study.resources.device,
         params:
-            classifiers=source_work(classifiers),
+            classifiers=source_work(classifiers, "train_source"),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
@@ -230,12 +241,40 @@ for team, classifiers in grid.teams.items():
             "../scripts/train_source.py"
 
 
-for job, team, kept, embeddings in TRAINED:
+for classifier in teams_of("use_received"):
 
-    classifiers = grid.teams[team]
+    rule:
+        name:
+            f"receive_{classifier}"
+        input:
+            **vocabulary_files(),
+            bundles=lambda wildcards: site_inputs(study.sites[wildcards.source], ROOT),
+            embedding=TABLE if study.learner(classifier).takes_embedding else [],
+        output:
+            source_files([classifier]),
+        log:
+            f"{RESULTS}/logs/receive/{{source}}/{{embedding}}/{classifier}/block{{block}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/receive/{{source}}/{{embedding}}/{classifier}/block{{block}}.tsv"
+        wildcard_constraints:
+            source=alternatives(grid.received),
+        conda:
+            ENVIRONMENT
+        params:
+            classifiers=source_work([classifier], "receive_source"),
+            replicates=block_replicates,
+            seed=study.seed,
+            study=study.study,
+            label=task_words(),
+            vocabulary=reads(*IDENTITY),
+        script:
+            "../scripts/receive_source.py"
+
+
+for job, team, classifiers, kept, embeddings in TRAINED:
+
     learners = [study.learner(name) for name in classifiers]
-    has_source = job == "transfer"
-    strategies = {name for one in classifiers for name in strategies_for(one, has_source)}
+    strategies = {name for one in classifiers for name in strategies_for(one, job)}
 
     rule:
         name:
@@ -243,8 +282,8 @@ for job, team, kept, embeddings in TRAINED:
         input:
             **vocabulary_files(),
             target=site_of_pair(classifiers, 1),
-            handed_on=handed_on(classifiers, has_source),
-            same=same_models(classifiers, has_source),
+            handed_on=handed_on(classifiers, job),
+            same=same_models(classifiers, job),
             source=(
                 site_of_pair(classifiers, 0)
                 if any(study.strategy(name).uses_source for name in strategies)
@@ -252,14 +291,14 @@ for job, team, kept, embeddings in TRAINED:
             ),
             embedding=TABLE if any(one.takes_embedding for one in learners) else [],
         output:
-            predictions=predictions_of(classifiers, has_source),
-            cards=cards_of(classifiers, has_source) if kept else [],
+            predictions=predictions_of(classifiers, job),
+            cards=cards_of(classifiers, job) if kept else [],
         log:
             f"{RESULTS}/logs/{job}/{{pair}}/{{embedding}}/{team}/block{{block}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/{job}/{{pair}}/{{embedding}}/{team}/block{{block}}.tsv"
         wildcard_constraints:
-            pair=PAIRS[job],
+            pair=alternatives([pair_name(*pair) for pair in JOBS[job]]),
             embedding=alternatives(embeddings),
         conda:
             ENVIRONMENT
@@ -268,7 +307,7 @@ for job, team, kept, embeddings in TRAINED:
             gpu=study.resources.gpu if any(one.uses_torch for one in learners) else 0,
             device=study.resources.device,
         params:
-            classifiers=work_of(classifiers, has_source, kept),
+            classifiers=work_of(classifiers, job, kept),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
@@ -389,7 +428,7 @@ def source_cards():
     return [
         f"{RESULTS}/sources/{source}/{embedding}/{classifier}/block{block}/card.json"
         for source in grid.sources
-        for embedding, classifier in grid.models
+        for embedding, classifier in grid.received.get(source, grid.models)
         for block in grid.blocks
     ]
 

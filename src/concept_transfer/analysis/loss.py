@@ -26,6 +26,8 @@ def shift_against_loss(
 ) -> pd.DataFrame:
     """One row a direction and model: AUROC lost, with its interval, beside the site distances.
 
+    Directions without a distance (the source's encounters are not here) are left out.
+
     The loss is the AUROC of a model trained on the target's own labels (the largest of
     ``sizes``) less that of the source model used unchanged (a strategy of ``unchanged``), from the
     study's paired comparisons. Columns: source, target, embedding, classifier, loss, lower, upper,
@@ -53,7 +55,7 @@ def shift_against_loss(
     )
     spaces = spaces.reindex(columns=list(SPACES))
     return (
-        loss.merge(distances[list(DISTANCES)].reset_index(), on=PAIR, how="left")
+        loss.merge(distances.reindex(columns=list(DISTANCES)).reset_index(), on=PAIR)
         .merge(
             spaces.reindex(columns=list(SPACES)).reset_index(), on=[*PAIR, "embedding"], how="left"
         )

@@ -90,6 +90,7 @@ PROVIDERS: Registry[Provider] = Registry(
         "precomputed": "concept_transfer.embeddings.precomputed_embedding:PRECOMPUTED",
         "transformers": "concept_transfer.embeddings.transformers_embedding:TRANSFORMERS",
         "openai": "concept_transfer.embeddings.openai_embedding:OPENAI",
+        "bundle": "concept_transfer.embeddings.bundle_embedding:BUNDLE",
         "scaled": "concept_transfer.embeddings.derived_embeddings:SCALED",
         "pca": "concept_transfer.embeddings.derived_embeddings:PCA",
         "concatenated": "concept_transfer.embeddings.derived_embeddings:CONCATENATED",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, freely
 from concept_transfer.settings.section import Distinct
 from concept_transfer.settings.training import CHOSEN, Training, several
 from concept_transfer.strategies.strategy import (
@@ -112,4 +112,5 @@ LEARNER = Learner(
     uses_torch=True,
     cross_fits=cross_fits,
     folds=folds,
+    leaves=freely,
 )

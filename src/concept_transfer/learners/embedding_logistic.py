@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
+from concept_transfer.learners.learner import (
+    Context,
+    Family,
+    Learner,
+    LearnerSettings,
+    always,
+    freely,
+)
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import ALIGN, PRIOR
 
@@ -40,4 +47,5 @@ LEARNER = Learner(
     takes_embedding=True,
     can=frozenset({ALIGN, PRIOR}),
     cross_fits=always,
+    leaves=freely,
 )

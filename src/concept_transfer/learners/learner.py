@@ -130,6 +130,11 @@ def never(training: Training) -> bool:
     return False
 
 
+def freely(models: Any, small_cells: int) -> str:
+    """Of models whose numbers each come of all encounters together."""
+    return ""
+
+
 def five(labels: int, handed_on: bool) -> int:
     return 5
 
@@ -148,7 +153,9 @@ class Learner:
     none are set apart, and `family` makes a `CrossFittingFamily` (else a `ValidatedFamily`); folds:
     without how many folds in turn it is then fitted, given the number of labels and whether the
     models are a source's, to be handed on; 1: without the encounters that the split sets apart for
-    validation, so that nothing is said of the others.
+    validation, so that nothing is said of the others; leaves: why models that `family` reads may
+    not leave the hospital where counts of encounters below ``small_cells`` stay there, as the end
+    of a sentence with its remedy, or "" where they may (None: they never do).
     """
 
     settings: type[LearnerSettings]
@@ -163,3 +170,4 @@ class Learner:
     uses_torch: bool = False
     cross_fits: Callable[[Training], bool] = never
     folds: Callable[[int, bool], int] = five
+    leaves: Callable[[Any, int], str] | None = None

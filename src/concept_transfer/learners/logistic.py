@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
+from concept_transfer.learners.learner import (
+    Context,
+    Family,
+    Learner,
+    LearnerSettings,
+    always,
+    freely,
+)
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies.strategy import ALIGN, PRIOR, RECALIBRATE
 
@@ -45,4 +52,5 @@ LEARNER = Learner(
     training=frozenset({"class_weight"}),
     can=frozenset({ALIGN, PRIOR, RECALIBRATE}),
     cross_fits=always,
+    leaves=freely,
 )

@@ -26,12 +26,14 @@ MIN_SAMPLES_LEAF = 20  # of histogram trees
 class Boosting:
     """Trees fitted to the classes `present` int64 [C], ascending, of all K.
 
-    They add to one score for two classes, the later one's logit, and to C for more.
+    They add to one score for two classes, the later one's logit, and to C for more. fewest: int64,
+    no leaf holds fewer training encounters.
     """
 
     trees: Trees
     present: NDArray[np.int64]
     classes: int
+    fewest: NDArray[np.int64]
 
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings 0/1 [n, tokens]."""
@@ -47,12 +49,13 @@ class Boosting:
 
     def arrays(self) -> Arrays:
         about = {"present": self.present, "classes": np.asarray(self.classes)}
+        about["fewest"] = self.fewest
         return self.trees.arrays() | about
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Boosting:
         trees = Trees(*(arrays[field.name] for field in fields(Trees)))
-        return cls(trees, arrays["present"], int(arrays["classes"]))
+        return cls(trees, arrays["present"], int(arrays["classes"]), arrays["fewest"])
 
     def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """[n, K] of scores [1 or C, n]."""
@@ -86,25 +89,27 @@ class Stages(Sequence[Boosting]):
         return np.stack([self.whole.probability(each) for each in scores])
 
 
-def fit_boosting(train: Examples, weights: NDArray[np.float64], classes: int = 2) -> Stages:
+def fit_boosting(
+    train: Examples, weights: NDArray[np.float64], classes: int = 2, min_leaf: int = 1
+) -> Stages:
     """Fit on the findings that can carry a split.
 
-    Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves may
-    hold a single row, each split chosen among a random square root of the findings (Breiman 2001,
-    Machine Learning 45): on few rows, trees that see all findings repeat each other's chance
-    splits. From there on histogram trees with twenty rows a leaf, which are as good and quicker.
+    Below `HISTOGRAM_FROM` training rows scikit-learn's plain trees of depth 3, whose leaves hold
+    `min_leaf` rows or more, each split chosen among a random square root of the findings (Breiman
+    2001, Machine Learning 45): on few rows, trees that see all findings repeat each other's chance
+    splits. From there on histogram trees with at least twenty rows a leaf, as good and quicker.
     weights: [n], each encounter's in the loss. The labels hold two classes at least.
     """
     fitted = _plain if len(train) < HISTOGRAM_FROM else _histogram
-    leaf = 1 if fitted is _plain else MIN_SAMPLES_LEAF
+    leaf = min_leaf if fitted is _plain else max(min_leaf, MIN_SAMPLES_LEAF)
     held = np.asarray(train.findings.sum(axis=0)).ravel()
     columns = np.flatnonzero((held >= leaf) & (held <= len(train) - leaf))
     if not len(columns):
         columns = np.arange(1)
     matrix = train.findings[:, columns].toarray()
-    trees = fitted(matrix, train.labels, weights, columns)
+    trees = fitted(matrix, train.labels, weights, columns, leaf)
     present = np.unique(train.labels).astype(np.int64)
-    return Stages(Boosting(trees, present, classes))
+    return Stages(Boosting(trees, present, classes, np.asarray(min(leaf, len(train)))))
 
 
 def _plain(
@@ -112,12 +117,14 @@ def _plain(
     labels: NDArray[np.int8],
     weights: NDArray[np.float64],
     columns: NDArray[np.int64],
+    leaf: int,
 ) -> Trees:
     from sklearn.ensemble import GradientBoostingClassifier
 
     model = GradientBoostingClassifier(
         n_estimators=TREES[-1],
         learning_rate=LEARNING_RATE,
+        min_samples_leaf=leaf,
         max_features="sqrt",
         random_state=0,
     )
@@ -140,13 +147,14 @@ def _histogram(
     labels: NDArray[np.int8],
     weights: NDArray[np.float64],
     columns: NDArray[np.int64],
+    leaf: int,
 ) -> Trees:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
         max_iter=TREES[-1],
         learning_rate=LEARNING_RATE,
-        min_samples_leaf=MIN_SAMPLES_LEAF,
+        min_samples_leaf=leaf,
         early_stopping=False,
         random_state=0,
     )

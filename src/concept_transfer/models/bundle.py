@@ -1,7 +1,7 @@
 """Fitted models as a folder that another institution can apply or tune.
 
 It holds the learner's own files behind one card, the vocabulary and, where the learner takes one,
-the embedding table; no patient-level datum and no pickles.
+the embedding table; no patient-level datum and no pickles. Its manifest names every file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.models.manifest import MANIFEST, check_manifest, write_manifest
 
 if TYPE_CHECKING:
     from concept_transfer.embeddings.table import EmbeddingTable
 
-FORMAT = 2
+FORMAT = 3
 CARD, VOCABULARY, TABLE = "card.json", "vocabulary.tsv", "embedding.safetensors"
 
 
@@ -31,9 +32,14 @@ class ModelCard:
 
     site: where the models were trained; source: the site whose models or encounters came in, or
     ""; strategy: its name and settings, None for models that a source hands on; learner: its name
-    and settings; task: what of the study's task decides which tokens an encounter has; threads: how
-    many computed, which its float32 sums depend on; performance: of the cell that the models are
-    of, None where nothing was tested.
+    and settings; encounters: of the site, None where they are too few to show; task: what of the
+    study's task decides which tokens an encounter has; threads: how many computed, which float32
+    sums depend on; performance: of the cell that the models are of, None where nothing was tested;
+    calibration: a replicate's `models.recalibration.Recalibration` as ``slope`` and ``intercepts``
+    [classes], which held-out labels taught, or None.
+
+    What leaves a hospital also has: data: site -> what is told of the encounters that models
+    learned from; use: ``licence``, ``intended_use`` and ``limits``.
     """
 
     study: str
@@ -49,11 +55,14 @@ class ModelCard:
     training: dict[str, Any]
     embedding: str
     vocabulary_digest: str
-    encounters: int
+    encounters: int | None
     version: str
     task: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
     performance: dict[str, Any] | None = None
+    calibration: list[dict[str, Any] | None] = field(default_factory=list)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    use: dict[str, Any] | None = None
     made_from: str = ""
     format: int = FORMAT
 
@@ -71,7 +80,7 @@ class Bundle:
 def bundle_files(takes_embedding: bool, of_learner: tuple[str, ...]) -> list[str]:
     """Names of the files of a bundle, with the learner's own."""
     table = [TABLE, "embedding.json"] if takes_embedding else []
-    return [CARD, *of_learner, VOCABULARY, *table]
+    return [CARD, *of_learner, VOCABULARY, *table, MANIFEST]
 
 
 def write_bundle(
@@ -81,14 +90,43 @@ def write_bundle(
     vocabulary: Vocabulary,
     table: EmbeddingTable | None,
 ) -> None:
-    """Write the files of a bundle; card.json comes last and marks it complete."""
+    """Write the files of a bundle in place of all that the folder held; manifest.json comes last
+    and marks it complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD).unlink(missing_ok=True)
+    for name in (MANIFEST, *(path.name for path in folder.iterdir())):
+        (folder / name).unlink(missing_ok=True)
     write_models(folder)
     vocabulary.write(folder / VOCABULARY)
     if table is not None:
         table.write(folder / TABLE)
     (folder / CARD).write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
+    write_manifest(folder)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a bundle of this version's format; no other file is looked at."""
+    try:
+        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _incomplete(folder, error) from None
+    except ValueError:
+        raise StudyError(
+            f"{folder}/{CARD} is no card that this program wrote: it was altered, or is damaged; "
+            "copy the bundle again from its sender"
+        ) from None
+    known = {part.name for part in fields(ModelCard)}
+    number = content.get("format") if isinstance(content, dict) else None
+    if number != FORMAT:
+        newer = isinstance(number, int) and number > FORMAT
+        remedy = "install a newer version" if newer else "let the study that wrote it run again"
+        raise StudyError(
+            f"{folder}/{CARD} is of format {number}; this version reads bundles of format "
+            f"{FORMAT}: {remedy}"
+        )
+    if content.keys() != known:
+        wrong = ", ".join(sorted(content.keys() ^ known))
+        raise StudyError(f"{folder}/{CARD} was altered: {wrong} is no key of a card, or missing")
+    return ModelCard(**content)
 
 
 def read_bundle(
@@ -96,20 +134,12 @@ def read_bundle(
 ) -> Bundle:
     """Read a bundle's card, vocabulary and table, refusing one that does not fit the receiver.
 
-    Raises StudyError where a file is missing, damaged or of another format, where files do not
-    belong together, or where the bundle's tokens or embedding differ from those given, naming both
-    digests. The texts of the tokens may differ: what a model got of them is in its embedding.
+    Raises StudyError where a file is missing, altered, added or of another format, where files do
+    not belong together, or where the bundle's tokens or embedding differ from those given, naming
+    both digests. The texts of the tokens may differ: what a model got of them is in its embedding.
     """
-    try:
-        content = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        if content.get("format") != FORMAT:
-            raise StudyError(
-                f"{folder}/card.json is of format {content.get('format')}; this version reads "
-                f"bundles of format {FORMAT}: let the study that wrote it run again"
-            )
-        card = ModelCard(**content)
-    except (OSError, json.JSONDecodeError, TypeError) as error:
-        raise _incomplete(folder, error) from None
+    card = read_card(folder)
+    check_manifest(folder)
     words = Vocabulary.read(folder / VOCABULARY)
     if words.digest != card.vocabulary_digest:
         raise StudyError(
@@ -150,6 +180,8 @@ def tensors_in(path: Path, load: Callable[[Path], dict[str, Any]]) -> dict[str, 
 
 def is_current_bundle(folder: Path, made_from: str) -> bool:
     """Whether a complete bundle is there and was made from just this."""
+    if not (folder / MANIFEST).is_file():
+        return False
     try:
         content = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
@@ -159,9 +191,9 @@ def is_current_bundle(folder: Path, made_from: str) -> bool:
 
 def _incomplete(folder: Path, error: Exception) -> StudyError:
     return StudyError(
-        f"{folder} is no complete model bundle ({error}); it needs card.json, vocabulary.tsv, the "
-        "files of its learner and, where that takes an embedding, embedding.safetensors and "
-        "embedding.json"
+        f"{folder} is no complete model bundle ({error}); it needs manifest.json, card.json, "
+        "vocabulary.tsv, the files of its learner and, where that takes an embedding, "
+        "embedding.safetensors and embedding.json"
     )
 
 

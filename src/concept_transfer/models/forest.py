@@ -26,13 +26,15 @@ class Forest:
     """The mean of trees' class shares, recalibrated.
 
     trees: their sum, a score a class of `present` int64 [C], ascending, of all K; slope and
-    intercepts float64 [K]: what was made of the log probabilities afterwards.
+    intercepts float64 [K]: what was made of the log probabilities afterwards; fewest: int64, no
+    leaf holds fewer training encounters.
     """
 
     trees: Trees
     present: NDArray[np.int64]
     slope: NDArray[np.float64]
     intercepts: NDArray[np.float64]
+    fewest: NDArray[np.int64]
 
     def predict_proba(self, matrix: csr_array) -> NDArray[np.float64]:
         """Probability of every class [n, K] of findings 0/1 [n, tokens]."""
@@ -46,13 +48,14 @@ class Forest:
         )
 
     def arrays(self) -> Arrays:
-        own = {"present": self.present, "slope": self.slope, "intercepts": self.intercepts}
-        return self.trees.arrays() | own
+        names = ("present", "slope", "intercepts", "fewest")
+        return self.trees.arrays() | {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Forest:
         trees = Trees(*(arrays[field.name] for field in fields(Trees)))
-        return cls(trees, arrays["present"], arrays["slope"], arrays["intercepts"])
+        names = ("present", "slope", "intercepts", "fewest")
+        return cls(trees, *(arrays[name] for name in names))
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ class Sharpened(Sequence[Forest]):
         return Recalibration(slope, (1 - slope) * log_probability(self.prior))
 
 
-def fit_forest(train: Examples, weights: NDArray[np.float64], classes: int) -> Sharpened:
+def fit_forest(
+    train: Examples, weights: NDArray[np.float64], classes: int, min_leaf: int = 1
+) -> Sharpened:
     """Extremely randomised trees (Geurts, Ernst, Wehenkel 2006, doi:10.1007/s10994-006-6226-1).
 
-    weights: [n], each encounter's. Leaves may hold a single encounter; their class shares are
-    drawn towards those of all encounters, so that no probability is 0 for a class that was seen.
+    weights: [n], each encounter's. Leaves hold `min_leaf` encounters or more; their class shares
+    are drawn towards those of all, so that no probability is 0 for a class that was seen.
     """
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -91,7 +96,11 @@ def fit_forest(train: Examples, weights: NDArray[np.float64], classes: int) -> S
     if not len(columns):
         columns = np.arange(1)
     model = ExtraTreesClassifier(
-        n_estimators=TREES, max_leaf_nodes=MOST_LEAVES, random_state=0, n_jobs=1
+        n_estimators=TREES,
+        max_leaf_nodes=MOST_LEAVES,
+        min_samples_leaf=min_leaf,
+        random_state=0,
+        n_jobs=1,
     )
     matrix = train.findings[:, columns].toarray()
     model.fit(matrix, train.labels, sample_weight=weights)
@@ -103,7 +112,9 @@ def fit_forest(train: Examples, weights: NDArray[np.float64], classes: int) -> S
         for shares in _shares(tree.value[:, 0], tree.weighted_n_node_samples, prior[present]).T
     ]
     trees = joined(nodes, columns, np.zeros(len(present)))
-    return Sharpened(Forest(trees, present, np.asarray(1.0), np.zeros(classes)), prior)
+    fewest = np.asarray(min(min_leaf, len(train)))
+    forest = Forest(trees, present, np.asarray(1.0), np.zeros(classes), fewest)
+    return Sharpened(forest, prior)
 
 
 def _shares(

@@ -77,6 +77,17 @@ class Trees:
         return _Paths.of(self)
 
 
+def small_leaf(fewest: Iterable[NDArray[np.int64]], small_cells: int) -> str:
+    """What is wrong with trees whose smallest leaves hold so few training encounters, or ""."""
+    least = min(int(number) for number in fewest)
+    if least >= small_cells:
+        return ""
+    return (
+        f"a leaf of its trees may hold fewer than {small_cells} encounters; fit larger ones with "
+        f"`min_leaf: {small_cells}` in the classifier's section"
+    )
+
+
 def joined(
     trees: Sequence[Nodes], tokens: NDArray[np.int64], initial: NDArray[np.float64]
 ) -> Trees:

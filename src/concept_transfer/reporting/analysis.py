@@ -51,7 +51,8 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
         shift_table,
     )
 
-    yield shift_table(analysis.shift, study)
+    if study.measured_pairs():
+        yield shift_table(analysis.shift, study)
     if not analysis.shift_loss.empty:
         yield loss_table(analysis.shift_loss, study)
     if not analysis.shift_correlations.empty:

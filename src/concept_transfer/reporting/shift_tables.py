@@ -36,8 +36,8 @@ DISTANCES = {**SITE_DISTANCES, "mmd2": "MMD² in the embedding"}
 
 
 def shift_table(shift: pd.DataFrame, study: Study) -> Table:
-    """One row a direction of the study: the distances between its sites."""
-    pairs = study.ordered_pairs()
+    """One row a direction of the study, as far as known: the distances between its sites."""
+    pairs = study.measured_pairs()
     tidy = _of_pairs(shift, pairs)
     tidy = tidy[tidy["measure"].isin(PAIR_MEASURES)]
     raw = pd.DataFrame(pairs, columns=["source", "target"])
@@ -119,14 +119,15 @@ def differing_findings(findings: pd.DataFrame, study: Study) -> pd.DataFrame:
     pairs = unordered(study)
     keys = ["source", "target", "concept", "name", "category"]
     tidy = _of_pairs(findings, pairs)
-    wide = tidy.pivot(index=keys, columns="measure", values="estimate")
+    shown = ["js", "js_recording", *OF_LABELS]
+    wide = tidy.pivot(index=keys, columns="measure", values="estimate").reindex(columns=shown)
     rates = tidy[tidy["measure"] == "recording_difference"].set_index(keys)
     bounds = tidy[tidy["measure"] == "js"].set_index(keys)
     frame = pd.DataFrame(
         {
             "source_recorded": rates["source_value"],
             "target_recorded": rates["target_value"],
-            **{name: wide[name] for name in ("js", "js_recording", *OF_LABELS)},
+            **{name: wide[name] for name in shown},
             "js_lower": bounds["lower"],
             "js_upper": bounds["upper"],
         }
@@ -215,9 +216,9 @@ def correlation_table(correlations: pd.DataFrame, study: Study) -> Table:
 
 
 def unordered(study: Study) -> list[tuple[str, str]]:
-    """The study's pairs, each two sites once."""
+    """The study's pairs whose distance is known, each two sites once."""
     kept: list[tuple[str, str]] = []
-    for source, target in study.ordered_pairs():
+    for source, target in study.measured_pairs():
         if (target, source) not in kept:
             kept.append((source, target))
     return kept

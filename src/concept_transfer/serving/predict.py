@@ -36,6 +36,7 @@ def predict(scorer: Scorer, coder: Coder, request: Request) -> Tally:
     """Write the predictions of all encounters of a file; what was read of it.
 
     Columns: ``encounter``; ``probability`` of the outcome, the mean over the replicates' models;
+    ``calibrated``, the same after each model's recalibration, where the card has that of each;
     ``replicate_<number>``, the very numbers of the study's predictions. Of more than two classes
     each has columns of its own, ``probability_<class>``. Numbers are float32. Raises StudyError,
     and leaves no file then.
@@ -59,6 +60,8 @@ def columns_of(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Names and values [n] of the columns besides the ids; raw: [R, n, classes]."""
     yield from _of_classes(scorer, "probability", scorer.mean(raw))
+    if (calibrated := scorer.calibrated(raw)) is not None:
+        yield from _of_classes(scorer, "calibrated", calibrated)
     if replicates:
         for number, probability in zip(scorer.replicates, raw, strict=True):
             yield from _of_classes(scorer, f"replicate_{number}", probability)

@@ -17,6 +17,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Models
 from concept_transfer.models.bundle import Bundle, read_bundle
+from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
@@ -96,6 +97,20 @@ class Scorer:
         """Over the replicates that have a model, [n, classes], of `probabilities`."""
         mean: NDArray[np.float64] = raw[self.usable].mean(axis=0, dtype=np.float64)
         return mean.astype(np.float32)
+
+    def calibrated(self, raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The mean of what the models say after their recalibration, [n, classes]; None unless the
+        card has that of each: a mean of some would be of other models."""
+        known = self.bundle.card.calibration or [None] * len(self.usable)
+        changes = [change for change, usable in zip(known, self.usable, strict=True) if usable]
+        if not all(changes):
+            return None
+        each = [
+            Recalibration(change["slope"], np.array(change["intercepts"]))(own.astype(np.float64))
+            for change, own in zip(changes, raw[self.usable], strict=True)
+            if change
+        ]
+        return np.asarray(np.mean(each, axis=0), np.float32)
 
 
 def _nobody(count: int) -> Cohort:

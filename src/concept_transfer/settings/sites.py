@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
@@ -15,4 +17,15 @@ class SiteSection(Section):
     adapter: str
 
 
-Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter")]
+def from_short(value: Any) -> Any:
+    """`{<adapter>: value}`, of an adapter with a short form, as its section."""
+    if not isinstance(value, dict) or "adapter" in value:
+        return value
+    for name in value:
+        if name in ADAPTERS and (key := ADAPTERS[name].short):
+            rest = {other: entry for other, entry in value.items() if other != name}
+            return {"adapter": name, key: value[name], **rest}
+    return value
+
+
+Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter"), BeforeValidator(from_short)]

@@ -32,6 +32,10 @@ class Adapter:
     numbers: (site, concept, vocabulary, root) -> that column as numbers, float64 [encounters], NaN
     for none, for bins; posterior: (site, findings, vocabulary, task, root) -> the true probability
     of each class, float64 [encounters, classes], for the ceiling.
+
+    offer: (site, study, root) -> `Offer`, of a site that hands on models and has no encounters; its
+    `read` is "", and its section has a key ``models`` that takes the offer's. short: the key of the
+    section whose value may stand alone, as ``adapter: value``.
     """
 
     settings: type[SiteSection]
@@ -46,6 +50,21 @@ class Adapter:
     columns: str = ""
     numbers: str = ""
     posterior: str = ""
+    offer: str = ""
+    short: str = ""
+
+    @property
+    def has_encounters(self) -> bool:
+        return not self.offer
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a site without encounters has for a study: models as (embedding, classifier), and the
+    file of the vocabulary that they know."""
+
+    models: tuple[tuple[str, str], ...]
+    vocabulary: str
 
 
 ADAPTERS: Registry[Adapter] = Registry(
@@ -54,5 +73,6 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
+        "bundle": "concept_transfer.sites.bundle_site:BUNDLE",
     },
 )

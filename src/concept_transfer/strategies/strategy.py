@@ -231,6 +231,11 @@ class Strategy:
         return self.uses_source or self.starts_from_source
 
     @property
+    def reads_source(self) -> bool:
+        """Whether the source's encounters are needed; its models alone will not do."""
+        return self.uses_source and self.combine is None
+
+    @property
     def adapts(self) -> bool:
         """Whether a handed-on model is changed without training."""
         return self.recalibration is not None or self.alignment is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -69,10 +69,14 @@ class Workbench:
 
 @dataclass(frozen=True)
 class HandedOn:
-    """The models of a site (None: none could be fitted), and one record a replicate."""
+    """The models of a site (None: none could be fitted), and one record a replicate.
+
+    calibration: one a replicate, see `training.calibrating`.
+    """
 
     models: Any
     records: list[dict[str, Any]]
+    calibration: list[dict[str, Any] | None] = field(default_factory=list)
 
     @property
     def diverged(self) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from concept_transfer.cohorts.budget import draw_from
+from concept_transfer.training.calibrating import calibrations
 from concept_transfer.training.cells import FoldFit, HandedOn, Work, Workbench, fit_fold
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions
@@ -33,9 +34,11 @@ def keep_models(
         budget = draw_from(work.target.cohort, pools, work.size, list(bench.context.keys))
         fitted = fit_fold(bench, work, budget)
     records = fitted.records(bench.replicates)
+    calibration = calibrations(bench, fitted, work.target)
     if fitted.models is not None:
         records = [records[place] for place in fitted.places]
-    models = HandedOn(fitted.models, records)
+        calibration = [calibration[place] for place in fitted.places]
+    models = HandedOn(fitted.models, records, calibration)
     card = setup.card(
         models,
         work.target,

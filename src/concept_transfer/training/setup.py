@@ -87,6 +87,7 @@ class Setup:
             version=__version__,
             task=self.task,
             threads=self.threads,
+            calibration=handed_on.calibration,
             **facts,
         )
 

@@ -9,6 +9,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.local import Local
+from concept_transfer.training.calibrating import calibrations
 from concept_transfer.training.cells import HandedOn, Work, Workbench, fit_fold
 from concept_transfer.training.performance import known_at_source
 
@@ -37,4 +38,4 @@ def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:
         each | {"source_auroc": area}
         for each, area in zip(fitted.records(bench.replicates), areas, strict=True)
     ]
-    return HandedOn(fitted.models, records)
+    return HandedOn(fitted.models, records, calibrations(bench, fitted, site))

@@ -69,7 +69,7 @@ def shift_against_loss(loss: pd.DataFrame, study: Study) -> Drawing:
         for name, look in groups.items()
     ]  # fmt: skip
     legend_above(figure, handles, 0.55, columns=len(handles))
-    if len(study.ordered_pairs()) <= NAMED_DIRECTIONS:
+    if len(study.measured_pairs()) <= NAMED_DIRECTIONS:
         _name_directions(axes[1], models, "kl_target_source_sum")
     data = models[
         ["source", "target", "row", "group", "loss", "lower", "upper", "verdict", *PANELS]
