@@ -32,8 +32,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @contextlib.contextmanager
-def planned(folder: Path, config: dict[str, Any]) -> Iterator[list[Job]]:
-    """The jobs of a study, each after those that it needs, in its folder as working folder."""
+def planned(folder: Path, config: dict[str, Any], *targets: str) -> Iterator[list[Job]]:
+    """The jobs of a study, each after those that it needs, in its folder as working folder.
+
+    targets: rules or files (none: the report).
+    """
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     here, variables = Path.cwd(), dict(os.environ)
@@ -46,7 +49,7 @@ def planned(folder: Path, config: dict[str, Any]) -> Iterator[list[Job]]:
                 snakefile=REPOSITORY / "Snakefile",
                 workdir=folder,
             )
-            workflow.dag(DAGSettings()).execute_workflow(
+            workflow.dag(DAGSettings(targets=set(targets))).execute_workflow(
                 executor="dryrun",
                 execution_settings=ExecutionSettings(lock=False),
                 scheduling_settings=SchedulingSettings(scheduler="greedy"),
@@ -59,9 +62,9 @@ def planned(folder: Path, config: dict[str, Any]) -> Iterator[list[Job]]:
         os.environ.update(variables)
 
 
-def run_study(folder: Path, config: dict[str, Any]) -> Path:
-    """Run a study to its end; its folder of results."""
-    with planned(folder, config) as jobs:
+def run_study(folder: Path, config: dict[str, Any], *targets: str) -> Path:
+    """Run a study to its end, or to its targets; its folder of results."""
+    with planned(folder, config, *targets) as jobs:
         for job in jobs:
             run_job(job)
     return folder / "results" / config["study"]

@@ -14,7 +14,13 @@ from in_process import planned
 
 from concept_transfer import closure
 
-NOT_OF_SIMULATED_SITES = ("download", "quantile_edges", "write_vocabulary")
+NOT_OF_SIMULATED_SITES = (
+    "download",
+    "export_models",
+    "quantile_edges",
+    "receive_source",
+    "write_vocabulary",
+)
 
 # Python runs it when it starts. What a registry loads is listed apart: a job loads the records of
 # all names for the sections of its config, and runs those that its rule names.

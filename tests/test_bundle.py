@@ -25,6 +25,7 @@ FILES = {
     "vocabulary.tsv",
     "embedding.safetensors",
     "embedding.json",
+    "manifest.json",
 }
 
 
@@ -88,7 +89,7 @@ def test_a_bundle_reads_back_as_it_was_written(bundle: Path) -> None:
     assert np.array_equal(read.table.vectors, VECTORS)
 
 
-def test_a_bundle_holds_five_files_and_only_tensors_of_weights(bundle: Path) -> None:
+def test_a_bundle_holds_its_files_and_only_tensors_of_weights(bundle: Path) -> None:
     assert {path.name for path in bundle.iterdir()} == FILES
     card = json.loads((bundle / "card.json").read_text())
     assert set(card) == set(ModelCard.__dataclass_fields__)
@@ -97,21 +98,62 @@ def test_a_bundle_holds_five_files_and_only_tensors_of_weights(bundle: Path) -> 
 @pytest.mark.parametrize("missing", sorted(FILES))
 def test_a_missing_file_is_named(bundle: Path, missing: str) -> None:
     (bundle / missing).unlink()
-    with pytest.raises(StudyError, match=missing.split(".")[0]):
-        CNNS.read(read_bundle(bundle, table=TABLE).folder)
+    with pytest.raises(StudyError, match=missing):
+        read_bundle(bundle)
 
 
-def test_a_damaged_file_is_no_traceback(bundle: Path) -> None:
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_file_with_any_byte_altered_is_refused_by_name(bundle: Path, name: str) -> None:
+    content = (bundle / name).read_bytes()
+    rng = np.random.default_rng(0)
+    places = {0, len(content) - 1, *rng.integers(len(content), size=60).tolist()}
+    for place in places:
+        altered = bytearray(content)
+        altered[place] ^= 1 << int(rng.integers(8))
+        (bundle / name).write_bytes(altered)
+        with pytest.raises(StudyError, match=name):
+            read_bundle(bundle)
+    (bundle / name).write_bytes(content[:-1])
+    with pytest.raises(StudyError, match=name):
+        read_bundle(bundle)
+    (bundle / name).write_bytes(content)
+    read_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "patients"])
+def test_a_file_that_was_added_is_refused_by_name(bundle: Path, name: str) -> None:
+    (bundle / name).mkdir() if name == "patients" else (bundle / name).write_text("")
+    with pytest.raises(StudyError, match=f"{name} was added"):
+        read_bundle(bundle)
+
+
+def test_a_manifest_of_another_shape_is_no_traceback(bundle: Path) -> None:
+    (bundle / "manifest.json").write_text("[]\n")
+    with pytest.raises(StudyError, match=r"manifest\.json was changed"):
+        read_bundle(bundle)
+
+
+def test_what_a_bundle_is_written_over_is_gone(bundle: Path) -> None:
+    write_bundle(bundle, lambda folder: None, CARD, VOCABULARY, None)
+    assert {path.name for path in bundle.iterdir()} == {
+        "card.json",
+        "vocabulary.tsv",
+        "manifest.json",
+    }
+    read_bundle(bundle)
+
+
+def test_a_damaged_file_of_a_learner_is_no_traceback(bundle: Path) -> None:
     (bundle / "weights.safetensors").write_bytes(b"nonsense")
     with pytest.raises(StudyError, match="no complete model bundle"):
-        CNNS.read(read_bundle(bundle).folder)
+        CNNS.read(bundle)
 
 
-@pytest.mark.parametrize("number", [1, 99])
-def test_another_format_is_refused_in_a_sentence(bundle: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "remedy"), [(2, "run again"), (99, "newer version")])
+def test_another_format_is_refused_in_a_sentence(bundle: Path, number: int, remedy: str) -> None:
     content = json.loads((bundle / "card.json").read_text())
     (bundle / "card.json").write_text(json.dumps(content | {"format": number}))
-    with pytest.raises(StudyError, match=f"format {number}; this version reads .* run again"):
+    with pytest.raises(StudyError, match=f"format {number}; this version reads .*{remedy}"):
         read_bundle(bundle)
 
 

@@ -139,14 +139,14 @@ def learner_settings(classifier):
     return study.classifiers[classifier].model_dump(mode="json")
 
 
-def source_work(classifiers, script):
-    """Classifier -> settings of its source models, and the digest of its code."""
+def source_work(classifiers, code):
+    """Classifier -> settings of its source models, and the digest of its code, as a function says."""
     return fixed(
         {
             name: {
                 "learner": learner_settings(name),
                 "training": grid.training(name),
-                "code": learner_code(script, name),
+                "code": code(name),
             }
             for name in classifiers
         }
@@ -231,7 +231,7 @@ for team, classifiers in grid.teams.items():
             gpu=study.resources.gpu if any(one.uses_torch for one in learners) else 0,
             device=study.resources.device,
         params:
-            classifiers=source_work(classifiers, "train_source"),
+            classifiers=source_work(classifiers, lambda name: learner_code("train_source", name)),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
@@ -261,7 +261,7 @@ for classifier in teams_of("use_received"):
         conda:
             ENVIRONMENT
         params:
-            classifiers=source_work([classifier], "receive_source"),
+            classifiers=source_work([classifier], lambda name: learner_code("receive_source", name)),
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,

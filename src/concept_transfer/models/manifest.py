@@ -26,7 +26,7 @@ def check_manifest(folder: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         files = json.loads(text)
-        intact = text == _text(files)
+        intact = isinstance(files, dict) and text == _text(files)
     except FileNotFoundError:
         raise StudyError(
             f"{folder} is no complete model bundle: it has no {MANIFEST}, which lists its files; "

@@ -57,9 +57,11 @@ def markdown(sections: Sequence[tuple[str, str]]) -> str:
 
 
 def _data(study: Study) -> str:
-    sites = "; ".join(
-        f"{name}: {ADAPTERS[site.adapter].described(site)}" for name, site in study.sites.items()
-    )
+    described = {name: ADAPTERS[site.adapter].described(site) for name, site in study.sites.items()}
+    own = {name: words for name, words in described.items() if study.has_encounters(name)}
+    sites = "; ".join(f"{name}: {words}" for name, words in own.items())
+    came = "; ".join(f"{name}: {described[name]}" for name in described if name not in own)
+    received = f" Models came from elsewhere ({came})." if came else ""
     left_out = [*study.task.exclude_categories, *study.task.exclude_concepts]
     excluded = (
         f" Concepts of the kind {listing(left_out)} were withheld from every model, because they "
@@ -68,7 +70,7 @@ def _data(study: Study) -> str:
         else ""
     )
     return (
-        f"Encounters of {count(len(study.sites), 'site')} were used ({sites}). The outcome was "
+        f"Encounters of {count(len(own), 'site')} were used ({sites}).{received} The outcome was "
         f"{study.task.label}{_classes(study)}. Predictors were the concepts of one vocabulary "
         f"shared by all sites ({study.vocabulary}), each with its states as separate "
         f"tokens.{_bins(study)}{excluded} "

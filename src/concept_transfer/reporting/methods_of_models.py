@@ -76,9 +76,17 @@ def strategies(study: Study) -> str:
         if looking
         else ""
     )
+    without = dict.fromkeys(s for s, _ in study.ordered_pairs() if not study.has_encounters(s))
+    needing = [name for name in study.strategies if study.strategy(name).reads_source]
+    left_out = (
+        f" Of {listing(list(without))} only the models are known, so {listing(needing)} was left "
+        "out there."
+        if without and needing
+        else ""
+    )
     return (
-        f"{words}.{looked} The number of labelled encounters that the target contributed, "
-        f"validation included, was {listing(sizes)}; smaller draws are nested in larger ones and "
+        f"{words}.{looked}{left_out} The number of labelled encounters that the target "
+        f"contributed, validation included, was {listing(sizes)}; smaller draws are nested in larger ones and "
         f"shared by all models, so that comparisons are paired. All ordered pairs studied: "
         f"{listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
     )

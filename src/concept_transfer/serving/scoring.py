@@ -20,9 +20,8 @@ from concept_transfer.models.bundle import Bundle, read_bundle
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.site import Site
-from concept_transfer.training.block import Block
 from concept_transfer.training.predictions import OK
-from concept_transfer.training.setup import Setup
+from concept_transfer.training.reading import family_of
 
 FINDINGS = "findings"
 
@@ -53,18 +52,7 @@ class Scorer:
         if not any(record["status"] == OK for record in card.replicates):
             status = choices({record["status"] for record in card.replicates})
             raise StudyError(f"{folder} holds no model: its replicates are {status}")
-        setup = Setup(
-            card.study,
-            card.label,
-            card.classes,
-            card.learner,
-            Block(card.seed, [record["replicate"] for record in card.replicates]),
-            bundle.vocabulary,
-            bundle.table,
-            "cpu",
-            card.threads,
-        )
-        family = setup.bench.everyone()
+        family = family_of(bundle, threads=card.threads)
         task = Task(label=card.label, **card.task)
         return cls(bundle, task, family, family.read(folder))
 

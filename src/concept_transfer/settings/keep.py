@@ -12,7 +12,9 @@ from concept_transfer.settings.section import Distinct, Name, Section
 class Keep(Section):
     """Fitted models that are kept as bundles beside the source models, for use at a hospital.
 
-    Under cross-fitting a kept model is refitted on all labels that the target size grants.
+    `snakemake export_bundle` writes those that may leave, and the sources' own, to
+    `results/<study>/exports/`. Under cross-fitting a kept model is refitted on all labels that the
+    target size grants.
     """
 
     classifiers: Distinct[Name] | None = Field(
@@ -26,4 +28,10 @@ class Keep(Section):
     )
     target_sizes: Distinct[int | Literal["all"]] | None = Field(
         default=None, description="Entries of `target_sizes`; null: the largest."
+    )
+    licence: str = Field(
+        default="", description="On the cards of exported bundles: who may use the models, and how."
+    )
+    intended_use: str = Field(
+        default="", description="On the cards of exported bundles: what the models are for."
     )

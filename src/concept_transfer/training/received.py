@@ -10,7 +10,7 @@ from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import CARD, read_bundle, write_bundle
 from concept_transfer.sites.bundles import bundle_of
-from concept_transfer.training.block import Block
+from concept_transfer.training.reading import family_of
 from concept_transfer.training.setup import Setup
 
 
@@ -30,7 +30,7 @@ def receive(folder: Path, setup: Setup, files: Sequence[Path]) -> None:
     card = bundle.card
     there = [record["replicate"] for record in card.replicates]
     places = [there.index(replicate) for replicate in wanted]
-    family = replace(setup, block=Block(card.seed, there)).bench.everyone()
+    family = family_of(bundle)
     models = family.read(bundle.folder).select(places)
     card = replace(
         card,

@@ -76,7 +76,8 @@ def winners(rows: Sequence[Row], shift: pd.DataFrame | None, study: Study) -> Dr
         | {name: row[name] for name in ("probability", "auroc")}
         for row in rows
     ]
-    caption = _caption(list(bars.values()), shift is not None)
+    known = not all(map(math.isnan, distance.values()))
+    caption = _caption(list(bars.values()), known)
     return Drawing(caption, figure, pd.DataFrame(data))
 
 
