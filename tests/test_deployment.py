@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hospital import fitted, table
 from in_process import planned
 from workflow_runs import REPOSITORY, tiny_study
 
@@ -152,7 +153,7 @@ def concept_transfer(library: Path, folder: Path, *arguments: str) -> str:
 
 
 def test_an_installed_library_says_where_its_workflow_is(installed: Path, tmp_path: Path) -> None:
-    home = Path(concept_transfer(installed, tmp_path).strip())
+    home = Path(concept_transfer(installed, tmp_path, "home").strip())
     assert home.is_relative_to(installed)
     assert sorted(path.name for path in home.iterdir()) == sorted(WORKBENCH)
     assert not list(home.rglob("scripts/concept_transfer"))
@@ -163,10 +164,10 @@ def test_an_installed_library_says_where_its_workflow_is(installed: Path, tmp_pa
 
 
 def test_an_installed_library_runs_the_embedded_study(installed: Path, tmp_path: Path) -> None:
-    plan = concept_transfer(installed, tmp_path, "--dry-run")
+    plan = concept_transfer(installed, tmp_path, "run", "--dry-run")
     assert "results/demo/report.html" in plan
     assert str(REPOSITORY) not in plan
-    check = concept_transfer(installed, tmp_path, "--cores", "2", "check")
+    check = concept_transfer(installed, tmp_path, "run", "--cores", "2", "check")
     assert "north records 60 of the 61 concepts" in check
     assert (tmp_path / "results/demo/check.tsv").is_file()
 
@@ -175,8 +176,20 @@ def test_an_installed_library_has_the_catalogue_of_models(installed: Path, tmp_p
     study = deployed_study() | {"vocabulary": "resources/concepts/influenza.tsv"}
     study["embeddings"] = {"minilm": {"catalogue": "minilm"}, "one_hot": {"provider": "one_hot"}}
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    plan = concept_transfer(installed, tmp_path, "--dry-run", "--configfile", "my.yaml")
+    plan = concept_transfer(installed, tmp_path, "run", "--dry-run", "--config", "my.yaml")
     assert "results/tiny/embeddings/minilm.safetensors" in plan
+
+
+def test_an_installed_library_predicts(installed: Path, tmp_path: Path) -> None:
+    fitted(tmp_path, "logistic")
+    table().to_csv(tmp_path / "new.csv", index=False)
+    files = ["--encounters", "new.csv", "--out", "out.csv"]
+    said = concept_transfer(installed, tmp_path, "predict", "--bundle", "bundle", *files)
+    assert "240 encounters predicted by 3 models" in said
+    assert "logistic regression" in concept_transfer(
+        installed, tmp_path, "bundle", "inspect", "bundle"
+    )
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 241
 
 
 def test_every_job_has_the_conda_environment(tmp_path: Path) -> None:

@@ -27,22 +27,32 @@ def told(name: str) -> Iterator[None]:
     name: how the terminal calls the job. The terminal is the process's own standard error, even
     where `sys.stderr` has been redirected.
     """
+    library, log = logging.getLogger("concept_transfer"), logging.StreamHandler()
+    library.setLevel(logging.INFO)
+    library.addHandler(log)
+    try:
+        with on_terminal(name):
+            yield
+    finally:
+        library.setLevel(logging.NOTSET)
+        library.removeHandler(log)
+
+
+@contextlib.contextmanager
+def on_terminal(name: str) -> Iterator[None]:
+    """While something runs that the user called by this name: its progress to the terminal."""
     global _due
     _due = time.monotonic() + FIRST_LINE
-    library = logging.getLogger("concept_transfer")
     terminal = logging.StreamHandler(sys.__stderr__)
     terminal.setFormatter(logging.Formatter(f"{name}: %(message)s"))
-    handlers = [(library, logging.StreamHandler()), (_log, terminal)]
-    library.setLevel(logging.INFO)
-    for logger, handler in handlers:
-        logger.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.addHandler(terminal)
     try:
         yield
     finally:
         _due = math.inf
-        library.setLevel(logging.NOTSET)
-        for logger, handler in handlers:
-            logger.removeHandler(handler)
+        _log.setLevel(logging.NOTSET)
+        _log.removeHandler(terminal)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
+from concept_transfer.settings.task import TOKENS_OF_TASK
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
     check_study,
@@ -82,9 +83,10 @@ def fixed(value):
     return lambda wildcards: stable(value)
 
 
-def label_words():
-    """The outcome and its classes, by name."""
-    return fixed({"label": study.task.label, "classes": study.task.class_names})
+def task_words():
+    """The outcome and its classes, by name, and what decides which tokens an encounter has."""
+    task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
+    return fixed({"label": study.task.label, "classes": study.task.class_names, "task": task})
 
 
 def code_of(script, *modules):

@@ -235,7 +235,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=label_words(),
+            label=task_words(),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -265,7 +265,7 @@ for classifier in teams_of("use_received"):
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=label_words(),
+            label=task_words(),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/receive_source.py"
@@ -311,7 +311,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=label_words(),
+            label=task_words(),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"
@@ -387,7 +387,7 @@ rule shuffle_concepts:
         replicates=list(range(min(study.meaning.replicates, study.replicates))),
         seed=study.seed,
         study=study.study,
-        label=label_words(),
+        label=task_words(),
         vocabulary=reads(*IDENTITY),
         code=shuffle_code,
     script:

@@ -20,6 +20,7 @@ from concept_transfer.models.dataset import Dataset
 from concept_transfer.models.pooling import POOLINGS, pooled_features
 
 FEATURES_AT_ONCE = 1 << 22  # numbers
+FEWEST_ROWS, MOST_COLUMNS = 256, 4  # of products whose rows do not depend on each other's number
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,30 @@ def _predict(
     at_once = max(1, FEATURES_AT_ONCE // weights.convolution_bias.numel())
     shape = (len(weights), len(rows), weights.classes)
     probability = torch.empty(shape, dtype=torch.float64, device=projection.device)
+    if not len(rows):
+        return probability
     for place, part in zip(probability.split(at_once, 1), rows.split(at_once), strict=True):
-        pooled = features(projection, weights.convolution_bias, dataset, part, pooling)
-        logits = torch.baddbmm(weights.linear_bias[:, None], pooled.transpose(0, 1), weights.linear)
-        place.copy_(_probability(logits))
+        padded = torch.nn.functional.pad(part, (0, max(0, FEWEST_ROWS - len(part))))
+        pooled = features(projection, weights.convolution_bias, dataset, padded, pooling)
+        place.copy_(_probability(_logits(weights, pooled))[:, : len(part)])
     return probability
+
+
+def _logits(weights: Weights, pooled: Tensor) -> Tensor:
+    """[R, n, K] of features [n, R, filters], each row's the same in whatever company.
+
+    Matrix products keep the order of their sums where they are not small and have few columns.
+    """
+    parts = -(-weights.classes // MOST_COLUMNS)
+    layers = zip(
+        weights.linear_bias.tensor_split(parts, 1),
+        weights.linear.tensor_split(parts, 2),
+        strict=True,
+    )
+    rows = pooled.transpose(0, 1)
+    return torch.cat(
+        [torch.baddbmm(bias[:, None], rows, linear.contiguous()) for bias, linear in layers], 2
+    )
 
 
 def _probability(logits: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from concept_transfer.settings.section import Distinct, Section
 
+TOKENS_OF_TASK = ("exclude_categories", "exclude_concepts", "not_recorded")
+
 
 class Task(Section):
     """What is predicted, and from which concepts."""

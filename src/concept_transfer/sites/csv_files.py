@@ -30,24 +30,49 @@ def read_csv(path: Path, columns: Sequence[str], block_bytes: int = _BLOCK_BYTES
     quotation mark is not closed. Raises StudyError naming the file and the line.
     """
     names, header_lines = _header(path)
-    options = pa_csv.ReadOptions(column_names=names, skip_rows=header_lines, block_size=block_bytes)
     try:
-        table = pa_csv.read_csv(
-            path,
-            read_options=options,
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, _TEXT),
-                include_columns=list(columns),
-                null_values=[],
-                strings_can_be_null=False,
-            ),
-        )
+        table = pa_csv.read_csv(path, *_options(names, header_lines, columns, block_bytes))
     except pa.ArrowInvalid:
         return _read_row_by_row(path, names, columns)
     if table.num_rows != _lines(path) - header_lines:
         return _read_row_by_row(path, names, columns)
     return table
+
+
+def csv_batches(
+    path: Path, columns: Sequence[str], block_bytes: int = _BLOCK_BYTES
+) -> Iterator[pa.Table]:
+    """What `read_csv` reads, a block at a time; a file with quotation marks is read as a whole."""
+    names, header_lines = _header(path)
+    if any(b'"' in block for block in _blocks(path)):
+        yield read_csv(path, columns, block_bytes)
+        return
+    try:
+        with pa_csv.open_csv(path, *_options(names, header_lines, columns, block_bytes)) as reader:
+            yield from (pa.Table.from_batches([batch]) for batch in reader)
+    except pa.ArrowInvalid as error:
+        _read_row_by_row(path, names, columns)  # says which line is wrong
+        raise StudyError(f"{path} cannot be read as CSV: {error}") from None
+
+
+def count_rows(path: Path) -> int:
+    """Lines below the header: the rows, unless a cell holds a line end or a line is empty."""
+    return _lines(path) - _header(path)[1]
+
+
+def _options(
+    names: list[str], header_lines: int, columns: Sequence[str], block_bytes: int
+) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
+    return (
+        pa_csv.ReadOptions(column_names=names, skip_rows=header_lines, block_size=block_bytes),
+        pa_csv.ParseOptions(newlines_in_values=True),
+        pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, _TEXT),
+            include_columns=list(columns),
+            null_values=[],
+            strings_can_be_null=False,
+        ),
+    )
 
 
 def _header(path: Path) -> tuple[list[str], int]:
@@ -59,11 +84,15 @@ def _header(path: Path) -> tuple[list[str], int]:
 
 def _lines(path: Path) -> int:
     count, block = 0, b"\n"
-    with path.open("rb") as file:
-        while read := file.read(_BLOCK_BYTES):
-            count += read.count(b"\n")
-            block = read
+    for block in _blocks(path):
+        count += block.count(b"\n")
     return count + (not block.endswith(b"\n"))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            yield block
 
 
 def _read_row_by_row(path: Path, names: list[str], columns: Sequence[str]) -> pa.Table:

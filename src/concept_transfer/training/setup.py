@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Setup:
     """What the jobs of a learner are told besides their sites.
 
-    study, label, classes: names for the card of a bundle; learner: its name and settings.
+    study, label, classes: names for the card of a bundle; learner: its name and settings; task:
+    what decides which tokens an encounter has.
     """
 
     study: str
@@ -40,6 +41,7 @@ class Setup:
     table: EmbeddingTable | None
     device: str
     threads: int
+    task: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bench(self) -> Workbench:
@@ -83,6 +85,8 @@ class Setup:
             vocabulary_digest=self.vocabulary.digest,
             encounters=len(site.labels),
             version=__version__,
+            task=self.task,
+            threads=self.threads,
             calibration=handed_on.calibration,
             **facts,
         )
@@ -116,6 +120,7 @@ def read_setup(
         table,
         device,
         threads,
+        label["task"],
     )
 
 

@@ -1,0 +1,106 @@
+"""The models of a bundle, ready to say how probable the outcome of an encounter is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import SCHEMA, Split
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.learners import LEARNERS
+from concept_transfer.learners.learner import Models
+from concept_transfer.models.bundle import Bundle, read_bundle
+from concept_transfer.models.recalibration import Recalibration
+from concept_transfer.settings.task import Task
+from concept_transfer.sites.site import Site
+from concept_transfer.training.predictions import OK
+from concept_transfer.training.reading import family_of
+
+FINDINGS = "findings"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A bundle, and its learner at work on its models."""
+
+    bundle: Bundle
+    task: Task
+    family: Models
+    models: Any
+
+    @classmethod
+    def read(cls, folder: Path) -> Scorer:
+        """Raises StudyError for a bundle that is damaged, holds no model, or is of a learner that
+        is not installed or reads something else than findings."""
+        bundle = read_bundle(folder)
+        card = bundle.card
+        kind = card.learner["kind"]
+        if kind not in LEARNERS:
+            raise StudyError(
+                f"{folder} is of the learner '{kind}', which is not installed here; installed are "
+                f"{choices(LEARNERS)}"
+            )
+        if LEARNERS[kind].reads != FINDINGS:
+            raise StudyError(f"{folder}: the learner '{kind}' does not read findings")
+        if not any(record["status"] == OK for record in card.replicates):
+            status = choices({record["status"] for record in card.replicates})
+            raise StudyError(f"{folder} holds no model: its replicates are {status}")
+        family = family_of(bundle, threads=card.threads)
+        task = Task(label=card.label, **card.task)
+        return cls(bundle, task, family, family.read(folder))
+
+    @property
+    def replicates(self) -> list[int]:
+        """Their numbers in the study."""
+        return [record["replicate"] for record in self.bundle.card.replicates]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Which of them have a model, bool [R]."""
+        return np.array([record["status"] == OK for record in self.bundle.card.replicates])
+
+    def probabilities(self, findings: CompressedRows) -> NDArray[np.float32]:
+        """Of every class, by each replicate's model, [R, n, classes]; NaN of those that diverged.
+
+        They are the numbers that the study's predictions hold, whichever encounters come together.
+        """
+        site = Site(_nobody(len(findings)), {FINDINGS: findings})
+        found = self.family.predict(self.models, site, np.arange(len(findings)))
+        found[~self.usable] = np.nan
+        return found.astype(np.float32)
+
+    @property
+    def nothing(self) -> NDArray[np.float32]:
+        """The probabilities of no encounter."""
+        return np.empty((len(self.replicates), 0, len(self.bundle.card.classes)), np.float32)
+
+    def mean(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Over the replicates that have a model, [n, classes], of `probabilities`."""
+        mean: NDArray[np.float64] = raw[self.usable].mean(axis=0, dtype=np.float64)
+        return mean.astype(np.float32)
+
+    def calibrated(self, raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The mean of what the models say after their recalibration, [n, classes]; None unless the
+        card has that of each: a mean of some would be of other models."""
+        known = self.bundle.card.calibration or [None] * len(self.usable)
+        changes = [change for change, usable in zip(known, self.usable, strict=True) if usable]
+        if not all(changes):
+            return None
+        each = [
+            Recalibration(change["slope"], np.array(change["intercepts"]))(own.astype(np.float64))
+            for change, own in zip(changes, raw[self.usable], strict=True)
+            if change
+        ]
+        return np.asarray(np.mean(each, axis=0), np.float32)
+
+
+def _nobody(count: int) -> Cohort:
+    """The cohort of encounters whose outcomes nobody knows."""
+    return Cohort("", np.zeros(count, np.int8), Split(pa.Table.from_pylist([], SCHEMA)))
