@@ -48,7 +48,7 @@ class ByCrosswalk(Mapping[str, list[Meaning]]):
 class Coder:
     """Codes become concepts and cells states, as a study's tabular site has it.
 
-    task: which tokens a model sees; site: how its cells are spelled; concepts_of: code (the name of
+    task: which tokens a model sees; site: how its cells are spelled; meanings: code (the name of
     a column; in long tables a cell) -> the concepts that it stands for; beside: columns without a
     finding.
     """
