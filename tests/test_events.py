@@ -173,6 +173,7 @@ def test_a_tell_tale_code_at_the_index_time_is_no_finding() -> None:
         "values": {"mapped": 2, "set_aside": 1, "unmapped": 2},
         "encounters": 2,
         "encounters_mapped": 2,
+        "mapped_codes": {"cough": 2},
     }
     assert encounters.table["encounter"].to_pylist() == [
         "1@2020-01-05T04:00:00",
