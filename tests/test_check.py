@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
@@ -16,6 +18,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
+from concept_transfer.sites.code_use import FATES, CodeUse, code_use
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
@@ -66,6 +69,38 @@ def test_coverage_counts_what_was_recorded_and_not_what_the_task_fills_in() -> N
 )
 def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str | None) -> None:
     assert closest_concept(code, VOCABULARY) == concept
+
+
+@given(
+    recorded=st.dictionaries(
+        st.text("ABC", min_size=1, max_size=2),
+        st.tuples(st.sampled_from(FATES), st.sets(st.integers(0, 9))),
+    ),
+    border=st.integers(0, 10),
+)
+def test_the_use_of_codes_is_a_plain_count(
+    recorded: dict[str, tuple[str, set[int]]], border: int
+) -> None:
+    def use(start: int, stop: int) -> CodeUse:
+        parts = (
+            (code, fate, np.array(sorted(row - start for row in rows if start <= row < stop), int))
+            for code, (fate, rows) in recorded.items()
+        )
+        return code_use(parts, stop - start)
+
+    both = use(0, border) + use(border, 10)
+    assert both == use(0, 10)
+    used = {code: its for code, its in recorded.items() if its[1]}
+    at = {row: [its[0] for its in used.values() if row in its[1]] for row in range(10)}
+    assert both.mapping() == {
+        "codes": {fate: sum(its[0] == fate for its in used.values()) for fate in FATES},
+        "values": {
+            fate: sum(len(rows) for its, rows in used.values() if its == fate) for fate in FATES
+        },
+        "mapped_codes": {c: len(rows) for c, (fate, rows) in used.items() if fate == "mapped"},
+        "encounters": sum(bool(fates) for fates in at.values()),
+        "encounters_mapped": sum("mapped" in fates for fates in at.values()),
+    }
 
 
 def test_the_terminal_reads_table_coverage_and_codes() -> None:
