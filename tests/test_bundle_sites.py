@@ -63,7 +63,7 @@ def received(sent: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_index_says_what_left_and_what_stayed(sent: Path) -> None:
-    index = pd.read_csv(sent / "exports" / "index.tsv", sep="\t").fillna("")
+    index = pd.read_csv(sent / "exports" / "index.tsv", sep="\t", keep_default_na=False)
     assert set(zip(index["classifier"], index["exported"], strict=True)) == {
         ("cnn", "yes"),
         ("logistic", "yes"),
@@ -115,6 +115,20 @@ def test_a_tuned_model_can_be_handed_on_with_what_is_told_of_both_hospitals(sent
     assert set(card["data"]) == {"north", "south"}
     assert card["use"]["licence"] == "CC BY 4.0"
     assert card["strategy"]["name"] == "full"
+
+
+def test_what_was_tuned_from_a_bundle_tells_of_the_hospital_that_sent_it(
+    received: Path,
+) -> None:
+    config = receiving({"elsewhere": {"bundle": "came"}})
+    results = run_study(received.parents[1], config, "export_models")
+    index = pd.read_csv(results / "exports" / "index.tsv", sep="\t", keep_default_na=False)
+    assert set(index.loc[index["exported"] == "yes", "strategy"]) == {"full", "prior"}
+    card = json.loads(next((results / "exports").glob("**/full/60/*/card.json")).read_text())
+    sent = json.loads(next((received.parents[1] / "came").glob("one_hot/**/card.json")).read_text())
+    assert card["source"] == "elsewhere"
+    assert card["data"]["north"] == sent["data"]["north"]
+    assert set(card["data"]) == {"north", "south"}
 
 
 def offered(sent: Path, config: dict[str, Any], folder: Path) -> Any:

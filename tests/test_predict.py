@@ -182,7 +182,7 @@ def test_encounters_have_the_tokens_that_a_study_gives_them(
     monkeypatch.setattr(encounters, "AT_ONCE", 50)
     usual = TabularSite.model_construct(adapter="tabular")
     words = vocabulary(tmp_path)
-    coder = Coder(words, task, usual, {concept: [concept] for concept in words.concept_states})
+    coder = Coder(words, task, usual)
     found: dict[str, list[int]] = {}
     for ids, findings in read_encounters(tmp_path / "new.csv", "encounter", coder, Tally()):
         found |= dict(zip(ids.to_pylist(), map(np.ndarray.tolist, findings), strict=True))

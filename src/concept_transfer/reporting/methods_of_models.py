@@ -86,9 +86,9 @@ def strategies(study: Study) -> str:
     )
     return (
         f"{words}.{looked}{left_out} The number of labelled encounters that the target "
-        f"contributed, validation included, was {listing(sizes)}; smaller draws are nested in larger ones and "
-        f"shared by all models, so that comparisons are paired. All ordered pairs studied: "
-        f"{listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
+        f"contributed, validation included, was {listing(sizes)}; smaller draws are nested in "
+        "larger ones and shared by all models, so that comparisons are paired. All ordered pairs "
+        f"studied: {listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
     )
 
 

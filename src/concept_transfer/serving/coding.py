@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.files import text_column
-from concept_transfer.sites.spelling import spelled, spelling_of_concept
+from concept_transfer.sites.spelling import spelled, spelling_of_concept, tokens_of_column
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
 UNKNOWN = -1
+
+Meaning = tuple[str, str]  # concept, state
 
 
 @dataclass(frozen=True)
 class Coder:
     """Codes become concepts and cells states, as a study's tabular site has it.
 
-    task: which tokens a model sees; site: how its cells are spelled; concepts_of: code (the name of
-    a column; in long tables a cell) -> the concepts that it stands for; beside: columns without a
-    finding.
+    task: which tokens a model sees; site: how its cells are spelled; crosswalk: from codes (names
+    of columns; in long tables cells) to concepts, None where codes are concepts; beside: columns
+    without a finding.
     """
 
     vocabulary: Vocabulary
     task: Task
     site: TabularSite
-    concepts_of: Mapping[str, list[str]]
+    crosswalk: Crosswalk | None = None
     beside: Collection[str] = ()
 
     @property
@@ -42,14 +45,24 @@ class Coder:
         """What `tokens` gives where nothing was recorded."""
         return len(self.vocabulary)
 
-    def tokens(self, concept: str, cells: pa.ChunkedArray | pa.Array) -> NDArray[np.int32]:
-        """The token that each cell [n] of a concept means, `nothing`, or `UNKNOWN` where it is none
-        of the spellings, int32 [n]."""
+    def meanings(self, code: str) -> list[Meaning]:
+        """The concepts that a code stands for, each with the state that it says, "" if cells do."""
+        if self.crosswalk is None:
+            return [(code, "")] if code in self.vocabulary.concept_states else []
+        links = [self.crosswalk.links[row] for row in self.crosswalk.matches([code])[1]]
+        return [(link.concept, link.state) for link in links if link.concept]
+
+    def tokens(self, meaning: Meaning, cells: pa.ChunkedArray | pa.Array) -> NDArray[np.int32]:
+        """The token that each cell [n] of a code means, `nothing`, or `UNKNOWN` where it is none of
+        the spellings, int32 [n]."""
+        concept, state = meaning
         spellings = spelling_of_concept(self.site, self.vocabulary, concept)
         bins = self.vocabulary.bins.get(concept)
         column = states_of_numbers(cells, bins, spellings) if bins else text_column(cells)
         index = self.vocabulary.index
         ids = {text: index.get((concept, s), self.nothing) for text, s in spellings.items()}
+        if state:
+            ids = tokens_of_column(self.site, self.vocabulary, concept, state)
         known = [ids.get(spelled(value), UNKNOWN) for value in column.values]
         return np.array(known, np.int32)[column.codes]
 

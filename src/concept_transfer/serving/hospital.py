@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.paths import resolve
 from concept_transfer.serving.coding import Coder
 from concept_transfer.serving.scoring import Scorer
-from concept_transfer.sites.layout import concepts_of_codes
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study_file import read_study
 
@@ -21,8 +22,7 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     vocabulary = scorer.bundle.vocabulary
     if config is None and site is None:
         usual = TabularSite.model_construct(adapter="tabular")
-        codes = {concept: [concept] for concept in vocabulary.concept_states}
-        return Coder(vocabulary, scorer.task, usual, codes), None
+        return Coder(vocabulary, scorer.task, usual), None
     if config is None or site is None:
         raise StudyError("--config and --site go together: a study, and one of its tabular sites")
     sites = read_study(Path(config)).sites
@@ -35,5 +35,7 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     own = tabular[site]
     roles = (own.label.column, own.patient, own.cluster, own.time, own.partition)
     beside = {*filter(None, roles), *own.ignore_columns}
-    codes = concepts_of_codes(own, vocabulary, Path.cwd())
-    return Coder(vocabulary, scorer.task, own, codes, beside), own.encounter
+    crosswalk = None
+    if own.crosswalk is not None:
+        crosswalk = Crosswalk.read(resolve(own.crosswalk, Path.cwd()), vocabulary)
+    return Coder(vocabulary, scorer.task, own, crosswalk, beside), own.encounter

@@ -108,7 +108,7 @@ def _recorded(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
     """Rows of a table and the tokens that they say, once for each concept of a code."""
     codes = text_column(table.column(code))
-    of_code = [coder.concepts_of.get(value, []) for value in codes.values]
+    of_code = [coder.meanings(value) for value in codes.values]
     strange = np.bincount(codes.codes, minlength=len(of_code))
     unknown.update(
         {
@@ -134,7 +134,7 @@ def _recorded(
         if (tokens == UNKNOWN).any():
             row = int(np.argmax((tokens == UNKNOWN)[of_row]))
             where = f"{path}, row {start + row + 1}, column '{' or '.join(cells)}'"
-            raise coder.refused(where, of_code[codes.codes[row]][place])
+            raise coder.refused(where, of_code[codes.codes[row]][place][0])
         rows = np.flatnonzero((tokens < coder.nothing)[of_row])
         yield rows, tokens[of_row[rows]]
 

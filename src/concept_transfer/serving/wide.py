@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from concept_transfer.cohorts.encounters import repeated_rows
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.serving.coding import UNKNOWN, Coder, refuse_empty, some
+from concept_transfer.serving.coding import UNKNOWN, Coder, Meaning, refuse_empty, some
 from concept_transfer.serving.files import batches
 from concept_transfer.sites.files import dictionary_encoded, text_column
 
@@ -33,17 +33,17 @@ def read_wide(
     Raises StudyError naming file, row and column, at the end also for ids that repeat.
     """
     beside = {encounter, *coder.beside}
-    columns_of: dict[str, list[str]] = {}
+    columns_of: dict[str, list[tuple[str, Meaning]]] = {}
     for name in columns:
-        for concept in coder.concepts_of.get(name, []) if name not in beside else []:
-            columns_of.setdefault(concept, []).append(name)
+        for meaning in coder.meanings(name) if name not in beside else []:
+            columns_of.setdefault(meaning[0], []).append((name, meaning))
     if not columns_of:
         raise StudyError(
             f"{path}: no column is a concept of the model; the columns are {some(columns)}, the "
-            f"model knows {some(coder.concepts_of)}"
+            f"model knows {some(coder.vocabulary.concept_states)}"
         )
-    others = [name for name in columns if name not in {*coder.concepts_of, *beside}]
-    held = [name for names in columns_of.values() for name in names]
+    held = [name for columns in columns_of.values() for name, _ in columns]
+    others = [name for name in columns if name not in {*held, *beside}]
     ids, start = [], 0
     for table in batches(path, list(dict.fromkeys([encounter, *held, *others])), at_once):
         names = text_column(table.column(encounter))
@@ -56,13 +56,17 @@ def read_wide(
 
 
 def _findings(
-    path: Path, table: pa.Table, columns_of: dict[str, list[str]], coder: Coder, start: int
+    path: Path,
+    table: pa.Table,
+    columns_of: dict[str, list[tuple[str, Meaning]]],
+    coder: Coder,
+    start: int,
 ) -> CompressedRows:
     rows, tokens = [], []
     for concept, names in columns_of.items():
         token = np.full(table.num_rows, coder.nothing, np.int32)
-        for name in names:
-            found = coder.tokens(concept, table.column(name))
+        for name, meaning in names:
+            found = coder.tokens(meaning, table.column(name))
             if (unknown := np.flatnonzero(found == UNKNOWN)).size:
                 row = start + int(unknown[0]) + 1
                 raise coder.refused(f"{path}, row {row}, column '{name}'", concept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
@@ -27,5 +27,23 @@ def from_short(value: Any) -> Any:
             return {"adapter": name, key: value[name], **rest}
     return value
 
+
+class CodedSite(SiteSection):
+    """What the section of an adapter has whose site records codes."""
+
+    crosswalk: str | None = Field(
+        default=None,
+        description="TSV with columns site_code, concept and, where needed, state, relation, note: "
+        "the concepts that codes stand for (docs/crosswalks.md).",
+    )
+    code_descriptions: str | None = Field(
+        default=None,
+        description="TSV with columns code, description, or a vocabulary whose concepts are the "
+        "codes: what codes mean, for propose_crosswalk.",
+    )
+
+
+# Keys that no adapter reads.
+UNREAD = {"code_descriptions"}
 
 Site = Annotated[SiteSection, OneOf(ADAPTERS, "adapter"), BeforeValidator(from_short)]

@@ -74,5 +74,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "bundle": "concept_transfer.sites.bundle_site:BUNDLE",
+        "meds": "concept_transfer.sites.meds_site:MEDS",
+        "omop": "concept_transfer.sites.omop_site:OMOP",
     },
 )

@@ -10,12 +10,17 @@ from pydantic import Field
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.addresses import Address
 from concept_transfer.settings.section import Distinct
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 
-class NhamcsSite(SiteSection):
-    """Emergency-department visits of one census region (NHAMCS public-use Stata files)."""
+class NhamcsSite(CodedSite):
+    """Emergency-department visits of one census region (NHAMCS public-use Stata files).
+
+    Codes are RFV and the five digits of a reason for visit; for temperature, age and test the
+    concept and state of resources/concepts/nhamcs-reasons.tsv, as in ``agegroup:child``. A
+    crosswalk maps them where the vocabulary is another one.
+    """
 
     adapter: Literal["nhamcs"]
     path: str = Field(description="Folder of the CDC's zipped Stata files.")
@@ -45,7 +50,8 @@ def year_file(folder: Path, year: int) -> Path:
 
 
 def _files(site: NhamcsSite, root: Path) -> list[str]:
-    return [f"{site.path}/{year_file(root / site.path, year).name}" for year in site.years]
+    years = [f"{site.path}/{year_file(root / site.path, year).name}" for year in site.years]
+    return [*years, *([site.crosswalk] if site.crosswalk else [])]
 
 
 def _described(site: NhamcsSite) -> str:
@@ -63,7 +69,7 @@ NHAMCS = Adapter(
     read="concept_transfer.sites.nhamcs:read_nhamcs",
     fetch="concept_transfer.sites.nhamcs:fetch_file",
     files=_files,
-    paths=("path",),
+    paths=("path", "crosswalk", "code_descriptions"),
     described=_described,
     limitation="NHAMCS has no patient identifier across visits, so a patient's visits may lie on "
     "both sides of a split; clusters are hospitals within a year. Visits are an unweighted sample, "

@@ -6,6 +6,9 @@ import datetime
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +27,18 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
+from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import TextColumn, read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.spelling import DROPPED, class_of_spelling, spelled, spelling_of_concept
+from concept_transfer.sites.spelling import (
+    DROPPED,
+    class_of_spelling,
+    spelled,
+    spelling_of_concept,
+    tokens_of_column,
+)
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
@@ -59,6 +69,7 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         _check_unique(table.column("encounter"), parts, site)
     encounters = Encounters(table)
     rows_read = sum(part.rows_read for part in parts)
+    use = reduce(add, (part.use for part in parts))
     missing = set(vocabulary.concept_states) - set(layout.concept_columns)
     report = ingest_report(
         encounters,
@@ -66,9 +77,10 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         dropped={
             f"{site.label.column} is {' or '.join(site.label.drop)}": rows_read - len(encounters)
         },
-        unmapped=sum((part.unmapped for part in parts), Counter()),
+        unmapped=use.unmapped,
         not_recorded=sum((part.not_recorded for part in parts), Counter())
         + Counter(dict.fromkeys(missing, len(encounters))),
+        mapping=use.mapping() if site.crosswalk else None,
     )
     findings = concatenated([part.findings for part in parts])
     return Extract(encounters, {"findings": findings}, report)
@@ -83,7 +95,7 @@ class _Part:
     columns: dict[str, NDArray[Any]]
     findings: CompressedRows
     rows_read: int
-    unmapped: Counter[str]
+    use: CodeUse
     not_recorded: Counter[str]
 
 
@@ -140,7 +152,8 @@ def _read_file(
     site: TabularSite, vocabulary: Vocabulary, task: Task, layout: Layout, file: TableFile
 ) -> _Part:
     roles = [site.label.column, site.encounter, site.patient, site.cluster, site.time]
-    wanted = [name for name in [*roles, site.partition, *layout.unmapped] if name is not None]
+    columns_read = [*roles, site.partition, *layout.without_concept]
+    wanted = [name for name in columns_read if name is not None]
     for concept, names in layout.concept_columns.items():
         wanted += [] if concept in vocabulary.bins else names
     measured = [n for c in vocabulary.bins for n in layout.concept_columns.get(c, [])]
@@ -172,15 +185,25 @@ def _read_file(
         accepted = {partition: partition for partition in PARTITIONS} | {"": None}
         columns["partition"] = cells.meanings(site.partition, accepted)
 
-    tokens, not_recorded = _tokens(site, vocabulary, layout, cells, table, kept)
+    tokens, mapped = _tokens(site, vocabulary, layout, cells, table, kept)
+    not_recorded = {c: int((token == len(vocabulary)).sum()) for c, token in tokens.items()}
+    others = {SET_ASIDE: layout.set_aside, UNMAPPED: layout.unmapped}
+    recorded = chain(
+        ((name, MAPPED, np.flatnonzero(mask)) for name, mask in mapped.items()),
+        (
+            (name, fate, np.flatnonzero(read[name].texts()[kept] != ""))
+            for fate, names in others.items()
+            for name in names
+        ),
+    )
     return _Part(
         path=file.path,
         row_numbers=kept + 1,
         columns={name: values[kept] for name, values in columns.items()},
-        findings=_findings(tokens, len(kept), vocabulary, task),
+        findings=_findings(list(tokens.values()), len(kept), vocabulary, task),
         rows_read=count,
-        unmapped=Counter({name: count - len(read[name].where([""])) for name in layout.unmapped}),
-        not_recorded=not_recorded,
+        use=code_use(recorded, len(kept)),
+        not_recorded=Counter(not_recorded),
     )
 
 
@@ -191,11 +214,12 @@ def _tokens(
     cells: _Cells,
     table: pa.Table,
     kept: NDArray[np.int64],
-) -> tuple[list[NDArray[np.int32]], Counter[str]]:
-    """Token id of every kept row, one array a concept (len(vocabulary) where it has none)."""
+) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.bool_]]]:
+    """Token id of every kept row, one array a concept (len(vocabulary) where it has none), and
+    for every column in which of these rows it gives one."""
     none = len(vocabulary)
-    tokens: list[NDArray[np.int32]] = []
-    not_recorded: Counter[str] = Counter()
+    tokens: dict[str, NDArray[np.int32]] = {}
+    recorded: dict[str, NDArray[np.bool_]] = {}
     for concept, names in layout.concept_columns.items():
         spellings = spelling_of_concept(site, vocabulary, concept)
         ids = {
@@ -211,10 +235,13 @@ def _tokens(
             )
         token = np.full(len(kept), none, dtype=np.int32)
         for name in names:
-            token = np.minimum(token, read.meanings(name, ids, problem)[kept]).astype(np.int32)
-        tokens.append(token)
-        not_recorded[concept] = int((token == none).sum())
-    return tokens, not_recorded
+            state = layout.states.get((name, concept))
+            meaning = tokens_of_column(site, vocabulary, concept, state) if state else ids
+            its = read.meanings(name, meaning, problem)[kept].astype(np.int32)
+            token = np.minimum(token, its)
+            recorded[name] = recorded.get(name, False) | (its < none)
+        tokens[concept] = token
+    return tokens, recorded
 
 
 def _findings(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.section import Distinct, Section
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 DROP = "drop"
@@ -41,8 +41,11 @@ class LabelColumn(Section):
         return self
 
 
-class TabularSite(SiteSection):
-    """A wide table: one row an encounter, one column a finding (CSV, Parquet or XLSX)."""
+class TabularSite(CodedSite):
+    """A wide table: one row an encounter, one column a finding (CSV, Parquet or XLSX).
+
+    Without a crosswalk columns are concepts; with one, their names are codes.
+    """
 
     adapter: Literal["tabular"]
     path: str | None = Field(default=None, description="The file, when one file holds all rows.")
@@ -69,9 +72,6 @@ class TabularSite(SiteSection):
     )
     concept_spelling: dict[str, dict[str, list[str]]] = Field(
         default={}, description="Concept -> state -> spellings, for graded concepts."
-    )
-    crosswalk: str | None = Field(
-        default=None, description="TSV with columns site_code, concept; else columns are concepts."
     )
     ignore_columns: list[str] = Field(
         default=[],
@@ -110,6 +110,6 @@ TABULAR = Adapter(
     numbers="concept_transfer.sites.tabular_numbers:read_numbers",
     files=_files,
     table_files=table_files,
-    paths=("path", "train", "validation", "test", "crosswalk"),
+    paths=("path", "train", "validation", "test", "crosswalk", "code_descriptions"),
     described=_described,
 )
