@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -51,14 +50,22 @@ def cpu_ms(work: Callable[[], object], rounds: int) -> float:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident memory of this process so far, pages of mapped files included."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory of this process so far, pages of mapped files included.
+
+    What `resource` says of a process may be that of the one which started it.
+    """
+    return _status("VmHWM")
 
 
 def anonymous_memory_mb() -> float:
     """Resident memory of this process now, without pages of mapped files."""
+    return _status("RssAnon")
+
+
+def _status(key: str) -> float:
+    """A number of the process's status, in MB; NaN where the system has none."""
     status = dict(line.split(":", 1) for line in _lines("/proc/self/status") if ":" in line)
-    return float(status.get("RssAnon", "nan").split()[0]) / 1024
+    return float(status.get(key, "nan").split()[0]) / 1024
 
 
 def in_child(module: str, *arguments: object) -> Any:

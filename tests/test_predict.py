@@ -22,7 +22,6 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle, write_bundle
 from concept_transfer.serving import encounters
 from concept_transfer.serving.coding import Coder
-from concept_transfer.serving.hospital import by_name
 from concept_transfer.serving.encounters import Tally, read_encounters
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import TabularSite
@@ -183,7 +182,7 @@ def test_encounters_have_the_tokens_that_a_study_gives_them(
     monkeypatch.setattr(encounters, "AT_ONCE", 50)
     usual = TabularSite.model_construct(adapter="tabular")
     words = vocabulary(tmp_path)
-    coder = Coder(words, task, usual, by_name(words))
+    coder = Coder(words, task, usual)
     found: dict[str, list[int]] = {}
     for ids, findings in read_encounters(tmp_path / "new.csv", "encounter", coder, Tally()):
         found |= dict(zip(ids.to_pylist(), map(np.ndarray.tolist, findings), strict=True))

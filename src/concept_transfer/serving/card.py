@@ -51,4 +51,6 @@ def _worth(card: ModelCard) -> Iterator[tuple[str, str]]:
         slopes = [change["slope"] for change in card.calibration if change]
         yield "calibrated", f"slope {span(slopes, '.2f')} by held-out labels, one a replicate"
     for key, text in (card.use or {}).items():
+        if not text:
+            continue
         yield key.replace("_", " "), listing(text) if isinstance(text, list) else str(text)

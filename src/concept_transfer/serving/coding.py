@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,42 +21,23 @@ from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
 UNKNOWN = -1
-# A concept, and the state that cells spelled as `present` mean ("": cells tell the state).
-Meaning = tuple[str, str]
 
-
-class ByCrosswalk(Mapping[str, list[Meaning]]):
-    """Code -> its meanings by a crosswalk; of a code that has no concept, none."""
-
-    def __init__(self, crosswalk: Crosswalk) -> None:
-        self.crosswalk = crosswalk
-
-    def __getitem__(self, code: str) -> list[Meaning]:
-        links = [self.crosswalk.links[row] for row in self.crosswalk.matches([code])[1]]
-        if not links:
-            raise KeyError(code)
-        return [(link.concept, link.state) for link in links if link.concept]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(link.code for link in self.crosswalk.links))
-
-    def __len__(self) -> int:
-        return len(set(self))
+Meaning = tuple[str, str]  # concept, state
 
 
 @dataclass(frozen=True)
 class Coder:
     """Codes become concepts and cells states, as a study's tabular site has it.
 
-    task: which tokens a model sees; site: how its cells are spelled; meanings: code (the name of
-    a column; in long tables a cell) -> the concepts that it stands for; beside: columns without a
-    finding.
+    task: which tokens a model sees; site: how its cells are spelled; crosswalk: from codes (names
+    of columns; in long tables cells) to concepts, None where codes are concepts; beside: columns
+    without a finding.
     """
 
     vocabulary: Vocabulary
     task: Task
     site: TabularSite
-    meanings: Mapping[str, list[Meaning]]
+    crosswalk: Crosswalk | None = None
     beside: Collection[str] = ()
 
     @property
@@ -64,17 +45,24 @@ class Coder:
         """What `tokens` gives where nothing was recorded."""
         return len(self.vocabulary)
 
+    def meanings(self, code: str) -> list[Meaning]:
+        """The concepts that a code stands for, each with the state that it says, "" if cells do."""
+        if self.crosswalk is None:
+            return [(code, "")] if code in self.vocabulary.concept_states else []
+        links = [self.crosswalk.links[row] for row in self.crosswalk.matches([code])[1]]
+        return [(link.concept, link.state) for link in links if link.concept]
+
     def tokens(self, meaning: Meaning, cells: pa.ChunkedArray | pa.Array) -> NDArray[np.int32]:
-        """The token that each cell [n] of a code means, `nothing`, or `UNKNOWN` where it is none
-        of the spellings, int32 [n]."""
-        concept, given = meaning
+        """The token that each cell [n] of a code means, `nothing`, or `UNKNOWN` where it is none of
+        the spellings, int32 [n]."""
+        concept, state = meaning
         spellings = spelling_of_concept(self.site, self.vocabulary, concept)
         bins = self.vocabulary.bins.get(concept)
         column = states_of_numbers(cells, bins, spellings) if bins else text_column(cells)
         index = self.vocabulary.index
         ids = {text: index.get((concept, s), self.nothing) for text, s in spellings.items()}
-        if given:
-            ids = tokens_of_column(self.site, self.vocabulary, concept, given)
+        if state:
+            ids = tokens_of_column(self.site, self.vocabulary, concept, state)
         known = [ids.get(spelled(value), UNKNOWN) for value in column.values]
         return np.array(known, np.int32)[column.codes]
 

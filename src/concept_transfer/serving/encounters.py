@@ -67,7 +67,7 @@ def read_encounters(
 
 def layout_of(columns: Sequence[str], coder: Coder) -> Layout:
     """Long where a column has the name of codes, and is not itself a concept; else wide."""
-    codes = [name for name in CODES if name in columns and name not in coder.meanings]
+    codes = [name for name in CODES if name in columns and not coder.meanings(name)]
     return "long" if codes else "wide"
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from concept_transfer.concepts.crosswalk import Crosswalk
-from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
-from concept_transfer.serving.coding import ByCrosswalk, Coder, Meaning
+from concept_transfer.serving.coding import Coder
 from concept_transfer.serving.scoring import Scorer
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study_file import read_study
@@ -24,7 +22,7 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     vocabulary = scorer.bundle.vocabulary
     if config is None and site is None:
         usual = TabularSite.model_construct(adapter="tabular")
-        return Coder(vocabulary, scorer.task, usual, by_name(vocabulary)), None
+        return Coder(vocabulary, scorer.task, usual), None
     if config is None or site is None:
         raise StudyError("--config and --site go together: a study, and one of its tabular sites")
     sites = read_study(Path(config)).sites
@@ -37,13 +35,7 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     own = tabular[site]
     roles = (own.label.column, own.patient, own.cluster, own.time, own.partition)
     beside = {*filter(None, roles), *own.ignore_columns}
-    meanings: Mapping[str, list[Meaning]] = by_name(vocabulary)
-    if own.crosswalk:
-        path = resolve(own.crosswalk, Path.cwd())
-        meanings = ByCrosswalk(Crosswalk.read(path, vocabulary))
-    return Coder(vocabulary, scorer.task, own, meanings, beside), own.encounter
-
-
-def by_name(vocabulary: Vocabulary) -> dict[str, list[Meaning]]:
-    """Codes that are concepts."""
-    return {concept: [(concept, "")] for concept in vocabulary.concept_states}
+    crosswalk = None
+    if own.crosswalk is not None:
+        crosswalk = Crosswalk.read(resolve(own.crosswalk, Path.cwd()), vocabulary)
+    return Coder(vocabulary, scorer.task, own, crosswalk, beside), own.encounter

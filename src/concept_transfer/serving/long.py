@@ -108,13 +108,13 @@ def _recorded(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
     """Rows of a table and the tokens that they say, once for each concept of a code."""
     codes = text_column(table.column(code))
-    of_code = [coder.meanings.get(value, []) for value in codes.values]
+    of_code = [coder.meanings(value) for value in codes.values]
     strange = np.bincount(codes.codes, minlength=len(of_code))
     unknown.update(
         {
             value: int(count)
-            for value, count in zip(codes.values, strange, strict=True)
-            if value and value not in coder.meanings and count
+            for value, concepts, count in zip(codes.values, of_code, strange, strict=True)
+            if value and not concepts and count
         }
     )
     column = dictionary_encoded(_cells(table, cells, coder))

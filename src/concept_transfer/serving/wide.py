@@ -35,15 +35,15 @@ def read_wide(
     beside = {encounter, *coder.beside}
     columns_of: dict[str, list[tuple[str, Meaning]]] = {}
     for name in columns:
-        for meaning in coder.meanings.get(name, []) if name not in beside else []:
+        for meaning in coder.meanings(name) if name not in beside else []:
             columns_of.setdefault(meaning[0], []).append((name, meaning))
     if not columns_of:
         raise StudyError(
             f"{path}: no column is a concept of the model; the columns are {some(columns)}, the "
-            f"model knows {some(coder.meanings)}"
+            f"model knows {some(coder.vocabulary.concept_states)}"
         )
-    others = [name for name in columns if name not in beside and name not in coder.meanings]
     held = [name for columns in columns_of.values() for name, _ in columns]
+    others = [name for name in columns if name not in {*held, *beside}]
     ids, start = [], 0
     for table in batches(path, list(dict.fromkeys([encounter, *held, *others])), at_once):
         names = text_column(table.column(encounter))
@@ -63,9 +63,9 @@ def _findings(
     start: int,
 ) -> CompressedRows:
     rows, tokens = [], []
-    for concept, columns in columns_of.items():
+    for concept, names in columns_of.items():
         token = np.full(table.num_rows, coder.nothing, np.int32)
-        for name, meaning in columns:
+        for name, meaning in names:
             found = coder.tokens(meaning, table.column(name))
             if (unknown := np.flatnonzero(found == UNKNOWN)).size:
                 row = start + int(unknown[0]) + 1
