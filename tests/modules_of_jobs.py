@@ -17,6 +17,7 @@ from concept_transfer import closure
 NOT_OF_SIMULATED_SITES = (
     "download",
     "export_models",
+    "propose_crosswalk",
     "quantile_edges",
     "receive_source",
     "write_vocabulary",
