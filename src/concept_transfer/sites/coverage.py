@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,11 +19,13 @@ _MOST = 12
 @dataclass(frozen=True)
 class Coverage:
     """`concepts` that the task allows, those of them that a site `never` records (both in
-    vocabulary order), and its `unmapped` codes with the number of values that nobody uses."""
+    vocabulary order), its `unmapped` codes with the number of values that nobody uses, and the
+    rows of its long tables (`rows_read`, and `elsewhere`: at encounters that it does not have)."""
 
     concepts: list[str]
     never: list[str]
     unmapped: Mapping[str, int]
+    findings: Mapping[str, int] = field(default_factory=dict)
 
 
 def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverage:
@@ -38,7 +40,8 @@ def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverag
     allowed = np.flatnonzero(allowed_tokens(vocabulary, task))
     concepts = list(dict.fromkeys(vocabulary.concepts[token] for token in allowed))
     never = [concept for concept in concepts if concept not in recorded - filled]
-    return Coverage(concepts, never, extract.report["unmapped"])
+    report = extract.report
+    return Coverage(concepts, never, report["unmapped"], report.get("findings", {}))
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
@@ -79,6 +82,11 @@ def _paragraph(site: str, its: Coverage, nowhere: set[str], vocabulary: Vocabula
     elsewhere = [concept for concept in its.never if concept not in nowhere]
     if elsewhere:
         text += f"\n  Never here, but at another site: {_some(elsewhere, vocabulary)}."
+    if its.findings.get("elsewhere"):
+        text += (
+            f"\n  Findings of encounters that the site does not have, not used: "
+            f"{its.findings['elsewhere']:,} of {its.findings['rows_read']:,} rows."
+        )
     codes = sorted(its.unmapped, key=lambda code: -its.unmapped[code])
     if codes:
         shown = ", ".join(_code(code, its.unmapped[code], vocabulary) for code in codes[:_MOST])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from concept_transfer.cohorts.encounters import PARTITIONS
@@ -13,7 +15,7 @@ from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.files import check_types, count_nulls
-from concept_transfer.sites.headers import column_names
+from concept_transfer.sites.headers import check_long, column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
 from concept_transfer.sites.tabular_site import TabularSite
 
@@ -29,12 +31,13 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of a site, the columns that hold each concept (vocabulary order), and the columns
-    that its crosswalk does not map."""
+    """Files of a site's encounters, the columns that hold each concept (vocabulary order), those
+    that its crosswalk does not map, and the concepts of each column or code."""
 
     files: list[TableFile]
     concept_columns: dict[str, list[str]]
     unmapped: list[str]
+    concepts_of: dict[str, list[str]]
 
 
 def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
@@ -67,7 +70,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for name in findings:
         for concept in concepts_of.get(name, []):
             columns_of.setdefault(concept, []).append(name)
-    if not columns_of:
+    if not columns_of and site.long is None:
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
             f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
@@ -76,7 +79,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for concept in site.concept_spelling:
         vocabulary.require(concept, "concept_spelling")
     concept_columns = {c: columns_of[c] for c in vocabulary.concept_states if c in columns_of}
-    for concept in concept_columns:
+    for concept in _held(site, concept_columns, concepts_of):
         spelling_of_concept(site, vocabulary, concept)
     spelling_of_label(site)
     unmapped = [name for name in findings if name not in concepts_of]
@@ -87,7 +90,17 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for file in files:
         check_types(file.path, mapped, [n for n in (site.label.column, *roles.values()) if n])
         _check_keys(file.path, keys)
-    return Layout(files, concept_columns, unmapped)
+    if site.long:
+        check_long(site, site.long, root)
+    return Layout(files, concept_columns, unmapped, concepts_of)
+
+
+def _held(
+    site: TabularSite, concept_columns: Iterable[str], concepts_of: Mapping[str, list[str]]
+) -> list[str]:
+    """Concepts that a column holds, or a code of a long table may name."""
+    coded = concepts_of.values() if site.long else []
+    return list(dict.fromkeys(chain(concept_columns, *coded)))
 
 
 def _check_keys(path: Path, keys: dict[str, str]) -> None:
@@ -116,8 +129,9 @@ def _unmapped(
 
 
 def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
-    """The concepts that a column of the site holds."""
-    return list(layout_of(site, vocabulary, root).concept_columns)
+    """The concepts that a column of the site holds, or a long table may."""
+    layout = layout_of(site, vocabulary, root)
+    return _held(site, layout.concept_columns, layout.concepts_of)
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:
