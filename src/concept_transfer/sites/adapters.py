@@ -54,5 +54,6 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
+        "eicu": "concept_transfer.sites.eicu_site:EICU",
     },
 )
