@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cell_data import from_source, predict, workbench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from ridge_reference import cross_validated_ridge
 from scipy.sparse import csr_array
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
@@ -32,7 +34,6 @@ from concept_transfer.models.boosting import (
     fit_boosting,
 )
 from concept_transfer.models.multinomial import Classes, Multinomial, fit
-from concept_transfer.models.penalties import VARIANCES
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import Workbench
 from concept_transfer.training.predictions import Predictions
@@ -106,12 +107,6 @@ def labelled(site: Site) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 Fits = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], list[Any]]
 
 
-def penalised(
-    x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
-) -> list[LogisticRegression]:
-    return [logistic(penalty).fit(x, y, sample_weight=weights) for penalty in VARIANCES]
-
-
 def grown(
     x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
 ) -> list[Pipeline]:
@@ -159,15 +154,16 @@ def of(predictions: Predictions, partition: str) -> dict[int, NDArray[np.float32
 
 
 @pytest.mark.parametrize(
-    ("classifier", "fit", "count"),
+    ("classifier", "reference", "count"),
     [
-        ("logistic", penalised, 900),
-        ("gradient_boosting", grown, 900),
-        ("gradient_boosting", grown, 4800),
+        ("logistic", cross_validated_ridge, 900),
+        ("gradient_boosting", partial(cross_validated, grown), 900),
+        ("gradient_boosting", partial(cross_validated, grown), 4800),
     ],
+    ids=["logistic-900", "gradient_boosting-900", "gradient_boosting-4800"],
 )
 def test_local_equals_scikit_learn_with_the_best_loss_on_other_folds(
-    classifier: str, fit: Fits, count: int
+    classifier: str, reference: Any, count: int
 ) -> None:
     """On every finding, also those that few encounters hold, at every number of encounters; and
     every labelled encounter is judged by models that have not seen its fold."""
@@ -175,7 +171,7 @@ def test_local_equals_scikit_learn_with_the_best_loss_on_other_folds(
     rows, folds = labelled(site)
     order = np.argsort(rows)
     rows, folds = rows[order], folds[order]
-    best, honest = cross_validated(fit, dense(site, rows), site.labels[rows], folds)
+    best, honest = reference(dense(site, rows), site.labels[rows], folds)
     train, held, test = parts(site)
     predictions = predict(bench(classifier, 2), site, "local", "all", SETTINGS)
     for partition, own, expected in (
@@ -220,7 +216,7 @@ def test_direct_trains_on_the_source_alone() -> None:
     site, source = target_site(), target_site("source", 600, seed=1)
     rows = np.concatenate(source.split.source_parts())
     folds = fold_numbers(source.cohort, rows[None])[0]
-    best, honest = cross_validated(penalised, dense(source, rows), source.labels[rows], folds)
+    best, honest = cross_validated_ridge(dense(source, rows), source.labels[rows], folds)
     predictions = from_source(bench("logistic"), site, "direct", "0", SETTINGS, source)
     for partition, own in zip(("train", "validation", "test"), parts(site), strict=True):
         expected = best.predict_proba(dense(site, own))[:, 1]
@@ -239,13 +235,9 @@ def test_pooled_weighs_the_source_and_the_classes(balanced: bool) -> None:
     y = np.concatenate([site.labels[rows], source.labels[offered]])
     weights = np.concatenate([np.ones(len(rows)), np.full(len(offered), 0.25)])
 
-    def fit(
-        x: NDArray[np.float64], y: NDArray[np.int8], weights: NDArray[np.float64]
-    ) -> list[LogisticRegression]:
-        factor = np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean())) if balanced else 1
-        return penalised(x, y, weights * factor)
-
-    best, _ = cross_validated(fit, x, y, folds, weights)
+    if balanced:
+        weights *= np.where(y == 1, 0.5 / y.mean(), 0.5 / (1 - y.mean()))
+    best, _ = cross_validated_ridge(x, y, folds, weights)
     expected = best.predict_proba(dense(site, parts(site)[2]))[:, 1]
     weight = "balanced" if balanced else "none"
     training = SETTINGS.model_copy(update={"class_weight": weight})

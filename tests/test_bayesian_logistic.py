@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ridge_reference import cross_validated_ridge
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from concept_transfer.models import bayesian_logistic, penalties, ridge_logistic
-from concept_transfer.models.amplitudes import DECADES, choose, one_step, with_slopes
+from concept_transfer.models.amplitudes import (
+    DECADES,
+    choose,
+    one_step,
+    with_slopes,
+)
 from concept_transfer.models.bayesian_logistic import columns_of
 from concept_transfer.models.logistic_mode import Floats, TwoClasses, leave_one_out, mode
 from concept_transfer.models.sparse_mode import sparse_mode
@@ -321,31 +328,12 @@ def test_penalties_are_compared_at_the_slope_that_fits_held_out_scores_best() ->
     """And the model has that slope; of what tokens add to the log odds of their mean."""
     data = encounters(150)
     folds = np.arange(150) % 5
-    chosen = ridge_logistic.choose(ridge_logistic.paths_of(data, folds, None, True), list(range(5)))
-    assert chosen.coefficients is not None
-    found = [slope_by_scikit_learn(data, folds, variance) for variance in penalties.VARIANCES]
-    place = int(np.argmax([likelihood for likelihood, _ in found]))
-    assert chosen.place == place
-    assert chosen.coefficients[-1] == pytest.approx(found[place][1], rel=0.02)
-    plain = ridge_logistic.fit_with(data, chosen.variance, None)
-    line = ridge_logistic.cross_fit(data, folds, None)[0]
-    expected = chosen.coefficients[-1] * plain.coefficients
-    np.testing.assert_allclose(line.coefficients, expected, atol=1e-9)
-
-
-def slope_by_scikit_learn(data: TwoClasses, folds: Any, variance: float) -> tuple[float, float]:
-    """Log likelihood of held-out scores at their best slope, and that."""
-    scores = held_out_by_scikit_learn(data, folds, variance)
-    for fold in range(5):
-        out = folds == fold
-        rest = data.take(~out)
-        same_an_encounter = variance * data.weights.sum() / rest.weights.sum()
-        mean = np.average(rest.findings.toarray(), axis=0, weights=rest.weights)
-        scores[out] -= scikit_learns(rest, same_an_encounter).decision_function(mean[None])
-    unit = (scores / scores.std())[:, None]
-    model = LogisticRegression(C=2.0, tol=1e-10).fit(unit, data.labels, data.weights)
-    chance = model.predict_log_proba(unit)[np.arange(len(data)), data.labels.astype(int)]
-    return float(data.weights @ chance), float(model.coef_[0, 0] / scores.std())
+    expected, honest = cross_validated_ridge(
+        data.findings.toarray(), data.labels, folds, data.weights
+    )
+    line, held = ridge_logistic.cross_fit(data, folds, None)
+    assert_same(line, Line(expected.coefficients, expected.intercept), atol=5e-3)
+    np.testing.assert_allclose(expit(held), honest, atol=2e-3)
 
 
 def test_many_encounters_choose_on_some_and_are_fitted_without_a_dense_matrix(

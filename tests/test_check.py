@@ -103,13 +103,35 @@ def test_one_site_under_two_names_is_said(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
     one, other = extract([0], [1]), extract([0], [2])
     a, copy, b, link = (tmp_path / f"{name}.csv" for name in ("a", "copy", "b", "link"))
-    assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}) == []
-    (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []})
+    assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}, False) == []
+    (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []}, False)
     assert "north and south hold the same encounters" in twice
     for shared in ([b, a], [copy], [link]):
-        (said,) = site_warnings({"north": one, "south": other}, {"north": [a], "south": shared})
+        (said,) = site_warnings(
+            {"north": one, "south": other}, {"north": [a], "south": shared}, False
+        )
         assert "north and south read the same file" in said
         assert shared[-1].name in said
+
+
+def test_patients_who_may_be_on_both_sides_are_said() -> None:
+    def site(patients: list[str], clusters: list[str]) -> Extract:
+        table = encounter_table(
+            encounter=[f"e{i}" for i in range(len(patients))],
+            patient=patients,
+            cluster=clusters,
+            label=np.arange(len(patients)) % 2,
+        )
+        findings = CompressedRows(np.arange(len(patients) + 1), np.zeros(len(patients), np.int32))
+        return Extract(Encounters(table), {"findings": findings}, {})
+
+    one = site(["p", "p", "q"], ["a", "b", "b"])
+    other = site(["q", "p", "r", "s"], ["a", "b", "c", "d"])
+    files: dict[str, list[Path]] = {"north": [], "south": []}
+    divided, both = site_warnings({"north": one, "south": other}, files, False)
+    assert divided.startswith("1 patients of site north are in several clusters")
+    assert both.startswith("2 patient identifiers are at north and at south")
+    assert site_warnings({"north": one, "south": other}, files, True) == [divided]
 
 
 def study(**changes: Any) -> dict[str, Any]:

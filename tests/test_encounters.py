@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splits import split_table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.events.quarantine import SCHEMA
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.site import Site
 from concept_transfer.sites.tokens import allowed_tokens, token_rows
 
@@ -125,6 +128,22 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ("a", "C2", "present"),
         ("c", "C3", "present"),
     ]
+
+
+def test_rows_set_aside_are_written_counted_and_private(tmp_path: Path) -> None:
+    rows = [("a.parquet", 3, "without a code"), ("a.parquet", 9, "without a code")]
+    aside = pa.table(dict(zip(SCHEMA.names, zip(*rows, strict=True), strict=True)), schema=SCHEMA)
+    folder = tmp_path / "encounters" / "north"
+    whole = extract()
+    report = ingest_report(whole.encounters, 5, {}, {}, {}, aside)
+    assert report["quarantined"] == {"without a code": 2}
+    assert "quarantined" not in ingest_report(whole.encounters, 5, {}, {}, {})
+    replace(whole, set_aside=aside).write(folder, VOCABULARY)
+    file = folder / "quarantine.parquet"
+    assert pq.read_table(file).equals(aside)
+    assert file.stat().st_mode & 0o077 == 0
+    replace(whole, set_aside=SCHEMA.empty_table()).write(folder, VOCABULARY)
+    assert not file.exists()
 
 
 def a_split(folder: Path, labels: list[int]) -> Path:

@@ -22,7 +22,7 @@ from concept_transfer.cohorts.splits import (
     largest_target_size,
     split_table,
 )
-from concept_transfer.cohorts.splitting import make_split
+from concept_transfer.cohorts.splitting import make_split, make_splits
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
@@ -101,6 +101,40 @@ def test_the_order_of_encounters_does_not_matter(
     shuffled = Encounters(site.table.take(order))
     first, second = make_split(site, config, seed), make_split(shuffled, config, seed)
     assert first.table.take(order).equals(second.table)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sites(), sites(), st.sampled_from(["share", "time"]), st.integers(0, 5))
+def test_nobody_tests_at_one_site_and_trains_at_another_that_shares_identifiers(
+    north: Encounters, south: Encounters, by: str, seed: int
+) -> None:
+    """Clusters c0, c1, ... are the same people at both."""
+    options = {"test_from": START + datetime.timedelta(days=300)} if by == "time" else {}
+    config = SplitSettings(by=by, shared_identifiers=True, **options)
+    try:
+        splits = make_splits({"north": north, "south": south}, config, seed)
+    except StudyError:  # a small site that the people of the other leave without a class
+        assume(False)
+    tested, trained = set[str](), set[str]()
+    for name, site in (("north", north), ("south", south)):
+        split = splits[name]
+        assert split.encounter.tolist() == site.table.column("encounter").to_pylist()
+        tested |= set(split.cluster[split.parts(0)[2]])
+        trained |= set(split.cluster[np.concatenate(split.parts(0)[:2])])
+        trained |= set(split.cluster[np.concatenate(split.source_parts())])
+    assert tested
+    assert not tested & trained
+
+
+def test_sites_that_share_identifiers_meet_their_shares_each() -> None:
+    rng = np.random.default_rng(0)
+    north = encounters(np.arange(400), rng.random(400) < 0.3)
+    south = encounters(np.arange(300, 500), rng.random(200) < 0.3)
+    config = SplitSettings(by="share", test_share=0.3, shared_identifiers=True)
+    for split in make_splits({"north": north, "south": south}, config, 0).values():
+        assert abs((split.fold == 0).mean() - 0.3) < 0.03
+    with pytest.raises(ValueError, match="shared_identifiers cannot be kept under 'folds'"):
+        SplitSettings(by="folds", shared_identifiers=True)
 
 
 def test_another_seed_gives_another_split() -> None:

@@ -289,6 +289,11 @@ class Study(Section):
                     f"bins.{concept}: quantiles.of names the site '{entry.quantiles.of}'; tabular "
                     f"sites are {choices(tabular) or 'none'}"
                 )
+            if entry.quantiles and self.split.shared_identifiers:
+                raise ValueError(
+                    f"bins.{concept}: quantiles are those of a site's own training encounters, "
+                    "which split.shared_identifiers divides with other sites'; give 'edges'"
+                )
 
     def _check_claims(self) -> None:
         sources = {source for source, _ in self.ordered_pairs()}

@@ -99,9 +99,15 @@ rule encode_site:
         "../scripts/encode_site.py"
 
 
+def divided_together(wildcards):
+    """The encounters of the site, and of all others where they may be of the same people."""
+    sites = grid.sites if study.split.shared_identifiers else [wildcards.site]
+    return expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=sites)
+
+
 rule split_site:
     input:
-        f"{RESULTS}/encounters/{{site}}/encounters.parquet",
+        divided_together,
     output:
         f"{RESULTS}/splits/{{site}}.parquet",
     log:
@@ -142,6 +148,7 @@ rule check_sites:
         targets=grid.targets,
         task=fixed(study.task.model_dump(mode="json")),
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
+        shared_identifiers=study.split.shared_identifiers,
         vocabulary=reads("concepts", "names", "categories", "states"),
         code=code_of("check_sites"),
     script:

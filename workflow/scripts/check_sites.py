@@ -35,5 +35,5 @@ with job(snakemake.log[0]):
     tables = {
         site: [Path(file) for file in files] for site, files in json.loads(params.tables).items()
     }
-    warnings = site_warnings(sites, tables)
+    warnings = site_warnings(sites, tables, params.shared_identifiers)
     Path(output.warnings).write_text(json.dumps(warnings, indent=1) + "\n", encoding="utf-8")

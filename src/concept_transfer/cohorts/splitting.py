@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -40,8 +41,19 @@ def make_split(
 
     Raises StudyError naming the site and what the data lack.
     """
-    table = encounters.table
-    label = encounters.labels
+    return make_splits({site: encounters}, config, seed)[site]
+
+
+def make_splits(
+    sites: Mapping[str, Encounters], config: SplitSettings, seed: int
+) -> dict[str, Split]:
+    """Divide the encounters of sites at which a cluster's name means the same, as `make_split`
+    does: no cluster is on two sides, at one site or between two; shares are met at every site.
+    """
+    table = pa.concat_tables([each.table for each in sites.values()])
+    number = np.repeat(np.arange(len(sites)), [len(each) for each in sites.values()])
+    site = " and ".join(sites)
+    label = np.concatenate([each.labels for each in sites.values()])
     cluster = _sorted_codes(table.column("cluster"))
     rng = np.random.default_rng(seed)
     fold = np.full(len(label), NEVER_TESTED, dtype=np.int16)
@@ -57,7 +69,7 @@ def make_split(
         fold[np.isin(cluster, cluster[test])] = UNUSED
         fold[test] = 0
     elif config.by == "share":
-        fold[_share(cluster, label, fold, config.test_share, rng)] = 0
+        fold[_share(cluster, label, number, config.test_share, rng)] = 0
     else:
         count = int(cluster.max()) + 1
         if count < config.folds:
@@ -65,15 +77,23 @@ def make_split(
                 f"{site} has {count} cluster(s), fewer than split.folds: {config.folds}; ask for "
                 "fewer folds"
             )
-        fold = _deal(cluster, label, fold, config.folds, rng)[cluster].astype(np.int16)
+        fold = _deal(cluster, label, number, config.folds, rng)[cluster].astype(np.int16)
 
     if not validation.any():
         rows = np.flatnonzero((fold == NEVER_TESTED) | (config.by == "folds"))
-        chosen = _share(cluster[rows], label[rows], fold[rows], config.validation_share, rng)
+        stratum = fold[rows] * len(sites) + number[rows]
+        chosen = _share(cluster[rows], label[rows], stratum, config.validation_share, rng)
         validation[rows[chosen]] = True
-    split = split_table(table.column("encounter"), table.column("cluster"), label, fold, validation)
-    _check(split, config, site)
-    return split
+    splits = {}
+    for place, name in enumerate(sites):
+        own = number == place
+        part = table.filter(pa.array(own))
+        split = split_table(
+            part.column("encounter"), part.column("cluster"), label[own], fold[own], validation[own]
+        )
+        _check(split, config, name)
+        splits[name] = split
+    return splits
 
 
 def _sorted_codes(column: Any) -> Codes:
@@ -117,7 +137,7 @@ def _from_day(column: Any, day: datetime.date, site: str) -> Mask:
 
 
 def _share(
-    cluster: Codes, label: NDArray[np.int8], stratum: NDArray[np.int16], share: float, rng: Any
+    cluster: Codes, label: NDArray[np.int8], stratum: NDArray[np.integer], share: float, rng: Any
 ) -> Mask:
     """Rows of whole clusters that make up about a share of every stratum and class.
 
@@ -137,7 +157,7 @@ def _share(
 
 
 def _deal(
-    cluster: Codes, label: NDArray[np.int8], stratum: NDArray[np.int16], parts: int, rng: Any
+    cluster: Codes, label: NDArray[np.int8], stratum: NDArray[np.integer], parts: int, rng: Any
 ) -> Codes:
     """Deal clusters into equal parts; returns the part of every cluster code.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.models.amplitudes import with_slopes
+from concept_transfer.models.amplitudes import DEVIATION, USUAL_DECADE, with_slopes
 from concept_transfer.models.bayesian_logistic import MOST_DENSE, columns_of
 from concept_transfer.models.logistic_mode import Floats, Mode, TwoClasses, mode
 from concept_transfer.models.penalties import (
@@ -89,7 +89,8 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
 
 
 def choose(paths: Paths, judges: Sequence[int]) -> Chosen:
-    """The variance that says the most of the encounters of some folds."""
+    """The variance that says the most of the encounters of some folds; at best slopes, which make
+    many variances alike, together with its prior (that of `amplitudes`)."""
     judged = np.isin(paths.folds, judges)
     if not judged.any():
         return Chosen(USUAL)
@@ -99,7 +100,8 @@ def choose(paths: Paths, judges: Sequence[int]) -> Chosen:
         losses = (np.logaddexp(0, logits) - data.labels * logits) @ data.weights
         return Chosen(int(np.argmin(losses)))
     likelihood, coefficients = with_slopes(paths.added[:, judged], data)
-    place = int(np.argmax(likelihood))
+    expected = -0.5 * ((np.log10(VARIANCES) - USUAL_DECADE) / DEVIATION) ** 2
+    place = int(np.argmax(likelihood + expected))
     return Chosen(place, coefficients[place]) if coefficients[place, -1] > 0 else Chosen(USUAL)
 
 

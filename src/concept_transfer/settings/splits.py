@@ -29,8 +29,20 @@ class SplitSettings(Section):
         default=0.2, gt=0, lt=1, description="Part of the non-test clusters kept for validation."
     )
 
+    shared_identifiers: bool = Field(
+        default=False,
+        description="Whether a patient's (cluster's) identifier means the same person at all "
+        "sites: then nobody who tests at one site trains at another. Not with folds, where a "
+        "source trains on everybody.",
+    )
+
     @model_validator(mode="after")
     def _time_needs_a_day(self) -> SplitSettings:
         if self.by == "time" and self.test_from is None:
             raise ValueError("split by time needs 'test_from', the first day of the test period")
+        if self.shared_identifiers and self.by == "folds":
+            raise ValueError(
+                "shared_identifiers cannot be kept under 'folds', where a source hands on models "
+                "of all its encounters; split by share, time or given"
+            )
         return self

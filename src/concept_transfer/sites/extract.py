@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.private import private
 from concept_transfer.sites.site import read_inputs
 
+QUARANTINE = "quarantine.parquet"
+
 
 @dataclass(frozen=True)
 class Extract:
     """The encounters of a site, its inputs by name (rows as the encounters'), and the ingest report
-    (`concept_transfer.sites.report`)."""
+    (`concept_transfer.sites.report`). set_aside: rows that could not be used, if the adapter looks
+    for them (`concept_transfer.events.quarantine.SCHEMA`)."""
 
     encounters: Encounters
     inputs: Mapping[str, Any]
     report: Mapping[str, Any]
+    set_aside: pa.Table | None = None
 
     def __len__(self) -> int:
         return len(self.encounters)
@@ -33,7 +40,8 @@ class Extract:
         check_inputs(self.inputs, len(self), vocabulary, where)
 
     def write(self, folder: Path, vocabulary: Vocabulary) -> None:
-        """Check and write the files of ``encounters/<site>/`` (see docs/contracts.md)."""
+        """Check and write the files of ``encounters/<site>/`` (see docs/contracts.md);
+        ``quarantine.parquet`` only where rows were set aside."""
         self.validate(f"site {folder.name}", vocabulary)
         ids = self.encounters.table.column("encounter").combine_chunks()
         with private(folder, "encounters"):
@@ -42,6 +50,9 @@ class Extract:
                 INPUTS[name].write(folder, value, ids, vocabulary)
             text = json.dumps(self.report, indent=2) + "\n"
             (folder / "report.json").write_text(text, encoding="utf-8")
+            (folder / QUARANTINE).unlink(missing_ok=True)
+            if self.set_aside is not None and len(self.set_aside):
+                pq.write_table(self.set_aside, folder / QUARANTINE)
 
     @classmethod
     def read(

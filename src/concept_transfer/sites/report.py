@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concept_transfer.cohorts.encounters import Encounters
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def ingest_report(
@@ -14,20 +17,28 @@ def ingest_report(
     dropped: Mapping[str, int],
     unmapped: Mapping[str, int],
     not_recorded: Mapping[str, int],
+    set_aside: pa.Table | None = None,
 ) -> dict[str, Any]:
     """Counts of rows and findings.
 
     `positives` are encounters of any class but the first. `dropped`: reason -> rows; `unmapped`:
     site code -> recorded values that no concept takes; `not_recorded`: concept -> encounters
-    without a recorded state (all of them where the site has no such field).
+    without a recorded state (all of them where the site has no such field). `set_aside`: rows that
+    could not be used, of which `quarantined` counts reason -> rows.
     """
     positives = int((encounters.labels > 0).sum())
     return {
         "rows_read": rows_read,
         "dropped": {reason: int(count) for reason, count in dropped.items() if count},
+        **({} if set_aside is None else {"quarantined": _reasons(set_aside)}),
         "encounters": len(encounters),
         "positives": positives,
         "prevalence": positives / len(encounters) if len(encounters) else None,
         "unmapped": {code: int(count) for code, count in unmapped.items()},
         "not_recorded": {concept: int(count) for concept, count in not_recorded.items() if count},
     }
+
+
+def _reasons(set_aside: pa.Table) -> dict[str, int]:
+    counted = set_aside["reason"].value_counts()
+    return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}

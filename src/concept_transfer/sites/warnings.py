@@ -9,17 +9,25 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 
 from concept_transfer.sites.extract import Extract
 
 
-def site_warnings(sites: Mapping[str, Extract], files: Mapping[str, Sequence[Path]]) -> list[str]:
+def site_warnings(
+    sites: Mapping[str, Extract], files: Mapping[str, Sequence[Path]], shared_identifiers: bool
+) -> list[str]:
     """Sentences about the sites of a study, for the terminal and the report.
 
     `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
-    selects rows).
+    selects rows); shared_identifiers: whether the split knows that patients may be at two sites.
     """
-    sentences = []
+    sentences = [
+        f"{divided:,} patients of site {name} are in several clusters, so they may be on both "
+        "sides of a split; leave 'cluster' out to keep patients together."
+        for name, site in sites.items()
+        if (divided := _divided_patients(site))
+    ]
     for (first, one), (second, other) in combinations(sites.items(), 2):
         if _same(one, other):
             sentences.append(
@@ -33,7 +41,26 @@ def site_warnings(sites: Mapping[str, Extract], files: Mapping[str, Sequence[Pat
                 "meets patients that it was trained on."
                 for file in _shared(files[first], files[second])
             ]
+            if not shared_identifiers and (both := _in_both(one, other)):
+                sentences.append(
+                    f"{both:,} patient identifiers are at {first} and at {second}. If they mean "
+                    "the same people, say split.shared_identifiers: true, or a model carried over "
+                    "may meet patients that it was trained on."
+                )
     return sentences
+
+
+def _divided_patients(site: Extract) -> int:
+    """How many patients have encounters in more than one cluster."""
+    pairs = site.encounters.table.select(["patient", "cluster"]).drop_null()
+    clusters = pairs.group_by("patient").aggregate([("cluster", "count_distinct")])
+    return int(pc.sum(pc.greater(clusters["cluster_count_distinct"], 1)).as_py() or 0)
+
+
+def _in_both(one: Extract, other: Extract) -> int:
+    """How many patient identifiers two sites share."""
+    ids, others = (pc.unique(site.encounters.table["patient"]).drop_null() for site in (one, other))
+    return int(pc.sum(pc.is_in(ids, value_set=others)).as_py() or 0)
 
 
 def _same(one: Extract, other: Extract) -> bool:

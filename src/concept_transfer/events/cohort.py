@@ -1,0 +1,145 @@
+"""The cohort of coded events: index times, labels, and who was left out and why."""
+
+from __future__ import annotations
+
+from duckdb import DuckDBPyConnection
+
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.errors import StudyError
+from concept_transfer.events.cohort_settings import Times
+
+DAY, HOUR = 86_400_000_000, 3_600_000_000  # microseconds
+UNOBSERVED = "not observed at the index time"
+DEAD = "dead at the index time"
+SHORT = "observed for too short a time before the index"
+BEFORE = "outcome before the index"
+SOON = "outcome before the time at risk"
+LOST = "not observed until the end of the time at risk"
+REASONS = (UNOBSERVED, DEAD, SHORT, BEFORE, SOON, LOST)
+NO_PATIENT = "labels of patients without events"
+
+
+def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
+    """Make ``cohort`` of index events and outcomes; returns reason -> index events left out.
+
+    ``cohort``: row INTEGER (from 0, by patient and time), patient, time, since and until TIMESTAMP
+    (findings are those from `since` to before `until`), label TINYINT. An outcome at the index time
+    itself lies in the time at risk.
+    """
+    washed = "true"
+    if times.washout_days is not None:
+        washed = f"o.time >= i.time - {_micro(times.washout_days, DAY)}"
+    first = "min(time)" if times.which == "first" else "time"
+    group = "patient" if times.which == "first" else "patient, time"
+    db.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE candidates AS
+        WITH indexed AS (
+            SELECT patient, {first} + {_micro(times.after_hours, HOUR)} AS time
+            FROM index_events WHERE time IS NOT NULL GROUP BY {group}
+        ), outcome AS (
+            SELECT i.patient, i.time,
+                bool_or(o.time < i.time AND {washed}) AS before,
+                bool_or(o.time >= i.time AND o.time < i.time + {_micro(times.gap_days, DAY)})
+                    AS soon,
+                bool_or(o.time >= i.time + {_micro(times.gap_days, DAY)}
+                    AND o.time <= i.time + {_micro(times.horizon_days, DAY)}) AS later
+            FROM indexed i JOIN outcomes o ON o.patient = i.patient
+            GROUP BY i.patient, i.time
+        )
+        SELECT i.patient, i.time, coalesce(later, false) AS label, CASE
+            WHEN b.patient IS NULL OR i.time < b.start OR i.time > b.stop THEN '{UNOBSERVED}'
+            WHEN b.death < i.time THEN '{DEAD}'
+            WHEN i.time < b.start + {_micro(times.min_history_days, DAY)} THEN '{SHORT}'
+            WHEN {times.washout_days != 0} AND before THEN '{BEFORE}'
+            WHEN soon THEN '{SOON}'
+            WHEN {times.follow_up == "required"} AND NOT coalesce(later, false)
+                AND b.death IS NULL
+                AND b.stop < i.time + {_micro(times.horizon_days, DAY)} THEN '{LOST}'
+            END AS reason
+        FROM indexed i LEFT JOIN outcome USING (patient, time)
+        LEFT JOIN observed b ON b.patient = i.patient
+        """
+    )
+    rows = db.execute("SELECT reason, count(*) FROM candidates GROUP BY reason").fetchall()
+    counts = {reason: int(number) for reason, number in rows}
+    _keep(
+        db,
+        "SELECT patient, time, label::TINYINT AS label FROM candidates WHERE reason IS NULL",
+        times,
+    )
+    dropped = {reason: counts.get(reason, 0) for reason in REASONS}
+    _check_some(db, dropped)
+    return dropped
+
+
+def by_labels(db: DuckDBPyConnection, times: Times | None) -> dict[str, int]:
+    """Make ``cohort`` of given labels, of which those of unknown patients are left out."""
+    db.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE candidates AS
+        SELECT l.patient, l.time, l.label, b.patient IS NULL AS unknown
+        FROM labels l LEFT JOIN observed b USING (patient)
+        """
+    )
+    row = db.execute("SELECT count(*) FROM candidates WHERE unknown").fetchone()
+    _keep(db, "SELECT patient, time, label FROM candidates WHERE NOT unknown", times)
+    dropped = {NO_PATIENT: int(row[0]) if row else 0}
+    _check_some(db, dropped)
+    return dropped
+
+
+def encounters_of(db: DuckDBPyConnection, partitions: bool = False) -> Encounters:
+    """The cohort's rows; a patient is a cluster, and ids are ``patient@index time``.
+
+    partitions: whether there is a relation ``partitions`` (patient, partition).
+    """
+    partition = "partition" if partitions else "NULL::VARCHAR"
+    join = "LEFT JOIN partitions USING (patient)" if partitions else ""
+    found = db.execute(
+        f"""
+        SELECT patient || '@' || strftime(time, '%Y-%m-%dT%H:%M:%S') AS encounter,
+            patient::VARCHAR AS patient, time::DATE AS time, label, {partition} AS partition
+        FROM cohort {join} ORDER BY row
+        """
+    ).to_arrow_table()
+    return Encounters(
+        encounter_table(
+            encounter=found["encounter"].combine_chunks(),
+            patient=found["patient"].combine_chunks(),
+            cluster=found["patient"].combine_chunks(),
+            time=found["time"].combine_chunks(),
+            label=found["label"].combine_chunks(),
+            partition=found["partition"].combine_chunks(),
+        )
+    )
+
+
+def _keep(db: DuckDBPyConnection, query: str, times: Times | None) -> None:
+    """Number the rows of a query (patient, time, label) as the cohort."""
+    back = times.look_back_days if times else None
+    since = "TIMESTAMP '-infinity'" if back is None else f"time - {_micro(back, DAY)}"
+    after = _micro(times.findings_after_hours if times else 0.0, HOUR)
+    db.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE cohort AS
+        SELECT (row_number() OVER (ORDER BY patient, time) - 1)::INTEGER AS row, patient, time,
+            {since} AS since, time + {after} AS until, label
+        FROM ({query})
+        """
+    )
+
+
+def _micro(span: float | None, unit: int) -> str:
+    """An interval in SQL."""
+    return f"to_microseconds({round((span or 0.0) * unit)})"
+
+
+def _check_some(db: DuckDBPyConnection, dropped: dict[str, int]) -> None:
+    if db.execute("SELECT 1 FROM cohort LIMIT 1").fetchone():
+        return
+    reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items() if number)
+    raise StudyError(
+        f"the cohort is empty: {reasons or 'no event is an index event'}; look at the index events "
+        "and the spans of time of 'cohort'"
+    )

@@ -1,0 +1,221 @@
+"""Cohort and findings from coded events, against a plain reference that walks event by event."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
+from concept_transfer.events.cohort_settings import Times
+from concept_transfer.events.database import database
+from concept_transfer.events.findings import recorded
+from concept_transfer.events.mapping import Meaning, by_name, check_units, write_mapping
+from concept_transfer.events.quarantine import set_aside
+from concept_transfer.settings.task import Task
+
+START = datetime.datetime(2020, 1, 1)
+CODES = ("cough", "fever", "visit", "flu")
+EVENTS = pa.schema(
+    [
+        ("patient", pa.int64()),
+        ("time", pa.timestamp("us")),
+        ("code", pa.string()),
+        ("value", pa.float64()),
+        ("unit", pa.string()),
+    ]
+)
+Event = tuple[int, int | None, str]  # patient, hour, code
+
+
+def vocabulary() -> Vocabulary:
+    rows = [
+        ("cough", "cough", "finding", "present", "cough", ""),
+        ("fever", "fever", "finding", "present", "fever", ""),
+        ("flu", "flu", "finding", "present", "flu", ""),
+        ("pulse", "pulse", "measurement", "below 90", "slow", "-inf"),
+        ("pulse", "pulse", "measurement", "90 or more", "fast", "90"),
+    ]
+    return Vocabulary(*map(tuple, zip(*rows, strict=True)))
+
+
+def at(hour: float) -> datetime.datetime:
+    return START + datetime.timedelta(hours=hour)
+
+
+def load(db: Any, events: Sequence[tuple[Any, ...]]) -> None:
+    """Events as relations: patients are observed from their first event to their last."""
+    rows = [
+        (p, None if h is None else at(h), code, *(more or (None, None)))
+        for p, h, code, *more in events
+    ]
+    table = pa.Table.from_pylist(
+        [dict(zip(EVENTS.names, row, strict=True)) for row in rows], schema=EVENTS
+    )
+    db.register("given_events", table)
+    db.execute("CREATE TABLE events AS SELECT * FROM given_events")
+    db.execute(
+        """
+        CREATE VIEW observed AS SELECT patient, min(time) AS start, max(time) AS stop,
+            min(time) FILTER (WHERE code = 'death') AS death FROM events GROUP BY patient;
+        CREATE VIEW index_events AS SELECT patient, time FROM events WHERE code = 'visit';
+        CREATE VIEW outcomes AS SELECT patient, time FROM events WHERE code = 'flu';
+        CREATE VIEW outcome_codes AS SELECT 'flu' AS code;
+        """
+    )
+
+
+def plain(events: Sequence[Event], times: Times) -> dict[tuple[int, float], tuple[int, set[str]]]:
+    """(patient, index hour) -> label and codes, one patient after the other."""
+    found: dict[tuple[int, float], tuple[int, set[str]]] = {}
+    for patient in {p for p, *_ in events}:
+        own = [(h, code) for p, h, code in events if p == patient and h is not None]
+        always = {code for p, h, code in events if p == patient and h is None}
+        visits = sorted({h + times.after_hours for h, code in own if code == "visit"})
+        if not own:
+            continue
+        first, last = min(h for h, _ in own), max(h for h, _ in own)
+        flu = [h for h, code in own if code == "flu"]
+        for index in visits[:1] if times.which == "first" else visits:
+            risk = index + 24 * times.gap_days, index + 24 * times.horizon_days
+            washed = index - 24 * (np.inf if times.washout_days is None else times.washout_days)
+            label = any(risk[0] <= h <= risk[1] for h in flu)
+            lost = times.follow_up == "required" and not label and last < risk[1]
+            if index > last or index < first + 24 * times.min_history_days or lost:
+                continue
+            if times.washout_days != 0 and any(washed <= h < index for h in flu):
+                continue
+            if any(index <= h < risk[0] for h in flu):
+                continue
+            since = index - 24 * (times.look_back_days or np.inf)
+            until = index + times.findings_after_hours
+            codes = {
+                code
+                for h, code in own
+                if since <= h < until and (h < index or code != "flu") and code != "visit"
+            }
+            found[patient, index] = int(label), codes | (always - {"visit"})
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 4), st.one_of(st.none(), st.integers(0, 200)), st.sampled_from(CODES)
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.builds(
+        Times,
+        which=st.sampled_from(["first", "every"]),
+        after_hours=st.sampled_from([0, 24]),
+        horizon_days=st.sampled_from([2, 5]),
+        gap_days=st.sampled_from([0, 1]),
+        washout_days=st.sampled_from([None, 0, 3]),
+        look_back_days=st.sampled_from([None, 2]),
+        findings_after_hours=st.sampled_from([0, 12]),
+        min_history_days=st.sampled_from([0, 1]),
+        follow_up=st.sampled_from(["required", "not required"]),
+    ),
+)
+def test_cohort_and_findings_are_those_of_a_plain_walk(events: list[Event], times: Times) -> None:
+    expected = plain(events, times)
+    words = vocabulary()
+    with database() as db:
+        load(db, events)
+        if not expected:
+            with pytest.raises(StudyError, match="cohort is empty"):
+                by_rule(db, times)
+            return
+        dropped = by_rule(db, times)
+        write_mapping(db, by_name(words, CODES), words)
+        rows = recorded(db, words, Task(label="flu"), None).findings
+        cohort = db.execute("SELECT patient, time, label FROM cohort ORDER BY row").fetchall()
+    found = {
+        (patient, (time - START).total_seconds() / 3600): (
+            label,
+            {words.concepts[token] for token in tokens},
+        )
+        for (patient, time, label), tokens in zip(cohort, rows, strict=True)
+    }
+    assert found == expected
+    visits = {(p, h) for p, h, code in events if code == "visit" and h is not None}
+    indexed = {p for p, _ in visits} if times.which == "first" else visits
+    assert sum(dropped.values()) + len(expected) == len(indexed)
+
+
+def test_a_tell_tale_code_at_the_index_time_is_no_finding() -> None:
+    events = [(p, h, "fever") for p in (1, 2) for h in (100, 101)]
+    events += [(1, 0, "cough"), (2, 0, "cough"), (1, 100, "visit"), (2, 100, "visit")]
+    events += [(1, 110, "flu"), (1, 900, "cough"), (2, 900, "cough")]
+    words = vocabulary()
+    with database() as db:
+        load(db, events)
+        by_rule(db, Times(horizon_days=30))
+        write_mapping(db, by_name(words, CODES), words)
+        made = recorded(db, words, Task(label="flu"), None)
+        encounters = encounters_of(db)
+    assert [list(row) for row in made.findings] == [[0], [0]]
+    assert made.unmapped == {"visit": 2}
+    assert encounters.table["encounter"].to_pylist() == [
+        "1@2020-01-05T04:00:00",
+        "2@2020-01-05T04:00:00",
+    ]
+    assert encounters.labels.tolist() == [1, 0]
+
+
+def test_the_last_number_before_the_index_counts_in_the_unit_of_the_bins() -> None:
+    events = [(1, 5, "hr", 2.0, "beats/s"), (1, 3, "hr", 50.0, "beats/min"), (1, 9, "visit")]
+    events += [(1, 8, "hr", float("nan"), "beats/min"), (2, 0, "cough"), (2, 9, "visit")]
+    events += [(1, 10, "hr", 1.0, "beats/s"), (1, 99, "flu"), (2, 99, "cough")]
+    words = vocabulary()
+    units = {"beats/min": 1.0, "beats/s": 60.0}
+    with database() as db:
+        load(db, events)
+        by_rule(db, Times(horizon_days=3))
+        write_mapping(db, [Meaning("hr", "pulse", None, units)], words)
+        check_units(db)
+        rows = recorded(db, words, Task(label="flu"), None).findings
+        assert [[words.states[t] for t in row] for row in rows] == [["90 or more"], []]
+        for declared in ({}, {"beats/min": 1.0}):
+            write_mapping(db, [Meaning("hr", "pulse", None, declared)], words)
+            with pytest.raises(StudyError, match=r"code hr .*2 in beats/s.*ever guessed"):
+                check_units(db)
+
+
+def test_labels_of_unknown_patients_are_counted() -> None:
+    with database() as db:
+        load(db, [(1, 0, "cough"), (2, 0, "cough")])
+        db.execute(
+            "CREATE VIEW labels AS SELECT p AS patient, TIMESTAMP '2020-01-02' AS time, "
+            "1::TINYINT AS label FROM (VALUES (1), (3)) v(p)"
+        )
+        assert by_labels(db, None) == {"labels of patients without events": 1}
+        assert encounters_of(db).table["patient"].to_pylist() == ["1"]
+
+
+def test_unusable_rows_are_set_aside_or_refused_and_their_values_are_not_kept() -> None:
+    with database() as db:
+        db.execute(
+            """
+            CREATE VIEW raw AS SELECT 'a.csv' AS file, i AS row,
+            CASE WHEN i % 50 = 0 THEN NULL ELSE i END AS patient FROM range(1, 101) t(i)
+            """
+        )
+        problems = {"without a patient": "patient IS NULL", "of patient 7": "patient = 7"}
+        bad, total = set_aside(db, "raw", problems, 0.05)
+        assert total == 100
+        assert bad["row"].to_pylist() == [7, 50, 100]
+        assert bad.column_names == ["file", "row", "reason"]
+        with pytest.raises(StudyError, match=r"3 of 100 rows .*2 without a patient \(a.csv\)"):
+            set_aside(db, "raw", problems, 0.02)
