@@ -237,6 +237,11 @@ BAD: list[tuple[dict[str, Any], dict[str, pd.DataFrame], str]] = [
     ),
     (
         {},
+        {"diagnosis": TABLES["diagnosis"].assign(diagnosisoffset="soon")},
+        r"diagnosis\.csv\.gz, row 1, column 'diagnosisoffset'",
+    ),
+    (
+        {},
         changed("patient", 2, "unitdischargeoffset", "soon"),
         r"patient\.csv\.gz, row 3, column 'unitdischargeoffset': the value is no number",
     ),

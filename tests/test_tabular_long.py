@@ -218,6 +218,14 @@ def test_wide_and_long_give_the_same(
     np.testing.assert_array_equal(*ages)
 
 
+def test_findings_of_dropped_encounters_are_left_out_unread(tmp_path: Path) -> None:
+    rows = table([*ROWS, ("d", "T", "cool")])
+    encounters = pd.concat([ENCOUNTERS, pd.DataFrame({"id": ["d"], "flu": ["M"]})])
+    extract = read(site(), write(tmp_path, rows, encounters))
+    assert states(extract) == EXPECTED
+    assert extract.report["findings"] == {"rows_read": 9, "elsewhere": 0}
+
+
 BAD: list[tuple[dict[str, Any], list[tuple[str, str, str]], str]] = [
     ({"files": ["none.csv"]}, ROWS, r"none\.csv does not exist"),
     ({"concept": "Code"}, ROWS, r"long\.csv has no column 'Code', which 'long\.concept'.*'code'"),
