@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from benchmarks import engine, evaluation, paper_grid, scaling, startup, study_time
+from benchmarks import engine, evaluation, events, paper_grid, scaling, startup, study_time
 from benchmarks.measure import ROOT, machine
 
 HEAD = """# Performance
@@ -21,7 +21,7 @@ the processor, so results agree bit for bit on one machine and to rounding betwe
 
 def main() -> None:
     parts = [HEAD.format(day=datetime.date.today(), machine=machine())]
-    for part in (engine, scaling, startup, paper_grid, evaluation, study_time):
+    for part in (engine, scaling, startup, paper_grid, evaluation, events, study_time):
         parts.append(part.report() + "\n")
         print(parts[-1], flush=True)
     (ROOT / "docs" / "performance.md").write_text("\n".join(parts), encoding="utf-8")

@@ -26,7 +26,7 @@ def blocks(title: str, language: str) -> list[str]:
 
 
 def study(title: str) -> Study:
-    [text] = blocks(title, "yaml")
+    text, *_ = blocks(title, "yaml")
     config: dict[str, Any] = {
         "study": "s",
         "vocabulary": "v.tsv",

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
@@ -16,6 +18,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
+from concept_transfer.sites.code_use import FATES, CodeUse, code_use
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
@@ -29,6 +32,12 @@ VOCABULARY = Vocabulary(
     ("present", "absent", "present", "present", "present"),
     ("fever", "no fever", "dry cough", "diarrhea", "tested"),
 )
+MAPPING = {
+    "codes": {"mapped": 5, "set_aside": 1, "unmapped": 2},
+    "values": {"mapped": 500, "set_aside": 297, "unmapped": 1203},
+    "encounters": 1500,
+    "encounters_mapped": 1200,
+}
 TASK = Task(label="influenza", exclude_categories=["lab order"])
 
 
@@ -62,6 +71,38 @@ def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str 
     assert closest_concept(code, VOCABULARY) == concept
 
 
+@given(
+    recorded=st.dictionaries(
+        st.text("ABC", min_size=1, max_size=2),
+        st.tuples(st.sampled_from(FATES), st.sets(st.integers(0, 9))),
+    ),
+    border=st.integers(0, 10),
+)
+def test_the_use_of_codes_is_a_plain_count(
+    recorded: dict[str, tuple[str, set[int]]], border: int
+) -> None:
+    def use(start: int, stop: int) -> CodeUse:
+        parts = (
+            (code, fate, np.array(sorted(row - start for row in rows if start <= row < stop), int))
+            for code, (fate, rows) in recorded.items()
+        )
+        return code_use(parts, stop - start)
+
+    both = use(0, border) + use(border, 10)
+    assert both == use(0, 10)
+    used = {code: its for code, its in recorded.items() if its[1]}
+    at = {row: [its[0] for its in used.values() if row in its[1]] for row in range(10)}
+    assert both.mapping() == {
+        "codes": {fate: sum(its[0] == fate for its in used.values()) for fate in FATES},
+        "values": {
+            fate: sum(len(rows) for its, rows in used.values() if its == fate) for fate in FATES
+        },
+        "mapped_codes": {c: len(rows) for c, (fate, rows) in used.items() if fate == "mapped"},
+        "encounters": sum(bool(fates) for fates in at.values()),
+        "encounters_mapped": sum("mapped" in fates for fates in at.values()),
+    }
+
+
 def test_the_terminal_reads_table_coverage_and_codes() -> None:
     site = extract(*[[0, 2]] * 40)
     split = make_split(site.encounters, SplitSettings(by="share"), 1)
@@ -73,9 +114,9 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
     concepts = ["fever", "C10", "C20"]
     coverage = {
         "north": Coverage(concepts, ["C20"], {}),
-        "south": Coverage(concepts, ["C10", "C20"], {"Q1": 3, "feverish": 1200}),
+        "south": Coverage(concepts, ["C10", "C20"], {"Q1": 3, "feverish": 1200}, MAPPING),
     }
-    text = check_text(pd.DataFrame(rows), coverage, VOCABULARY)
+    text = check_text(pd.DataFrame(rows), coverage, VOCABULARY, 11)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "site part encounters positives prevalence clusters findings" in lines
     assert "south test 12 6 0.500 12 2.000" in lines
@@ -84,14 +125,16 @@ def test_the_terminal_reads_table_coverage_and_codes() -> None:
         "north records 2 of the 3 concepts that the task allows.\n"
         "south records 1 of the 3 concepts that the task allows.\n"
         "  Never here, but at another site: C10 (dry cough).\n"
-        "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x 3.\n"
+        "  5 of its 8 codes have a concept (1 set aside): 25.0% of their occurrences; "
+        "80.0% of the encounters with a code have one.\n"
+        "  Codes without a concept, not used: feverish x 1,200 (did you mean 'fever'?), Q1 x <11.\n"
         "No site records C20 (diarrhea).\n"
     )
 
 
 def test_a_long_list_of_codes_is_cut() -> None:
     unmapped = {f"Q{i}": i for i in range(1, 30)}
-    text = coverage_text({"north": Coverage(["fever"], [], unmapped)}, VOCABULARY)
+    text = coverage_text({"north": Coverage(["fever"], [], unmapped)}, VOCABULARY, 1)
     assert "Q29 x 29, Q28 x 28" in text
     assert "Q17" not in text
     assert "... (29 in all)" in text

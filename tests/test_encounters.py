@@ -135,7 +135,7 @@ def test_rows_set_aside_are_written_counted_and_private(tmp_path: Path) -> None:
     aside = pa.table(dict(zip(SCHEMA.names, zip(*rows, strict=True), strict=True)), schema=SCHEMA)
     folder = tmp_path / "encounters" / "north"
     whole = extract()
-    report = ingest_report(whole.encounters, 5, {}, {}, {}, aside)
+    report = ingest_report(whole.encounters, 5, {}, {}, {}, set_aside=aside)
     assert report["quarantined"] == {"without a code": 2}
     assert "quarantined" not in ingest_report(whole.encounters, 5, {}, {}, {})
     replace(whole, set_aside=aside).write(folder, VOCABULARY)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
-from concept_transfer.events.cohort_settings import Times
+from concept_transfer.events.cohort_settings import Times, Window
 from concept_transfer.events.database import database
 from concept_transfer.events.findings import recorded
 from concept_transfer.events.mapping import Meaning, by_name, check_units, write_mapping
@@ -158,15 +158,23 @@ def test_a_tell_tale_code_at_the_index_time_is_no_finding() -> None:
     events = [(p, h, "fever") for p in (1, 2) for h in (100, 101)]
     events += [(1, 0, "cough"), (2, 0, "cough"), (1, 100, "visit"), (2, 100, "visit")]
     events += [(1, 110, "flu"), (1, 900, "cough"), (2, 900, "cough")]
+    events += [(1, 9, "swab"), (1, 8, "swab"), (2, 9, "swab"), (2, 101, "swab"), (1, 9, "note")]
     words = vocabulary()
     with database() as db:
         load(db, events)
         by_rule(db, Times(horizon_days=30))
         write_mapping(db, by_name(words, CODES), words)
-        made = recorded(db, words, Task(label="flu"), None)
+        made = recorded(db, words, Task(label="flu"), None, aside=["note"])
         encounters = encounters_of(db)
     assert [list(row) for row in made.findings] == [[0], [0]]
-    assert made.unmapped == {"visit": 2}
+    assert made.use.unmapped == {"swab": 2}
+    assert made.use.mapping() == {
+        "codes": {"mapped": 1, "set_aside": 1, "unmapped": 1},
+        "values": {"mapped": 2, "set_aside": 1, "unmapped": 2},
+        "encounters": 2,
+        "encounters_mapped": 2,
+        "mapped_codes": {"cough": 2},
+    }
     assert encounters.table["encounter"].to_pylist() == [
         "1@2020-01-05T04:00:00",
         "2@2020-01-05T04:00:00",
@@ -193,15 +201,25 @@ def test_the_last_number_before_the_index_counts_in_the_unit_of_the_bins() -> No
                 check_units(db)
 
 
-def test_labels_of_unknown_patients_are_counted() -> None:
+def test_labels_of_the_unknown_and_the_early_are_counted() -> None:
     with database() as db:
-        load(db, [(1, 0, "cough"), (2, 0, "cough")])
+        load(db, [(1, 0, "cough"), (1, 20, "fever"), (2, 0, "cough"), (4, 30, "cough")])
         db.execute(
             "CREATE VIEW labels AS SELECT p AS patient, TIMESTAMP '2020-01-02' AS time, "
-            "1::TINYINT AS label FROM (VALUES (1), (3)) v(p)"
+            "1::TINYINT AS label FROM (VALUES (1), (3), (4)) v(p)"
         )
-        assert by_labels(db, None) == {"labels of patients without events": 1}
+        assert by_labels(db, Window()) == {
+            "labels of patients without events": 1,
+            "labels before the first event of the patient": 1,
+        }
         assert encounters_of(db).table["patient"].to_pylist() == ["1"]
+        words = vocabulary()
+        write_mapping(db, by_name(words, CODES), words)
+        db.execute("CREATE OR REPLACE VIEW outcome_codes AS SELECT '' AS code WHERE false")
+        for window, expected in ((Window(), [0, 1]), (Window(look_back_days=0.5), [1])):
+            by_labels(db, window)
+            found = recorded(db, words, Task(label="flu"), None).findings
+            assert [list(row) for row in found] == [expected]
 
 
 def test_unusable_rows_are_set_aside_or_refused_and_their_values_are_not_kept() -> None:

@@ -17,7 +17,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.nhamcs_files import fetch_file, fetch_year
+from concept_transfer.sites.nhamcs_files import REASONS, fetch_file, fetch_year, read_year
 from concept_transfer.sites.nhamcs_site import NhamcsSite
 from concept_transfer.sites.reading import check_site, read_site
 from concept_transfer.workflow import site_inputs
@@ -106,6 +106,55 @@ def test_visits_become_encounters(tmp_path: Path, vocabulary: Vocabulary) -> Non
         "no fever or respiratory reason for visit": 1,
     }
     assert extract.report["unmapped"] == {"RFV14859": 1, "RFV99999": 1}
+
+
+def test_a_crosswalk_leads_to_another_vocabulary(
+    tmp_path: Path, repository: Path, shared_data: Path
+) -> None:
+    """Reasons of the real visits, mapped as the resource says, against a count visit by visit."""
+    influenza = Vocabulary.read(repository / "resources/concepts/influenza.tsv")
+    walk = repository / "resources/crosswalks/nhamcs-influenza.tsv"
+    config = site(shared_data / "nhamcs", years=[2019], region="West", crosswalk=str(walk))
+    check_site(config, influenza, TASK, tmp_path)
+    extract = read_site(config, influenza, TASK, tmp_path)
+    with pytest.raises(StudyError, match=r"no reason for visit.*or map reasons .* 'crosswalk'"):
+        check_site(site(shared_data / "nhamcs"), influenza, TASK, tmp_path)
+
+    rows = [line.split("\t") for line in walk.read_text().splitlines() if line[0] != "#"][1:]
+    exact = {code for code, *_ in rows if not code.endswith("*")}
+
+    def speaks(code: str) -> list[list[str]]:
+        if code in exact:
+            return [row for row in rows if row[0] == code]
+        return [row for row in rows if row[0].endswith("*") and code.startswith(row[0][:-1])]
+
+    frame = read_year(config, 2019, tmp_path)
+    numbers = {f"{2019}-{row}": i for i, row in enumerate(frame["ROW"])}
+    values = {"mapped": 0, "set_aside": 0, "unmapped": 0}
+    with_concept = 0
+    for encounter, found in zip(
+        extract.encounters.table.column("encounter").to_pylist(),
+        findings(extract, influenza),
+        strict=True,
+    ):
+        visit = frame.iloc[numbers[encounter]]
+        codes = {f"RFV{int(visit[name]):05d}" for name in REASONS if visit[name] > 0}
+        said = {code: speaks(code) for code in codes}
+        concepts = {(row[1], row[2] or "present") for its in said.values() for row in its if row[1]}
+        fields = {pair for pair in found if pair[0] in ("C0424781", "agegroup")}
+        assert found - fields == concepts
+        assert len(fields) == 2
+        if 5 <= visit["AGE"] < 65:
+            assert ("agegroup", "adult") in fields
+        for its in said.values():
+            fate = "unmapped" if not its else "mapped" if its[0][1] else "set_aside"
+            values[fate] += 1
+        with_concept += bool(concepts)
+    mapping = extract.report["mapping"]
+    assert mapping["values"] == values
+    assert mapping["encounters_mapped"] == with_concept
+    assert sum(extract.report["unmapped"].values()) == values["unmapped"]
+    assert "RFV14501" not in mapping["mapped_codes"]
 
 
 Places = dict[str, tuple[int, int]]

@@ -188,13 +188,57 @@ def test_a_crosswalk_renames_and_joins_columns(tmp_path: Path) -> None:
         [("C1", "absent"), ("T", "low")],
         [("C1", "present")],
     ]
-    assert extract.report["unmapped"] == {"note": 3}
+    assert extract.report["unmapped"] == {"note": 2}
     assert extract.report["not_recorded"] == {"C2": 3, "T": 1}
+    assert extract.report["mapping"] == {
+        "codes": {"mapped": 3, "set_aside": 0, "unmapped": 1},
+        "values": {"mapped": 7, "set_aside": 0, "unmapped": 2},
+        "mapped_codes": {"cough_dry": 2, "cough_wet": 3, "temp": 2},
+        "encounters": 3,
+        "encounters_mapped": 3,
+    }
     crosswalk.write_text("site_code\tconcept\ncough_dry\tC9\n")
     with pytest.raises(StudyError, match=r"walk\.tsv, line 2: .*no concept 'C9'"):
         check_site(
             site("t.csv", crosswalk="walk.tsv"), VOCABULARY, Task(label="influenza"), tmp_path
         )
+
+
+def test_a_column_of_one_state_and_a_column_without_a_concept(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "flu": ["I", "R", "R", "R"],
+            "febrile": ["yes", "no", "", "P"],
+            "temp": ["warm", "", "", "hot"],
+            "cough_a": ["A", "P", "", ""],
+            "room": ["3", "4", "", "5"],
+            "other": ["", "", "x", ""],
+        }
+    )
+    write(frame, tmp_path / "t.csv")
+    header = "site_code\tconcept\tstate\trelation\n"
+    (tmp_path / "walk.tsv").write_text(
+        header + "febrile\tT\thigh\tbroader\ntemp\tT\t\t\ncough*\tC1\t\t\nroom\t\t\tnone\n"
+    )
+    plain: dict[str, Any] = {"encounter": None, "patient": None, "time": None, "ignore_columns": []}
+    extract = read(site("t.csv", crosswalk="walk.tsv", **plain), tmp_path)
+    assert states(extract) == [
+        [("C1", "absent"), ("T", "high")],
+        [("C1", "present")],
+        [],
+        [("T", "high")],
+    ]
+    assert extract.report["unmapped"] == {"other": 1}
+    assert extract.report["mapping"] == {
+        "codes": {"mapped": 3, "set_aside": 1, "unmapped": 1},
+        "values": {"mapped": 6, "set_aside": 3, "unmapped": 1},
+        "mapped_codes": {"cough_a": 2, "febrile": 2, "temp": 2},
+        "encounters": 4,
+        "encounters_mapped": 3,
+    }
+    plain |= {"spelling": {"not recorded": [""], "absent": ["no"]}}
+    with pytest.raises(StudyError, match=r"walk\.tsv, line 2: state 'high' .* 'present', which"):
+        read(site("t.csv", crosswalk="walk.tsv", **plain), tmp_path)
 
 
 def test_a_task_leaves_out_and_fills_in(tmp_path: Path) -> None:

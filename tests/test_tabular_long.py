@@ -103,10 +103,10 @@ EXPECTED = [
 def test_rows_become_findings(tmp_path: Path) -> None:
     extract = read(site(), write(tmp_path, table([*ROWS, ("z", "C1", "?"), ("z", "fever", "P")])))
     assert states(extract) == EXPECTED
-    assert extract.report["unmapped"] == {"fever": 2}
+    assert extract.report["unmapped"] == {"fever": 1}  # encounters
     assert extract.report["not_recorded"] == {"C1": 1, "T": 2, "C2": 3, "age": 2}
     assert extract.report["findings"] == {"rows_read": 10, "elsewhere": 2}
-    told = coverage_text({"north": coverage_of(extract, VOCABULARY, TASK)}, VOCABULARY)
+    told = coverage_text({"north": coverage_of(extract, VOCABULARY, TASK)}, VOCABULARY, 5)
     assert "encounters that the site does not have, not used: 2 of 10 rows." in told
 
 
@@ -164,6 +164,25 @@ def test_a_code_of_two_concepts_and_two_codes_of_one(tmp_path: Path) -> None:
     extract = read(site(crosswalk="walk.tsv"), write(tmp_path, rows))
     both = [("C1", "present"), ("C2", "present")]
     assert states(extract) == [both, both, [("C1", "absent")]]
+
+
+def test_a_crosswalk_says_states_prefixes_and_what_has_no_concept(tmp_path: Path) -> None:
+    walk = "site_code\tconcept\tstate\trelation\nhot*\tT\thigh\t\nhotel\t\t\tnone\nx\tC1\t\t\n"
+    (tmp_path / "walk.tsv").write_text(walk)
+    told = [("a", "hot1", "P"), ("a", "hotel", "P"), ("b", "hot2", "A"), ("b", "x", "A")]
+    write(tmp_path, table([*told, ("b", "hotel", "P"), ("c", "y", "P"), ("c", "y", "P")]))
+    extract = read(site(crosswalk="walk.tsv"), tmp_path)
+    assert states(extract) == [[("T", "high")], [("C1", "absent")], []]
+    assert extract.report["unmapped"] == {"y": 1}
+    assert extract.report["mapping"] == {
+        "codes": {"mapped": 3, "set_aside": 1, "unmapped": 1},
+        "values": {"mapped": 3, "set_aside": 2, "unmapped": 1},
+        "mapped_codes": {"hot1": 1, "hot2": 1, "x": 1},
+        "encounters": 3,
+        "encounters_mapped": 2,
+    }
+    present = read(site(crosswalk="walk.tsv", long={"state": None}), tmp_path)
+    assert states(present)[:2] == [[("T", "high")], [("C1", "present"), ("T", "high")]]
 
 
 SPELLED = {"C1": ["P", "A", "M", ""], "C2": ["P", "A"], "T": ["hot", "warm", ""]}

@@ -21,6 +21,7 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.files import check_files
+from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import load_study

@@ -15,6 +15,11 @@ def adapter_code(script, *runs):
     )
 
 
+def read_of_site(wildcards):
+    """A site's settings, without those that its adapter does not read."""
+    return stable(study.sites[wildcards.site].model_dump(mode="json", exclude=UNREAD))
+
+
 def split_parameters():
     """The settings that matter to the chosen kind of split, and no others."""
     split = study.split.model_dump(mode="json")
@@ -49,7 +54,7 @@ rule quantile_edges:
     conda:
         ENVIRONMENT
     params:
-        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        site=read_of_site,
         bins=asked_bins,
         task=fixed(study.task.model_dump(mode="json", include={"label", "classes"})),
         split=split_parameters(),
@@ -91,7 +96,7 @@ rule encode_site:
     conda:
         ENVIRONMENT
     params:
-        site=lambda wildcards: stable(study.sites[wildcards.site].model_dump(mode="json")),
+        site=read_of_site,
         task=fixed(study.task.model_dump(mode="json")),
         vocabulary=reads("concepts", "categories", "states"),
         code=adapter_code("encode_site", "read"),
@@ -147,6 +152,7 @@ rule check_sites:
         sizes=study.target_sizes,
         targets=grid.targets,
         task=fixed(study.task.model_dump(mode="json")),
+        small_cells=study.evaluation.small_cells,
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
         shared_identifiers=study.split.shared_identifiers,
         vocabulary=reads("concepts", "names", "categories", "states"),

@@ -7,18 +7,17 @@ import difflib
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from concept_transfer.concepts.bins import Binned, read_bins
+from concept_transfer.concepts.tsv import read_rows
 from concept_transfer.errors import StudyError
 
 COLUMNS = ("concept", "name", "category", "state", "text")
 LOWER = "lower"
-CELL = re.compile(r'(?:^|\t)(?:"((?:[^"]|"")*)"(?=\t|$)|([^\t]*))')
 
 
 @dataclass(frozen=True)
@@ -104,43 +103,14 @@ class Vocabulary:
         Raises StudyError that names the file, the line and what is accepted there.
         """
         path = Path(path)
-        numbered = [
-            (number, _cells(line))
-            for number, line in enumerate(_lines(path), start=1)
-            if line.strip() and not line.startswith("#")
-        ]
-        if not numbered:
-            raise StudyError(
-                f"vocabulary {path} is empty; it needs the columns {', '.join(COLUMNS)}"
-            )
-        header = numbered[0][1]
-        missing = [column for column in COLUMNS if column not in header]
-        if missing:
-            raise StudyError(
-                f"vocabulary {path} lacks the column(s) {', '.join(missing)}; it has "
-                f"{', '.join(header)} and needs {', '.join(COLUMNS)} (separated by tabs)"
-            )
-        twice = [column for column in COLUMNS if header.count(column) > 1]
-        if twice:
-            raise StudyError(
-                f"vocabulary {path} has the column(s) {', '.join(twice)} more than once"
-            )
-        rows, lowers = [], []
-        for number, values in numbered[1:]:
-            where = f"vocabulary {path}, line {number}"
-            if len(values) != len(header):
-                raise StudyError(
-                    f"{where} has {len(values)} column(s), the header has {len(header)}; "
-                    "columns are separated by single tabs, and no cell holds a line break"
-                )
-            row = dict(zip(header, values, strict=True))
-            rows.append((where, tuple(row[column] for column in COLUMNS)))
-            lowers.append(row.get(LOWER, ""))
+        table = read_rows("vocabulary", path, COLUMNS, (LOWER,))
+        rows = [(where, tuple(row[column] for column in COLUMNS)) for where, row in table]
+        lowers = tuple(row[LOWER] for _, row in table)
         _check(rows)
         if not rows:
             raise StudyError(f"vocabulary {path} has a header and no token")
         read = cls(*(tuple(column) for column in zip(*(row for _, row in rows), strict=True)))
-        return replace(read, lowers=tuple(lowers)) if any(lowers) else read
+        return replace(read, lowers=lowers) if any(lowers) else read
 
     def write(self, path: Path | str) -> None:
         """Write the table that `read` reads back unchanged."""
@@ -166,37 +136,6 @@ class Vocabulary:
             return f"; it has {len(self.concept_states)} concepts, the first is {self.concepts[0]}"
         described = (f"{c} ({self.names[self.concepts.index(c)]})" for c in close)
         return f"; the nearest are {', '.join(described)}"
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise StudyError(
-            f"vocabulary {path} does not exist; give the path of a TSV with the columns "
-            f"{', '.join(COLUMNS)}"
-        ) from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise StudyError(
-            f"vocabulary {path} is not UTF-8 text ({error.reason} in line {line}); save it as "
-            "UTF-8 with tab-separated columns"
-        ) from None
-    except OSError as error:
-        raise StudyError(
-            f"vocabulary {path} cannot be read ({error.strerror}); give the path of a TSV with "
-            f"the columns {', '.join(COLUMNS)}"
-        ) from None
-
-
-def _cells(line: str) -> list[str]:
-    """The line's cells, blanks around them removed.
-
-    A cell in quotes loses them, and doubled quotes in it become single, as spreadsheets write
-    them; every other quotation mark belongs to the text.
-    """
-    cells = (quoted.replace('""', '"') or plain for quoted, plain in CELL.findall(line))
-    return [cell.strip() for cell in cells]
 
 
 def _check(rows: Iterable[tuple[str, tuple[str, ...]]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.concepts.tsv import read_rows
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 
@@ -78,30 +78,15 @@ def read_crosswalk(path: Path, vocabulary: Vocabulary) -> dict[tuple[str, str], 
 
     Raises StudyError naming file and line for a token that the vocabulary does not have.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise StudyError(f"crosswalk {path} does not exist; correct the key 'crosswalk'") from None
-    rows = [(n, line) for n, line in enumerate(lines, 1) if line.strip() and line[0] != "#"]
-    parsed = list(csv.reader((line for _, line in rows), delimiter="\t"))
-    if not parsed or tuple(parsed[0]) != _COLUMNS:
-        raise StudyError(
-            f"crosswalk {path} must start with the header {', '.join(_COLUMNS)}, separated by tabs"
-        )
     keys_of: dict[tuple[str, str], str] = {}
-    for (number, _), values in zip(rows[1:], parsed[1:], strict=True):
-        if len(values) != len(_COLUMNS):
-            raise StudyError(f"crosswalk {path}, line {number}: needs {', '.join(_COLUMNS)}")
-        key, concept, state = values
+    for where, row in read_rows("crosswalk", path, _COLUMNS):
+        key, concept, state = (row[column] for column in _COLUMNS)
         try:
             vocabulary.token(concept, state)
         except StudyError as error:
-            raise StudyError(f"crosswalk {path}, line {number}: {error}") from None
+            raise StudyError(f"{where}: {error}") from None
         if (concept, state) in keys_of:
-            raise StudyError(
-                f"crosswalk {path}, line {number}: ({concept}, {state}) is there twice; "
-                "a token has one key"
-            )
+            raise StudyError(f"{where}: ({concept}, {state}) is there twice; a token has one key")
         keys_of[concept, state] = key
     return keys_of
 

@@ -46,6 +46,7 @@ OPENAI = Provider(
     settings=OpenAIEmbedding,
     embed="concept_transfer.embeddings.openai_provider:embed",
     check="concept_transfer.embeddings.openai_provider:check",
+    texts="concept_transfer.embeddings.openai_provider:embed_texts",
     paths=WORDING_FILES,
     reads_words=True,
 )

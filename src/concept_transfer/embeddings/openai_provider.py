@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,15 @@ def embed(request: Request) -> EmbeddingTable:
     texts = token_texts(name, config, vocabulary, request.root)
     vectors, usage = vectors_of(name, config, texts)
     return text_table(name, config, vocabulary, texts, vectors, details={"usage": usage})
+
+
+def embed_texts(
+    name: str, config: OpenAIEmbedding, texts: Sequence[str], root: Path, device: str
+) -> NDArray[np.float32]:
+    """Vectors of distinct texts about concepts, float32 [texts, width]."""
+    members = tuple((i,) for i in range(len(texts)))
+    vectors, _ = vectors_of(name, config, TokenTexts(tuple(texts), members, "concepts"))
+    return vectors
 
 
 def vectors_of(

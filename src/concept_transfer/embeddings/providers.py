@@ -53,6 +53,8 @@ class Provider:
     settings: the section, with the provider's name as ``provider: Literal[...]``.
     embed: (Request) -> EmbeddingTable; check: (Request) -> None, raises StudyError before any job
     for what is wrong with files and names.
+    texts: (name, section, texts, root, device) -> vectors of distinct texts, float32 [texts,
+    width], of those that can embed any text.
     described: (section) -> the vectors in words, for the methods, without their scale.
     parents: keys of the section that name other embeddings; paths: keys that hold files, with dots
     where they lie deeper; files: (name, section, root) -> further local files, and
@@ -66,6 +68,7 @@ class Provider:
     settings: type[EmbeddingSection]
     embed: str
     check: str = ""
+    texts: str = ""
     described: Callable[[Any], str] = _settings_in_words
     parents: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()

@@ -46,6 +46,7 @@ TRANSFORMERS = Provider(
     settings=TransformersEmbedding,
     embed="concept_transfer.embeddings.transformers_provider:embed",
     check="concept_transfer.embeddings.transformers_provider:check",
+    texts="concept_transfer.embeddings.transformers_provider:embed_texts",
     files="concept_transfer.embeddings.model_files:folder_files",
     content="concept_transfer.embeddings.model_files:local_content",
     paths=WORDING_FILES,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,22 +38,65 @@ def embed(request: Request) -> EmbeddingTable:
     The model is loaded, and torch imported, only for texts that the cache does not know; a
     pinned commit whose texts are all known needs neither model nor network.
     """
+    name, config, root = request.name, request.config, request.root
+    model = _Model(name, config, root)
+    texts = token_texts(name, config, request.vocabulary, root)
+    return text_table(
+        name,
+        config,
+        request.vocabulary,
+        texts,
+        texts.per_token(_vectors(model, texts.texts, request.device)),
+        revision=model.revision,
+        pooling=config.pooling,
+    )
 
-    name, root = request.name, request.root
-    config: TransformersEmbedding = request.config
 
-    @cache
-    def located() -> ModelFolder:
-        return model_files.locate(name, config, root)
+def embed_texts(
+    name: str, config: TransformersEmbedding, texts: Sequence[str], root: Path, device: str
+) -> NDArray[np.float32]:
+    """Vectors of distinct texts, float32 [texts, width], as `embed` computes those of tokens."""
+    return _vectors(_Model(name, config, root), texts, device)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The model of an embedding; its folder is looked for only where it is needed."""
+
+    name: str
+    config: TransformersEmbedding
+    root: Path
+
+    @cached_property
+    def folder(self) -> ModelFolder:
+        return model_files.locate(self.name, self.config, self.root)
+
+    @property
+    def pinned(self) -> bool:
+        commit = _COMMIT.fullmatch(self.config.revision or "")
+        return bool(commit) and model_files.is_on_hub(self.config, self.root)
+
+    @property
+    def content(self) -> str | None:
+        return self.config.revision if self.pinned else self.folder.content
+
+    @property
+    def revision(self) -> str | None:
+        return self.config.revision if self.pinned else self.folder.revision
+
+
+def _vectors(model: _Model, texts: Sequence[str], device: str) -> NDArray[np.float32]:
+    """From the cache, or computed and kept there."""
+    config = model.config
 
     def compute(texts: list[str]) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         from concept_transfer.embeddings.language_model import LanguageModel
 
-        model = LanguageModel(
-            f"embeddings.{name}",
-            located().path,
+        reader = LanguageModel(
+            f"embeddings.{model.name}",
+            model.folder.path,
             pooling=config.pooling,
-            device=usable_device(request.device),
+            device=usable_device(device),
             dtype=config.dtype,
             truncate=config.truncate,
             pickled_weights=config.pickled_weights,
@@ -60,29 +105,17 @@ def embed(request: Request) -> EmbeddingTable:
         progress = Progress("texts", len(texts))
         for start in range(0, len(by_length), _TEXTS_A_PART):
             part = by_length[start : start + _TEXTS_A_PART]
-            yield part, model.encode(part, done=progress.advance)
+            yield part, reader.encode(part, done=progress.advance)
 
-    pinned = bool(_COMMIT.fullmatch(config.revision or "")) and model_files.is_on_hub(config, root)
-    content = config.revision if pinned else located().content
     space = VectorSpace(
         {
             "provider": config.provider,
-            "model": config.model if pinned else None,
-            "content": content,
+            "model": config.model if model.pinned else None,
+            "content": model.content,
             "pooling": config.pooling,
             "dtype": config.dtype,
             "truncate": config.truncate,
         }
     )
-    texts = token_texts(name, config, request.vocabulary, root)
-    where = f"embeddings.{name}: model '{config.model}'"
-    vectors = texts.per_token(embed_cached(where, space, texts.texts, compute))
-    return text_table(
-        name,
-        config,
-        request.vocabulary,
-        texts,
-        vectors,
-        revision=content if pinned else located().revision,
-        pooling=config.pooling,
-    )
+    where = f"embeddings.{model.name}: model '{config.model}'"
+    return embed_cached(where, space, texts, compute)

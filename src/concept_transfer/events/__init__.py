@@ -4,7 +4,8 @@ An adapter makes three relations in a connection (`database`), as views over its
 
 - ``events``: patient BIGINT, time TIMESTAMP (null for what holds at all times), code VARCHAR, value
   DOUBLE, unit VARCHAR; nulls where there is none;
-- ``observed``: patient, start TIMESTAMP, stop TIMESTAMP, death TIMESTAMP or null; a row a patient;
+- ``observed``: patient, start TIMESTAMP, stop TIMESTAMP, death TIMESTAMP or null; a row a patient,
+  or with index events several that do not overlap;
 - ``index_events`` (patient, time) and ``outcomes`` (patient, time), or ``labels`` (patient, time,
   label TINYINT); ``outcome_codes`` (code), maybe empty; ``births`` (patient, time), for the age.
 

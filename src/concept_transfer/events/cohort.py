@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.errors import StudyError
-from concept_transfer.events.cohort_settings import Times
+from concept_transfer.events.cohort_settings import Times, Window
 
 DAY, HOUR = 86_400_000_000, 3_600_000_000  # microseconds
 UNOBSERVED = "not observed at the index time"
@@ -17,6 +19,7 @@ SOON = "outcome before the time at risk"
 LOST = "not observed until the end of the time at risk"
 REASONS = (UNOBSERVED, DEAD, SHORT, BEFORE, SOON, LOST)
 NO_PATIENT = "labels of patients without events"
+EARLY = "labels before the first event of the patient"
 
 
 def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
@@ -48,7 +51,7 @@ def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
             GROUP BY i.patient, i.time
         )
         SELECT i.patient, i.time, coalesce(later, false) AS label, CASE
-            WHEN b.patient IS NULL OR i.time < b.start OR i.time > b.stop THEN '{UNOBSERVED}'
+            WHEN b.patient IS NULL THEN '{UNOBSERVED}'
             WHEN b.death < i.time THEN '{DEAD}'
             WHEN i.time < b.start + {_micro(times.min_history_days, DAY)} THEN '{SHORT}'
             WHEN {times.washout_days != 0} AND before THEN '{BEFORE}'
@@ -58,35 +61,25 @@ def by_rule(db: DuckDBPyConnection, times: Times) -> dict[str, int]:
                 AND b.stop < i.time + {_micro(times.horizon_days, DAY)} THEN '{LOST}'
             END AS reason
         FROM indexed i LEFT JOIN outcome USING (patient, time)
-        LEFT JOIN observed b ON b.patient = i.patient
+        LEFT JOIN observed b
+            ON b.patient = i.patient AND i.time >= b.start AND i.time <= b.stop
         """
     )
-    rows = db.execute("SELECT reason, count(*) FROM candidates GROUP BY reason").fetchall()
-    counts = {reason: int(number) for reason, number in rows}
-    _keep(
-        db,
-        "SELECT patient, time, label::TINYINT AS label FROM candidates WHERE reason IS NULL",
-        times,
-    )
-    dropped = {reason: counts.get(reason, 0) for reason in REASONS}
-    _check_some(db, dropped)
-    return dropped
+    return _kept(db, REASONS, times)
 
 
-def by_labels(db: DuckDBPyConnection, times: Times | None) -> dict[str, int]:
-    """Make ``cohort`` of given labels, of which those of unknown patients are left out."""
+def by_labels(db: DuckDBPyConnection, window: Window) -> dict[str, int]:
+    """Make ``cohort`` of given labels, of which those of unknown patients are left out, and those
+    before anything was recorded."""
     db.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT l.patient, l.time, l.label, b.patient IS NULL AS unknown
+        SELECT l.patient, l.time, l.label, CASE WHEN b.patient IS NULL THEN '{NO_PATIENT}'
+            WHEN l.time < b.start THEN '{EARLY}' END AS reason
         FROM labels l LEFT JOIN observed b USING (patient)
         """
     )
-    row = db.execute("SELECT count(*) FROM candidates WHERE unknown").fetchone()
-    _keep(db, "SELECT patient, time, label FROM candidates WHERE NOT unknown", times)
-    dropped = {NO_PATIENT: int(row[0]) if row else 0}
-    _check_some(db, dropped)
-    return dropped
+    return _kept(db, (NO_PATIENT, EARLY), window)
 
 
 def encounters_of(db: DuckDBPyConnection, partitions: bool = False) -> Encounters:
@@ -98,7 +91,9 @@ def encounters_of(db: DuckDBPyConnection, partitions: bool = False) -> Encounter
     join = "LEFT JOIN partitions USING (patient)" if partitions else ""
     found = db.execute(
         f"""
-        SELECT patient || '@' || strftime(time, '%Y-%m-%dT%H:%M:%S') AS encounter,
+        SELECT patient || '@' || strftime(time, '%Y-%m-%dT%H:%M:%S')
+                || CASE epoch_us(time) % 1000000 WHEN 0 THEN '' ELSE strftime(time, '.%f') END
+                AS encounter,
             patient::VARCHAR AS patient, time::DATE AS time, label, {partition} AS partition
         FROM cohort {join} ORDER BY row
         """
@@ -115,31 +110,31 @@ def encounters_of(db: DuckDBPyConnection, partitions: bool = False) -> Encounter
     )
 
 
-def _keep(db: DuckDBPyConnection, query: str, times: Times | None) -> None:
-    """Number the rows of a query (patient, time, label) as the cohort."""
-    back = times.look_back_days if times else None
+def _kept(db: DuckDBPyConnection, reasons: Sequence[str], window: Window) -> dict[str, int]:
+    """Number the candidates without a reason as the cohort; reason -> the others."""
+    back = window.look_back_days
     since = "TIMESTAMP '-infinity'" if back is None else f"time - {_micro(back, DAY)}"
-    after = _micro(times.findings_after_hours if times else 0.0, HOUR)
     db.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE cohort AS
         SELECT (row_number() OVER (ORDER BY patient, time) - 1)::INTEGER AS row, patient, time,
-            {since} AS since, time + {after} AS until, label
-        FROM ({query})
+            {since} AS since, time + {_micro(window.findings_after_hours, HOUR)} AS until,
+            label::TINYINT AS label
+        FROM candidates WHERE reason IS NULL
         """
     )
+    rows = db.execute("SELECT reason, count(*) FROM candidates GROUP BY reason").fetchall()
+    counts = {reason: int(number) for reason, number in rows}
+    dropped = {reason: counts.get(reason, 0) for reason in reasons}
+    if None not in counts:
+        told = ", ".join(f"{number} {reason}" for reason, number in dropped.items() if number)
+        raise StudyError(
+            f"the cohort is empty: {told or 'no event is an index event'}; look at the index "
+            "events, at the labels, and at the spans of time"
+        )
+    return dropped
 
 
 def _micro(span: float | None, unit: int) -> str:
     """An interval in SQL."""
     return f"to_microseconds({round((span or 0.0) * unit)})"
-
-
-def _check_some(db: DuckDBPyConnection, dropped: dict[str, int]) -> None:
-    if db.execute("SELECT 1 FROM cohort LIMIT 1").fetchone():
-        return
-    reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items() if number)
-    raise StudyError(
-        f"the cohort is empty: {reasons or 'no event is an index event'}; look at the index events "
-        "and the spans of time of 'cohort'"
-    )

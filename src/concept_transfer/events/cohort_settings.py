@@ -9,7 +9,21 @@ from pydantic import Field, model_validator
 from concept_transfer.settings.section import Section
 
 
-class Times(Section):
+class Window(Section):
+    """The span of time about the index from which findings are taken."""
+
+    look_back_days: float | None = Field(
+        default=None, gt=0, description="Findings of so many days before the index; null: all."
+    )
+    findings_after_hours: float = Field(
+        default=0.0,
+        ge=0,
+        description="Findings until this long after the index time too, for data that know the day "
+        "of an event and not the hour. Codes of the outcome are no findings then.",
+    )
+
+
+class Times(Window):
     """Spans of time about the index, from which findings and outcome are taken."""
 
     which: Literal["first", "every"] = Field(
@@ -29,15 +43,6 @@ class Times(Section):
         ge=0,
         description="Who had the outcome within so many days before the index is left out; null: "
         "ever before, 0: nobody.",
-    )
-    look_back_days: float | None = Field(
-        default=None, gt=0, description="Findings of so many days before the index; null: all."
-    )
-    findings_after_hours: float = Field(
-        default=0.0,
-        ge=0,
-        description="Findings until this long after the index time too, for data that know the day "
-        "of an event and not the hour. Outcome codes are no findings then.",
     )
     min_history_days: float = Field(
         default=0.0, ge=0, description="Who is observed for less before the index is left out."

@@ -20,6 +20,7 @@ from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.generic_table import generic_table
 from concept_transfer.reporting.looks import group_of, model_label
+from concept_transfer.reporting.mapping_tables import mapping_tables
 from concept_transfer.reporting.rows import (
     KEYS,
     arrange,
@@ -73,6 +74,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
         yield comparison_table(evidence.comparisons, study)
     if evidence.reports:
         yield site_table(evidence.reports, study)
+        yield from mapping_tables(evidence.reports, study)
     yield embedding_table(evidence.cards, study)
     for answer in answered(study, evidence.answers):
         if answer.rows:

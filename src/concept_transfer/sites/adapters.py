@@ -55,5 +55,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",
+        "meds": "concept_transfer.sites.meds_site:MEDS",
+        "omop": "concept_transfer.sites.omop_site:OMOP",
     },
 )

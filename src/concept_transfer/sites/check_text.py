@@ -14,7 +14,10 @@ _DIGITS = 3
 
 
 def check_text(
-    profiles: pd.DataFrame, coverage: Mapping[str, Coverage], vocabulary: Vocabulary
+    profiles: pd.DataFrame,
+    coverage: Mapping[str, Coverage],
+    vocabulary: Vocabulary,
+    small_cells: int,
 ) -> str:
     """A table of the parts (`site_profile` with a column `site`), one of the categories that each
     site records, and a paragraph a site about concepts and codes."""
@@ -28,7 +31,7 @@ def check_text(
     paragraphs = [
         _table(parts),
         f"{title}\n{_table(recorded)}",
-        coverage_text(coverage, vocabulary),
+        coverage_text(coverage, vocabulary, small_cells),
     ]
     return "\n" + "\n\n".join(paragraphs) + "\n"
 

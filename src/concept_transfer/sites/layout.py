@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from concept_transfer.cohorts.encounters import PARTITIONS
+from concept_transfer.concepts.crosswalk import EXACT, Crosswalk, Link
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError, choices
+from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import check_long, column_names
-from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label
+from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label, tokens_of_column
 from concept_transfer.sites.tabular_site import TabularSite
 
 
@@ -31,13 +29,19 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of a site's encounters, the columns that hold each concept (vocabulary order), those
-    that its crosswalk does not map, and the concepts of each column or code."""
+    """Files of a site's encounters, the columns that hold each concept (vocabulary order), the
+    state of (column, concept) where the crosswalk says one, the columns that it does not know, and
+    those that it says have no concept."""
 
     files: list[TableFile]
     concept_columns: dict[str, list[str]]
+    states: dict[tuple[str, str], str]
     unmapped: list[str]
-    concepts_of: dict[str, list[str]]
+    set_aside: list[str]
+
+    @property
+    def without_concept(self) -> list[str]:
+        return [*self.unmapped, *self.set_aside]
 
 
 def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
@@ -63,44 +67,61 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
                 f"{files[0].path} has no column '{column}', which '{key}' names; it has "
                 f"{_some(columns)}{did_you_mean(closest(column, columns))}"
             )
-    concepts_of = _crosswalk(site, vocabulary, root)
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
+    links, known = links_of(site, vocabulary, root, findings)
     columns_of: dict[str, list[str]] = {}
     for name in findings:
-        for concept in concepts_of.get(name, []):
-            columns_of.setdefault(concept, []).append(name)
+        for link in links.get(name, []):
+            if link.concept:
+                columns_of.setdefault(link.concept, []).append(name)
     if not columns_of and site.long is None:
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
             f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
-            f"the {source} has {_some(list(concepts_of))}"
+            f"the {source} has {_some(known)}"
         )
+    states = {
+        (name, link.concept): link.state
+        for name, its in links.items()
+        for link in its
+        if link.state
+    }
+    for name, concept in states:
+        with named(links[name][0].where):
+            tokens_of_column(site, vocabulary, concept, states[name, concept])
     for concept in site.concept_spelling:
         vocabulary.require(concept, "concept_spelling")
     concept_columns = {c: columns_of[c] for c in vocabulary.concept_states if c in columns_of}
-    for concept in _held(site, concept_columns, concepts_of):
+    coded = [link for link in _coded(site, vocabulary, root) if link.concept]
+    for concept in dict.fromkeys([*concept_columns, *(link.concept for link in coded)]):
         spelling_of_concept(site, vocabulary, concept)
+    for link in coded:
+        if link.state:
+            with named(link.where):
+                tokens_of_column(site, vocabulary, link.concept, link.state)
     spelling_of_label(site)
-    unmapped = [name for name in findings if name not in concepts_of]
+    unmapped = [name for name in findings if name not in links]
     if unmapped and site.crosswalk is None:
         raise _unmapped(files[0].path, unmapped, site, vocabulary)
-    mapped = [name for name in findings if name in concepts_of]
+    set_aside = [name for name, its in links.items() if not its[0].concept]
+    mapped = [name for name in findings if name in links and name not in set_aside]
     keys = {key: roles[key] for key in ("encounter", "patient", "cluster") if roles[key]}
     for file in files:
         check_types(file.path, mapped, [n for n in (site.label.column, *roles.values()) if n])
         _check_keys(file.path, keys)
     if site.long:
         check_long(site, site.long, root)
-    return Layout(files, concept_columns, unmapped, concepts_of)
+    return Layout(files, concept_columns, states, unmapped, set_aside)
 
 
-def _held(
-    site: TabularSite, concept_columns: Iterable[str], concepts_of: Mapping[str, list[str]]
-) -> list[str]:
-    """Concepts that a column holds, or a code of a long table may name."""
-    coded = concepts_of.values() if site.long else []
-    return list(dict.fromkeys(chain(concept_columns, *coded)))
+def _coded(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[Link]:
+    """What the codes of a site's long tables may stand for."""
+    if site.long is None:
+        return []
+    if site.crosswalk is None:
+        return [Link(name, name, "", EXACT, "", "") for name in vocabulary.concept_states]
+    return list(Crosswalk.read(resolve(site.crosswalk, root), vocabulary).links)
 
 
 def _check_keys(path: Path, keys: dict[str, str]) -> None:
@@ -130,8 +151,9 @@ def _unmapped(
 
 def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The concepts that a column of the site holds, or a long table may."""
-    layout = layout_of(site, vocabulary, root)
-    return _held(site, layout.concept_columns, layout.concepts_of)
+    columns = layout_of(site, vocabulary, root).concept_columns
+    coded = (link.concept for link in _coded(site, vocabulary, root) if link.concept)
+    return list(dict.fromkeys([*columns, *coded]))
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:
@@ -147,29 +169,23 @@ def _files(site: TabularSite, root: Path) -> list[TableFile]:
     ]
 
 
-def _crosswalk(site: TabularSite, vocabulary: Vocabulary, root: Path) -> dict[str, list[str]]:
-    """Column name -> the concepts it holds."""
+def links_of(
+    site: TabularSite, vocabulary: Vocabulary, root: Path, columns: list[str]
+) -> tuple[dict[str, list[Link]], list[str]]:
+    """Column (or code of a long table) -> the rows of the crosswalk that speak for it, and the
+    codes that all rows are about.
+
+    Without a crosswalk a column is the concept of its name.
+    """
     if site.crosswalk is None:
-        return {concept: [concept] for concept in vocabulary.concept_states}
-    path = resolve(site.crosswalk, root)
-    if not path.is_file():
-        raise StudyError(
-            f"crosswalk {path} does not exist; it is a TSV with the columns site_code and concept"
-        )
-    concepts_of: dict[str, list[str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t")
-        columns = rows.fieldnames or []
-        if not {"site_code", "concept"} <= set(columns):
-            raise StudyError(
-                f"crosswalk {path} has the column(s) {', '.join(columns)}; it needs site_code and "
-                "concept, separated by a tab"
-            )
-        for row in rows:
-            code, concept = ((row[column] or "").strip() for column in ("site_code", "concept"))
-            vocabulary.require(concept, f"crosswalk {path}, line {rows.line_num}")
-            concepts_of.setdefault(code, []).append(concept)
-    return concepts_of
+        named_alike = [name for name in columns if name in vocabulary.concept_states]
+        links = {name: [Link(name, name, "", EXACT, "", "")] for name in named_alike}
+        return links, list(vocabulary.concept_states)
+    crosswalk = Crosswalk.read(resolve(site.crosswalk, root), vocabulary)
+    links = {}
+    for column, row in zip(*crosswalk.matches(columns), strict=True):
+        links.setdefault(columns[column], []).append(crosswalk.links[row])
+    return links, list(dict.fromkeys(link.code for link in crosswalk.links))
 
 
 def _some(names: list[str], most: int = 12) -> str:

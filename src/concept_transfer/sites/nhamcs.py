@@ -9,7 +9,7 @@ visits, and nothing is claimed about the nation.
 from __future__ import annotations
 
 import datetime
-from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
+from concept_transfer.sites.code_use import code_use, fate_of
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.nhamcs_files import (
     DIAGNOSES,
@@ -40,6 +43,7 @@ FIRST_YEAR = 2010
 ICD_10_YEAR = 2016
 INFLUENZA_9, INFLUENZA_10 = ("487", "488"), ("J09", "J10", "J11")
 RESPIRATORY = ((10050, 10123), (14000, 14859))
+REASON = "RFV"
 TEMPERATURE, AGE = "C0424781", "agegroup"
 
 
@@ -60,10 +64,13 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
                 f"years: the adapter reads survey years from {FIRST_YEAR} on, and {year} is before"
             )
         check_year(site, year, root)
-    if not any(concept.startswith("RFV") for concept in vocabulary.concept_states):
+    if site.crosswalk is not None:
+        Crosswalk.read(resolve(site.crosswalk, root), vocabulary).require_tokens()
+    elif not any(concept.startswith(REASON) for concept in vocabulary.concept_states):
         raise StudyError(
             "the vocabulary has no reason for visit (concepts RFV and a 5-digit code, such as "
-            "RFV14400 for cough); use resources/concepts/nhamcs-reasons.tsv"
+            "RFV14400 for cough); use resources/concepts/nhamcs-reasons.tsv, or map reasons to "
+            "the vocabulary's concepts in a 'crosswalk'"
         )
 
 
@@ -87,15 +94,24 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
     visits = visits[~elsewhere & ~other].reset_index(drop=True)
 
     recorded = _recorded(visits)
-    known = {key: rows for key, rows in recorded.items() if key in vocabulary.index}
-    encounter = np.concatenate([np.zeros(0, np.int64), *known.values()])
+    crosswalk = _crosswalk(site, vocabulary, root)
+    tokens_of = _tokens_of_codes(recorded, crosswalk, vocabulary)
+    pairs = [(rows, token) for code, rows in recorded.items() for token in tokens_of.get(code, ())]
+    encounter = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in pairs)])
     token = np.repeat(
-        [vocabulary.index[key] for key in known], [len(rows) for rows in known.values()]
+        np.array([token for _, token in pairs], np.int64), [len(rows) for rows, _ in pairs]
     )
-    unmapped: Counter[str] = Counter()
-    for (concept, _), rows in recorded.items():
-        if concept not in vocabulary.concept_states:
-            unmapped[concept] += len(rows)
+    reasons, fields = (
+        code_use(
+            (
+                (code, fate_of(tokens_of.get(code)), rows)
+                for code, rows in recorded.items()
+                if code.startswith(REASON) == wanted
+            ),
+            len(visits),
+        )
+        for wanted in (True, False)
+    )
     table = encounter_table(
         encounter=[
             f"{year}-{row}" for year, row in zip(visits["YEAR"], visits["ROW"], strict=True)
@@ -111,7 +127,7 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
         ],
     )
     encounters = Encounters(table)
-    findings = token_rows(encounter, token.astype(np.int64), len(visits), vocabulary, task)
+    findings = token_rows(encounter, token, len(visits), vocabulary, task)
     report = ingest_report(
         encounters,
         rows_read,
@@ -119,13 +135,14 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
             "another region": int(elsewhere.sum()),
             "no fever or respiratory reason for visit": int(other.sum()),
         },
-        unmapped=unmapped,
+        unmapped=reasons.unmapped + fields.unmapped,
         not_recorded={
             concept: len(visits)
-            - sum(len(rows) for key, rows in known.items() if key[0] == concept)
+            - len(np.unique(encounter[np.isin(token, _tokens_of(concept, vocabulary))]))
             for concept in (TEMPERATURE, AGE, FLU_TEST)
             if concept in vocabulary.concept_states
         },
+        mapping=reasons.mapping(),
     )
     return Extract(encounters, {"findings": findings}, report)
 
@@ -149,11 +166,40 @@ def _influenza(visits: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(np.logical_or.reduce(influenza))
 
 
-def _recorded(visits: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.int64]]:
-    """(concept, state) -> rows (from 0) at which the files record it."""
+def _crosswalk(site: NhamcsSite, vocabulary: Vocabulary, root: Path) -> Crosswalk | None:
+    return Crosswalk.read(resolve(site.crosswalk, root), vocabulary) if site.crosswalk else None
+
+
+def _tokens_of(concept: str, vocabulary: Vocabulary) -> list[int]:
+    return [vocabulary.index[concept, state] for state in vocabulary.concept_states[concept]]
+
+
+def _tokens_of_codes(
+    codes: Iterable[str], crosswalk: Crosswalk | None, vocabulary: Vocabulary
+) -> dict[str, list[int]]:
+    """Code -> its tokens, none where the crosswalk sets it aside; codes that mean nothing lack.
+
+    A code that the crosswalk does not know is the concept (and state) of its name, if there is one.
+    """
+    tokens_of: dict[str, list[int]] = {}
+    for code in codes:
+        concept, _, state = code.partition(":")
+        token = vocabulary.index.get((concept, state or "present"))
+        if token is not None:
+            tokens_of[code] = [token]
+    if crosswalk is not None:
+        names = list(codes)
+        tokens_of |= {names[i]: [] for i in np.flatnonzero(crosswalk.known(names))}
+        for position, token in zip(*crosswalk.tokens(names), strict=True):
+            tokens_of[names[position]].append(int(token))
+    return tokens_of
+
+
+def _recorded(visits: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Code -> rows (from 0) at which the files record it; a field's code is ``concept:state``."""
     reasons = visits[_present(visits, REASONS)].to_numpy()
     recorded = {
-        (f"RFV{int(code):05d}", "present"): np.flatnonzero((reasons == code).any(axis=1))
+        f"{REASON}{int(code):05d}": np.flatnonzero((reasons == code).any(axis=1))
         for code in np.unique(reasons[reasons > 0])
     }
     fahrenheit = visits["TEMPF"].fillna(-1) / 10
@@ -173,4 +219,6 @@ def _recorded(visits: pd.DataFrame) -> dict[tuple[str, str], NDArray[np.int64]]:
             (FLU_TEST, "present"): visits[FLU_TEST] == 1,
             (FLU_TEST, "absent"): visits[FLU_TEST] == 0,
         }
-    return recorded | {key: np.flatnonzero(mask) for key, mask in masks.items()}
+    return recorded | {
+        f"{concept}:{state}": np.flatnonzero(mask) for (concept, state), mask in masks.items()
+    }

@@ -10,7 +10,7 @@ from pydantic import Field
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.addresses import Address
 from concept_transfer.settings.section import Distinct
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 _FIRST_STATA_YEAR = 2016  # that is fetched as such
@@ -18,8 +18,13 @@ _STATA = "-stata.zip"
 _ENDS = (_STATA, ".zip", ".exe", "", ".txt", ".dat")
 
 
-class NhamcsSite(SiteSection):
-    """Emergency-department visits of one census region (NHAMCS public-use files)."""
+class NhamcsSite(CodedSite):
+    """Emergency-department visits of one census region (NHAMCS public-use files).
+
+    Codes are RFV and the five digits of a reason for visit; for temperature, age and test the
+    concept and state of resources/concepts/nhamcs-reasons.tsv, as in ``agegroup:child``. A
+    crosswalk maps them where the vocabulary is another one.
+    """
 
     adapter: Literal["nhamcs"]
     path: str = Field(
@@ -65,7 +70,8 @@ def is_stata(path: Path) -> bool:
 def _files(site: NhamcsSite, root: Path) -> list[str]:
     files = [year_file(root / site.path, year) for year in site.years]
     layout = [] if all(map(is_stata, files)) else [site.layout]
-    return [*(f"{site.path}/{file.name}" for file in files), *layout]
+    crosswalk = [site.crosswalk] if site.crosswalk else []
+    return [*(f"{site.path}/{file.name}" for file in files), *layout, *crosswalk]
 
 
 def _described(site: NhamcsSite) -> str:
@@ -83,7 +89,7 @@ NHAMCS = Adapter(
     read="concept_transfer.sites.nhamcs:read_nhamcs",
     fetch="concept_transfer.sites.nhamcs_files:fetch_file",
     files=_files,
-    paths=("path", "layout"),
+    paths=("path", "layout", "crosswalk", "code_descriptions"),
     described=_described,
     limitation="NHAMCS has no patient identifier across visits, so a patient's visits may lie on "
     "both sides of a split; clusters are hospitals within a year. Visits are an unweighted sample, "

@@ -17,14 +17,16 @@ def ingest_report(
     dropped: Mapping[str, int],
     unmapped: Mapping[str, int],
     not_recorded: Mapping[str, int],
+    mapping: Mapping[str, Any] | None = None,
     set_aside: pa.Table | None = None,
 ) -> dict[str, Any]:
     """Counts of rows and findings.
 
     `positives` are encounters of any class but the first. `dropped`: reason -> rows; `unmapped`:
-    site code -> recorded values that no concept takes; `not_recorded`: concept -> encounters
-    without a recorded state (all of them where the site has no such field). `set_aside`: rows that
-    could not be used, of which `quarantined` counts reason -> rows.
+    site code that no concept takes and nobody set aside -> encounters at which it is recorded;
+    `not_recorded`: concept -> encounters without a recorded state (all of them where the site has
+    no such field); `mapping`: what concepts take of a site's codes (`CodeUse.mapping`);
+    `set_aside`: rows that could not be used, of which `quarantined` counts reason -> rows.
     """
     positives = int((encounters.labels > 0).sum())
     return {
@@ -36,6 +38,7 @@ def ingest_report(
         "prevalence": positives / len(encounters) if len(encounters) else None,
         "unmapped": {code: int(count) for code, count in unmapped.items()},
         "not_recorded": {concept: int(count) for concept, count in not_recorded.items() if count},
+        **({"mapping": dict(mapping)} if mapping else {}),
     }
 
 

@@ -10,7 +10,7 @@ from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import DROP, TabularSite
 
-NOT_RECORDED = "not recorded"
+PRESENT, NOT_RECORDED = "present", "not recorded"
 DROPPED = -1
 _TWO = {"positive": 1, "negative": 0}
 _DECIMAL = re.compile(r"(-?\d+)\.(\d*?)0*")
@@ -60,6 +60,31 @@ def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str)
     return state_of_spelling(site.spelling, "spelling") | state_of_spelling(
         used, f"spelling of concept {concept}"
     )
+
+
+def tokens_of_column(
+    site: TabularSite, vocabulary: Vocabulary, concept: str, state: str
+) -> dict[str, int]:
+    """Spelling -> token id, of a column that a crosswalk gives one state of a concept.
+
+    The site's spellings of `present` mean that state; all others mean nothing (len(vocabulary)).
+    """
+    if PRESENT not in site.spelling or concept in vocabulary.bins:
+        raise StudyError(
+            f"state '{state}' of concept {concept} is that of a column's cells spelled as "
+            f"'{PRESENT}', "
+            + (
+                "but the concept has bins, which numbers are put into"
+                if concept in vocabulary.bins
+                else "which the site's 'spelling' does not have"
+            )
+            + "; leave 'state' empty, and a cell tells its own"
+        )
+    token = vocabulary.token(concept, state)
+    return {
+        spelling: token if meaning == PRESENT else len(vocabulary)
+        for spelling, meaning in state_of_spelling(site.spelling, "spelling").items()
+    }
 
 
 def _by_name(states: Sequence[str], others: Collection[str]) -> dict[str, str]:

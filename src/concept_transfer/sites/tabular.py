@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,17 @@ from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.cells import Cells
+from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.spelling import DROPPED, class_of_spelling, spelling_of_concept
+from concept_transfer.sites.spelling import (
+    DROPPED,
+    class_of_spelling,
+    spelling_of_concept,
+    tokens_of_column,
+)
 from concept_transfer.sites.tabular_long import read_long
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
@@ -60,7 +69,8 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         _check_unique(table.column("encounter"), parts, site)
     encounters = Encounters(table)
     findings = concatenated([part.findings for part in parts])
-    unmapped = sum((part.unmapped for part in parts), Counter())
+    use = reduce(add, (part.use for part in parts))
+    unmapped, mapping = use.unmapped, use.mapping() if site.crosswalk else None
     not_recorded = sum((part.not_recorded for part in parts), Counter())
     missing = set(vocabulary.concept_states) - set(layout.concept_columns)
     not_recorded += Counter(dict.fromkeys(missing, len(encounters)))
@@ -68,13 +78,13 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
     if site.long:
         kept = table.column("encounter").chunk(0)
         dropped = pa.concat_arrays([part.dropped for part in parts])
-        codes = layout.concepts_of
-        long = read_long(site, site.long, vocabulary, codes, kept, dropped, root)
+        long = read_long(site, site.long, vocabulary, kept, dropped, root)
         findings, recorded = long.joined(findings, vocabulary, task)
         not_recorded = Counter(
             {c: len(encounters) - recorded[c] for c in vocabulary.concept_states}
         )
-        unmapped += long.unmapped
+        unmapped = unmapped + long.use.unmapped
+        mapping = long.use.mapping() if site.crosswalk else None
         rows_of_findings = {"findings": {"rows_read": long.rows_read, "elsewhere": long.elsewhere}}
     rows_read = sum(part.rows_read for part in parts)
     report = ingest_report(
@@ -85,6 +95,7 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         },
         unmapped=unmapped,
         not_recorded=not_recorded,
+        mapping=mapping,
     )
     return Extract(encounters, {"findings": findings}, report | rows_of_findings)
 
@@ -105,7 +116,7 @@ class _Part:
     dropped: pa.Array
     findings: CompressedRows
     rows_read: int
-    unmapped: Counter[str]
+    use: CodeUse
     not_recorded: Counter[str]
 
 
@@ -113,7 +124,8 @@ def _read_file(
     site: TabularSite, vocabulary: Vocabulary, task: Task, layout: Layout, file: TableFile
 ) -> _Part:
     roles = [site.label.column, site.encounter, site.patient, site.cluster, site.time]
-    wanted = [name for name in [*roles, site.partition, *layout.unmapped] if name is not None]
+    columns_read = [*roles, site.partition, *layout.without_concept]
+    wanted = [name for name in columns_read if name is not None]
     for concept, names in layout.concept_columns.items():
         wanted += [] if concept in vocabulary.bins else names
     measured = [n for c in vocabulary.bins for n in layout.concept_columns.get(c, [])]
@@ -145,16 +157,26 @@ def _read_file(
         accepted = {partition: partition for partition in PARTITIONS} | {"": None}
         columns["partition"] = cells.meanings(site.partition, accepted)
 
-    tokens, not_recorded = _tokens(site, vocabulary, layout, cells, table, kept)
+    tokens, mapped = _tokens(site, vocabulary, layout, cells, table, kept)
+    not_recorded = {c: int((token == len(vocabulary)).sum()) for c, token in tokens.items()}
+    others = {SET_ASIDE: layout.set_aside, UNMAPPED: layout.unmapped}
+    recorded = chain(
+        ((name, MAPPED, np.flatnonzero(mask)) for name, mask in mapped.items()),
+        (
+            (name, fate, np.flatnonzero(read[name].texts()[kept] != ""))
+            for fate, names in others.items()
+            for name in names
+        ),
+    )
     return _Part(
         path=file.path,
         row_numbers=kept + 1,
         columns={name: values[kept] for name, values in columns.items()},
         dropped=pa.array(columns["encounter"][label == DROPPED], pa.string()),
-        findings=_findings(tokens, len(kept), vocabulary, task),
+        findings=_findings(list(tokens.values()), len(kept), vocabulary, task),
         rows_read=count,
-        unmapped=Counter({name: count - len(read[name].where([""])) for name in layout.unmapped}),
-        not_recorded=not_recorded,
+        use=code_use(recorded, len(kept)),
+        not_recorded=Counter(not_recorded),
     )
 
 
@@ -165,11 +187,12 @@ def _tokens(
     cells: Cells,
     table: pa.Table,
     kept: NDArray[np.int64],
-) -> tuple[list[NDArray[np.int32]], Counter[str]]:
-    """Token id of every kept row, one array a concept (len(vocabulary) where it has none)."""
+) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.bool_]]]:
+    """Token id of every kept row, one array a concept (len(vocabulary) where it has none), and
+    for every column in which of these rows it gives one."""
     none = len(vocabulary)
-    tokens: list[NDArray[np.int32]] = []
-    not_recorded: Counter[str] = Counter()
+    tokens: dict[str, NDArray[np.int32]] = {}
+    recorded: dict[str, NDArray[np.bool_]] = {}
     for concept, names in layout.concept_columns.items():
         spellings = spelling_of_concept(site, vocabulary, concept)
         ids = {
@@ -185,10 +208,13 @@ def _tokens(
             )
         token = np.full(len(kept), none, dtype=np.int32)
         for name in names:
-            token = np.minimum(token, read.meanings(name, ids, problem)[kept]).astype(np.int32)
-        tokens.append(token)
-        not_recorded[concept] = int((token == none).sum())
-    return tokens, not_recorded
+            state = layout.states.get((name, concept))
+            meaning = tokens_of_column(site, vocabulary, concept, state) if state else ids
+            its = read.meanings(name, meaning, problem)[kept].astype(np.int32)
+            token = np.minimum(token, its)
+            recorded[name] = recorded.get(name, False) | (its < none)
+        tokens[concept] = token
+    return tokens, recorded
 
 
 def _findings(

@@ -5,8 +5,7 @@ Columns are read in batches and looked up code by code; no finding becomes an ob
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from concept_transfer.concepts.crosswalk import Link
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
@@ -22,13 +22,14 @@ from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import numbers_of, states_of_numbers
 from concept_transfer.sites.cells import Cells
+from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
 from concept_transfer.sites.files import TextColumn, read_batches, text_column
-from concept_transfer.sites.spelling import spelling_of_concept
+from concept_transfer.sites.layout import links_of
+from concept_transfer.sites.spelling import PRESENT, spelling_of_concept, tokens_of_column
 from concept_transfer.sites.tabular_site import LongTable, TabularSite
 from concept_transfer.sites.tokens import concept_numbers, distinct, first_states, token_rows
 
 _BLOCK = 100_000
-_PRESENT = "present"
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,13 @@ class LongFindings:
     """What long tables record of the kept encounters of a site.
 
     keys: encounter x tokens of the vocabulary + token, int64 [m], ascending; rows_read: all rows of
-    the tables; elsewhere: those of encounters that the site does not have; unmapped: rows of each
-    code that no concept takes.
+    the tables; elsewhere: those of encounters that the site does not have; use: of their codes.
     """
 
     keys: NDArray[np.int64]
     rows_read: int
     elsewhere: int
-    unmapped: Counter[str]
+    use: CodeUse
 
     def joined(
         self, wide: CompressedRows, vocabulary: Vocabulary, task: Task
@@ -70,53 +70,60 @@ def read_long(
     site: TabularSite,
     long: LongTable,
     vocabulary: Vocabulary,
-    concepts_of: Mapping[str, Sequence[str]],
     kept: pa.Array,
     dropped: pa.Array,
     root: Path,
 ) -> LongFindings:
     """Findings of the encounters whose ids are `kept`; those of `dropped` ones are left out.
 
-    Spelling of states and numbers is that of wide columns. Raises StudyError naming file, row and
-    column, and where not one row is of an encounter of the site.
+    Spelling of states and numbers, and the crosswalk, are those of wide columns. Raises StudyError
+    naming file, row and column, and where not one row is of an encounter of the site.
     """
-    keys, unmapped = [np.zeros(0, np.int64)], Counter[str]()
-    rows_read = elsewhere = 0
+    keys, rows_read, elsewhere = [np.zeros(0, np.int64)], 0, 0
+    at: dict[str, list[NDArray[np.int64]]] = {}
+    fates: dict[str, str] = {}
     for batch in _batches(site, long, kept, dropped, root):
-        rows_read += batch.rows
+        rows_read += len(batch.encounter)
         elsewhere += int((batch.encounter < 0).sum())
-        counts = np.bincount(batch.codes.codes, minlength=len(batch.codes.values))
-        found = dict(zip(batch.codes.values, counts.tolist(), strict=True))
-        unmapped += Counter({c: n for c, n in found.items() if n and c not in concepts_of})
-        pairs = [
-            batch.encounter[rows] * len(vocabulary) + tokens
-            for concept, rows in batch.rows_of(concepts_of)
-            for rows, tokens in [_tokens(site, long, vocabulary, batch, concept, rows)]
-        ]
-        keys.append(distinct(np.concatenate([np.zeros(0, np.int64), *pairs])))
+        links, _ = links_of(site, vocabulary, root, batch.codes.values)
+        found = [np.zeros(0, np.int64)]
+        for code, rows in batch.rows_of_codes():
+            its = links.get(code)
+            fates[code] = UNMAPPED if its is None else MAPPED if its[0].concept else SET_ASIDE
+            at.setdefault(code, []).append(distinct(batch.encounter[rows]))
+            for link in its or ():
+                if link.concept:
+                    told, tokens = _tokens(site, long, vocabulary, batch, link, rows)
+                    found.append(batch.encounter[told] * len(vocabulary) + tokens)
+        keys.append(distinct(np.concatenate(found)))
     if rows_read and rows_read == elsewhere:
         raise StudyError(
             f"{', '.join(long.files)}: not one of {rows_read} rows is of an encounter of the site; "
             f"compare the ids in column '{long.encounter or site.encounter}' with those in column "
             f"'{site.encounter}' of the encounters"
         )
-    return LongFindings(distinct(np.concatenate(keys)), rows_read, elsewhere, unmapped)
+    recorded = ((code, fates[code], distinct(np.concatenate(parts))) for code, parts in at.items())
+    use = code_use(recorded, len(kept))
+    return LongFindings(distinct(np.concatenate(keys)), rows_read, elsewhere, use)
 
 
 def long_numbers(
     site: TabularSite,
     long: LongTable,
-    codes: Sequence[str],
-    spellings: Collection[str],
+    concept: str,
+    vocabulary: Vocabulary,
     kept: pa.Array,
     root: Path,
 ) -> NDArray[np.float64]:
-    """The smallest number that a row with one of the codes has at each kept encounter, or NaN."""
+    """The smallest number that a row of the concept has at each kept encounter, or NaN."""
     smallest = np.full(len(kept), np.nan)
+    spellings = spelling_of_concept(site, vocabulary, concept)
     for batch in _batches(site, long, kept, kept.slice(0, 0), root):
-        for _, rows in batch.rows_of({code: [code] for code in codes}):
-            column = batch.columns[long.value or long.state or ""].take(pa.array(rows))
-            np.fmin.at(smallest, batch.encounter[rows], numbers_of(column, spellings))
+        links, _ = links_of(site, vocabulary, root, batch.codes.values)
+        for code, rows in batch.rows_of_codes():
+            if any(link.concept == concept for link in links.get(code, ())):
+                column = batch.columns[long.value or long.state or ""].take(pa.array(rows))
+                np.fmin.at(smallest, batch.encounter[rows], numbers_of(column, spellings))
     return smallest
 
 
@@ -132,22 +139,13 @@ class _Batch:
     codes: TextColumn
     columns: dict[str, pa.Array]
 
-    @property
-    def rows(self) -> int:
-        return len(self.encounter)
-
-    def rows_of(
-        self, concepts_of: Mapping[str, Sequence[str]]
-    ) -> Iterator[tuple[str, NDArray[np.int64]]]:
-        """Every concept with the rows of kept encounters that have one of its codes."""
-        known = np.array([value in concepts_of for value in self.codes.values])
-        here = (self.encounter >= 0) & (self.encounter < self.kept)
-        rows = np.flatnonzero(here & known[self.codes.codes])
+    def rows_of_codes(self) -> Iterator[tuple[str, NDArray[np.int64]]]:
+        """Every code with its rows that are of kept encounters."""
+        rows = np.flatnonzero((self.encounter >= 0) & (self.encounter < self.kept))
         rows = rows[np.argsort(self.codes.codes[rows], kind="stable")]
         changes = np.flatnonzero(np.diff(self.codes.codes[rows])) + 1
         for same in np.split(rows, changes) if len(rows) else []:
-            for concept in concepts_of[self.codes.values[self.codes.codes[same[0]]]]:
-                yield concept, same
+            yield self.codes.values[self.codes.codes[same[0]]], same
 
 
 def _batches(
@@ -183,14 +181,15 @@ def _tokens(
     long: LongTable,
     vocabulary: Vocabulary,
     batch: _Batch,
-    concept: str,
+    link: Link,
     rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Those of the rows that record a state of the concept, and its token in each."""
+    """Those of the rows that record a state of the link's concept, and its token in each."""
+    concept = link.concept
     bins = vocabulary.bins.get(concept)
     name = (bins and long.value) or long.state
     if name is None:
-        token = vocabulary.index.get((concept, _PRESENT))
+        token = vocabulary.index.get((concept, link.state or PRESENT))
         if bins or token is None:
             raise StudyError(
                 f"{batch.path}, row {batch.first + rows[0]}, column '{long.concept}': concept "
@@ -203,6 +202,8 @@ def _tokens(
     cells = states_of_numbers(column, bins, spellings) if bins else text_column(column)
     none = len(vocabulary)
     ids = {text: vocabulary.index.get((concept, state), none) for text, state in spellings.items()}
+    if link.state:
+        ids = tokens_of_column(site, vocabulary, concept, link.state)
     problem = "is no number and none of" if bins else "is none of"
     told = Cells(batch.path, {name: cells}, site.show_values, batch.first + rows)
     tokens = told.meanings(name, ids, problem).astype(np.int64)

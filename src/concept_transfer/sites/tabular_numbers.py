@@ -39,6 +39,5 @@ def read_numbers(
     if site.long is None:
         return wide
     encounters = pa.array(np.concatenate(ids), pa.string())
-    codes = [code for code, concepts in layout.concepts_of.items() if concept in concepts]
-    long = long_numbers(site, site.long, codes, spellings, encounters, root)
+    long = long_numbers(site, site.long, concept, vocabulary, encounters, root)
     return np.asarray(np.fmin(wide, long))

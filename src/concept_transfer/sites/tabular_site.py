@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.section import Distinct, Section
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 DROP = "drop"
@@ -62,9 +62,12 @@ class LongTable(Section):
     )
 
 
-class TabularSite(SiteSection):
+class TabularSite(CodedSite):
     """A table of encounters, one a row, with findings in its columns (wide), in tables with a row a
-    finding (long), or both (CSV, Parquet or XLSX)."""
+    finding (long), or both (CSV, Parquet or XLSX).
+
+    Without a crosswalk columns are concepts; with one, their names are codes.
+    """
 
     adapter: Literal["tabular"]
     path: str | None = Field(default=None, description="The file, when one file holds all rows.")
@@ -91,9 +94,6 @@ class TabularSite(SiteSection):
     )
     concept_spelling: dict[str, dict[str, list[str]]] = Field(
         default={}, description="Concept -> state -> spellings, for graded concepts."
-    )
-    crosswalk: str | None = Field(
-        default=None, description="TSV with columns site_code, concept; else columns are concepts."
     )
     long: LongTable | None = Field(
         default=None, description="Findings that stand in tables of their own."
@@ -139,6 +139,6 @@ TABULAR = Adapter(
     numbers="concept_transfer.sites.tabular_numbers:read_numbers",
     files=_files,
     table_files=table_files,
-    paths=("path", "train", "validation", "test", "crosswalk", "long.files"),
+    paths=("path", "train", "validation", "test", "crosswalk", "code_descriptions", "long.files"),
     described=_described,
 )

@@ -23,6 +23,11 @@ def site_warnings(
     selects rows); shared_identifiers: whether the split knows that patients may be at two sites.
     """
     sentences = [
+        f"Site {name}: {warning}."
+        for name, extract in sites.items()
+        for warning in extract.report.get("warnings", ())
+    ]
+    sentences += [
         f"{divided:,} patients of site {name} are in several clusters, so they may be on both "
         "sides of a split; leave 'cluster' out to keep patients together."
         for name, site in sites.items()

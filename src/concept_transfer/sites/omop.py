@@ -1,0 +1,181 @@
+"""Adapter of the OMOP Common Data Model: coded events in folders and databases."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
+
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError
+from concept_transfer.events.cohort import by_rule, encounters_of
+from concept_transfer.events.database import reading
+from concept_transfer.events.findings import numbers_of, recorded
+from concept_transfer.events.mapping import check_units, write_mapping
+from concept_transfer.events.omop.concept_sets import check_concepts, make_concept_sets
+from concept_transfer.events.omop.mapping import (
+    FLAGS,
+    aside_of,
+    meanings_of,
+    nearest_codes,
+    targets_of,
+)
+from concept_transfer.events.omop.model import DOMAINS, VISIT, VOCABULARY
+from concept_transfer.events.omop.relations import make_cohort_relations, make_events
+from concept_transfer.events.omop.source import check_version, opened, sets_of
+from concept_transfer.events.omop.tables import Table, make_views
+from concept_transfer.events.omop.usable import make_usable
+from concept_transfer.paths import resolve
+from concept_transfer.settings.task import Task
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.omop_settings import DEATH
+from concept_transfer.sites.omop_site import OmopSite
+from concept_transfer.sites.report import ingest_report
+
+UNREACHABLE = "see that files and database stay within reach, and start again"
+
+
+def check_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+    """Check tables, columns, version, concept ids and concept sets; no row of a patient is read
+    (StudyError)."""
+    with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
+        _prepare(db, tables, site, vocabulary, root)
+
+
+def read_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+    """Encounters, findings and ingest report of a site; ids are ``person@index time``.
+
+    Raises StudyError.
+    """
+    with _cohort(site, vocabulary, root) as (db, cohort):
+        made = recorded(db, vocabulary, task, site.age, cohort.aside)
+        encounters = encounters_of(db)
+    report = ingest_report(
+        encounters,
+        cohort.rows_read,
+        cohort.dropped,
+        made.use.unmapped,
+        made.not_recorded,
+        made.use.mapping(),
+        cohort.set_aside,
+    )
+    report |= {"events_known_by_the_day": cohort.days}
+    if cohort.warning:
+        report |= {"warnings": [cohort.warning]}
+    return Extract(encounters, {"findings": made.findings}, report, cohort.set_aside)
+
+
+def read_numbers(
+    site: OmopSite, concept: str, vocabulary: Vocabulary, root: Path
+) -> NDArray[np.float64]:
+    """The last number of a concept before the index time, float64 [encounters], NaN for none."""
+    with _cohort(site, vocabulary, root) as (db, _):
+        return numbers_of(db, concept, site.age)
+
+
+def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
+    """The concepts that the site's concept ids lead to."""
+    targets = targets_of(vocabulary, _crosswalk(site, root))
+    held = {concept for meant in targets.values() for concept, _ in meant} | {site.age}
+    return [concept for concept in vocabulary.concept_states if concept in held]
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """What happened on the way to a cohort; days: events of which the day alone is known; aside:
+    codes without a concept on purpose."""
+
+    rows_read: int
+    dropped: Mapping[str, int]
+    set_aside: pa.Table
+    days: int
+    warning: str | None
+    aside: list[str]
+
+
+@contextlib.contextmanager
+def _cohort(
+    site: OmopSite, vocabulary: Vocabulary, root: Path
+) -> Iterator[tuple[DuckDBPyConnection, _Cohort]]:
+    """A connection with all that findings are made of."""
+    with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
+        warning, aside = _prepare(db, tables, site, vocabulary, root)
+        make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
+        there = [name for name, domain in DOMAINS.items() if domain.table in tables]
+        read = [DOMAINS[name] for name in there]
+        read += [VISIT] if VISIT.table in tables else []
+        bad, total, days = make_usable(db, read, DEATH in tables, site.max_corrupt)
+        asked = site.cohort
+        make_cohort_relations(db, asked.index, asked.outcome, site.care_sites, there, site.answers)
+        dropped = by_rule(db, asked)
+        findings = [name for name in there if name in site.domains]
+        make_events(db, findings, "person" in site.domains, _flagged(db))
+        check_units(db)
+        yield db, _Cohort(total, dropped, bad, days, warning, aside)
+
+
+def _prepare(
+    db: DuckDBPyConnection,
+    tables: Mapping[str, Table],
+    site: OmopSite,
+    vocabulary: Vocabulary,
+    root: Path,
+) -> tuple[str | None, list[str]]:
+    """Check version and concept ids, make concept sets and the mapping; returns a warning, and
+    codes without a concept on purpose."""
+    warning = check_version(db, tables)
+    if site.age is not None and site.age not in vocabulary.bins:
+        raise StudyError(f"age names '{site.age}', which has no bins; give it some under 'bins'")
+    targets = targets_of(vocabulary, _crosswalk(site, root))
+    codes = {
+        code: int(number) for code in targets if (number := code.partition("=")[0]).isdecimal()
+    }
+    if not codes:
+        raise StudyError(
+            "no concept of the vocabulary is a concept id, such as 316139, and there is no "
+            "crosswalk that leads from concept ids to the vocabulary; name one under 'crosswalk'"
+        )
+    sets = {name: site.concept_sets[name] for name in sets_of(site)}
+    if "concept" in tables:
+        check_concepts(db, [("cohort.index", v, "visit") for v in site.cohort.index.visits], False)
+        for name, given in sets.items():
+            ids = [(f"concept_sets.{name}", c, name) for c in (*given.concepts, *given.exclude)]
+            check_concepts(db, ids, given.descendants)
+        names = dict(zip(vocabulary.concepts, vocabulary.names, strict=True))
+        where = site.crosswalk or "the vocabulary"
+        meant = {code: names[of[0][0]] if of else code for code, of in targets.items()}
+        asked = [(where, number, meant[code]) for code, number in codes.items()]
+        check_concepts(db, asked, site.descendants)
+    make_concept_sets(db, sets)
+    bases = {number: [number] for code, number in codes.items() if code.isdecimal()}
+    if site.descendants:
+        bases = nearest_codes(db, list(bases))
+    unknown = sorted(site.units.keys() - bases.keys())
+    if unknown:
+        raise StudyError(
+            f"units names the concept id {unknown[0]}, which no concept of the vocabulary takes; "
+            "take it out, or map it"
+        )
+    meanings = meanings_of(targets, bases, site.answers, site.units, vocabulary)
+    write_mapping(db, meanings, vocabulary)
+    return warning, aside_of(targets, bases)
+
+
+def _crosswalk(site: OmopSite, root: Path) -> Path | None:
+    return resolve(site.crosswalk, root) if site.crosswalk else None
+
+
+def _flagged(db: DuckDBPyConnection) -> list[int]:
+    """Concept ids of which a range flag has a token."""
+    ends = ", ".join(f"'{flag}'" for flag in FLAGS)
+    rows = db.execute(
+        "SELECT DISTINCT split_part(code, '=', 1)::BIGINT FROM tokens "
+        f"WHERE split_part(code, '=', 2) IN ({ends})"
+    ).fetchall()
+    return [int(code) for (code,) in rows]
