@@ -239,7 +239,13 @@ def test_every_path_of_a_study_is_located(tmp_path: Path) -> None:
             "whole": {"adapter": "tabular", "path": "w.csv", "crosswalk": "c.tsv", "label": label},
             "parts": {"adapter": "tabular", "train": ["t.csv"], "test": ["e.csv"], "label": label},
             "drawn": {"adapter": "simulated", "network": "n.yaml"},
-            "visits": {"adapter": "nhamcs", "path": "f", "years": [2018], "region": "South"},
+            "visits": {
+                "adapter": "nhamcs",
+                "path": "f",
+                "years": [2018],
+                "region": "South",
+                "layout": "l.tsv",
+            },
         },
         "embeddings": {
             "published": {"provider": "precomputed", "path": "p.h5", "crosswalk": "k.tsv"},
@@ -252,6 +258,6 @@ def test_every_path_of_a_study_is_located(tmp_path: Path) -> None:
     }
     study = with_files(load_study(config), tmp_path, REPOSITORY, prefixed=True)
     names = re.findall(rf'"{tmp_path}/([^"]*)"', study.model_dump_json())
-    of_sites = ["w.csv", "c.tsv", "t.csv", "e.csv", "n.yaml", "f"]
-    assert names == ["v.tsv", *of_sites, "p.h5", "k.tsv", "s.tsv", "d.tsv"]
+    of_sites = ["w.csv", "c.tsv", "t.csv", "e.csv", "n.yaml", "f", "l.tsv"]
+    assert sorted(names) == sorted(["v.tsv", *of_sites, "p.h5", "k.tsv", "s.tsv", "d.tsv"])
     assert with_files(load_study(config), tmp_path, REPOSITORY) == load_study(config)

@@ -17,10 +17,12 @@ from concept_transfer.errors import StudyError
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.download import fetch
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.nhamcs import REASONS, _read_year, fetch_year
+from concept_transfer.sites.nhamcs_files import REASONS, fetch_file, fetch_year, read_year
 from concept_transfer.sites.nhamcs_site import NhamcsSite
 from concept_transfer.sites.reading import check_site, read_site
+from concept_transfer.workflow import site_inputs
 
+LAYOUT = str(Path(__file__).resolve().parents[1] / "resources/nhamcs/layout.tsv")
 TASK = Task(label="influenza")
 VISITS = pd.DataFrame(
     {
@@ -38,6 +40,8 @@ VISITS = pd.DataFrame(
         "UNUSED": [0, 0, 0, 0, 0],
     }
 )
+BLANK = {**{f"RFV{i}": -9 for i in (3, 4)}, **{f"DIAG{i}": "-9" for i in (2, 3, 4)}}
+WHOLE = VISITS.assign(**BLANK)
 
 
 def write_year(folder: Path, name: str, visits: pd.DataFrame) -> None:
@@ -55,7 +59,8 @@ def vocabulary(repository: Path) -> Vocabulary:
 
 def site(folder: Path, **changes: Any) -> NhamcsSite:
     values = {"adapter": "nhamcs", "path": str(folder), "years": [2018], "region": "South"}
-    return NhamcsSite.model_validate(values | {"download_from": None} | changes)
+    nowhere = {"download_from": None, "download_ascii_from": None, "layout": LAYOUT}
+    return NhamcsSite.model_validate(values | nowhere | changes)
 
 
 def findings(extract: Extract, vocabulary: Vocabulary) -> list[set[tuple[str, str]]]:
@@ -123,7 +128,7 @@ def test_a_crosswalk_leads_to_another_vocabulary(
             return [row for row in rows if row[0] == code]
         return [row for row in rows if row[0].endswith("*") and code.startswith(row[0][:-1])]
 
-    frame = _read_year(shared_data / "nhamcs" / "ED2019-stata.zip", 2019)
+    frame = read_year(config, 2019, tmp_path)
     numbers = {f"{2019}-{row}": i for i, row in enumerate(frame["ROW"])}
     values = {"mapped": 0, "set_aside": 0, "unmapped": 0}
     with_concept = 0
@@ -152,6 +157,142 @@ def test_a_crosswalk_leads_to_another_vocabulary(
     assert "RFV14501" not in mapping["mapped_codes"]
 
 
+Places = dict[str, tuple[int, int]]
+
+
+def places_of(year: int, layout: str = LAYOUT) -> Places:
+    """Read without the library: (first, last) of every field of a year."""
+    frame = pd.read_csv(layout, sep="\t", comment="#", dtype={"years": str})
+    if "years" not in frame:  # of the documentation: a row a year
+        frame = frame.rename(columns={"year": "years", "start": "first", "end": "last"})
+    ends = frame["years"].astype(str).str.split("-")
+    rows = frame[[int(of[0]) <= year <= int(of[-1]) for of in ends]]
+    return {r.field: (r.first, r.last) for r in rows.itertuples()}
+
+
+def ascii_of(visits: pd.DataFrame, year: int, places: Places, end: str = "\n") -> str:
+    """Lines with the visits' values in their places, numbers to the right, zeros before them."""
+    values = visits.assign(YEAR=year)
+    lines = [bytearray(b"~" * max(last for _, last in places.values())) for _ in range(len(visits))]
+    for name, (first, last) in places.items():
+        if name not in values:
+            continue
+        width = last - first + 1
+        for line, value in zip(lines, values[name], strict=True):
+            plain = value if isinstance(value, str) else f"{int(value):0{width}d}"
+            text = "-9" if value == -9 else plain
+            line[first - 1 : last] = text.ljust(width).encode()
+    return "".join(line.decode() + end for line in lines)
+
+
+@pytest.mark.parametrize("name", ["ed2018.zip", "ED2018.EXE", "ed2018", "ED2018.txt"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_ascii_files_hold_the_same_visits(
+    tmp_path: Path, vocabulary: Vocabulary, name: str, end: str
+) -> None:
+    write_year(tmp_path, "ed2018-stata.zip", VISITS)
+    stata = read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+    (tmp_path / "ed2018-stata.zip").unlink()
+    text = ascii_of(WHOLE, 2018, places_of(2018), end)
+    if name.lower().endswith((".zip", ".exe")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("readme.txt", "short")
+            archive.writestr("ED2018", text)
+    else:
+        (tmp_path / name).write_text(text, newline="")
+    extract = read_site(site(tmp_path), vocabulary, TASK, tmp_path)
+    assert extract.encounters.table.equals(stata.encounters.table)
+    assert extract.inputs["findings"].equals(stata.inputs["findings"])
+    assert extract.report == stata.report
+
+
+ICD_9 = ["4871-", "48801", "486--", "4870 ", "V700-"]
+
+
+@pytest.mark.parametrize("year", range(2010, 2016))
+def test_years_of_icd_9(tmp_path: Path, vocabulary: Vocabulary, year: int) -> None:
+    """J11 is no code of these years, and 487 none of the later ones."""
+    assert set(places_of(year)) >= {"RFV3", "DIAG3", "FLUTEST", "HOSPCODE", "TEMPF"}
+    visits = VISITS.drop(columns=["RFV5", "DIAG5"]).assign(
+        RFV3=[-9, -9, -9, -9, 10100], DIAG1="J111-", DIAG2="-9", DIAG3=ICD_9
+    )
+    more = {f"{kind}{i}": -9 for kind in ("RFV", "DIAG") for i in (4, 5)} if year > 2013 else {}
+    (tmp_path / f"ED{year}").write_text(ascii_of(visits.assign(**more), year, places_of(year)))
+    config = site(tmp_path, years=[year], cohort="all")
+    extract = read_site(config, vocabulary, TASK, tmp_path)
+    assert extract.encounters.labels.tolist() == [1, 1, 0, 0]
+    ids = [f"{year}-{row}" for row in (1, 2, 3, 5)]
+    assert extract.encounters.table.column("encounter").to_pylist() == ids
+    assert ("RFV10100", "present") in findings(extract, vocabulary)[3]
+    assert ("agegroup", "elderly") in findings(extract, vocabulary)[3]
+    later = VISITS.assign(DIAG1=ICD_9, DIAG5="-9")
+    write_year(tmp_path, "ed2018-stata.zip", later.assign(DIAG5=["J09-", "-9", "-9", "-9", "-9"]))
+    both = read_site(site(tmp_path, years=[year, 2018], cohort="all"), vocabulary, TASK, tmp_path)
+    assert both.encounters.labels.tolist() == [1, 1, 0, 0, 1, 0, 0, 0]
+
+
+def test_what_is_wrong_with_an_ascii_file_is_said(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    config, places = site(tmp_path), places_of(2018)
+    path = tmp_path / "ed2018"
+
+    def refused(text: str, said: str) -> None:
+        path.write_text(text)
+        with pytest.raises(StudyError, match=said):
+            read_site(config, vocabulary, TASK, tmp_path)
+
+    good = ascii_of(WHOLE, 2018, places)
+    refused(
+        ascii_of(WHOLE, 2016, places), r"ed2018, row 1, columns 2417 to 2420 \(YEAR\).*not 2018"
+    )
+    refused(
+        ascii_of(WHOLE.assign(REGION=[3, 3, 7, 1, 3]), 2018, places), r"row 3.*704 to 704 \(REGION"
+    )
+    refused(good[:-9] + "\n", r"row 5: the line ends before column 2420.*1 row\(s\)")
+    refused("", r"row 1: the line ends before")
+    first, last = places["TEMPF"]
+    refused(good[: first - 1] + "x" * 4 + good[last:], rf"row 1, columns {first} to {last} \(TEMPF")
+    path.unlink()
+    (tmp_path / "ed2018.exe").write_text("MZ")
+    with pytest.raises(StudyError, match=r"ed2018\.exe is not the CDC's zipped ASCII file of 2018"):
+        read_site(config, vocabulary, TASK, tmp_path)
+    (tmp_path / "ED2019.zip").touch()
+    with pytest.raises(StudyError, match=r"does not say where YEAR, VMONTH.* ASCII file of 2019"):
+        check_site(site(tmp_path, years=[2019]), vocabulary, TASK, tmp_path)
+    (tmp_path / "own.tsv").write_text("field\tyears\tfirst\tlast\nAGE\t2018\t9\t8\n")
+    with pytest.raises(StudyError, match=r"own\.tsv, line 2: a row has the columns field, years"):
+        check_site(site(tmp_path, layout="own.tsv"), vocabulary, TASK, tmp_path)
+    with pytest.raises(StudyError, match=r"ed2012\.zip does not exist.*'download_ascii_from'"):
+        check_site(site(tmp_path, years=[2012]), vocabulary, TASK, tmp_path)
+
+
+def test_our_layout_is_that_of_the_documentation(shared_data: Path) -> None:
+    """2017 has the layout of 2016, as its documentation says."""
+    for year in (*range(2010, 2017), 2018, 2022):
+        theirs = places_of(year, str(shared_data / "nhamcs/layout.tsv"))
+        ours = places_of(year)
+        assert ours == {name: theirs[name] for name in ours}
+    assert places_of(2017) == places_of(2016)
+
+
+def test_real_visits_of_2018_both_ways(
+    shared_data: Path, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    """The Stata file's values, written in the places that the documentation gives."""
+    with zipfile.ZipFile(shared_data / "nhamcs/ED2018-stata.zip") as archive:
+        archive.extract("ED2018-stata.dta", tmp_path)
+    places = places_of(2018, str(shared_data / "nhamcs/layout.tsv"))
+    visits = pd.read_stata(tmp_path / "ED2018-stata.dta", convert_categoricals=False)
+    names = {name: name.upper() for name in visits if name.upper() in places}
+    visits = visits[list(names)].rename(columns=names).drop(columns="PATWT")
+    (tmp_path / "ed2018").write_text(ascii_of(visits, 2018, places))
+    for config in ({"region": "South"}, {"region": "West", "cohort": "all"}):
+        stata = read_site(site(shared_data / "nhamcs", **config), vocabulary, TASK, tmp_path)
+        extract = read_site(site(tmp_path, **config), vocabulary, TASK, tmp_path)
+        assert extract.encounters.table.equals(stata.encounters.table)
+        assert extract.inputs["findings"].equals(stata.inputs["findings"])
+        assert extract.report == stata.report
+
+
 def test_every_visit_without_a_cohort(tmp_path: Path, vocabulary: Vocabulary) -> None:
     write_year(tmp_path, "ed2018-stata.zip", VISITS)
     write_year(tmp_path, "ed2019-stata.zip", VISITS.drop(columns=["FLUTEST", "RFV5"]))
@@ -175,8 +316,8 @@ def test_what_is_wrong_with_a_year_is_said(tmp_path: Path, vocabulary: Vocabular
         Task(label="influenza"),
         tmp_path,
     )
-    with pytest.raises(StudyError, match=r"2015 codes diagnoses in ICD-9-CM.*from 2016"):
-        check_site(site(tmp_path, years=[2015]), vocabulary, Task(label="influenza"), tmp_path)
+    with pytest.raises(StudyError, match=r"from 2010 on, and 2009 is before"):
+        check_site(site(tmp_path, years=[2009]), vocabulary, Task(label="influenza"), tmp_path)
     other = Vocabulary(("C1",), ("fever",), ("finding",), ("present",), ("fever",))
     write_year(tmp_path, "ed2018-stata.zip", VISITS.drop(columns=["TEMPF", "AGE"]))
     with pytest.raises(StudyError, match=r"no reason for visit.*nhamcs-reasons\.tsv"):
@@ -228,11 +369,11 @@ def test_real_cohort_and_near_label_features(
 
 
 class Handler(BaseHTTPRequestHandler):
-    """ED2018-stata.zip exists, half.zip breaks off, broken.zip fails, all else is missing."""
+    """Two files exist, half.zip breaks off, broken.zip fails, all else is missing."""
 
     def do_GET(self) -> None:
         name = self.path.rsplit("/", 1)[1]
-        if name not in ("ED2018-stata.zip", "half.zip"):
+        if name not in ("ED2018-stata.zip", "ED2010.exe", "half.zip"):
             self.send_error(500 if name == "broken.zip" else 404)
             return
         self.send_response(200)
@@ -260,6 +401,14 @@ def test_a_missing_year_is_fetched_once(tmp_path: Path, server: str) -> None:
     assert fetch_year(config, 2018, tmp_path).read_text() == "mine"
     with pytest.raises(StudyError, match="does not exist; put the CDC's"):
         fetch_year(site(tmp_path), 2018, tmp_path)
+
+
+def test_a_missing_ascii_year_is_fetched_from_its_own_address(tmp_path: Path, server: str) -> None:
+    config = site(tmp_path / "nhamcs", years=[2010, 2018], download_ascii_from=server)
+    assert site_inputs(config, tmp_path)[0].endswith("nhamcs/ed2010.zip")
+    path = fetch_file(config, str(tmp_path / "nhamcs/ed2010.zip"), tmp_path)
+    assert (path.name, path.read_bytes()) == ("ed2010.zip", b"x" * 1000)
+    assert site_inputs(config, tmp_path)[-1] == LAYOUT
 
 
 @pytest.mark.parametrize(

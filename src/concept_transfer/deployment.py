@@ -44,7 +44,7 @@ def _replace(section: dict[str, Any], keys: Iterable[str], locate: Callable[[str
     for key in keys:
         outer, _, inner = key.partition(".")
         if inner:
-            _replace(section[outer], [inner], locate)
+            _replace(section[outer] or {}, [inner], locate)
             continue
         value = section.get(key)
         if isinstance(value, str):

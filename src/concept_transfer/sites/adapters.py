@@ -73,6 +73,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
+        "eicu": "concept_transfer.sites.eicu_site:EICU",
         "meds": "concept_transfer.sites.meds_site:MEDS",
         "omop": "concept_transfer.sites.omop_site:OMOP",
         "bundle": "concept_transfer.sites.bundle_site:BUNDLE",

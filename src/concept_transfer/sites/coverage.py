@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,15 @@ _MOST = 12
 @dataclass(frozen=True)
 class Coverage:
     """`concepts` that the task allows, those of them that a site `never` records (both in
-    vocabulary order), its `unmapped` codes with the number of encounters that have them, and what
-    concepts take of its codes (`CodeUse.mapping`; None of a site that has no codes to map)."""
+    vocabulary order), its `unmapped` codes with the number of encounters that have them, what
+    concepts take of its codes (`CodeUse.mapping`; None of a site that has no codes to map), and the
+    rows of its long tables (`rows_read`, and `elsewhere`: at encounters that it does not have)."""
 
     concepts: list[str]
     never: list[str]
     unmapped: Mapping[str, int]
     mapping: Mapping[str, Any] | None = None
+    findings: Mapping[str, int] = field(default_factory=dict)
 
 
 def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverage:
@@ -43,7 +45,8 @@ def coverage_of(extract: Extract, vocabulary: Vocabulary, task: Task) -> Coverag
     concepts = list(dict.fromkeys(vocabulary.concepts[token] for token in allowed))
     never = [concept for concept in concepts if concept not in recorded - filled]
     report = extract.report
-    return Coverage(concepts, never, report["unmapped"], report.get("mapping"))
+    long = report.get("findings", {})
+    return Coverage(concepts, never, report["unmapped"], report.get("mapping"), long)
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
@@ -89,6 +92,11 @@ def _paragraph(
     elsewhere = [concept for concept in its.never if concept not in nowhere]
     if elsewhere:
         text += f"\n  Never here, but at another site: {_some(elsewhere, vocabulary)}."
+    if its.findings.get("elsewhere"):
+        text += (
+            f"\n  Findings of encounters that the site does not have, not used: "
+            f"{its.findings['elsewhere']:,} of {its.findings['rows_read']:,} rows."
+        )
     if its.mapping:
         text += f"\n  {mapping_text(its.mapping)}"
     codes = sorted(its.unmapped, key=lambda code: -its.unmapped[code])

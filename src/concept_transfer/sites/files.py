@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.sites.csv_files import csv_header, read_csv
 
 FORMATS = (".csv", ".parquet", ".xlsx")
+_ROWS_A_BATCH = 2**20
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,17 @@ def count_nulls(path: Path, column: str) -> int:
 def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
     """The named columns of a table; errors name file and row, never a cell's content."""
     return _READ_TABLE[path.suffix.lower()](path, columns)
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The named columns of a table, some of its rows at a time."""
+    if path.suffix.lower() == ".parquet":
+        for batch in pq.ParquetFile(path).iter_batches(_ROWS_A_BATCH, columns=list(columns)):
+            yield pa.Table.from_batches([batch])
+    else:
+        table = read_table(path, columns)
+        for start in range(0, table.num_rows, _ROWS_A_BATCH):
+            yield table.slice(start, _ROWS_A_BATCH)
 
 
 def text_column(column: pa.ChunkedArray | pa.Array) -> TextColumn:

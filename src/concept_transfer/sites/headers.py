@@ -7,8 +7,10 @@ import datetime
 from pathlib import Path
 
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.sites.files import header
-from concept_transfer.sites.tabular_site import TabularSite
+from concept_transfer.paths import resolve
+from concept_transfer.sites.coverage import closest, did_you_mean
+from concept_transfer.sites.files import check_types, header
+from concept_transfer.sites.tabular_site import LongTable, TabularSite
 
 
 def column_names(path: Path, site: TabularSite) -> list[str]:
@@ -31,6 +33,24 @@ def column_names(path: Path, site: TabularSite) -> list[str]:
     if repeated:
         raise StudyError(f"{path}: column(s) {choices(set(repeated))} occur more than once")
     return columns
+
+
+def check_long(site: TabularSite, long: LongTable, root: Path) -> None:
+    """Check the headers of a site's long tables; reads no row (StudyError)."""
+    roles = {"encounter": long.encounter or site.encounter}
+    roles |= {key: getattr(long, key) for key in ("concept", "state", "value")}
+    named = {key: column for key, column in roles.items() if column is not None}
+    for file in long.files:
+        path = resolve(file, root)
+        columns = header(path)
+        for key, column in named.items():
+            if columns.count(column) != 1:
+                raise StudyError(
+                    f"{path} has {'no' if column not in columns else 'more than one'} column "
+                    f"'{column}', which 'long.{key}' names; it has "
+                    f"{', '.join(columns)}{did_you_mean(closest(column, columns))}"
+                )
+        check_types(path, list(named.values()), [])
 
 
 def _spellings(site: TabularSite) -> set[str]:

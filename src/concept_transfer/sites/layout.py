@@ -13,7 +13,7 @@ from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.files import check_types, count_nulls
-from concept_transfer.sites.headers import column_names
+from concept_transfer.sites.headers import check_long, column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label, tokens_of_column
 from concept_transfer.sites.tabular_site import TabularSite
 
@@ -29,9 +29,9 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of a site, the columns that hold each concept (vocabulary order), the state of
-    (column, concept) where the crosswalk says one, the columns that it does not know, and those
-    that it says have no concept."""
+    """Files of a site's encounters, the columns that hold each concept (vocabulary order), the
+    state of (column, concept) where the crosswalk says one, the columns that it does not know, and
+    those that it says have no concept."""
 
     files: list[TableFile]
     concept_columns: dict[str, list[str]]
@@ -69,13 +69,13 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
             )
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
-    links, known = _links(site, vocabulary, root, findings)
+    links, known = links_of(site, vocabulary, root, findings)
     columns_of: dict[str, list[str]] = {}
     for name in findings:
         for link in links.get(name, []):
             if link.concept:
                 columns_of.setdefault(link.concept, []).append(name)
-    if not columns_of:
+    if not columns_of and site.long is None:
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
             f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
@@ -93,8 +93,13 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for concept in site.concept_spelling:
         vocabulary.require(concept, "concept_spelling")
     concept_columns = {c: columns_of[c] for c in vocabulary.concept_states if c in columns_of}
-    for concept in concept_columns:
+    coded = [link for link in _coded(site, vocabulary, root) if link.concept]
+    for concept in dict.fromkeys([*concept_columns, *(link.concept for link in coded)]):
         spelling_of_concept(site, vocabulary, concept)
+    for link in coded:
+        if link.state:
+            with named(link.where):
+                tokens_of_column(site, vocabulary, link.concept, link.state)
     spelling_of_label(site)
     unmapped = [name for name in findings if name not in links]
     if unmapped and site.crosswalk is None:
@@ -105,7 +110,18 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for file in files:
         check_types(file.path, mapped, [n for n in (site.label.column, *roles.values()) if n])
         _check_keys(file.path, keys)
+    if site.long:
+        check_long(site, site.long, root)
     return Layout(files, concept_columns, states, unmapped, set_aside)
+
+
+def _coded(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[Link]:
+    """What the codes of a site's long tables may stand for."""
+    if site.long is None:
+        return []
+    if site.crosswalk is None:
+        return [Link(name, name, "", EXACT, "", "") for name in vocabulary.concept_states]
+    return list(Crosswalk.read(resolve(site.crosswalk, root), vocabulary).links)
 
 
 def _check_keys(path: Path, keys: dict[str, str]) -> None:
@@ -134,8 +150,10 @@ def _unmapped(
 
 
 def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
-    """The concepts that a column of the site holds."""
-    return list(layout_of(site, vocabulary, root).concept_columns)
+    """The concepts that a column of the site holds, or a long table may."""
+    columns = layout_of(site, vocabulary, root).concept_columns
+    coded = (link.concept for link in _coded(site, vocabulary, root) if link.concept)
+    return list(dict.fromkeys([*columns, *coded]))
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:
@@ -151,10 +169,11 @@ def _files(site: TabularSite, root: Path) -> list[TableFile]:
     ]
 
 
-def _links(
+def links_of(
     site: TabularSite, vocabulary: Vocabulary, root: Path, columns: list[str]
 ) -> tuple[dict[str, list[Link]], list[str]]:
-    """Column -> the rows of the crosswalk that speak for it, and the codes that these are about.
+    """Column (or code of a long table) -> the rows of the crosswalk that speak for it, and the
+    codes that all rows are about.
 
     Without a crosswalk a column is the concept of its name.
     """

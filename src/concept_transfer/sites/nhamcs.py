@@ -1,7 +1,7 @@
 """Adapter of NHAMCS: US emergency-department visits of one census region.
 
-The National Hospital Ambulatory Medical Care Survey's public-use files (NCHS, CDC), one zipped
-Stata file a year. Visits carry no patient id, so hospital x year is the cluster; hospital codes
+The National Hospital Ambulatory Medical Care Survey's public-use files (NCHS, CDC), one a year,
+Stata or ASCII. Visits carry no patient id, so hospital x year is the cluster; hospital codes
 are valid within their year only. Survey weights are not used: a model is tuned and tested on
 visits, and nothing is claimed about the nation.
 """
@@ -9,8 +9,6 @@ visits, and nothing is claimed about the nation.
 from __future__ import annotations
 
 import datetime
-import re
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +23,15 @@ from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.code_use import code_use, fate_of
-from concept_transfer.sites.download import fetch
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.nhamcs_site import NhamcsSite, year_file
+from concept_transfer.sites.nhamcs_files import (
+    DIAGNOSES,
+    FLU_TEST,
+    REASONS,
+    check_year,
+    read_year,
+)
+from concept_transfer.sites.nhamcs_site import NhamcsSite
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
 
@@ -35,32 +39,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REGIONS = {"Northeast": 1, "Midwest": 2, "South": 3, "West": 4}
-FIRST_YEAR = 2016
-REASONS = tuple(f"RFV{i}" for i in range(1, 6))
-DIAGNOSES = tuple(f"DIAG{i}" for i in range(1, 6))
-REQUIRED = ("VMONTH", "REGION", "HOSPCODE", "AGE", "TEMPF", "RFV1", "DIAG1")
-INFLUENZA = ("J09", "J10", "J11")
+FIRST_YEAR = 2010
+ICD_10_YEAR = 2016
+INFLUENZA_9, INFLUENZA_10 = ("487", "488"), ("J09", "J10", "J11")
 RESPIRATORY = ((10050, 10123), (14000, 14859))
 REASON = "RFV"
-TEMPERATURE, AGE, FLU_TEST = "C0424781", "agegroup", "FLUTEST"
-
-
-def fetch_file(site: NhamcsSite, file: str, root: Path) -> Path:
-    """One of the site's files, by its name (StudyError)."""
-    year = re.search(r"ed(\d{4})-stata", Path(file).name)
-    assert year, f"{file} is no file of an NHAMCS site"
-    return fetch_year(site, int(year[1]), root)
-
-
-def fetch_year(site: NhamcsSite, year: int, root: Path) -> Path:
-    """The file of a year, fetched from `download_from` if the folder lacks it (StudyError)."""
-    path = year_file(resolve(site.path, root), year)
-    if not path.is_file():
-        if site.download_from is None:
-            raise _missing(path, year)
-        base = site.download_from.rstrip("/")
-        fetch([f"{base}/ed{year}-stata.zip", f"{base}/ED{year}-stata.zip"], path)
-    return path
+TEMPERATURE, AGE = "C0424781", "agegroup"
 
 
 def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
@@ -77,12 +61,9 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
     for year in site.years:
         if year < FIRST_YEAR:
             raise StudyError(
-                f"years: {year} codes diagnoses in ICD-9-CM; the adapter reads ICD-10-CM, so "
-                f"years from {FIRST_YEAR} on are accepted"
+                f"years: the adapter reads survey years from {FIRST_YEAR} on, and {year} is before"
             )
-        path = year_file(resolve(site.path, root), year)
-        if not path.is_file() and site.download_from is None:
-            raise _missing(path, year)
+        check_year(site, year, root)
     if site.crosswalk is not None:
         Crosswalk.read(resolve(site.crosswalk, root), vocabulary).require_tokens()
     elif not any(concept.startswith(REASON) for concept in vocabulary.concept_states):
@@ -94,7 +75,8 @@ def check_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Pat
 
 
 def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
-    """Visits of a region: label is a diagnosis of influenza (ICD-10-CM J09-J11, any of five).
+    """Visits of a region: label is a diagnosis of influenza, any of three (until 2013) or five:
+    ICD-9-CM 487 or 488 until 2015, ICD-10-CM J09-J11 then.
 
     Findings are the reasons for visit (complaints: present or nothing), the temperature grade,
     the age group, and whether an influenza test was done. Time is the first day of the month
@@ -103,11 +85,7 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
     import pandas as pd
 
     check_nhamcs(site, vocabulary, task, root)
-    folder = resolve(site.path, root)
-    visits = pd.concat(
-        [_read_year(year_file(folder, year), year) for year in dict.fromkeys(site.years)],
-        ignore_index=True,
-    )
+    visits = pd.concat([read_year(site, year, root) for year in site.years], ignore_index=True)
     rows_read = len(visits)
     elsewhere = visits["REGION"] != REGIONS[site.region]
     other = (
@@ -169,37 +147,6 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
     return Extract(encounters, {"findings": findings}, report)
 
 
-def _read_year(path: Path, year: int) -> pd.DataFrame:
-    """The columns the adapter uses, in upper case, with YEAR and ROW (from 1)."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise _missing(path, year)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = next(name for name in archive.namelist() if name.lower().endswith(".dta"))
-            with (
-                archive.open(member) as file,
-                pd.read_stata(file, iterator=True, convert_categoricals=False) as reader,
-            ):
-                wanted = {*REQUIRED, *REASONS, *DIAGNOSES, FLU_TEST}
-                names = {n.upper(): n for n in reader.variable_labels() if n.upper() in wanted}
-                missing = [column for column in REQUIRED if column not in names]
-                if missing:
-                    raise StudyError(
-                        f"{path} lacks the column(s) {', '.join(missing)}; it must be the "
-                        f"emergency-department file of {year}"
-                    )
-                frame: pd.DataFrame = reader.read(columns=list(names.values()))  # type: ignore[attr-defined]
-    except (zipfile.BadZipFile, StopIteration, ValueError) as error:
-        raise StudyError(
-            f"{path} is not the CDC's zipped Stata file of {year} ({error or 'no .dta inside'}); "
-            "delete it and fetch it again"
-        ) from None
-    frame.columns = frame.columns.str.upper()
-    return frame.assign(YEAR=year, ROW=np.arange(1, len(frame) + 1))
-
-
 def _present(visits: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [name for name in names if name in visits]
 
@@ -211,8 +158,12 @@ def _respiratory(visits: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _influenza(visits: pd.DataFrame) -> NDArray[np.bool_]:
-    codes = [visits[name].astype(str) for name in _present(visits, DIAGNOSES)]
-    return np.asarray(np.logical_or.reduce([code.str.startswith(INFLUENZA) for code in codes]))
+    old = visits["YEAR"] < ICD_10_YEAR
+    codes = [visits[name].astype(str).str for name in _present(visits, DIAGNOSES)]
+    influenza = [
+        np.where(old, code.startswith(INFLUENZA_9), code.startswith(INFLUENZA_10)) for code in codes
+    ]
+    return np.asarray(np.logical_or.reduce(influenza))
 
 
 def _crosswalk(site: NhamcsSite, vocabulary: Vocabulary, root: Path) -> Crosswalk | None:
@@ -271,10 +222,3 @@ def _recorded(visits: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
     return recorded | {
         f"{concept}:{state}": np.flatnonzero(mask) for (concept, state), mask in masks.items()
     }
-
-
-def _missing(path: Path, year: int) -> StudyError:
-    return StudyError(
-        f"{path} does not exist; put the CDC's zipped Stata file of {year} there "
-        f"(ed{year}-stata.zip, in upper or lower case), or give 'download_from'"
-    )

@@ -1,10 +1,8 @@
-"""Adapter of wide tables: one row an encounter, one column a finding."""
+"""Adapter of tables: one row an encounter, findings in its columns or in long tables."""
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -27,18 +25,19 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
+from concept_transfer.sites.cells import Cells
 from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.files import TextColumn, read_table, text_column
+from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.spelling import (
     DROPPED,
     class_of_spelling,
-    spelled,
     spelling_of_concept,
     tokens_of_column,
 )
+from concept_transfer.sites.tabular_long import read_long
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
@@ -60,7 +59,8 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
     concept (absent, for complaints) counts as not recorded. Raises StudyError.
     """
     layout = layout_of(site, vocabulary, root)
-    parts = [_read_file(site, vocabulary, task, layout, file) for file in layout.files]
+    seen = _of_every_finding(task) if site.long else task
+    parts = [_read_file(site, vocabulary, seen, layout, file) for file in layout.files]
     columns = {
         name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
     }
@@ -68,84 +68,56 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
     if site.encounter is not None:
         _check_unique(table.column("encounter"), parts, site)
     encounters = Encounters(table)
-    rows_read = sum(part.rows_read for part in parts)
+    findings = concatenated([part.findings for part in parts])
     use = reduce(add, (part.use for part in parts))
+    unmapped, mapping = use.unmapped, use.mapping() if site.crosswalk else None
+    not_recorded = sum((part.not_recorded for part in parts), Counter())
     missing = set(vocabulary.concept_states) - set(layout.concept_columns)
+    not_recorded += Counter(dict.fromkeys(missing, len(encounters)))
+    rows_of_findings = {}
+    if site.long:
+        kept = table.column("encounter").chunk(0)
+        dropped = pa.concat_arrays([part.dropped for part in parts])
+        long = read_long(site, site.long, vocabulary, kept, dropped, root)
+        findings, recorded = long.joined(findings, vocabulary, task)
+        not_recorded = Counter(
+            {c: len(encounters) - recorded[c] for c in vocabulary.concept_states}
+        )
+        unmapped = unmapped + long.use.unmapped
+        mapping = long.use.mapping() if site.crosswalk else None
+        rows_of_findings = {"findings": {"rows_read": long.rows_read, "elsewhere": long.elsewhere}}
+    rows_read = sum(part.rows_read for part in parts)
     report = ingest_report(
         encounters,
         rows_read,
         dropped={
             f"{site.label.column} is {' or '.join(site.label.drop)}": rows_read - len(encounters)
         },
-        unmapped=use.unmapped,
-        not_recorded=sum((part.not_recorded for part in parts), Counter())
-        + Counter(dict.fromkeys(missing, len(encounters))),
-        mapping=use.mapping() if site.crosswalk else None,
+        unmapped=unmapped,
+        not_recorded=not_recorded,
+        mapping=mapping,
     )
-    findings = concatenated([part.findings for part in parts])
-    return Extract(encounters, {"findings": findings}, report)
+    return Extract(encounters, {"findings": findings}, report | rows_of_findings)
+
+
+def _of_every_finding(task: Task) -> Task:
+    """The task before it leaves out or fills in any finding."""
+    all_of_them = {"exclude_categories": [], "exclude_concepts": [], "not_recorded": "omit"}
+    return task.model_copy(update=all_of_them)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The kept rows of one file."""
+    """The kept rows of one file, and the ids of the encounters that are dropped."""
 
     path: Path
     row_numbers: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
+    dropped: pa.Array
     findings: CompressedRows
     rows_read: int
     use: CodeUse
     not_recorded: Counter[str]
-
-
-class _Cells:
-    """Cells of one file, looked up column by column with errors that name file, row, column."""
-
-    def __init__(self, file: TableFile, columns: Mapping[str, TextColumn], show_values: bool):
-        self.file = file
-        self.columns = columns
-        self.show_values = show_values
-
-    def meanings(
-        self, name: str, meaning: Mapping[str, Any], problem: str = "is none of"
-    ) -> NDArray[Any]:
-        """What every cell of a column means; every cell must be one of the spellings."""
-        column = self.columns[name]
-        self.refuse(
-            name,
-            [value for value in column.values if spelled(value) not in meaning],
-            f"{problem} the declared spellings, which are "
-            + ", ".join(f"'{spelling}'" for spelling in meaning)
-            + " (case is ignored)",
-        )
-        unused = next(iter(meaning.values()))
-        return np.array([meaning.get(spelled(v), unused) for v in column.values])[column.codes]
-
-    def identifiers(self, name: str, key: str) -> NDArray[np.object_]:
-        """Cells of a column that may not be empty."""
-        self.refuse(name, [""], f"is empty, but '{key}' needs one in every row")
-        return self.columns[name].texts()
-
-    def dates(self, name: str) -> NDArray[np.object_]:
-        """Days of a column of ISO dates or timestamps; an empty cell is null."""
-        column = self.columns[name]
-        days = [_day(value) for value in column.values]
-        bad = [v for v, day in zip(column.values, days, strict=True) if v and day is None]
-        self.refuse(name, bad, "is no date; dates are written YYYY-MM-DD")
-        return np.array([*days, None], dtype=object)[column.codes]
-
-    def refuse(self, name: str, values: list[str], problem: str) -> None:
-        rows = self.columns[name].where(values)
-        if not len(rows):
-            return
-        column = self.columns[name]
-        value = f"'{column.values[column.codes[rows[0]]]}'" if self.show_values else "the value"
-        raise StudyError(
-            f"{self.file.path}, row {rows[0] + 1}, column '{name}': {value} {problem}; "
-            f"{len(rows)} row(s) are affected"
-            + ("" if self.show_values else " (show_values: true shows the value)")
-        )
 
 
 def _read_file(
@@ -159,7 +131,7 @@ def _read_file(
     measured = [n for c in vocabulary.bins for n in layout.concept_columns.get(c, [])]
     table = read_table(file.path, list(dict.fromkeys(wanted + measured)))
     read = {name: text_column(table.column(name)) for name in dict.fromkeys(wanted)}
-    cells = _Cells(file, read, site.show_values)
+    cells = Cells(file.path, read, site.show_values)
     label = cells.meanings(site.label.column, class_of_spelling(site, task)).astype(np.int8)
     kept = np.flatnonzero(label != DROPPED)
     count = len(label)
@@ -200,6 +172,7 @@ def _read_file(
         path=file.path,
         row_numbers=kept + 1,
         columns={name: values[kept] for name, values in columns.items()},
+        dropped=pa.array(columns["encounter"][label == DROPPED], pa.string()),
         findings=_findings(list(tokens.values()), len(kept), vocabulary, task),
         rows_read=count,
         use=code_use(recorded, len(kept)),
@@ -211,7 +184,7 @@ def _tokens(
     site: TabularSite,
     vocabulary: Vocabulary,
     layout: Layout,
-    cells: _Cells,
+    cells: Cells,
     table: pa.Table,
     kept: NDArray[np.int64],
 ) -> tuple[dict[str, NDArray[np.int32]], dict[str, NDArray[np.bool_]]]:
@@ -230,7 +203,7 @@ def _tokens(
         if bins := vocabulary.bins.get(concept):
             columns = {n: states_of_numbers(table.column(n), bins, spellings) for n in names}
             read, problem = (
-                _Cells(cells.file, columns, cells.show_values),
+                Cells(cells.path, columns, cells.show_values),
                 "is no number and none of",
             )
         token = np.full(len(kept), none, dtype=np.int32)
@@ -250,10 +223,11 @@ def _findings(
     blocks = []
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
-        block = np.stack([token[start:stop] for token in tokens], axis=1).ravel()
+        block = np.array([token[start:stop] for token in tokens], np.int32).T.ravel()
         recorded = np.flatnonzero(block < len(vocabulary))
-        rows = token_rows(recorded // len(tokens), block[recorded], stop - start, vocabulary, task)
-        blocks.append(rows)
+        rows = recorded // max(len(tokens), 1)
+        found = token_rows(rows, block[recorded], stop - start, vocabulary, task)
+        blocks.append(found)
     return concatenated(blocks)
 
 
@@ -275,10 +249,3 @@ def _check_unique(ids: Any, parts: list[_Part], site: TabularSite) -> None:
         f"{'; '.join(places[:6])} ({len(repeated)} row(s) share their id with another); an "
         "encounter has one row and one id"
     )
-
-
-def _day(value: str) -> datetime.date | None:
-    try:
-        return datetime.datetime.fromisoformat(value).date()
-    except ValueError:
-        return None

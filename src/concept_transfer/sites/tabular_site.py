@@ -1,4 +1,4 @@
-"""The adapter `tabular`: a wide table, one row an encounter, one column a finding."""
+"""The adapter `tabular`: a row an encounter, findings in its columns or in long tables."""
 
 from __future__ import annotations
 
@@ -41,8 +41,30 @@ class LabelColumn(Section):
         return self
 
 
+class LongTable(Section):
+    """Tables with a row a finding of an encounter, in any order; a row may be there twice."""
+
+    files: Annotated[Distinct[str], Field(min_length=1)] = Field(
+        description="The files (CSV, Parquet or XLSX), all with the same columns."
+    )
+    concept: str = Field(
+        description="Column of the concept, or of the site's code that the crosswalk maps. Codes "
+        "without a concept are counted."
+    )
+    encounter: str | None = Field(
+        default=None, description="Column of the encounter's id (else named as at the encounters)."
+    )
+    state: str | None = Field(
+        default=None, description="Column of the state, spelled as in cells (else all present)."
+    )
+    value: str | None = Field(
+        default=None, description="Column of the numbers of binned concepts (else that of states)."
+    )
+
+
 class TabularSite(CodedSite):
-    """A wide table: one row an encounter, one column a finding (CSV, Parquet or XLSX).
+    """A table of encounters, one a row, with findings in its columns (wide), in tables with a row a
+    finding (long), or both (CSV, Parquet or XLSX).
 
     Without a crosswalk columns are concepts; with one, their names are codes.
     """
@@ -73,6 +95,9 @@ class TabularSite(CodedSite):
     concept_spelling: dict[str, dict[str, list[str]]] = Field(
         default={}, description="Concept -> state -> spellings, for graded concepts."
     )
+    long: LongTable | None = Field(
+        default=None, description="Findings that stand in tables of their own."
+    )
     ignore_columns: list[str] = Field(
         default=[],
         description="Columns that hold no finding. Without a crosswalk, any other column whose "
@@ -87,6 +112,8 @@ class TabularSite(CodedSite):
         given = bool(self.train or self.validation or self.test)
         if (self.path is None) == (not given):
             raise ValueError("give either 'path' or the lists 'train', 'validation', 'test'")
+        if self.long and self.encounter is None:
+            raise ValueError("'long' needs 'encounter', the column by which findings are joined")
         return self
 
 
@@ -95,11 +122,13 @@ def table_files(site: TabularSite) -> list[str]:
 
 
 def _files(site: TabularSite, root: Path) -> list[str]:
-    return [*table_files(site), *([site.crosswalk] if site.crosswalk else [])]
+    findings = site.long.files if site.long else []
+    return [*table_files(site), *findings, *([site.crosswalk] if site.crosswalk else [])]
 
 
 def _described(site: TabularSite) -> str:
-    return f"tabular files {listing(table_files(site))}"
+    findings = f", with findings in {listing(site.long.files)}" if site.long else ""
+    return f"tabular files {listing(table_files(site))}{findings}"
 
 
 TABULAR = Adapter(
@@ -110,6 +139,6 @@ TABULAR = Adapter(
     numbers="concept_transfer.sites.tabular_numbers:read_numbers",
     files=_files,
     table_files=table_files,
-    paths=("path", "train", "validation", "test", "crosswalk", "code_descriptions"),
+    paths=("path", "train", "validation", "test", "crosswalk", "code_descriptions", "long.files"),
     described=_described,
 )

@@ -47,25 +47,46 @@ def token_rows(
     key = encounter[keep].astype(np.int64) * len(vocabulary) + token[keep]
     if task.not_recorded == "absent":
         key = np.concatenate([key, _absent(key, count, vocabulary, allowed)])
-    if not (np.diff(key) > 0).all():
-        key.sort()
-        key = key[np.diff(key, prepend=-1) > 0]
-    rows, tokens = np.divmod(key, len(vocabulary))
+    rows, tokens = np.divmod(distinct(key), len(vocabulary))
     offsets = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows, minlength=count), out=offsets[1:])
     return CompressedRows(offsets, tokens.astype(np.int32))
+
+
+def distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The keys (0 or more) in ascending order, each once; sorts them where they lie."""
+    if (np.diff(keys) > 0).all():
+        return keys
+    keys.sort()
+    return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def first_states(
+    encounter: NDArray[np.integer], token: NDArray[np.integer], vocabulary: Vocabulary
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs as `token_rows` takes them, by encounter, with one state of each concept: of several
+    the one that the vocabulary lists first."""
+    concept = concept_numbers(vocabulary)
+    whose = encounter.astype(np.int64) * len(vocabulary) + concept[token]
+    keys = distinct(whose * len(vocabulary) + token)
+    keys = keys[np.diff(keys // len(vocabulary), prepend=-1) > 0]
+    return keys // len(vocabulary) ** 2, keys % len(vocabulary)
+
+
+def concept_numbers(vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """The place of each token's concept among the concepts, int64 [len(vocabulary)]."""
+    position = {concept: i for i, concept in enumerate(vocabulary.concept_states)}
+    return np.array([position[concept] for concept in vocabulary.concepts])
 
 
 def _absent(
     key: NDArray[np.int64], count: int, vocabulary: Vocabulary, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Keys of the absent tokens of concepts without a token, encounter by encounter."""
-    concepts = list(vocabulary.concept_states)
-    position = {concept: i for i, concept in enumerate(concepts)}
-    concept_of = np.array([position[concept] for concept in vocabulary.concepts])
+    concept_of = concept_numbers(vocabulary)
     absent = np.flatnonzero((np.array(vocabulary.states) == "absent") & allowed)
     rows, tokens = np.divmod(key, len(vocabulary))
-    recorded = np.zeros((count, len(concepts)), dtype=bool)
+    recorded = np.zeros((count, len(vocabulary.concept_states)), dtype=bool)
     recorded[rows, concept_of[tokens]] = True
     row, column = np.nonzero(~recorded[:, concept_of[absent]])
     return row * len(vocabulary) + absent[column]

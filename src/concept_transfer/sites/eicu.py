@@ -1,0 +1,244 @@
+"""Adapter of eICU: who of an intensive-care unit's patients dies, or is found to have an infection.
+
+The eICU Collaborative Research Database (Pollard et al. 2018, doi:10.1038/sdata.2018.178) and its
+open demo. A stay is an encounter; the patient, with all stays, is the cluster.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.cohorts.encounters import Encounters, encounter_table
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.paths import resolve
+from concept_transfer.settings.task import Task
+from concept_transfer.sites.eicu_site import EicuSite, file_names, table_file
+from concept_transfer.sites.eicu_tables import (
+    STAY,
+    Records,
+    check_file,
+    read_frame,
+    read_records,
+)
+from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.report import ingest_report
+from concept_transfer.sites.tokens import token_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MORTALITY = "mortality"
+AGE, SEX = "age", "sex"
+# A step of a diagnosis' path that begins so is the outcome; a code with the word in it tells it.
+OUTCOMES = {"pneumonia": r"\|pneumonia", "sepsis": r"\|(sepsis|septic shock)"}
+TELLING = {"pneumonia": "pneumonia", "sepsis": "sepsis|septic"}
+_MINUTES = 60
+_OLDEST = re.compile(r"> ?(\d+)")
+
+
+def check_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+    """Check task, files, headers and vocabulary without reading a row (StudyError)."""
+    if task.label not in (MORTALITY, *OUTCOMES) or len(task.class_names) != 2:
+        raise StudyError(
+            f"task.label is '{task.label}' with {len(task.class_names)} classes; stays are "
+            f"labelled by one of {choices((MORTALITY, *OUTCOMES))}, without and with it"
+        )
+    for name in file_names(site):
+        check_file(resolve(site.path, root), name)
+    if not any(concept.partition("|")[0] in site.tables for concept in vocabulary.concept_states):
+        raise StudyError(
+            f"the vocabulary has no concept of the tables {', '.join(site.tables)} (such as "
+            "'diagnosis|pulmonary'); python -m concept_transfer.sites.eicu_vocabulary drafts one "
+            "from the files"
+        )
+
+
+def read_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+    """Stays that last until the index time.
+
+    The label is death in hospital, or a diagnosis of the outcome from the index time on; stays with
+    such a diagnosis before are left out, and codes that name the outcome are no findings (past
+    history is). Findings are codes recorded before the index time: a code without a concept of its
+    own has that of its longest prefix, in steps of the path. Time is the first day of the year of
+    discharge. Raises StudyError.
+    """
+    check_eicu(site, vocabulary, task, root)
+    folder = resolve(site.path, root)
+    stays, rows_read, dropped = _cohort(site, task, folder)
+    count, index = len(stays), site.after_hours * _MINUTES
+
+    pairs = _demographics(stays, vocabulary)
+    not_recorded = {
+        concept: count
+        - sum(len(rows) for rows, token in pairs if vocabulary.concepts[token] == concept)
+        for concept in (AGE, SEX)
+        if concept in vocabulary.concept_states
+    }
+    encounter = [np.zeros(0, np.int64), *(rows for rows, _ in pairs)]
+    tokens = [np.full(len(rows), token, np.int64) for rows, token in pairs]
+    unmapped: Counter[str] = Counter()
+    for table in site.tables:
+        records = read_records(folder, table, stays[STAY], index)
+        if task.label in TELLING and table != "past history":
+            records = _without(records, TELLING[task.label])
+        token_of = np.array([_token(code, vocabulary) for code in [*records.codes, ""]])
+        token = token_of[records.code]
+        encounter.append(records.stay[token >= 0])
+        tokens.append(token[token >= 0])
+        lost = np.bincount(records.code[token < 0], minlength=len(records.codes)).tolist()
+        unmapped += Counter(dict(zip(records.codes, lost, strict=True)))
+
+    years = [int(year) if year.isdigit() else None for year in stays["hospitaldischargeyear"]]
+    encounters = Encounters(
+        encounter_table(
+            encounter=stays[STAY].to_numpy(),
+            patient=stays["uniquepid"].to_numpy(),
+            cluster=stays["uniquepid"].to_numpy(),
+            label=stays["label"].to_numpy(np.int8),
+            time=[year and datetime.date(year, 1, 1) for year in years],
+        )
+    )
+    rows, values = np.concatenate(encounter), np.concatenate([np.zeros(0, np.int64), *tokens])
+    findings = token_rows(rows, values, count, vocabulary, task)
+    report = ingest_report(encounters, rows_read, dropped, unmapped, not_recorded)
+    return Extract(encounters, {"findings": findings}, report)
+
+
+def _cohort(site: EicuSite, task: Task, folder: Path) -> tuple[pd.DataFrame, int, dict[str, int]]:
+    """The site's stays with their `label`, the number of all stays, and why others are dropped."""
+    stays = read_stays(folder)
+    index = site.after_hours * _MINUTES
+    if unknown := set(map(str, site.hospitals)) - set(stays["hospitalid"]):
+        raise StudyError(
+            f"hospitals: no stay of {table_file(folder, 'patient')} is at {choices(unknown)}"
+        )
+    here = stays["hospitalid"].isin(map(str, site.hospitals))
+    if site.region:
+        here = stays["region"] == site.region
+    label, diagnosed = _label(stays, task, folder, index)
+    reasons = {
+        "another region or hospital": ~here,
+        f"stay of less than {site.after_hours:g} hours": stays["minutes"] < index,
+        f"{task.label} before the index time": diagnosed,
+        "outcome not recorded": label < 0,
+    }
+    dropped, kept = {}, np.ones(len(stays), bool)
+    for reason, lost in reasons.items():
+        dropped[reason] = int((kept & lost).sum())
+        kept &= ~np.asarray(lost)
+    if not kept.any():
+        told = ", ".join(f"{reason}: {number}" for reason, number in dropped.items() if number)
+        raise StudyError(
+            f"{folder}: not one of {len(stays)} stays is left ({told}); look at region, hospitals "
+            "and after_hours"
+        )
+    return stays.assign(label=label)[kept].reset_index(drop=True), len(stays), dropped
+
+
+def read_stays(folder: Path) -> pd.DataFrame:
+    """All stays, as text, with the `region` of the hospital, `minutes` (the length of the stay in
+    the unit), and a row each. Raises StudyError naming file, row and column."""
+    path = table_file(folder, "patient")
+    stays, hospitals = read_frame(folder, "patient"), read_frame(folder, "hospital")
+    for column in (STAY, "uniquepid"):
+        _refuse(path, column, stays[column] == "", "is empty; every stay needs one")
+    twice = "is there twice; a stay has one row"
+    _refuse(path, STAY, stays[STAY].duplicated(), twice)
+    where = table_file(folder, "hospital")
+    _refuse(
+        where, "hospitalid", hospitals["hospitalid"].duplicated(), twice.replace("stay", "hospital")
+    )
+    minutes = _numbers(stays["unitdischargeoffset"])
+    problem = "is no number of minutes since unit admission"
+    _refuse(path, "unitdischargeoffset", np.isnan(minutes), problem)
+    region = stays["hospitalid"].map(hospitals.set_index("hospitalid")["region"])
+    return stays.assign(minutes=minutes, region=region)
+
+
+def _refuse(
+    path: Path, column: str, bad: pd.Series[bool] | NDArray[np.bool_], problem: str
+) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        raise StudyError(
+            f"{path}, row {rows[0] + 1}, column '{column}': the value {problem}; "
+            f"{len(rows)} row(s) are affected"
+        )
+
+
+def _label(
+    stays: pd.DataFrame, task: Task, folder: Path, index: float
+) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """Class of each stay (-1: not recorded), and whether it had the outcome before the index."""
+    none = np.zeros(len(stays), bool)
+    if task.label == MORTALITY:
+        status = stays["hospitaldischargestatus"].map({"Alive": 0, "Expired": 1}).fillna(-1)
+        return np.asarray(status, np.int8), none
+    ever, before = none.copy(), none.copy()
+    for found, table, limit in (
+        (ever, "diagnosis", None),
+        (before, "diagnosis", index),
+        (before, "admission diagnosis", None),
+    ):
+        records = read_records(folder, table, stays[STAY], limit)
+        found[_with(records, OUTCOMES[task.label])] = True
+    return ever.astype(np.int8), before
+
+
+def _matches(records: Records, pattern: str) -> NDArray[np.bool_]:
+    wanted = re.compile(pattern, re.IGNORECASE)
+    hits = np.array([bool(wanted.search(code)) for code in [*records.codes, ""]])
+    return np.asarray(hits[records.code])
+
+
+def _with(records: Records, pattern: str) -> NDArray[np.int64]:
+    return records.stay[_matches(records, pattern)]
+
+
+def _without(records: Records, pattern: str) -> Records:
+    other = ~_matches(records, pattern)
+    return Records(records.stay[other], records.code[other], records.codes)
+
+
+def _token(code: str, vocabulary: Vocabulary) -> int:
+    """Token of the code's own concept, or of its longest prefix that has one; -1 without."""
+    while code:
+        token = vocabulary.index.get((code, "present"))
+        if token is not None:
+            return token
+        code = code.rpartition("|")[0]
+    return -1
+
+
+def _demographics(
+    stays: pd.DataFrame, vocabulary: Vocabulary
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Stays (their rows) at which each token of age and sex is recorded."""
+    found = []
+    if bins := vocabulary.bins.get(AGE):
+        ages = _numbers(stays["age"].str.replace(_OLDEST, lambda m: str(int(m[1]) + 1), regex=True))
+        known = np.flatnonzero(~np.isnan(ages))
+        state = bins.state_numbers(ages[known])
+        found += [
+            (known[state == i], vocabulary.index[AGE, name]) for i, name in enumerate(bins.states)
+        ]
+    sex = stays["gender"].str.lower().to_numpy()
+    found += [
+        (np.flatnonzero(sex == state), vocabulary.index[SEX, state])
+        for state in vocabulary.concept_states.get(SEX, ())
+    ]
+    return found
+
+
+def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(texts, errors="coerce"), np.float64)
