@@ -148,6 +148,17 @@ def found(extract: Extract) -> dict[str, set[str]]:
     return {stay: {names[t] for t in own} for stay, own in zip(stays, rows, strict=True)}
 
 
+CODES = [  # that a concept takes
+    "diagnosis|renal|failure|acute",
+    "diagnosis|renal|failure|chronic",
+    "diagnosis|renal|failure|due to sepsis",
+    "diagnosis|pulmonary|infections|pneumonia",
+    'past history|Organ Systems|Lung|sepsis, "old"',
+    "physical exam|GCS|4",
+    "admission diagnosis|All|Burns",
+]
+
+
 def test_stays_become_encounters(tmp_path: Path) -> None:
     extract = read(site(), write(tmp_path))
     new_year = {year: datetime.date(year, 1, 1) for year in (2014, 2015)}
@@ -182,6 +193,13 @@ def test_stays_become_encounters(tmp_path: Path) -> None:
         "prevalence": 0.25,
         "unmapped": {"diagnosis|burns|hand": 1},
         "not_recorded": {"age": 1, "sex": 1},
+        "mapping": {
+            "codes": {"mapped": 7, "set_aside": 0, "unmapped": 1},
+            "values": {"mapped": 7, "set_aside": 0, "unmapped": 1},
+            "mapped_codes": dict.fromkeys(CODES, 1),
+            "encounters": 4,
+            "encounters_mapped": 4,
+        },
         "classes": {"no mortality": 3, "mortality": 1},
     }
 
@@ -216,6 +234,37 @@ def test_an_infection_is_one_that_comes_later(tmp_path: Path) -> None:
     assert "past history|Organ Systems" in found(sepsis)["14"]
     assert "diagnosis|renal" not in found(sepsis)["14"]  # failure due to sepsis
     assert "diagnosis|renal" in found(pneumonia)["14"]
+
+
+def test_a_crosswalk_goes_before_names(tmp_path: Path) -> None:
+    """A code, or all of a branch, to concepts of other names; other codes as without one."""
+    walk = (
+        "site_code\tconcept\tstate\trelation",
+        "diagnosis|renal|failure|*\tdiagnosis|pulmonary|infections\t\t",
+        "diagnosis|renal|failure|*\tsex\tmale\t",
+        "diagnosis|renal|failure|due to sepsis\t\t\tnone",
+        "diagnosis|burns|*\tadmission diagnosis|All|Burns\t\tbroader",
+    )
+    (write(tmp_path) / "walk.tsv").write_text("\n".join(walk) + "\n")
+    config = site(crosswalk="walk.tsv")
+    extract = read(config, tmp_path)
+    lung, burns = "diagnosis|pulmonary|infections", "admission diagnosis|All|Burns"
+    assert found(extract) == {
+        "11": {"below 45", "female", lung, "male"},
+        "12": {"45 to 79", "female", lung, "male"},
+        "13": {"80 or more", "male", lung, burns},
+        "14": {"past history|Organ Systems", "physical exam|GCS|4", burns},
+    }
+    mapping = extract.report["mapping"]
+    assert mapping["codes"] == {"mapped": 7, "set_aside": 1, "unmapped": 0}
+    assert mapping["mapped_codes"]["diagnosis|burns|hand"] == 1
+    assert Path(site_inputs(config, tmp_path)[-1]).name == "walk.tsv"
+    other = Vocabulary(("C1",), ("fever",), ("finding",), ("present",), ("fever",))
+    (tmp_path / "walk.tsv").write_text("site_code\tconcept\ndiagnosis|renal*\tC1\n")
+    check_site(config, other, TASK, tmp_path)
+    (tmp_path / "walk.tsv").write_text("site_code\tconcept\ndiagnosis|renal*\tsex\n")
+    with pytest.raises(StudyError, match=r"walk\.tsv, line 2: .*sex"):
+        check_site(config, VOCABULARY, TASK, tmp_path)
 
 
 def changed(table: str, row: int, column: str, value: Any) -> dict[str, pd.DataFrame]:

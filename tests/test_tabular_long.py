@@ -175,14 +175,28 @@ def test_a_crosswalk_says_states_prefixes_and_what_has_no_concept(tmp_path: Path
     assert states(extract) == [[("T", "high")], [("C1", "absent")], []]
     assert extract.report["unmapped"] == {"y": 1}
     assert extract.report["mapping"] == {
-        "codes": {"mapped": 3, "set_aside": 1, "unmapped": 1},
-        "values": {"mapped": 3, "set_aside": 2, "unmapped": 1},
-        "mapped_codes": {"hot1": 1, "hot2": 1, "x": 1},
+        "codes": {"mapped": 2, "set_aside": 1, "unmapped": 1},
+        "values": {"mapped": 2, "set_aside": 2, "unmapped": 1},
+        "mapped_codes": {"hot1": 1, "x": 1},  # hot2 is not present
         "encounters": 3,
         "encounters_mapped": 2,
     }
     present = read(site(crosswalk="walk.tsv", long={"state": None}), tmp_path)
     assert states(present)[:2] == [[("T", "high")], [("C1", "present"), ("T", "high")]]
+
+
+def test_a_code_that_is_a_column_too_counts_once(tmp_path: Path) -> None:
+    encounters = ENCOUNTERS.assign(C2=["P", "", "P"])
+    rows = table([("a", "C2", "P"), ("b", "C2", "P"), ("b", "fever", "P"), ("c", "fever", "")])
+    report = read(site(), write(tmp_path, rows, encounters)).report
+    assert report["unmapped"] == {"fever": 1}
+    assert report["mapping"] == {
+        "codes": {"mapped": 1, "set_aside": 0, "unmapped": 1},
+        "values": {"mapped": 3, "set_aside": 0, "unmapped": 1},
+        "mapped_codes": {"C2": 3},
+        "encounters": 3,
+        "encounters_mapped": 3,
+    }
 
 
 SPELLED = {"C1": ["P", "A", "M", ""], "C2": ["P", "A"], "T": ["hot", "warm", ""]}
@@ -191,8 +205,11 @@ CELLS = st.fixed_dictionaries(
         "flu": st.sampled_from("IRM"),
         **{concept: st.sampled_from(cells) for concept, cells in SPELLED.items()},
         "age": st.sampled_from(["", "44", "45", "1e2", "M"]),
+        "ward": st.sampled_from(["", "7"]),
+        "bed": st.sampled_from(["", "M", "9"]),
     }
 )
+WALK = "site_code\tconcept\trelation\nC1\tC1\t\nC2\tC2\t\nT*\tT\t\nage\tage\t\nward\t\tnone\n"
 
 
 @settings(max_examples=60, deadline=None)
@@ -200,7 +217,7 @@ CELLS = st.fixed_dictionaries(
     st.lists(CELLS, min_size=2, max_size=12),
     st.sampled_from(["omit", "absent"]),
     st.sampled_from([[], ["grade"]]),
-    st.sets(st.sampled_from(["C1", "C2", "T"])),
+    st.sets(st.sampled_from(["C1", "C2", "T", "ward", "bed"])),
     st.integers(1, 5),
     st.randoms(use_true_random=False),
 )
@@ -212,25 +229,26 @@ def test_wide_and_long_give_the_same(
     batch: int,
     random: Any,
 ) -> None:
-    """Whichever columns move to the long table, in whatever order, repeated, batch by batch."""
+    """Whichever columns move to the long table or are in both, in whatever order, repeated, batch
+    by batch; also what becomes of their codes."""
     wide = pd.DataFrame([{**row, "id": f"e{i}"} for i, row in enumerate(cells)])
     wide.loc[:1, "flu"], wide.loc[0, "C1"] = ["I", "R"], "P"
-    moved = [concept for concept in (*SPELLED, "age") if concept not in kept_wide]
-    long = wide.melt("id", moved, "code", "told")
-    rows = [tuple(row) for row in long.itertuples(index=False)]
-    rows += random.choices(rows, k=5)
+    columns = [*SPELLED, "age", "ward", "bed"]
+    moved = [name for name in columns if name not in kept_wide]
+    cells_of = wide.melt("id", columns, "code", "told").itertuples(index=False)
+    every = [tuple(row) for row in cells_of]
+    rows = [row for row in every if row[1] in moved] + random.choices(every, k=5)
     random.shuffle(rows)
     task = Task(label="y", not_recorded=not_recorded, exclude_categories=excluded)
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "_ROWS_A_BATCH", batch)
         folder = write(Path(name), table(rows), wide.drop(columns=moved))
         wide.to_csv(folder / "wide.csv", index=False)
-        flat = read(site(path="wide.csv").model_copy(update={"long": None}), folder, task)
-        deep = read(site(), folder, task)
-        ages = [
-            read_numbers(config, "age", VOCABULARY, folder)
-            for config in (site(path="wide.csv").model_copy(update={"long": None}), site())
-        ]
+        (folder / "walk.tsv").write_text(WALK)
+        own = site(crosswalk="walk.tsv")
+        one = own.model_copy(update={"path": "wide.csv", "long": None})
+        flat, deep = (read(config, folder, task) for config in (one, own))
+        ages = [read_numbers(config, "age", VOCABULARY, folder) for config in (one, own)]
     assert deep.inputs["findings"].equals(flat.inputs["findings"])
     assert deep.encounters.table.equals(flat.encounters.table)
     assert {**deep.report, "findings": None} == {**flat.report, "findings": None}

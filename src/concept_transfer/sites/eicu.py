@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
+from concept_transfer.sites.code_use import code_use, fate_of
+from concept_transfer.sites.codes import crosswalk_of, token_pairs, tokens_of
 from concept_transfer.sites.eicu_site import EicuSite, file_names, table_file
 from concept_transfer.sites.eicu_tables import (
     STAY,
@@ -53,11 +54,14 @@ def check_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) -
         )
     for name in file_names(site):
         check_file(resolve(site.path, root), name)
-    if not any(concept.partition("|")[0] in site.tables for concept in vocabulary.concept_states):
+    known = {concept.partition("|")[0] for concept in vocabulary.concept_states}
+    if crosswalk := crosswalk_of(site, vocabulary, root):
+        crosswalk.require_tokens()
+    elif known.isdisjoint(site.tables):
         raise StudyError(
             f"the vocabulary has no concept of the tables {', '.join(site.tables)} (such as "
             "'diagnosis|pulmonary'); python -m concept_transfer.sites.eicu_vocabulary drafts one "
-            "from the files"
+            "from the files, or map codes to the vocabulary's concepts in a 'crosswalk'"
         )
 
 
@@ -66,35 +70,35 @@ def read_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) ->
 
     The label is death in hospital, or a diagnosis of the outcome from the index time on; stays with
     such a diagnosis before are left out, and codes that name the outcome are no findings (past
-    history is). Findings are codes recorded before the index time: a code without a concept of its
-    own has that of its longest prefix, in steps of the path. Time is the first day of the year of
-    discharge. Raises StudyError.
+    history is). Findings are codes recorded before the index time: a code has the concepts of the
+    crosswalk, or else that of its name, or of its longest prefix in steps of the path. Time
+    is the first day of the year of discharge. Raises StudyError.
     """
     check_eicu(site, vocabulary, task, root)
     folder = resolve(site.path, root)
     stays, rows_read, dropped = _cohort(site, task, folder)
     count, index = len(stays), site.after_hours * _MINUTES
 
-    pairs = _demographics(stays, vocabulary)
+    people = _demographics(stays, vocabulary)
     not_recorded = {
         concept: count
-        - sum(len(rows) for rows, token in pairs if vocabulary.concepts[token] == concept)
+        - sum(len(rows) for rows, token in people if vocabulary.concepts[token] == concept)
         for concept in (AGE, SEX)
         if concept in vocabulary.concept_states
     }
-    encounter = [np.zeros(0, np.int64), *(rows for rows, _ in pairs)]
-    tokens = [np.full(len(rows), token, np.int64) for rows, token in pairs]
-    unmapped: Counter[str] = Counter()
+    recorded: dict[str, NDArray[np.int64]] = {}
     for table in site.tables:
         records = read_records(folder, table, stays[STAY], index)
         if task.label in TELLING and table != "past history":
             records = _without(records, TELLING[task.label])
-        token_of = np.array([_token(code, vocabulary) for code in [*records.codes, ""]])
-        token = token_of[records.code]
-        encounter.append(records.stay[token >= 0])
-        tokens.append(token[token >= 0])
-        lost = np.bincount(records.code[token < 0], minlength=len(records.codes)).tolist()
-        unmapped += Counter(dict(zip(records.codes, lost, strict=True)))
+        recorded |= records.stays_of_codes()
+    crosswalk = crosswalk_of(site, vocabulary, root)
+    tokens = tokens_of(list(recorded), crosswalk, lambda code: _token(code, vocabulary))
+    encounter, token = token_pairs(recorded, tokens)
+    encounter = np.concatenate([encounter, *(rows for rows, _ in people)])
+    token = np.concatenate([token, *(np.full(len(rows), value) for rows, value in people)])
+    used = ((code, fate_of(tokens.get(code)), rows) for code, rows in recorded.items())
+    use = code_use(used, count)
 
     years = [int(year) if year.isdigit() else None for year in stays["hospitaldischargeyear"]]
     encounters = Encounters(
@@ -106,9 +110,10 @@ def read_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) ->
             time=[year and datetime.date(year, 1, 1) for year in years],
         )
     )
-    rows, values = np.concatenate(encounter), np.concatenate([np.zeros(0, np.int64), *tokens])
-    findings = token_rows(rows, values, count, vocabulary, task)
-    report = ingest_report(encounters, rows_read, dropped, unmapped, not_recorded)
+    findings = token_rows(encounter, token, count, vocabulary, task)
+    report = ingest_report(
+        encounters, rows_read, dropped, use.unmapped, not_recorded, use.mapping()
+    )
     return Extract(encounters, {"findings": findings}, report)
 
 
@@ -208,14 +213,14 @@ def _without(records: Records, pattern: str) -> Records:
     return Records(records.stay[other], records.code[other], records.codes)
 
 
-def _token(code: str, vocabulary: Vocabulary) -> int:
-    """Token of the code's own concept, or of its longest prefix that has one; -1 without."""
+def _token(code: str, vocabulary: Vocabulary) -> int | None:
+    """Token of the code's own concept, or of its longest prefix that has one."""
     while code:
         token = vocabulary.index.get((code, "present"))
         if token is not None:
             return token
         code = code.rpartition("|")[0]
-    return -1
+    return None
 
 
 def _demographics(

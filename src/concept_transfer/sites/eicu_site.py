@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from concept_transfer.reporting.words import listing
 from concept_transfer.settings.section import Distinct
-from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.sites import CodedSite
 from concept_transfer.sites.adapters import Adapter
 
 
@@ -55,8 +55,12 @@ Table = Literal[
 DEFAULT: list[Table] = ["diagnosis", "past history", "physical exam", "admission diagnosis"]
 
 
-class EicuSite(SiteSection):
-    """Intensive-care stays of the eICU Collaborative Research Database, or of its demo."""
+class EicuSite(CodedSite):
+    """Intensive-care stays of the eICU Collaborative Research Database, or of its demo.
+
+    Codes are a table's name and the steps of a path, as in ``diagnosis|renal|failure``. A code that
+    the crosswalk does not know is the concept of its name or of the beginning of its path.
+    """
 
     adapter: Literal["eicu"]
     path: str = Field(description="Folder of the database's files (.csv.gz, or unpacked .csv).")
@@ -99,7 +103,8 @@ def file_names(site: EicuSite) -> list[str]:
 
 def _files(site: EicuSite, root: Path) -> list[str]:
     names = [table_file(root / site.path, name).name for name in file_names(site)]
-    return [f"{site.path}/{name}" for name in names]
+    crosswalk = [site.crosswalk] if site.crosswalk else []
+    return [*(f"{site.path}/{name}" for name in names), *crosswalk]
 
 
 def _described(site: EicuSite) -> str:
@@ -120,7 +125,7 @@ EICU = Adapter(
     check="concept_transfer.sites.eicu:check_eicu",
     read="concept_transfer.sites.eicu:read_eicu",
     files=_files,
-    paths=("path",),
+    paths=("path", "crosswalk", "code_descriptions"),
     described=_described,
     limitation="eICU has no dates but the year of discharge from hospital, which stands for a "
     "stay's time. Stays that ended before the index time are left out, so results hold for those "

@@ -47,6 +47,13 @@ class Records:
     code: NDArray[np.int32]
     codes: list[str]
 
+    def stays_of_codes(self) -> dict[str, NDArray[np.int64]]:
+        """Code -> the stays that record it, ascending."""
+        order = np.lexsort((self.stay, self.code))
+        found, starts = np.unique(self.code[order], return_index=True)
+        stays = np.split(self.stay[order], starts[1:])
+        return {self.codes[code]: rows for code, rows in zip(found, stays, strict=False)}
+
 
 def check_file(folder: Path, name: str) -> None:
     """Raise StudyError if a table lacks in the folder, or columns in its header."""

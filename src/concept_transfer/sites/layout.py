@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from concept_transfer.cohorts.encounters import PARTITIONS
-from concept_transfer.concepts.crosswalk import EXACT, Crosswalk, Link
+from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
+from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED
+from concept_transfer.sites.codes import crosswalk_of, links_of
 from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import check_long, column_names
@@ -30,18 +34,25 @@ class TableFile:
 @dataclass(frozen=True)
 class Layout:
     """Files of a site's encounters, the columns that hold each concept (vocabulary order), the
-    state of (column, concept) where the crosswalk says one, the columns that it does not know, and
-    those that it says have no concept."""
+    state of (column, concept) where the crosswalk says one, the columns that it does not know,
+    those that it says have no concept, and the crosswalk itself, for the codes of long tables."""
 
     files: list[TableFile]
     concept_columns: dict[str, list[str]]
     states: dict[tuple[str, str], str]
     unmapped: list[str]
     set_aside: list[str]
+    crosswalk: Crosswalk | None
 
     @property
-    def without_concept(self) -> list[str]:
-        return [*self.unmapped, *self.set_aside]
+    def fates(self) -> dict[str, str]:
+        """What becomes of each column, as of any code."""
+        mapped = chain.from_iterable(self.concept_columns.values())
+        return {
+            **dict.fromkeys(mapped, MAPPED),
+            **dict.fromkeys(self.set_aside, SET_ASIDE),
+            **dict.fromkeys(self.unmapped, UNMAPPED),
+        }
 
 
 def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
@@ -69,17 +80,19 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
             )
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
-    links, known = links_of(site, vocabulary, root, findings)
+    crosswalk = crosswalk_of(site, vocabulary, root)
+    links = links_of(findings, crosswalk, vocabulary)
     columns_of: dict[str, list[str]] = {}
     for name in findings:
         for link in links.get(name, []):
             if link.concept:
                 columns_of.setdefault(link.concept, []).append(name)
     if not columns_of and site.long is None:
+        known = [each.code for each in crosswalk.links] if crosswalk else vocabulary.concepts
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
             f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
-            f"the {source} has {_some(known)}"
+            f"the {source} has {_some(list(dict.fromkeys(known)))}"
         )
     states = {
         (name, link.concept): link.state
@@ -93,8 +106,8 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
     for concept in site.concept_spelling:
         vocabulary.require(concept, "concept_spelling")
     concept_columns = {c: columns_of[c] for c in vocabulary.concept_states if c in columns_of}
-    coded = [link for link in _coded(site, vocabulary, root) if link.concept]
-    for concept in dict.fromkeys([*concept_columns, *(link.concept for link in coded)]):
+    coded = crosswalk.links if crosswalk and site.long else ()
+    for concept in _held(site, vocabulary, crosswalk, concept_columns):
         spelling_of_concept(site, vocabulary, concept)
     for link in coded:
         if link.state:
@@ -112,16 +125,20 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
         _check_keys(file.path, keys)
     if site.long:
         check_long(site, site.long, root)
-    return Layout(files, concept_columns, states, unmapped, set_aside)
+    return Layout(files, concept_columns, states, unmapped, set_aside, crosswalk)
 
 
-def _coded(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[Link]:
-    """What the codes of a site's long tables may stand for."""
-    if site.long is None:
-        return []
-    if site.crosswalk is None:
-        return [Link(name, name, "", EXACT, "", "") for name in vocabulary.concept_states]
-    return list(Crosswalk.read(resolve(site.crosswalk, root), vocabulary).links)
+def _held(
+    site: TabularSite,
+    vocabulary: Vocabulary,
+    crosswalk: Crosswalk | None,
+    concept_columns: Iterable[str],
+) -> list[str]:
+    """Concepts that a column holds, or a code of a long table may stand for."""
+    coded: Iterable[str] = ()
+    if site.long:
+        coded = (link.concept for link in crosswalk.links) if crosswalk else vocabulary.concepts
+    return list(dict.fromkeys(filter(None, chain(concept_columns, coded))))
 
 
 def _check_keys(path: Path, keys: dict[str, str]) -> None:
@@ -151,9 +168,8 @@ def _unmapped(
 
 def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The concepts that a column of the site holds, or a long table may."""
-    columns = layout_of(site, vocabulary, root).concept_columns
-    coded = (link.concept for link in _coded(site, vocabulary, root) if link.concept)
-    return list(dict.fromkeys([*columns, *coded]))
+    layout = layout_of(site, vocabulary, root)
+    return _held(site, vocabulary, layout.crosswalk, layout.concept_columns)
 
 
 def _files(site: TabularSite, root: Path) -> list[TableFile]:
@@ -167,25 +183,6 @@ def _files(site: TabularSite, root: Path) -> list[TableFile]:
         TableFile(partition, name, path)
         for (partition, _), name, path in zip(listed, names, paths, strict=True)
     ]
-
-
-def links_of(
-    site: TabularSite, vocabulary: Vocabulary, root: Path, columns: list[str]
-) -> tuple[dict[str, list[Link]], list[str]]:
-    """Column (or code of a long table) -> the rows of the crosswalk that speak for it, and the
-    codes that all rows are about.
-
-    Without a crosswalk a column is the concept of its name.
-    """
-    if site.crosswalk is None:
-        named_alike = [name for name in columns if name in vocabulary.concept_states]
-        links = {name: [Link(name, name, "", EXACT, "", "")] for name in named_alike}
-        return links, list(vocabulary.concept_states)
-    crosswalk = Crosswalk.read(resolve(site.crosswalk, root), vocabulary)
-    links = {}
-    for column, row in zip(*crosswalk.matches(columns), strict=True):
-        links.setdefault(columns[column], []).append(crosswalk.links[row])
-    return links, list(dict.fromkeys(link.code for link in crosswalk.links))
 
 
 def _some(names: list[str], most: int = 12) -> str:

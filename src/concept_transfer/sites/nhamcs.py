@@ -9,7 +9,6 @@ visits, and nothing is claimed about the nation.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.code_use import code_use, fate_of
+from concept_transfer.sites.codes import crosswalk_of, token_pairs, tokens_of
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.nhamcs_files import (
     DIAGNOSES,
@@ -94,17 +94,17 @@ def read_nhamcs(site: NhamcsSite, vocabulary: Vocabulary, task: Task, root: Path
     visits = visits[~elsewhere & ~other].reset_index(drop=True)
 
     recorded = _recorded(visits)
-    crosswalk = _crosswalk(site, vocabulary, root)
-    tokens_of = _tokens_of_codes(recorded, crosswalk, vocabulary)
-    pairs = [(rows, token) for code, rows in recorded.items() for token in tokens_of.get(code, ())]
-    encounter = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in pairs)])
-    token = np.repeat(
-        np.array([token for _, token in pairs], np.int64), [len(rows) for rows, _ in pairs]
-    )
+
+    def by_name(code: str) -> int | None:
+        concept, _, state = code.partition(":")
+        return vocabulary.index.get((concept, state or "present"))
+
+    tokens = tokens_of(list(recorded), crosswalk_of(site, vocabulary, root), by_name)
+    encounter, token = token_pairs(recorded, tokens)
     reasons, fields = (
         code_use(
             (
-                (code, fate_of(tokens_of.get(code)), rows)
+                (code, fate_of(tokens.get(code)), rows)
                 for code, rows in recorded.items()
                 if code.startswith(REASON) == wanted
             ),
@@ -166,33 +166,8 @@ def _influenza(visits: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(np.logical_or.reduce(influenza))
 
 
-def _crosswalk(site: NhamcsSite, vocabulary: Vocabulary, root: Path) -> Crosswalk | None:
-    return Crosswalk.read(resolve(site.crosswalk, root), vocabulary) if site.crosswalk else None
-
-
 def _tokens_of(concept: str, vocabulary: Vocabulary) -> list[int]:
     return [vocabulary.index[concept, state] for state in vocabulary.concept_states[concept]]
-
-
-def _tokens_of_codes(
-    codes: Iterable[str], crosswalk: Crosswalk | None, vocabulary: Vocabulary
-) -> dict[str, list[int]]:
-    """Code -> its tokens, none where the crosswalk sets it aside; codes that mean nothing lack.
-
-    A code that the crosswalk does not know is the concept (and state) of its name, if there is one.
-    """
-    tokens_of: dict[str, list[int]] = {}
-    for code in codes:
-        concept, _, state = code.partition(":")
-        token = vocabulary.index.get((concept, state or "present"))
-        if token is not None:
-            tokens_of[code] = [token]
-    if crosswalk is not None:
-        names = list(codes)
-        tokens_of |= {names[i]: [] for i in np.flatnonzero(crosswalk.known(names))}
-        for position, token in zip(*crosswalk.tokens(names), strict=True):
-            tokens_of[names[position]].append(int(token))
-    return tokens_of
 
 
 def _recorded(visits: pd.DataFrame) -> dict[str, NDArray[np.int64]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
-from itertools import chain
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from concept_transfer.inputs.rows import CompressedRows, concatenated
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.cells import Cells
-from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
+from concept_transfer.sites.code_use import CodeUse, code_use
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import Layout, TableFile, layout_of
@@ -69,23 +67,20 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         _check_unique(table.column("encounter"), parts, site)
     encounters = Encounters(table)
     findings = concatenated([part.findings for part in parts])
-    use = reduce(add, (part.use for part in parts))
-    unmapped, mapping = use.unmapped, use.mapping() if site.crosswalk else None
     not_recorded = sum((part.not_recorded for part in parts), Counter())
     missing = set(vocabulary.concept_states) - set(layout.concept_columns)
     not_recorded += Counter(dict.fromkeys(missing, len(encounters)))
+    recorded: dict[str, tuple[str, NDArray[np.int64]]] = {}
     rows_of_findings = {}
     if site.long:
         kept = table.column("encounter").chunk(0)
         dropped = pa.concat_arrays([part.dropped for part in parts])
-        long = read_long(site, site.long, vocabulary, kept, dropped, root)
-        findings, recorded = long.joined(findings, vocabulary, task)
-        not_recorded = Counter(
-            {c: len(encounters) - recorded[c] for c in vocabulary.concept_states}
-        )
-        unmapped = unmapped + long.use.unmapped
-        mapping = long.use.mapping() if site.crosswalk else None
+        long = read_long(site, site.long, vocabulary, layout.crosswalk, kept, dropped, root)
+        findings, counts = long.joined(findings, vocabulary, task)
+        not_recorded = Counter({c: len(encounters) - n for c, n in counts.items()})
+        recorded = long.recorded
         rows_of_findings = {"findings": {"rows_read": long.rows_read, "elsewhere": long.elsewhere}}
+    use = _use(layout, parts, recorded)
     rows_read = sum(part.rows_read for part in parts)
     report = ingest_report(
         encounters,
@@ -93,9 +88,9 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
         dropped={
             f"{site.label.column} is {' or '.join(site.label.drop)}": rows_read - len(encounters)
         },
-        unmapped=unmapped,
+        unmapped=use.unmapped,
         not_recorded=not_recorded,
-        mapping=mapping,
+        mapping=use.mapping() if site.crosswalk or site.long else None,
     )
     return Extract(encounters, {"findings": findings}, report | rows_of_findings)
 
@@ -108,7 +103,8 @@ def _of_every_finding(task: Task) -> Task:
 
 @dataclass(frozen=True)
 class _Part:
-    """The kept rows of one file, and the ids of the encounters that are dropped."""
+    """The kept rows of one file, in which of them each column records something, and the ids of
+    the encounters that are dropped."""
 
     path: Path
     row_numbers: NDArray[np.int64]
@@ -116,15 +112,27 @@ class _Part:
     dropped: pa.Array
     findings: CompressedRows
     rows_read: int
-    use: CodeUse
+    recorded: dict[str, NDArray[np.bool_]]
     not_recorded: Counter[str]
+
+
+def _use(
+    layout: Layout, parts: list[_Part], long: Mapping[str, tuple[str, NDArray[np.int64]]]
+) -> CodeUse:
+    """The use of the columns and of the codes of long tables, which may have names in common."""
+    recorded = dict(long)
+    for name, fate in layout.fates.items():
+        rows = np.flatnonzero(np.concatenate([part.recorded[name] for part in parts]))
+        recorded[name] = fate, np.union1d(rows, recorded[name][1]) if name in recorded else rows
+    count = sum(len(part.row_numbers) for part in parts)
+    return code_use(((code, *its) for code, its in recorded.items()), count)
 
 
 def _read_file(
     site: TabularSite, vocabulary: Vocabulary, task: Task, layout: Layout, file: TableFile
 ) -> _Part:
     roles = [site.label.column, site.encounter, site.patient, site.cluster, site.time]
-    columns_read = [*roles, site.partition, *layout.without_concept]
+    columns_read = [*roles, site.partition, *layout.unmapped, *layout.set_aside]
     wanted = [name for name in columns_read if name is not None]
     for concept, names in layout.concept_columns.items():
         wanted += [] if concept in vocabulary.bins else names
@@ -157,17 +165,10 @@ def _read_file(
         accepted = {partition: partition for partition in PARTITIONS} | {"": None}
         columns["partition"] = cells.meanings(site.partition, accepted)
 
-    tokens, mapped = _tokens(site, vocabulary, layout, cells, table, kept)
+    tokens, recorded = _tokens(site, vocabulary, layout, cells, table, kept)
     not_recorded = {c: int((token == len(vocabulary)).sum()) for c, token in tokens.items()}
-    others = {SET_ASIDE: layout.set_aside, UNMAPPED: layout.unmapped}
-    recorded = chain(
-        ((name, MAPPED, np.flatnonzero(mask)) for name, mask in mapped.items()),
-        (
-            (name, fate, np.flatnonzero(read[name].texts()[kept] != ""))
-            for fate, names in others.items()
-            for name in names
-        ),
-    )
+    for name in (*layout.unmapped, *layout.set_aside):
+        recorded[name] = read[name].texts()[kept] != ""
     return _Part(
         path=file.path,
         row_numbers=kept + 1,
@@ -175,7 +176,7 @@ def _read_file(
         dropped=pa.array(columns["encounter"][label == DROPPED], pa.string()),
         findings=_findings(list(tokens.values()), len(kept), vocabulary, task),
         rows_read=count,
-        use=code_use(recorded, len(kept)),
+        recorded=recorded,
         not_recorded=Counter(not_recorded),
     )
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.crosswalk import Link
+from concept_transfer.concepts.crosswalk import Crosswalk, Link
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows, concatenated
@@ -22,9 +22,9 @@ from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import numbers_of, states_of_numbers
 from concept_transfer.sites.cells import Cells
-from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED, CodeUse, code_use
+from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED
+from concept_transfer.sites.codes import crosswalk_of, links_of
 from concept_transfer.sites.files import TextColumn, read_batches, text_column
-from concept_transfer.sites.layout import links_of
 from concept_transfer.sites.spelling import PRESENT, spelling_of_concept, tokens_of_column
 from concept_transfer.sites.tabular_site import LongTable, TabularSite
 from concept_transfer.sites.tokens import concept_numbers, distinct, first_states, token_rows
@@ -37,13 +37,14 @@ class LongFindings:
     """What long tables record of the kept encounters of a site.
 
     keys: encounter x tokens of the vocabulary + token, int64 [m], ascending; rows_read: all rows of
-    the tables; elsewhere: those of encounters that the site does not have; use: of their codes.
+    the tables; elsewhere: those of encounters that the site does not have; recorded: code -> what
+    becomes of it, and the encounters at which it is recorded, int64, ascending.
     """
 
     keys: NDArray[np.int64]
     rows_read: int
     elsewhere: int
-    use: CodeUse
+    recorded: dict[str, tuple[str, NDArray[np.int64]]]
 
     def joined(
         self, wide: CompressedRows, vocabulary: Vocabulary, task: Task
@@ -70,14 +71,17 @@ def read_long(
     site: TabularSite,
     long: LongTable,
     vocabulary: Vocabulary,
+    crosswalk: Crosswalk | None,
     kept: pa.Array,
     dropped: pa.Array,
     root: Path,
 ) -> LongFindings:
     """Findings of the encounters whose ids are `kept`; those of `dropped` ones are left out.
 
-    Spelling of states and numbers, and the crosswalk, are those of wide columns. Raises StudyError
-    naming file, row and column, and where not one row is of an encounter of the site.
+    Spelling of states and numbers, and the crosswalk, are those of wide columns. As there, a code
+    is recorded where a concept takes a state of it, or, without a concept, where a cell of state or
+    value is not empty. Raises StudyError naming file, row and column, and where not one row is of
+    an encounter of the site.
     """
     keys, rows_read, elsewhere = [np.zeros(0, np.int64)], 0, 0
     at: dict[str, list[NDArray[np.int64]]] = {}
@@ -85,16 +89,18 @@ def read_long(
     for batch in _batches(site, long, kept, dropped, root):
         rows_read += len(batch.encounter)
         elsewhere += int((batch.encounter < 0).sum())
-        links, _ = links_of(site, vocabulary, root, batch.codes.values)
+        links = links_of(batch.codes.values, crosswalk, vocabulary)
         found = [np.zeros(0, np.int64)]
         for code, rows in batch.rows_of_codes():
             its = links.get(code)
             fates[code] = UNMAPPED if its is None else MAPPED if its[0].concept else SET_ASIDE
-            at.setdefault(code, []).append(distinct(batch.encounter[rows]))
+            used = [] if fates[code] == MAPPED else [batch.filled(rows)]
             for link in its or ():
                 if link.concept:
                     told, tokens = _tokens(site, long, vocabulary, batch, link, rows)
                     found.append(batch.encounter[told] * len(vocabulary) + tokens)
+                    used.append(told)
+            at.setdefault(code, []).append(distinct(batch.encounter[np.concatenate(used)]))
         keys.append(distinct(np.concatenate(found)))
     if rows_read and rows_read == elsewhere:
         raise StudyError(
@@ -102,9 +108,8 @@ def read_long(
             f"compare the ids in column '{long.encounter or site.encounter}' with those in column "
             f"'{site.encounter}' of the encounters"
         )
-    recorded = ((code, fates[code], distinct(np.concatenate(parts))) for code, parts in at.items())
-    use = code_use(recorded, len(kept))
-    return LongFindings(distinct(np.concatenate(keys)), rows_read, elsewhere, use)
+    recorded = {code: (fates[code], distinct(np.concatenate(rows))) for code, rows in at.items()}
+    return LongFindings(distinct(np.concatenate(keys)), rows_read, elsewhere, recorded)
 
 
 def long_numbers(
@@ -118,8 +123,9 @@ def long_numbers(
     """The smallest number that a row of the concept has at each kept encounter, or NaN."""
     smallest = np.full(len(kept), np.nan)
     spellings = spelling_of_concept(site, vocabulary, concept)
+    crosswalk = crosswalk_of(site, vocabulary, root)
     for batch in _batches(site, long, kept, kept.slice(0, 0), root):
-        links, _ = links_of(site, vocabulary, root, batch.codes.values)
+        links = links_of(batch.codes.values, crosswalk, vocabulary)
         for code, rows in batch.rows_of_codes():
             if any(link.concept == concept for link in links.get(code, ())):
                 column = batch.columns[long.value or long.state or ""].take(pa.array(rows))
@@ -146,6 +152,14 @@ class _Batch:
         changes = np.flatnonzero(np.diff(self.codes.codes[rows])) + 1
         for same in np.split(rows, changes) if len(rows) else []:
             yield self.codes.values[self.codes.codes[same[0]]], same
+
+    def filled(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the rows that have a state or value, if there are such columns."""
+        told: NDArray[np.bool_] = np.full(len(rows), not self.columns)
+        for column in self.columns.values():
+            cells = text_column(column.take(pa.array(rows)))
+            told |= np.array([text != "" for text in cells.values])[cells.codes]
+        return np.asarray(rows[told])
 
 
 def _batches(
