@@ -18,7 +18,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
-from concept_transfer.sites.code_use import FATES, CodeUse, code_use
+from concept_transfer.sites.code_use import FATES, code_use
 from concept_transfer.sites.coverage import Coverage, closest_concept, coverage_of, coverage_text
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
@@ -76,23 +76,14 @@ def test_the_closest_concept_is_found_by_id_and_by_name(code: str, concept: str 
         st.text("ABC", min_size=1, max_size=2),
         st.tuples(st.sampled_from(FATES), st.sets(st.integers(0, 9))),
     ),
-    border=st.integers(0, 10),
 )
-def test_the_use_of_codes_is_a_plain_count(
-    recorded: dict[str, tuple[str, set[int]]], border: int
-) -> None:
-    def use(start: int, stop: int) -> CodeUse:
-        parts = (
-            (code, fate, np.array(sorted(row - start for row in rows if start <= row < stop), int))
-            for code, (fate, rows) in recorded.items()
-        )
-        return code_use(parts, stop - start)
-
-    both = use(0, border) + use(border, 10)
-    assert both == use(0, 10)
+def test_the_use_of_codes_is_a_plain_count(recorded: dict[str, tuple[str, set[int]]]) -> None:
+    use = code_use(
+        ((code, fate, np.array(sorted(rows), int)) for code, (fate, rows) in recorded.items()), 10
+    )
     used = {code: its for code, its in recorded.items() if its[1]}
     at = {row: [its[0] for its in used.values() if row in its[1]] for row in range(10)}
-    assert both.mapping() == {
+    assert use.mapping() == {
         "codes": {fate: sum(its[0] == fate for its in used.values()) for fate in FATES},
         "values": {
             fate: sum(len(rows) for its, rows in used.values() if its == fate) for fate in FATES

@@ -34,14 +34,6 @@ class CodeUse:
     encounters: int
     encounters_mapped: int
 
-    def __add__(self, other: CodeUse) -> CodeUse:
-        """Of both groups of encounters."""
-        return CodeUse(
-            {fate: self.codes[fate] + other.codes[fate] for fate in FATES},
-            self.encounters + other.encounters,
-            self.encounters_mapped + other.encounters_mapped,
-        )
-
     @property
     def unmapped(self) -> Counter[str]:
         return self.codes[UNMAPPED]
