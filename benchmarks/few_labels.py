@@ -40,7 +40,8 @@ of the test clusters, `auto` against the single model that is the best on all ot
 is over the better of a model as it came and the best model of the target's own labels, both in
 hindsight. Intervals are the studies' own (test clusters and replicates). Intercepts are means over
 draws of absolute values; beside them the mean distance from 0 that chance alone gives an intercept
-estimated from the labelled encounters (Fisher's information, of normal scores with this AUROC).
+estimated from the labelled encounters and measured on the test encounters (Fisher's information, of
+normal scores with this AUROC).
 """
 
 
@@ -157,16 +158,17 @@ def _rarer(labels: np.ndarray, study: Study, size: str) -> float:
 
 
 def _by_chance(rarer: float, auroc: float, labels: np.ndarray) -> float:
-    """Mean distance from 0 of an intercept that n labels estimate, of normal scores a class."""
+    """Mean distance from 0 of the intercept of a right model: what n labels estimate, measured on
+    test encounters (`labels`); of normal scores a class."""
     share = min(labels.mean(), 1 - labels.mean())
-    if not 0 < rarer < np.inf:
+    if not rarer:
         return float("nan")
     apart = float(norm.ppf(auroc)) * 2**0.5
     scores = np.random.default_rng(0).normal(size=(2, 20000)) + np.array([[0.0], [apart]])
     odds = apart * (scores - apart / 2) + np.log(share / (1 - share))
     spread = 0.25 / np.cosh(odds / 2) ** 2
     each = float((1 - share) * spread[0].mean() + share * spread[1].mean())
-    return float((2 / np.pi / (rarer / share * each)) ** 0.5)
+    return float((2 / np.pi * (share / rarer + 1 / len(labels)) / each) ** 0.5)
 
 
 def _effect(study: Study, results: Results, a: Cell, b: Cell) -> tuple[float, float, float]:

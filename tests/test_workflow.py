@@ -171,7 +171,7 @@ def changes(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], dict[str,
         "bootstrap draws": ({"evaluation": {"draws": 200}}, {"site_shift": 1, **everywhere}),
         "suppression of small cells": (
             {"evaluation": {"draws": 100, "small_cells": 5}},
-            shown,
+            {"check_sites": 1, **shown},
         ),
         "split": (
             {"split": {"by": "share", "test_share": 0.4}},
