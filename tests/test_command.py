@@ -142,6 +142,8 @@ def test_a_draft_is_a_study_that_passes_its_checks(
     assert (site.label.positive, site.label.negative) == (["1"], ["0"])
     assert site.ignore_columns == ["note", "empty"]
     assert list(study.bins) == ["heart_rate"]
+    random = study.embeddings["random"]
+    assert (random.provider, random.like) == ("random", "minilm")
     states = Vocabulary.read(hospital / "config/vocabulary.tsv").concept_states
     assert states == {
         "fever": ("present", "absent"),
@@ -160,6 +162,12 @@ def test_a_rare_value_is_written_nowhere(
     main(INIT)
     files = [file.read_text() for file in (hospital / "config").iterdir()]
     assert not [text for text in (*files, capsys.readouterr().out) if "secret" in text]
+
+
+def test_a_draft_does_not_tell_where_it_was_made(hospital: Path) -> None:
+    main(INIT)
+    text = (hospital / "config/study.yaml").read_text()
+    assert not [folder for folder in (HOME, hospital) if str(folder) in text]
 
 
 def test_nothing_is_overwritten(hospital: Path, capsys: pytest.CaptureFixture[str]) -> None:

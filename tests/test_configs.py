@@ -45,6 +45,20 @@ def test_schema_and_reference_are_in_step_with_the_models(tmp_path):
         )
 
 
+def test_reference_shows_what_a_mapping_holds():
+    reference = schema.reference()
+    rows = [line.split(" | ") for line in reference.splitlines() if line.startswith("| `")]
+    defaults = {(row[0].strip("| `"), row[2]) for row in rows}
+    answers = (
+        '`{"4188539": "present", "45877994": "present", "4188540": "absent", "45878245": "absent"}`'
+    )
+    assert ("answers", answers) in defaults
+    assert {("bins", "`{}`"), ("concept_spelling", "`{}`")} <= defaults
+    assert ("classifiers", '`["cnn", "logistic", "gradient_boosting"]`') in defaults
+    words = [line for line in reference.splitlines() if not line.startswith("|")]
+    assert not [line for line in words if "  " in line or line.startswith(" ")]
+
+
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.name)
 def test_shipped_study_loads_and_fits_the_schema(file):
     config = read(file)

@@ -82,6 +82,36 @@ def test_states_relations_and_comments(tmp_path: Path) -> None:
     assert crosswalk.known(["fall", "else"]).tolist() == [True, False]
 
 
+def test_empty_cells_at_the_end_of_a_row_may_be_missing(tmp_path: Path) -> None:
+    crosswalk = read(tmp_path, "a\tC1\nhot\tT\thigh\tbroader\nward\t\t\tnone\n")
+    rows = [(link.code, link.concept, link.state, link.relation) for link in crosswalk.links]
+    assert rows == [
+        ("a", "C1", "", "exact"),
+        ("hot", "T", "high", "broader"),
+        ("ward", "", "", "none"),
+    ]
+    assert {link.note for link in crosswalk.links} == {""}
+    for text in ("a\n", "a C1\n", "a\tC1\t\t\t\tx\n"):
+        with pytest.raises(StudyError, match=r"line 2 has [126] column\(s\), the header has 5"):
+            read(tmp_path, text)
+    with pytest.raises(StudyError, match="line 2 has 2"):
+        read(tmp_path, "yes\ta\n", "reviewer\tsite_code\tconcept\n")
+
+
+def test_the_documented_example_is_a_crosswalk(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[1]
+    _, example, *_ = (root / "docs/crosswalks.md").read_text(encoding="utf-8").split("```")
+    vocabulary = Vocabulary.read(root / "resources/concepts/influenza.tsv")
+    crosswalk = Crosswalk.read(write(tmp_path, example.lstrip("\n"), ""), vocabulary)
+    assert [link.relation for link in crosswalk.links] == [
+        "exact",
+        "broader",
+        "exact",
+        "exact",
+        "none",
+    ]
+
+
 def test_optional_columns_and_further_ones(tmp_path: Path) -> None:
     crosswalk = read(tmp_path, "yes\ta\tC1\n", "reviewer\tsite_code\tconcept\n")
     assert crosswalk.tokens(["a"])[1].tolist() == [0]
@@ -107,7 +137,7 @@ def test_optional_columns_and_further_ones(tmp_path: Path) -> None:
             r"first in crosswalk .*line 2",
         ),
         ("b\tC1\t\t\t\nb\t\t\tnone\t\n", r"line 3: code 'b' has a concept and the relation 'none'"),
-        ("b\tC1\n", r"line 2 has 2 column\(s\), the header has 5"),
+        ("b\n", r"line 2 has 1 column\(s\), the header has 5"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:

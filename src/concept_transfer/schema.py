@@ -80,7 +80,7 @@ def reference() -> str:
         title = " with ".join(f"`{part}`" for part in (path, kind and ": ".join(kind)) if part)
         lines = [f"### {title or 'Top level'}", ""]
         if model is not Study:
-            lines += [(model.__doc__ or "").split("\n\n")[0].strip(), ""]
+            lines += [" ".join((model.__doc__ or "").split("\n\n")[0].split()), ""]
         keys = [name for name in model.model_fields if not kind or name != kind[0]]
         if keys:
             lines += ["| key | accepts | default | meaning |", "|---|---|---|---|"]
@@ -171,7 +171,9 @@ def _default(model: type[Section], name: str) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, Section):
         return "its defaults"
-    return _shown(list(value) if isinstance(value, dict) else value)
+    if isinstance(value, dict) and any(isinstance(part, Section) for part in value.values()):
+        return _shown(list(value))
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

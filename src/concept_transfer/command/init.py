@@ -39,7 +39,6 @@ def work(arguments: argparse.Namespace, further: list[str]) -> int:
     from concept_transfer.drafting.study import study_text
     from concept_transfer.drafting.vocabulary import vocabulary_draft
     from concept_transfer.errors import StudyError
-    from concept_transfer.paths import HOME
     from concept_transfer.study import load_study
 
     folder, paths = Path(arguments.folder), [Path(file) for file in arguments.files]
@@ -56,7 +55,7 @@ def work(arguments: argparse.Namespace, further: list[str]) -> int:
     if not len(draft.vocabulary):
         raise StudyError(f"{paths[0]}: no column holds states of a finding")
     names = arguments.label, arguments.positive
-    text = study_text(arguments.study, columns, *names, paths, vocabulary, HOME)
+    text = study_text(arguments.study, columns, *names, paths, vocabulary)
     load_study(yaml.safe_load(text), str(config))
     folder.mkdir(parents=True, exist_ok=True)
     draft.vocabulary.write(vocabulary)

@@ -17,7 +17,8 @@ def read_rows(
     """The rows of a table, each with where it stands (``crosswalk c.tsv, line 3``).
 
     Lines that start with # are comments. A row holds all columns of the file, and those that are
-    `optional` and not there as ''. A cell in quotes loses them, and doubled quotes in it become
+    `optional` and not there as ''; so are cells that are missing at its end, but those of
+    `columns` must be there. A cell in quotes loses them, and doubled quotes in it become
     single, as spreadsheets write them; every other quotation mark belongs to the text.
 
     `what` the table is starts every message. Raises StudyError that names the file, the line and
@@ -43,12 +44,14 @@ def read_rows(
     rows = []
     for number, values in numbered[1:]:
         where = f"{what} {path}, line {number}"
-        if len(values) != len(header):
+        lacking = header[len(values) :]
+        if len(values) > len(header) or set(columns).intersection(lacking):
             raise StudyError(
                 f"{where} has {len(values)} column(s), the header has {len(header)}; "
                 "columns are separated by single tabs, and no cell holds a line break"
             )
-        rows.append((where, dict.fromkeys(optional, "") | dict(zip(header, values, strict=True))))
+        cells = dict(zip(header, [*values, *("" for _ in lacking)], strict=True))
+        rows.append((where, dict.fromkeys(optional, "") | cells))
     return rows
 
 

