@@ -24,6 +24,7 @@ from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
 from concept_transfer.sites.warnings import site_warnings
 from concept_transfer.study import load_study
+from concept_transfer.workflow import parts_of_one_source
 
 VOCABULARY = Vocabulary(
     ("fever", "fever", "C10", "C20", "FLUTEST"),
@@ -137,13 +138,11 @@ def test_one_site_under_two_names_is_said(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to(tmp_path / "a.csv")
     one, other = extract([0], [1]), extract([0], [2])
     a, copy, b, link = (tmp_path / f"{name}.csv" for name in ("a", "copy", "b", "link"))
-    assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}, False) == []
-    (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []}, False)
+    assert site_warnings({"north": one, "south": other}, {"north": [a], "south": [b]}) == []
+    (twice,) = site_warnings({"north": one, "south": one}, {"north": [], "south": []})
     assert "north and south hold the same encounters" in twice
     for shared in ([b, a], [copy], [link]):
-        (said,) = site_warnings(
-            {"north": one, "south": other}, {"north": [a], "south": shared}, False
-        )
+        (said,) = site_warnings({"north": one, "south": other}, {"north": [a], "south": shared})
         assert "north and south read the same file" in said
         assert shared[-1].name in said
 
@@ -162,10 +161,25 @@ def test_patients_who_may_be_on_both_sides_are_said() -> None:
     one = site(["p", "p", "q"], ["a", "b", "b"])
     other = site(["q", "p", "r", "s"], ["a", "b", "c", "d"])
     files: dict[str, list[Path]] = {"north": [], "south": []}
-    divided, both = site_warnings({"north": one, "south": other}, files, False)
+    parts = [frozenset({"south", "north"})]
+    divided, both = site_warnings({"north": one, "south": other}, files, parts)
     assert divided.startswith("1 patients of site north are in several clusters")
-    assert both.startswith("2 patient identifiers are at north and at south")
-    assert site_warnings({"north": one, "south": other}, files, True) == [divided]
+    assert both.startswith("2 patients are at north and at south, which are parts of one source")
+    assert site_warnings({"north": one, "south": other}, files) == [divided]
+
+
+def test_sites_of_one_folder_are_parts_of_one_source() -> None:
+    north = {"adapter": "meds", "path": "data", "labels": "labels.parquet"}
+    sites = {
+        "north": north,
+        "south": north | {"labels": "others.parquet"},
+        "east": north | {"path": "elsewhere"},
+    }
+    config = study() | {"sites": sites, "bins": {}}
+    found = load_study(config)
+    assert parts_of_one_source(found, ["north", "south", "east"]) == [("north", "south")]
+    shared = load_study(config | {"split": {"by": "share", "shared_identifiers": True}})
+    assert parts_of_one_source(shared, ["north", "south"]) == []
 
 
 def study(**changes: Any) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from itertools import combinations
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,19 @@ def site_inputs(site: SiteSection, root: Path) -> list[str]:
 def table_files(site: SiteSection) -> list[str]:
     """The files of which all rows are the site's encounters (none where an adapter selects)."""
     return ADAPTERS[site.adapter].table_files(site)
+
+
+def parts_of_one_source(study: Study, sites: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of sites that one folder or database holds; none where the split knows of it."""
+    if study.split.shared_identifiers:
+        return []
+
+    def source(name: str) -> tuple[Any, ...]:
+        section = study.sites[name].model_dump(mode="json")
+        return section["adapter"], section.get("path"), section.get("database")
+
+    known = {name: source(name) for name in sites if any(source(name)[1:])}
+    return [(one, other) for one, other in combinations(known, 2) if known[one] == known[other]]
 
 
 def downloads(study: Study, root: Path) -> dict[str, dict[str, Any]]:

@@ -33,6 +33,7 @@ from concept_transfer.workflow import (
     embedding_inputs,
     left_out,
     model_content,
+    parts_of_one_source,
     planned_vocabulary,
     site_inputs,
     table_files,

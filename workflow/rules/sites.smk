@@ -154,7 +154,7 @@ rule check_sites:
         task=fixed(study.task.model_dump(mode="json")),
         small_cells=study.evaluation.small_cells,
         tables=fixed({name: table_files(study.sites[name]) for name in grid.sites}),
-        shared_identifiers=study.split.shared_identifiers,
+        one_source=fixed(parts_of_one_source(study, grid.sites)),
         vocabulary=reads("concepts", "names", "categories", "states"),
         code=code_of("check_sites"),
     script:

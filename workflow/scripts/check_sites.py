@@ -35,5 +35,6 @@ with job(snakemake.log[0]):
     tables = {
         site: [Path(file) for file in files] for site, files in json.loads(params.tables).items()
     }
-    warnings = site_warnings(sites, tables, params.shared_identifiers)
+    one_source = [frozenset(pair) for pair in json.loads(params.one_source)]
+    warnings = site_warnings(sites, tables, one_source)
     Path(output.warnings).write_text(json.dumps(warnings, indent=1) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -117,7 +118,12 @@ def text_column(column: pa.ChunkedArray | pa.Array) -> TextColumn:
     """
     coded = dictionary_encoded(column)
     codes = coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False)
-    return _merge([*coded.dictionary.to_pylist(), None], codes.astype(np.int32))
+    values = coded.dictionary
+    if pa.types.is_string(values.type):
+        trimmed = pc.utf8_trim_whitespace(pc.fill_null(values, ""))
+        return _distinct(pa.concat_arrays([trimmed, pa.array([""])]), codes)
+    texts = [_as_text(value).strip() for value in [*values.to_pylist(), None]]
+    return _distinct(pa.array(texts, pa.string()), codes)
 
 
 def dictionary_encoded(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
@@ -164,13 +170,10 @@ def _xlsx_table(path: Path, columns: Sequence[str]) -> pa.Table:
     )
 
 
-def _merge(values: list[Any], codes: NDArray[np.int32]) -> TextColumn:
+def _distinct(texts: pa.Array, codes: NDArray[np.integer]) -> TextColumn:
     """Values that are the same text share one code."""
-    texts = [_as_text(value).strip() for value in values]
-    unique = list(dict.fromkeys(texts))
-    position = {text: i for i, text in enumerate(unique)}
-    renumber = np.array([position[text] for text in texts], dtype=np.int32)
-    return TextColumn(unique, renumber[codes])
+    coded = texts.dictionary_encode()
+    return TextColumn(coded.dictionary.to_pylist(), coded.indices.to_numpy()[codes])
 
 
 def _as_text(value: Any) -> str:

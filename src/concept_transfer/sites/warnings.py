@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
@@ -15,12 +15,15 @@ from concept_transfer.sites.extract import Extract
 
 
 def site_warnings(
-    sites: Mapping[str, Extract], files: Mapping[str, Sequence[Path]], shared_identifiers: bool
+    sites: Mapping[str, Extract],
+    files: Mapping[str, Sequence[Path]],
+    one_source: Collection[frozenset[str]] = (),
 ) -> list[str]:
     """Sentences about the sites of a study, for the terminal and the report.
 
     `files`: site -> the files of which all rows are its encounters (none of a site whose adapter
-    selects rows); shared_identifiers: whether the split knows that patients may be at two sites.
+    selects rows); one_source: pairs of sites whose patients' identifiers are those of one folder or
+    database, while the split does not know of it. Elsewhere identifiers are local to their site.
     """
     sentences = [
         f"Site {name}: {warning}."
@@ -46,11 +49,11 @@ def site_warnings(
                 "meets patients that it was trained on."
                 for file in _shared(files[first], files[second])
             ]
-            if not shared_identifiers and (both := _in_both(one, other)):
+            if {first, second} in one_source and (both := _in_both(one, other)):
                 sentences.append(
-                    f"{both:,} patient identifiers are at {first} and at {second}. If they mean "
-                    "the same people, say split.shared_identifiers: true, or a model carried over "
-                    "may meet patients that it was trained on."
+                    f"{both:,} patients are at {first} and at {second}, which are parts of one "
+                    "source: a model carried over may meet patients that it was trained on. Say "
+                    "split.shared_identifiers: true."
                 )
     return sentences
 
