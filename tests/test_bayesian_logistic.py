@@ -308,7 +308,7 @@ def test_where_others_weigh_more_the_penalty_is_that_of_scikit_learns_cross_vali
     data = encounters(150)
     folds = np.where(np.arange(150) < 60, np.arange(150) % 5, -1)
     paths = ridge_logistic.paths_of(data, folds, None, True)
-    assert not paths.stretches
+    assert not paths.at_best_slope
     losses = []
     for place, variance in enumerate(penalties.VARIANCES):
         logits = held_out_by_scikit_learn(data, folds, variance)[:60]

@@ -237,3 +237,14 @@ def test_unusable_rows_are_set_aside_or_refused_and_their_values_are_not_kept() 
         assert bad.column_names == ["file", "row", "reason"]
         with pytest.raises(StudyError, match=r"3 of 100 rows .*2 without a patient \(a.csv\)"):
             set_aside(db, "raw", problems, 0.02)
+
+
+def test_labels_of_patients_of_whom_nothing_is_dated_are_counted() -> None:
+    with database() as db:
+        load(db, [(1, 0, "cough"), (2, None, "cough")])
+        db.execute(
+            "CREATE VIEW labels AS SELECT p AS patient, TIMESTAMP '2020-01-02' AS time, "
+            "1::TINYINT AS label FROM (VALUES (1), (2)) v(p)"
+        )
+        assert by_labels(db, Window())["labels of patients without events"] == 1
+        assert encounters_of(db).table["patient"].to_pylist() == ["1"]

@@ -556,3 +556,15 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("NO_SUCH_URL", raising=False)
     with pytest.raises(StudyError, match=r"NO_SUCH_URL is not set.*export NO_SUCH_URL=postgresql"):
         read(site(database={"url_from": "NO_SUCH_URL"}))
+
+
+def test_tables_that_are_no_text_or_damaged_are_refused_by_name(tmp_path: Path) -> None:
+    write(small(), tmp_path, "csv")
+    path = next(file for file in tmp_path.iterdir() if file.stem.lower() == "person")
+    path.write_bytes("person_id,gender_concept_id,year_of_birth\n1,8507,Müller\n".encode("latin-1"))
+    with pytest.raises(StudyError, match="person"):
+        read(site(tmp_path))
+    path.unlink()
+    (tmp_path / "person.csv.gz").write_bytes(b"\x1f\x8b\x08damaged")
+    with pytest.raises(StudyError, match=r"person\.csv\.gz cannot be read"):
+        read(site(tmp_path))

@@ -16,6 +16,7 @@ from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.filling import TO_FILL, unfilled
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.reading import check_site
@@ -30,6 +31,12 @@ def check_study(study: Study, root: Path) -> None:
     from concept_transfer.sites.binning import check_bins
     from concept_transfer.sites.tokens import allowed_tokens
 
+    places = unfilled(study.model_dump(mode="json", include={"sites"})["sites"], "sites")
+    if places:
+        raise StudyError(
+            f"the config still says {TO_FILL} where only you know what belongs there: "
+            f"{', '.join(places)}; comments beside these keys say what they take"
+        )
     vocabulary = planned_vocabulary(study, root)
     allowed = allowed_tokens(vocabulary, study.task)
     if not allowed.any():

@@ -56,19 +56,19 @@ def study_text(
     do not tell which is the outcome."""
     label, classes = _label(columns.label, outcome, positive)
     task = {"label": outcome, **({"classes": list(classes)} if classes else {})}
-    names = _names(paths)
+    names = names_of(paths)
     first, *others = names
-    roles = "".join(f"    {key}: {_yaml(column)}\n" for key, column in columns.roles.items())
+    roles = "".join(f"    {key}: {yaml_of(column)}\n" for key, column in columns.roles.items())
     sites = SITE.format(
         name=first,
         anchor=" &site",
-        path=_yaml(str(paths[0])),
+        path=yaml_of(str(paths[0])),
         roles=roles,
-        label=_yaml(label),
-        ignored=_yaml(list(columns.ignored)),
+        label=yaml_of(label),
+        ignored=yaml_of(list(columns.ignored)),
     )
     for other, path in zip(others, paths[1:], strict=True):
-        sites += OTHER.format(name=other, path=_yaml(str(path)), comment="")
+        sites += OTHER.format(name=other, path=yaml_of(str(path)), comment="")
     if not others:
         comment = "  # your other site's table, with the same columns"
         sites += OTHER.format(name="other", path="other.csv", comment=comment)
@@ -76,8 +76,8 @@ def study_text(
         schema=home / "config" / "schema.json",
         readme=home / "config" / "README.md",
         study=name,
-        vocabulary=_yaml(str(vocabulary)),
-        task=_yaml(task),
+        vocabulary=yaml_of(str(vocabulary)),
+        task=yaml_of(task),
         bins=_bins(columns.numbers, first),
         sites=sites.rstrip("\n"),
     )
@@ -108,7 +108,7 @@ def _bins(numbers: Sequence[str], site: str) -> str:
     if not numbers:
         return ""
     lines = [
-        f'  {_yaml(name)}: {{quantiles: {{of: {site}, bins: 4}}, unit: ""}}\n' for name in numbers
+        f'  {yaml_of(name)}: {{quantiles: {{of: {site}, bins: 4}}, unit: ""}}\n' for name in numbers
     ]
     return (
         f"bins:  # from {site}'s training data; better: {{edges: [37.5, 38.5], unit: °C}}\n"
@@ -116,20 +116,20 @@ def _bins(numbers: Sequence[str], site: str) -> str:
     )
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def names_of(paths: Sequence[Path]) -> list[str]:
     names = [re.sub(r"[^A-Za-z0-9_.]+", "_", path.stem).lstrip("_.") or "site" for path in paths]
     if len(set(names)) < len(names):
         raise StudyError("two files have the same name, and every site goes by its file's name")
     return names
 
 
-def _yaml(value: Any) -> str:
+def yaml_of(value: Any) -> str:
     """As JSON, which is YAML, without quotation marks around what is a plain word."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_yaml(key)}: {_yaml(entry)}" for key, entry in value.items())
+        inner = ", ".join(f"{yaml_of(key)}: {yaml_of(entry)}" for key, entry in value.items())
         return f"{{{inner}}}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(yaml_of, value))}]"
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", value)
     reserved = value.casefold() in ("yes", "no", "true", "false", "on", "off", "null", "y", "n")
     return value if plain and not reserved else json.dumps(value, ensure_ascii=False)

@@ -74,7 +74,7 @@ def by_labels(db: DuckDBPyConnection, window: Window) -> dict[str, int]:
     db.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT l.patient, l.time, l.label, CASE WHEN b.patient IS NULL THEN '{NO_PATIENT}'
+        SELECT l.patient, l.time, l.label, CASE WHEN b.start IS NULL THEN '{NO_PATIENT}'
             WHEN l.time < b.start THEN '{EARLY}' END AS reason
         FROM labels l LEFT JOIN observed b USING (patient)
         """

@@ -19,7 +19,7 @@ MOST_THREADS = 4
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database in memory; what it spills is private, and gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="concept-transfer-") as folder:
-        threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+        threads = min(MOST_THREADS, _processors())
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "threads": threads,
@@ -34,6 +34,13 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

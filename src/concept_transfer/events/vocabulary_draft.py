@@ -19,10 +19,12 @@ _PARTS = re.compile(r"//?|[|:]")
 @dataclass(frozen=True)
 class Draft:
     """vocabulary: a token a code; numbers: code -> its name, of codes that hold numbers and need
-    bins (`bins: {code: {quantiles: {of: site, bins: 4}}}`), which bring their own tokens."""
+    bins (`bins: {code: {quantiles: {of: site, bins: 4}}}`), which bring their own tokens; rare:
+    codes left out because too few patients have them."""
 
     vocabulary: Vocabulary
     numbers: Mapping[str, str]
+    rare: int
 
 
 def draft(
@@ -35,15 +37,15 @@ def draft(
     ``LAB//sodium``. A code holds numbers if most of its events have one. Raises StudyError where no
     code has so many patients.
     """
-    rows = db.execute(
+    every = db.execute(
         """
-        SELECT code, 2 * count(value) FILTER (WHERE isfinite(value)) > count(*) AS numeric
+        SELECT code, 2 * count(value) FILTER (WHERE isfinite(value)) > count(*) AS numeric,
+            count(DISTINCT patient) AS patients
         FROM events WHERE NOT starts_with(code, 'MEDS_')
-        GROUP BY code HAVING count(DISTINCT patient) >= ?
-        ORDER BY count(DISTINCT patient) DESC, code
-        """,
-        [least_patients],
+        GROUP BY code ORDER BY patients DESC, code
+        """
     ).fetchall()
+    rows = [(code, numeric) for code, numeric, patients in every if patients >= least_patients]
     if not rows:
         raise StudyError(
             f"no code is recorded of {least_patients} patients or more, so there is no vocabulary "
@@ -53,7 +55,8 @@ def draft(
     found = [code for code, numeric in rows if not numeric]
     tokens = [(code, names[code], _category(code), PRESENT, names[code]) for code in found]
     numbers = {code: names[code] for code, numeric in rows if numeric}
-    return Draft(Vocabulary(*map(tuple, zip(*tokens, strict=True))), numbers)
+    columns = zip(*tokens, strict=True) if tokens else [()] * 5
+    return Draft(Vocabulary(*map(tuple, columns)), numbers, len(every) - len(rows))
 
 
 def _line(text: str | None) -> str:

@@ -3,7 +3,7 @@
 On tokens it is the prior N(0, c (I + E E')) of their weights, the vectors E at a mean norm of 1;
 the penalty is 1 / c. Penalties are compared at the slope of the held-out scores that fits best, and
 the model gets that slope (van Houwelingen, le Cessie 1990, doi:10.1002/sim.4780091109): a penalty
-that ranks well is not refused because its scores are short. Where there are labels enough to know
+that shrinks scores too much is not rejected for that alone. Where there are labels enough to know
 better, or encounters that are never left out weigh more than the others, log odds are compared as
 they are. Models without a fold have the same penalty an encounter as the model of all.
 """
@@ -51,7 +51,7 @@ class Paths:
 
     data, folds: the encounters [n]; logits: float64 [variances, n], NaN for those that are never
     left out; added: what tokens add to these, likewise; judges: folds that can choose; complete:
-    whether no encounter of a fold was spared.
+    False where some encounters of the folds stand for all.
     """
 
     data: TwoClasses
@@ -62,7 +62,7 @@ class Paths:
     complete: bool
 
     @property
-    def stretches(self) -> bool:
+    def at_best_slope(self) -> bool:
         """Whether variances are compared at their best slopes."""
         inside = self.folds >= 0
         weights = self.data.weights
@@ -82,7 +82,7 @@ def cross_fit(data: TwoClasses, folds: Folds, vectors: Floats | None) -> tuple[L
     for fold in np.unique(folds[folds >= 0]):
         chosen = choose(paths, [each for each in paths.judges if each != fold])
         if complete and fold in paths.judges:
-            held[folds == fold] = said(paths, chosen)[paths.folds == fold]
+            held[folds == fold] = held_out_logits(paths, chosen)[paths.folds == fold]
         else:
             held[folds == fold], near = left_out(data, folds == fold, chosen, vectors, near)
     return model(data, choose(paths, paths.judges), vectors), held
@@ -95,7 +95,7 @@ def choose(paths: Paths, judges: Sequence[int]) -> Chosen:
     if not judged.any():
         return Chosen(USUAL)
     data = paths.data.take(judged)
-    if not paths.stretches:
+    if not paths.at_best_slope:
         logits = paths.logits[:, judged]
         losses = (np.logaddexp(0, logits) - data.labels * logits) @ data.weights
         return Chosen(int(np.argmin(losses)))
@@ -112,7 +112,9 @@ def paths_of(data: TwoClasses, folds: Folds, vectors: Floats | None, complete: b
     for fold in judges:
         out = folds == fold
         rest = data.without(out)
-        columns, precisions = path_of(design_of(rest, vectors), VARIANCES * lacking(data, rest))
+        columns, precisions = path_of(
+            design_of(rest, vectors), VARIANCES * weight_ratio(data, rest)
+        )
         found: Mode | None = None
         for place, precision in enumerate(precisions):
             found = mode(rest, columns, precision, found)
@@ -121,8 +123,8 @@ def paths_of(data: TwoClasses, folds: Folds, vectors: Floats | None, complete: b
     return Paths(data, folds, logits, added, judges, complete)
 
 
-def lacking(data: TwoClasses, rest: TwoClasses) -> float:
-    """How many times the weight of the rest all have."""
+def weight_ratio(data: TwoClasses, rest: TwoClasses) -> float:
+    """Weight of all encounters over that of the rest."""
     return float(data.weights.sum() / rest.weights.sum())
 
 
@@ -132,8 +134,8 @@ def added_by(found: Mode, columns: Floats, data: TwoClasses) -> Floats:
     return np.asarray(columns[:, fixed:] @ found.coefficients[fixed:])
 
 
-def said(paths: Paths, chosen: Chosen) -> Floats:
-    """Log odds [n]."""
+def held_out_logits(paths: Paths, chosen: Chosen) -> Floats:
+    """At the variance and with the coefficients that were chosen, [n]."""
     if chosen.coefficients is None:
         return np.asarray(paths.logits[chosen.place])
     return stretched(paths.data, paths.added[chosen.place], chosen.coefficients)
@@ -157,7 +159,7 @@ def left_out(
     design = design_of(rest, vectors)
     if design.size > MOST_DENSE:
         return model(data.take(~out), chosen, vectors).logits(data.findings[out]), None
-    columns, (precision,) = path_of(design, [chosen.variance * lacking(data, rest)])
+    columns, (precision,) = path_of(design, [chosen.variance * weight_ratio(data, rest)])
     found = mode(rest, columns, precision, near)
     if chosen.coefficients is None:
         return found.logits[out], found

@@ -67,6 +67,9 @@ def _table(db: DuckDBPyConnection, name: str, files: list[Path], folder: Path) -
 def _dialect(file: Path) -> str:
     """Tables that OHDSI's Athena writes have tabs and no quotes; others are as usual."""
     opened = gzip.open if file.suffix == ".gz" else open
-    with opened(file, "rt", encoding="utf-8-sig") as lines:
-        tabs = "\t" in lines.readline()
+    try:
+        with opened(file, "rb") as lines:
+            tabs = b"\t" in lines.readline()
+    except (OSError, EOFError) as error:
+        raise StudyError(f"{file} cannot be read ({error}); write it anew") from None
     return "delim = '\t', quote = ''" if tabs else "delim = ',', quote = '\"', escape = '\"'"
