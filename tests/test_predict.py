@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -21,8 +22,10 @@ from concept_transfer.command import main
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import read_bundle, write_bundle
 from concept_transfer.serving import encounters
+from concept_transfer.serving.card import card_text
 from concept_transfer.serving.coding import Coder
 from concept_transfer.serving.encounters import Tally, read_encounters
+from concept_transfer.serving.output import whole_file
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import TabularSite
 
@@ -113,10 +116,11 @@ def test_a_replicate_without_a_model_is_left_out_of_the_mean(folder: Path, tmp_p
     records = [record | {} for record in bundle.card.replicates]
     records[1]["status"] = "diverged"
     models = (folder / "bundle" / "models.safetensors").read_bytes()
+    calibration = [bundle.card.calibration[0], None, bundle.card.calibration[2]]
     write_bundle(
         tmp_path / "bundle",
         lambda inside: (inside / "models.safetensors").write_bytes(models),
-        replace(bundle.card, replicates=records),
+        replace(bundle.card, replicates=records, calibration=calibration, source="there"),
         bundle.vocabulary,
         None,
     )
@@ -125,6 +129,12 @@ def test_a_replicate_without_a_model_is_left_out_of_the_mean(folder: Path, tmp_p
     assert found["replicate_1"].isna().all()
     both = found[["replicate_0", "replicate_2"]].mean(axis=1)
     np.testing.assert_allclose(found["probability"], both, rtol=1e-6)
+    assert found["calibrated"].notna().all()
+    said = card_text(read_bundle(tmp_path / "bundle"))
+    assert "started from there's model" in said
+    assert re.search(r"^calibrated +recalibration slope .*, one a replicate$", said, re.MULTILINE)
+    partly = replace(bundle.card, calibration=[None, *bundle.card.calibration[1:]])
+    assert "calibrated" not in card_text(replace(bundle, card=partly))
 
 
 # The forms of encounters
@@ -208,21 +218,50 @@ def test_a_table_of_codes_alone_says_what_is_present(folder: Path, tmp_path: Pat
     pd.testing.assert_frame_equal(*both, check_exact=True)
 
 
-def test_a_site_of_a_config_says_how_it_writes(folder: Path, tmp_path: Path) -> None:
-    frame = table().rename(columns={"encounter": "fall", "fever": "Fieber"})
-    frame["Fieber"] = frame["Fieber"].map({"yes": "ja", "no": "nein", "": "?"})
-    frame.to_csv(tmp_path / "new.csv", index=False)
-    codes = "".join(f"{c}\t{c}\n" for c in ("cough", "rash", "swab", "age_group", "temperature"))
-    (tmp_path / "codes.tsv").write_text(f"site_code\tconcept\nFieber\tfever\n{codes}")
+def test_of_state_and_value_a_binned_concept_reads_the_value(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bundle").symlink_to(folder / "bundle")
+    rows = "v,fever,yes,36\nv,temperature,no,39\nw,fever,,no\nw,temperature,36.1,\n"
+    (tmp_path / "long.csv").write_text(f"encounter,code,state,value\n{rows}")
+    (tmp_path / "wide.csv").write_text("encounter,fever,temperature\nv,yes,39\nw,no,36.1\n")
+    both = [predicted(tmp_path, f"{name}.csv", out=f"{name}.arrow") for name in ("long", "wide")]
+    pd.testing.assert_frame_equal(*both, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"concept": "code", "state": "result"},
+        {"concept": "finding", "state": "said", "value": "number", "encounter": "fall"},
+    ],
+)
+def test_the_long_section_of_a_site_names_columns(
+    names: dict[str, str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bundle").symlink_to(folder / "bundle")
+    frame = table().drop(columns="flu")
+    rows = long_table(frame)
+    if "value" in names:
+        binned = rows["concept"] == "temperature"
+        rows[names["value"]] = rows["state"].where(binned, "36.6")
+        rows["state"] = rows["state"].mask(binned, "yes")
+    given = {"concept": names["concept"], "state": names["state"]}
+    rows = rows.rename(columns=given | {"encounter": names.get("encounter", "visit")})
+    rows.assign(state="unread").to_csv(tmp_path / "new.csv", index=False)
+    study_of(tmp_path, encounter="visit", long={"files": ["new.csv"], **names})
+    options = ["--config", str(tmp_path / "study.yaml"), "--site", "here", "--replicates"]
+    found = predicted(tmp_path, "new.csv", *options)
+    assert "Columns that are not read: state." in capsys.readouterr().err
+    expected = predicted(folder, "encounters.csv", "--replicates", "--force", out="wide.parquet")
+    pd.testing.assert_frame_equal(found.loc[expected.index], expected, check_exact=True)
+
+
+def study_of(folder: Path, **settings: object) -> None:
+    """`study.yaml` whose tabular site `here` has these settings."""
     site = {
         "adapter": "tabular",
         "path": "new.csv",
-        "encounter": "fall",
         "label": {"column": "flu", "positive": ["1"], "negative": ["0"]},
-        "crosswalk": str(tmp_path / "codes.tsv"),
-        "concept_spelling": {
-            "fever": {"present": ["ja"], "absent": ["nein"], "not recorded": ["?", ""]}
-        },
+        **settings,
     }
     study = {
         "study": "s",
@@ -232,7 +271,23 @@ def test_a_site_of_a_config_says_how_it_writes(folder: Path, tmp_path: Path) -> 
         "split": {"by": "share"},
         "embeddings": {"one_hot": {"provider": "one_hot"}},
     }
-    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    (folder / "study.yaml").write_text(json.dumps(study))
+
+
+def test_a_site_of_a_config_says_how_it_writes(folder: Path, tmp_path: Path) -> None:
+    frame = table().rename(columns={"encounter": "fall", "fever": "Fieber"})
+    frame["Fieber"] = frame["Fieber"].map({"yes": "ja", "no": "nein", "": "?"})
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    codes = "".join(f"{c}\t{c}\n" for c in ("cough", "rash", "swab", "age_group", "temperature"))
+    (tmp_path / "codes.tsv").write_text(f"site_code\tconcept\nFieber\tfever\n{codes}")
+    study_of(
+        tmp_path,
+        encounter="fall",
+        crosswalk=str(tmp_path / "codes.tsv"),
+        concept_spelling={
+            "fever": {"present": ["ja"], "absent": ["nein"], "not recorded": ["?", ""]}
+        },
+    )
     (tmp_path / "bundle").symlink_to(folder / "bundle")
     options = ["--config", str(tmp_path / "study.yaml"), "--site", "here"]
     found = predicted(tmp_path, "new.csv", *options)
@@ -297,6 +352,13 @@ HEAD = "encounter,fever,temperature\n"
         (b"encounter,fever,fever\na,yes,no\n", ["fever", "more than once"]),
         (b"encounter,code,state\na,fever,perhaps\n", ["row 1", "'state'", "fever"]),
         (b"encounter,code,state\na,fever,yes\n,cough,no\n", ["row 2", "'encounter'", "empty"]),
+        (b"encounter,code,value\na,temperature,warm\n", ["row 1", "column 'value'", "no number"]),
+        (b"encounter,code,result\na,fever,perhaps\n", ["result", "say which column holds the"]),
+        (
+            b"encounter,code\na,fever\na,temperature\n",
+            ["row 2", "'code'", "no column 'state' or 'value', which binned concepts need"],
+        ),
+        (b"encounter,code\na,age_group\n", ["row 1", "which concepts of several grades need"]),
     ],
 )
 def test_bad_encounters_are_one_paragraph(
@@ -331,6 +393,61 @@ def test_a_file_that_is_there_is_kept(
     assert out.read_text() == "mine"
     assert main([*arguments, "--force"]) == 0
     assert out.read_text().startswith('"encounter","probability","calibrated"')
+
+
+def test_the_file_of_encounters_is_never_replaced(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / "new.csv"
+    shutil.copy(folder / "encounters.csv", new)
+    before = new.read_bytes()
+    (tmp_path / "link.csv").symlink_to(new)
+    for out in ("new.csv", "link.csv"):
+        arguments = ["--encounters", str(new), "--out", str(tmp_path / out), "--force"]
+        assert main(["predict", "--bundle", str(folder / "bundle"), *arguments]) == 1
+        assert "is the file of encounters" in capsys.readouterr().err
+        assert new.read_bytes() == before
+
+
+def test_nobody_else_reads_predictions_even_if_a_partial_file_lay_there(tmp_path: Path) -> None:
+    partial = tmp_path / ".out.csv.partial"
+    partial.write_text("stale")
+    partial.chmod(0o644)
+    with whole_file(tmp_path / "out.csv", pa.schema([("a", pa.int8())])):
+        assert stat.S_IMODE(partial.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
+
+
+def cut(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+
+
+def write_stream(frame: pd.DataFrame, path: Path) -> None:
+    rows = pa.Table.from_pandas(frame)
+    with pa.ipc.new_stream(str(path), rows.schema) as writer:
+        writer.write_table(rows, max_chunksize=10)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("form", [*sorted(WRITERS), "stream.arrow"])
+def test_a_truncated_file_is_one_paragraph(
+    form: str, share: float, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = tmp_path / f"new{Path(form).suffix or form}"
+    write = write_stream if form == "stream.arrow" else WRITERS[form]
+    write(table().drop(columns="flu"), new)
+    if form == ".csv":
+        content = new.read_text()
+        new.write_text(content[: content.index(",", int(share * len(content)))])
+    else:
+        cut(new, share)
+    arguments = ["--encounters", str(new), "--out", str(tmp_path / "out.csv")]
+    assert main(["predict", "--bundle", str(folder / "bundle"), *arguments]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {new}")
+    assert said.count("\n") == 1
+    assert not [file for file in tmp_path.iterdir() if file != new]
 
 
 def test_an_altered_bundle_is_refused(

@@ -44,17 +44,17 @@ def work(arguments: argparse.Namespace, further: list[str]) -> int:
     from concept_transfer.progress import on_terminal
     from concept_transfer.serving.hospital import hospital_of
     from concept_transfer.serving.output import check_output
-    from concept_transfer.serving.predict import ENCOUNTER, Request, predict
+    from concept_transfer.serving.predict import Request, predict
     from concept_transfer.serving.scoring import Scorer
 
-    out = Path(arguments.out)
-    check_output(out, arguments.force)
+    out, encounters = Path(arguments.out), Path(arguments.encounters)
+    check_output(out, arguments.force, encounters)
     scorer = Scorer.read(Path(arguments.bundle))
-    coder, ids = hospital_of(scorer, arguments.config, arguments.site)
+    coder = hospital_of(scorer, arguments.config, arguments.site)
     request = Request(
-        Path(arguments.encounters),
+        encounters,
         out,
-        arguments.encounter or ids or ENCOUNTER,
+        arguments.encounter,
         arguments.layout,
         arguments.replicates,
         arguments.force,
@@ -80,6 +80,8 @@ def told(tally: Tally, scorer: Scorer, coder: Coder, out: Path) -> str:
         lines.append(f"Of these, {tally.without:,} hold no finding that the model knows.")
     if never := missing(tally, coder):
         lines.append(f"Concepts of the model that no encounter records: {some(never)}.")
+    if tally.unread:
+        lines.append(f"Columns that are not read: {some(tally.unread)}.")
     if tally.unknown:
         findings = sum(tally.unknown.values())
         lines.append(

@@ -8,6 +8,7 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import Bundle, ModelCard
 from concept_transfer.progress import span
 from concept_transfer.reporting.words import count, listing
+from concept_transfer.serving.calibration import usable_recalibrations
 
 
 def card_text(bundle: Bundle) -> str:
@@ -24,7 +25,10 @@ def _models(card: ModelCard) -> Iterator[tuple[str, str]]:
     replicates = count(len(card.replicates), "replicate")
     yield "models", f"{title}, {replicates} of study '{card.study}', version {card.version}"
     of = "" if card.encounters is None else f", which has {count(card.encounters, 'encounter')}"
-    yield "trained at", card.site + of + (f"; came in from {card.source}" if card.source else "")
+    yield (
+        "trained at",
+        card.site + of + (f"; started from {card.source}'s model" if card.source else ""),
+    )
     if card.strategy is None:
         yield "strategy", "none: the models that this site hands on"
     else:
@@ -47,9 +51,9 @@ def _worth(card: ModelCard) -> Iterator[tuple[str, str]]:
     performance = card.performance
     if performance and performance["auroc"] is not None:
         yield "AUROC", f"{performance['auroc']:.3f}, {performance['tested']}"
-    if card.calibration and all(card.calibration):
-        slopes = [change["slope"] for change in card.calibration if change]
-        yield "calibrated", f"slope {span(slopes, '.2f')} by held-out labels, one a replicate"
+    if changes := usable_recalibrations(card):
+        slopes = [change.slope for change in changes]
+        yield "calibrated", f"recalibration slope {span(slopes, '.2f')}, one a replicate"
     for key, text in (card.use or {}).items():
         if not text:
             continue

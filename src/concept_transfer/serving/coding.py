@@ -16,13 +16,18 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.binning import states_of_numbers
 from concept_transfer.sites.files import text_column
-from concept_transfer.sites.spelling import spelled, spelling_of_concept, tokens_of_column
+from concept_transfer.sites.spelling import (
+    PRESENT,
+    spelled,
+    spelling_of_concept,
+    tokens_of_column,
+)
 from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.sites.tokens import token_rows
 
 UNKNOWN = -1
 
-Meaning = tuple[str, str]  # concept, state
+ConceptState = tuple[str, str]  # concept, state
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,14 @@ class Coder:
         """What `tokens` gives where nothing was recorded."""
         return len(self.vocabulary)
 
-    def meanings(self, code: str) -> list[Meaning]:
+    def meanings(self, code: str) -> list[ConceptState]:
         """The concepts that a code stands for, each with the state that it says, "" if cells do."""
         if self.crosswalk is None:
             return [(code, "")] if code in self.vocabulary.concept_states else []
         links = [self.crosswalk.links[row] for row in self.crosswalk.matches([code])[1]]
         return [(link.concept, link.state) for link in links if link.concept]
 
-    def tokens(self, meaning: Meaning, cells: pa.ChunkedArray | pa.Array) -> NDArray[np.int32]:
+    def tokens(self, meaning: ConceptState, cells: pa.ChunkedArray | pa.Array) -> NDArray[np.int32]:
         """The token that each cell [n] of a code means, `nothing`, or `UNKNOWN` where it is none of
         the spellings, int32 [n]."""
         concept, state = meaning
@@ -65,6 +70,13 @@ class Coder:
             ids = tokens_of_column(self.site, self.vocabulary, concept, state)
         known = [ids.get(spelled(value), UNKNOWN) for value in column.values]
         return np.array(known, np.int32)[column.codes]
+
+    def named(self, meaning: ConceptState) -> int:
+        """The token that a code means where no cell tells its state, or `UNKNOWN`."""
+        concept, state = meaning
+        if concept in self.vocabulary.bins:
+            return UNKNOWN
+        return self.vocabulary.index.get((concept, state or PRESENT), UNKNOWN)
 
     def findings(
         self, encounter: NDArray[np.integer], token: NDArray[np.integer], count: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]
     Text comes dictionary-encoded where the format allows it. Raises StudyError that names the file
     and, of a CSV file, the line that is wrong.
     """
-    progress = Progress("rows", row_count(path), at_most=True)
+    with _complete(path):
+        progress = Progress("rows", row_count(path), at_most=True)
     for table in _tables(path, columns, rows):
         for column in table.column_names:
             _check_type(path, column, table.schema.field(column).type)
@@ -62,6 +64,11 @@ def batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]
 
 
 def _tables(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    with _complete(path):
+        yield from _tables_of_format(path, columns, rows)
+
+
+def _tables_of_format(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
     ending = path.suffix.lower()
     if ending == ".csv":
         yield from csv_batches(path, columns)
@@ -81,12 +88,19 @@ def _tables(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]
 def _arrow_schema(path: Path) -> pa.Schema:
     if not path.is_file():
         raise StudyError(f"{path} does not exist")
-    try:
+    with _complete(path):
         return next(_opened(path)).schema
-    except pa.ArrowInvalid:
+
+
+@contextlib.contextmanager
+def _complete(path: Path) -> Iterator[None]:
+    """What Arrow says of a damaged file becomes a StudyError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
         raise StudyError(
-            f"{path} cannot be read as Arrow (IPC file or stream); check that the file is complete "
-            "and its ending says what it is"
+            f"{path} cannot be read as {path.suffix[1:].upper()} ({type(error).__name__}); check "
+            "that the file is complete and its ending says what it is"
         ) from None
 
 

@@ -13,8 +13,8 @@ from concept_transfer.sites.tabular_site import TabularSite
 from concept_transfer.study_file import read_study
 
 
-def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[Coder, str | None]:
-    """What cells mean, and the column of the encounters' ids if it is known.
+def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> Coder:
+    """What columns and cells mean.
 
     Codes are concepts and states go by the usual words, or both are as the tabular site of a
     study's config has them. Raises StudyError.
@@ -22,7 +22,7 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     vocabulary = scorer.bundle.vocabulary
     if config is None and site is None:
         usual = TabularSite.model_construct(adapter="tabular")
-        return Coder(vocabulary, scorer.task, usual), None
+        return Coder(vocabulary, scorer.task, usual)
     if config is None or site is None:
         raise StudyError("--config and --site go together: a study, and one of its tabular sites")
     sites = read_study(Path(config)).sites
@@ -38,4 +38,4 @@ def hospital_of(scorer: Scorer, config: str | None, site: str | None) -> tuple[C
     crosswalk = None
     if own.crosswalk is not None:
         crosswalk = Crosswalk.read(resolve(own.crosswalk, Path.cwd()), vocabulary)
-    return Coder(vocabulary, scorer.task, own, crosswalk, beside), own.encounter
+    return Coder(vocabulary, scorer.task, own, crosswalk, beside)

@@ -17,12 +17,11 @@ from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.progress import Progress
-from concept_transfer.serving.coding import UNKNOWN, Coder, refuse_empty, some
+from concept_transfer.serving.coding import UNKNOWN, Coder, ConceptState, refuse_empty
 from concept_transfer.serving.files import batches
+from concept_transfer.serving.long_columns import STATE, VALUE, LongColumns, long_columns
 from concept_transfer.sites.files import dictionary_encoded, text_column
 
-CODES = ("concept", "code")
-CELLS = ("state", "value")
 ROWS_AT_ONCE = 1 << 21
 
 
@@ -65,21 +64,16 @@ def read_long(
     a concept at an encounter the first in the vocabulary counts. unknown: gets the codes that are
     no concept, with their numbers of rows. Raises StudyError naming file, row and column.
     """
-    code = next((name for name in CODES if name in columns), None)
-    if code is None:
-        raise StudyError(
-            f"{path}: a long table has a column {' or '.join(CODES)}; it has {some(columns)}"
-        )
-    cells = [name for name in CELLS if name in columns]
+    names = long_columns(path, columns, coder)
     order, width = Order(coder.vocabulary), len(coder.vocabulary)
     numbers: dict[str, int] = {}
     keys, start = [np.zeros(0, np.int64)], 0
-    for table in batches(path, [encounter, code, *cells], ROWS_AT_ONCE):
-        names = text_column(table.column(encounter))
-        refuse_empty(str(path), encounter, names.where([""]), start)
-        number = np.array([numbers.setdefault(n, len(numbers)) if n else -1 for n in names.values])
-        for row, said in _recorded(path, table, code, cells, coder, unknown, start):
-            keys.append(number[names.codes[row]] * width + order.places[said])
+    for table in batches(path, [encounter, names.code, *names.cells], ROWS_AT_ONCE):
+        whose = text_column(table.column(encounter))
+        refuse_empty(str(path), encounter, whose.where([""]), start)
+        number = np.array([numbers.setdefault(w, len(numbers)) if w else -1 for w in whose.values])
+        for row, said in _recorded(path, table, names, coder, unknown, start):
+            keys.append(number[whose.codes[row]] * width + order.places[said])
         start += table.num_rows
     key = np.concatenate(keys)
     keys.clear()
@@ -100,14 +94,13 @@ def read_long(
 def _recorded(
     path: Path,
     table: pa.Table,
-    code: str,
-    cells: list[str],
+    names: LongColumns,
     coder: Coder,
     unknown: Counter[str],
     start: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
     """Rows of a table and the tokens that they say, once for each concept of a code."""
-    codes = text_column(table.column(code))
+    codes = text_column(table.column(names.code))
     of_code = [coder.meanings(value) for value in codes.values]
     strange = np.bincount(codes.codes, minlength=len(of_code))
     unknown.update(
@@ -117,35 +110,66 @@ def _recorded(
             if value and not concepts and count
         }
     )
-    column = dictionary_encoded(_cells(table, cells, coder))
+    bins = coder.vocabulary.bins
+    for cells, binned in ((names.states, False), (names.numbers, True)):
+        column = _cells(table, cells)
+        for place in range(max(map(len, of_code), default=0)):
+            said = {
+                number: concepts[place]
+                for number, concepts in enumerate(of_code)
+                if place < len(concepts) and (concepts[place][0] in bins) == binned
+            }
+            rows = np.flatnonzero(np.isin(codes.codes, list(said)))
+            tokens = _tokens(codes.codes[rows], column, rows, said, coder)
+            if (tokens == UNKNOWN).any():
+                wrong = rows[np.argmax(tokens == UNKNOWN)]
+                concept = said[int(codes.codes[wrong])][0]
+                raise _refused(f"{path}, row {start + wrong + 1}", names, cells, concept, coder)
+            told = tokens < coder.nothing
+            yield rows[told], tokens[told]
+
+
+def _tokens(
+    codes: NDArray[np.int32],
+    column: pa.DictionaryArray | None,
+    rows: NDArray[np.int64],
+    said: dict[int, ConceptState],
+    coder: Coder,
+) -> NDArray[np.int32]:
+    """What the cells of these rows say of their codes [rows]; column: None where there is none."""
+    if column is None:
+        present = {number: coder.named(meaning) for number, meaning in said.items()}
+        return np.array([present[code] for code in codes.tolist()], np.int32)
     values = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
-    value = column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
-    pair, of_row = np.unique(
-        codes.codes.astype(np.int64) * len(values) + value, return_inverse=True
-    )
-    code_of_pair, value_of_pair = np.divmod(pair, len(values))
-    for place in range(max(map(len, of_code), default=0)):
-        tokens = np.full(len(pair), coder.nothing, np.int32)
-        for number in np.unique(code_of_pair):
-            if place < len(of_code[number]):
-                own = np.flatnonzero(code_of_pair == number)
-                said = values.take(pa.array(value_of_pair[own]))
-                tokens[own] = coder.tokens(of_code[number][place], said)
-        if (tokens == UNKNOWN).any():
-            row = int(np.argmax((tokens == UNKNOWN)[of_row]))
-            where = f"{path}, row {start + row + 1}, column '{' or '.join(cells)}'"
-            raise coder.refused(where, of_code[codes.codes[row]][place][0])
-        rows = np.flatnonzero((tokens < coder.nothing)[of_row])
-        yield rows, tokens[of_row[rows]]
+    cell = column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
+    pair, of_row = np.unique(codes.astype(np.int64) * len(values) + cell[rows], return_inverse=True)
+    code_of_pair, cell_of_pair = np.divmod(pair, len(values))
+    tokens = np.full(len(pair), coder.nothing, np.int32)
+    for number in np.unique(code_of_pair):
+        own = np.flatnonzero(code_of_pair == number)
+        tokens[own] = coder.tokens(said[int(number)], values.take(pa.array(cell_of_pair[own])))
+    found: NDArray[np.int32] = tokens[of_row]
+    return found
 
 
-def _cells(table: pa.Table, cells: list[str], coder: Coder) -> pa.ChunkedArray | pa.Array:
-    """What each row says of its code: state, value where that is empty, or else present."""
-    if not cells:
-        word = coder.site.spelling.get("present", ["present"])[0]
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(table.num_rows, np.int32)), [word])
-    if len(cells) == 1:
-        return table.column(cells[0])
-    first, second = (table.column(name).cast(pa.string()) for name in cells)
+def _cells(table: pa.Table, names: Sequence[str]) -> pa.DictionaryArray | None:
+    """What each row says of its code: the first of the columns that is not empty."""
+    if len(names) < 2:
+        return dictionary_encoded(table.column(names[0])) if names else None
+    first, second = (table.column(name).cast(pa.string()) for name in names)
     empty = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(first, "")), "")
-    return pc.if_else(empty, second, first)
+    return dictionary_encoded(pc.if_else(empty, second, first))
+
+
+def _refused(
+    row: str, names: LongColumns, cells: Sequence[str], concept: str, coder: Coder
+) -> StudyError:
+    """The error for a row that says no state of its concept."""
+    if cells:
+        return coder.refused(f"{row}, column '{' or '.join(cells)}'", concept)
+    kind = "binned concepts" if concept in coder.vocabulary.bins else "concepts of several grades"
+    return StudyError(
+        f"{row}, column '{names.code}': '{concept}' is recorded, but the table has no column "
+        f"'{STATE}' or '{VALUE}', which {kind} need; a site with 'long' (--config and --site) says "
+        "which column it is where it has another name"
+    )

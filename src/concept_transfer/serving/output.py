@@ -19,10 +19,12 @@ from concept_transfer.serving.files import ARROW
 FORMATS = (".csv", ".parquet", *ARROW)
 
 
-def check_output(path: Path, force: bool) -> None:
-    """Refuse a file that cannot or may not be written (StudyError)."""
+def check_output(path: Path, force: bool, encounters: Path) -> None:
+    """Refuse a file that cannot or may not be written (StudyError), that of the encounters too."""
     if path.suffix.lower() not in FORMATS:
         raise StudyError(f"{path}: files of predictions end in {', '.join(FORMATS)}")
+    if path.exists() and encounters.exists() and path.samefile(encounters):
+        raise StudyError(f"{path} is the file of encounters; give --out another name")
     if path.exists() and not force:
         raise StudyError(f"{path} is there already; --force replaces it")
     if not path.parent.is_dir():
@@ -36,7 +38,8 @@ def whole_file(path: Path, schema: pa.Schema) -> Iterator[Any]:
     It holds a row a patient's visit, so it is for its user alone (rights 0600).
     """
     partial = path.with_name(f".{path.name}.partial")
-    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         with _writer(partial, path.suffix.lower(), schema) as writer:
             yield writer

@@ -11,22 +11,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from concept_transfer.serving.coding import Coder
-from concept_transfer.serving.encounters import Layout, Tally, read_encounters
+from concept_transfer.serving.encounters import ENCOUNTER, Layout, Tally, read_encounters
 from concept_transfer.serving.output import check_output, whole_file
 from concept_transfer.serving.scoring import Scorer
-
-ENCOUNTER = "encounter"
 
 
 @dataclass(frozen=True)
 class Request:
-    """encounters: the file, `layout` its layout (None: by its columns' names), `encounter` its
-    column of ids; out: the file of predictions, which is replaced with `force`; replicates: whether
-    it holds those of every replicate too."""
+    """encounters: the file, `layout` its layout and `encounter` its column of ids (None: see
+    `read_encounters`); out: the file of predictions, which is replaced with `force`; replicates:
+    whether it holds those of every replicate too."""
 
     encounters: Path
     out: Path
-    encounter: str = ENCOUNTER
+    encounter: str | None = None
     layout: Layout | None = None
     replicates: bool = False
     force: bool = False
@@ -41,7 +39,7 @@ def predict(scorer: Scorer, coder: Coder, request: Request) -> Tally:
     each has columns of its own, ``probability_<class>``. Numbers are float32. Raises StudyError,
     and leaves no file then.
     """
-    check_output(request.out, request.force)
+    check_output(request.out, request.force, request.encounters)
     tally = Tally()
     names = [name for name, _ in columns_of(scorer, scorer.nothing, request.replicates)]
     schema = pa.schema([(ENCOUNTER, pa.string()), *((name, pa.float32()) for name in names)])

@@ -17,7 +17,7 @@ from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Models
 from concept_transfer.models.bundle import Bundle, read_bundle
-from concept_transfer.models.recalibration import Recalibration
+from concept_transfer.serving.calibration import usable_recalibrations
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import OK
@@ -88,16 +88,12 @@ class Scorer:
 
     def calibrated(self, raw: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """The mean of what the models say after their recalibration, [n, classes]; None unless the
-        card has that of each: a mean of some would be of other models."""
-        known = self.bundle.card.calibration or [None] * len(self.usable)
-        changes = [change for change, usable in zip(known, self.usable, strict=True) if usable]
-        if not all(changes):
+        card has that of each."""
+        changes = usable_recalibrations(self.bundle.card)
+        if changes is None:
             return None
-        each = [
-            Recalibration(change["slope"], np.array(change["intercepts"]))(own.astype(np.float64))
-            for change, own in zip(changes, raw[self.usable], strict=True)
-            if change
-        ]
+        pairs = zip(changes, raw[self.usable], strict=True)
+        each = [change(own.astype(np.float64)) for change, own in pairs]
         return np.asarray(np.mean(each, axis=0), np.float32)
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from concept_transfer.cohorts.encounters import repeated_rows
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
-from concept_transfer.serving.coding import UNKNOWN, Coder, Meaning, refuse_empty, some
+from concept_transfer.serving.coding import UNKNOWN, Coder, ConceptState, refuse_empty, some
 from concept_transfer.serving.files import batches
 from concept_transfer.sites.files import dictionary_encoded, text_column
 
@@ -33,7 +33,7 @@ def read_wide(
     Raises StudyError naming file, row and column, at the end also for ids that repeat.
     """
     beside = {encounter, *coder.beside}
-    columns_of: dict[str, list[tuple[str, Meaning]]] = {}
+    columns_of: dict[str, list[tuple[str, ConceptState]]] = {}
     for name in columns:
         for meaning in coder.meanings(name) if name not in beside else []:
             columns_of.setdefault(meaning[0], []).append((name, meaning))
@@ -58,7 +58,7 @@ def read_wide(
 def _findings(
     path: Path,
     table: pa.Table,
-    columns_of: dict[str, list[tuple[str, Meaning]]],
+    columns_of: dict[str, list[tuple[str, ConceptState]]],
     coder: Coder,
     start: int,
 ) -> CompressedRows:
