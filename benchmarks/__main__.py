@@ -8,6 +8,7 @@ from benchmarks import (
     engine,
     evaluation,
     events,
+    events_omop,
     paper_grid,
     predict,
     scaling,
@@ -30,7 +31,8 @@ the processor, so results agree bit for bit on one machine and to rounding betwe
 
 def main() -> None:
     parts = [HEAD.format(day=datetime.date.today(), machine=machine())]
-    for part in (engine, scaling, startup, paper_grid, evaluation, events, predict, study_time):
+    ingesting = events, events_omop
+    for part in (engine, scaling, startup, paper_grid, evaluation, *ingesting, predict, study_time):
         parts.append(part.report() + "\n")
         print(parts[-1], flush=True)
     (ROOT / "docs" / "performance.md").write_text("\n".join(parts), encoding="utf-8")

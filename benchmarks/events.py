@@ -15,6 +15,7 @@ import duckdb
 
 from benchmarks.measure import in_child, peak_memory_mb, table
 from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.settings.sites import SiteSection
 
 PATIENTS, EVENTS, SHARDS, CODES = 1_000_000, 30, 10, 400
 TEXT = """## MEDS datasets
@@ -71,18 +72,23 @@ def vocabulary() -> Vocabulary:
 
 def measured(folder: str) -> dict[str, float]:
     """Reads the dataset as a study does, in this process."""
-    from concept_transfer.settings.task import Task
     from concept_transfer.sites.meds_site import MedsSite
-    from concept_transfer.sites.reading import read_site
 
     cohort = {"index": ["VISIT//*"], "outcome": ["DX//outcome"], "horizon_days": 30}
     section = {"adapter": "meds", "path": folder, "cohort": cohort, "age": "age"}
-    words, site = vocabulary(), MedsSite.model_validate(section)
+    return ingested(MedsSite.model_validate(section), vocabulary(), Path(folder))
+
+
+def ingested(site: SiteSection, words: Vocabulary, folder: Path) -> dict[str, float]:
+    """Time and memory from a site's files to its encounters on disk."""
+    from concept_transfer.settings.task import Task
+    from concept_transfer.sites.reading import read_site
+
     begun, processor = time.perf_counter(), time.process_time()
-    extract = read_site(site, words, Task(label="outcome"), Path(folder))
+    extract = read_site(site, words, Task(label="outcome"), folder)
     clock, processor = time.perf_counter() - begun, time.process_time() - processor
     begun = time.perf_counter()
-    extract.write(Path(folder) / "encounters" / "site", words)
+    extract.write(folder / "encounters" / "site", words)
     return {
         "encounters": len(extract),
         "findings": len(extract.inputs["findings"].values),

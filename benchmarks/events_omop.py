@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.measure import in_child, peak_memory_mb, table
+from benchmarks.events import ingested
+from benchmarks.measure import in_child, table
 from concept_transfer.concepts.vocabulary import Vocabulary
 
 PATIENTS, CODES = 1_000_000, 400
@@ -93,9 +93,7 @@ def vocabulary() -> Vocabulary:
 
 def measured(folder: str) -> dict[str, float]:
     """Reads the tables as a study does, in this process."""
-    from concept_transfer.settings.task import Task
     from concept_transfer.sites.omop_site import OmopSite
-    from concept_transfer.sites.reading import read_site
 
     section = {
         "adapter": "omop",
@@ -106,20 +104,7 @@ def measured(folder: str) -> dict[str, float]:
         "descendants": True,
         "age": "age",
     }
-    words, site = vocabulary(), OmopSite.model_validate(section)
-    begun, processor = time.perf_counter(), time.process_time()
-    extract = read_site(site, words, Task(label="outcome"), Path(folder))
-    clock, processor = time.perf_counter() - begun, time.process_time() - processor
-    begun = time.perf_counter()
-    extract.write(Path(folder) / "encounters" / "site", words)
-    return {
-        "encounters": len(extract),
-        "findings": len(extract.inputs["findings"].values),
-        "clock": clock,
-        "processor": processor,
-        "write": time.perf_counter() - begun,
-        "peak": peak_memory_mb(),
-    }
+    return ingested(OmopSite.model_validate(section), vocabulary(), Path(folder))
 
 
 def report(patients: int = PATIENTS) -> str:

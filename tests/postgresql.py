@@ -46,6 +46,7 @@ def server() -> Iterator[Server]:
     """A running server; the test is skipped where PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     if not found:
+        # a server of the system is no part of the environment that `make test` sets up
         pytest.skip("PostgreSQL is not installed (/usr/lib/postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has about 100 characters
     try:
@@ -53,6 +54,7 @@ def server() -> Iterator[Server]:
             try:
                 owner = pwd.getpwnam(USER)
             except KeyError:
+                # the package makes this user, a server built by hand need not have it
                 pytest.skip(f"PostgreSQL does not run as root, and there is no user {USER}")
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         here = Server(found[-1].parent, folder)

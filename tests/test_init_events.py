@@ -84,9 +84,8 @@ def omop() -> dict[str, list[Row]]:
     concepts.append({"concept_id": OLD_CODE, "concept_name": "Old", "standard_concept": None})
     conditions = [(n, COUGH) for n in PATIENTS] + [(n, OLD_CODE) for n in PATIENTS]
     conditions += [(n, RARE) for n in range(1, 5)]
-    later = omop_rows("condition", [(n, FLU) for n in PATIENTS if n % 3 == 0])
-    for row in later:
-        row |= {"condition_start_date": at(20).date(), "condition_start_datetime": at(20)}  # type: ignore[operator]
+    moved = {"condition_start_date": at(20).date(), "condition_start_datetime": at(20)}
+    later = omop_rows("condition", [(n, FLU) for n in PATIENTS if n % 3 == 0], **moved)
     return {
         "person": [
             {"person_id": n, "gender_concept_id": 8507, "year_of_birth": 1970} for n in PATIENTS

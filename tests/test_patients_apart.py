@@ -159,15 +159,16 @@ def vocabulary() -> Vocabulary:
 
 
 def visits_of(seed: int) -> list[Visit]:
-    """One visit a patient, site and day; half have the outcome."""
+    """One visit a patient and day, at either site; half have the outcome."""
     rng = np.random.default_rng(seed)
     count = rng.integers(120, 160)
-    drawn = zip(rng.integers(1, 61, count), rng.integers(2, size=count), strict=True)
-    days, outcomes = rng.integers(1, 201, count).tolist(), (rng.random(count) < 0.5).tolist()
+    patients, days = rng.integers(1, 61, count).tolist(), rng.integers(1, 201, count).tolist()
+    south, outcomes = rng.integers(2, size=count).tolist(), (rng.random(count) < 0.5).tolist()
     found = {
-        (int(p), SITES[south], d): y for (p, south), d, y in zip(drawn, days, outcomes, strict=True)
+        (p, day): (SITES[at], y)
+        for p, day, at, y in zip(patients, days, south, outcomes, strict=True)
     }
-    return [(p, site, d, y) for (p, site, d), y in sorted(found.items())]
+    return [(p, site, day, y) for (p, day), (site, y) in sorted(found.items())]
 
 
 @pytest.mark.parametrize("build", FORMS.values(), ids=FORMS)

@@ -27,7 +27,6 @@ from concept_transfer.analysis.divergence import (
     smoothed,
 )
 from concept_transfer.analysis.findings import (
-    concept_numbers,
     finding_shift,
     recorded_outcomes,
 )
@@ -37,7 +36,7 @@ from concept_transfer.analysis.two_sample import classifier_auroc
 from concept_transfer.evaluation.delong import clustered_auroc, placements, variance
 
 VOCABULARY = a_vocabulary()
-CONCEPT_OF = concept_numbers(VOCABULARY)
+CONCEPT_OF = VOCABULARY.concept_numbers
 CONCEPTS = list(STATES)
 
 
@@ -544,7 +543,7 @@ def test_the_published_counties_are_as_far_apart_as_they_say(shared_data, reposi
         extract = read_site(site, vocabulary, study.task, repository)
         split = make_split(extract.encounters, study.split, 1)
         sites.append(Site(Cohort(name, extract.encounters.labels, split), extract.inputs))
-    concept_of = concept_numbers(vocabulary)
+    concept_of = vocabulary.concept_numbers
     drawn = [bootstrap_counts(site, concept_of, 200, 1) for site in sites]
     outcomes = recorded_outcomes(vocabulary, concept_of, drawn)
     near, far = (

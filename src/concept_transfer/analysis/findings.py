@@ -37,7 +37,7 @@ class Outcomes:
     """What may be written about each concept: one of its tokens, or nothing.
 
     ``concepts``: the concepts recorded at any site; ``number`` [concepts] their numbers among all
-    concepts (`concept_numbers`); ``owner`` [outcomes] the concept (position)
+    concepts (`Vocabulary.concept_numbers`); ``owner`` [outcomes] the concept (position)
     of an outcome, ascending; ``token`` [outcomes] its token, -1 for nothing; ``present``
     [concepts] the token of the state present, -1 where there is none.
     """
@@ -47,12 +47,6 @@ class Outcomes:
     owner: NDArray[np.int64]
     token: NDArray[np.int64]
     present: NDArray[np.int64]
-
-
-def concept_numbers(vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """Number of every token's concept, in the order of first appearance, [tokens]."""
-    position = {concept: i for i, concept in enumerate(vocabulary.concept_states)}
-    return np.array([position[concept] for concept in vocabulary.concepts])
 
 
 def recorded_outcomes(

@@ -23,7 +23,6 @@ from concept_transfer.analysis.discrepancy import (
 )
 from concept_transfer.analysis.findings import (
     Row,
-    concept_numbers,
     finding_shift,
     recorded_outcomes,
     shift_row,
@@ -52,7 +51,7 @@ def site_shift(
     target, (embedding | concept, name, category), measure, estimate, lower, upper,
     source_value, target_value (rates and prevalences; NaN for distances).
     """
-    concept_of = concept_numbers(vocabulary)
+    concept_of = vocabulary.concept_numbers
     counts = [bootstrap_counts(site, concept_of, draws, seed) for site in sites]
     outcomes = recorded_outcomes(vocabulary, concept_of, counts)
     names = dict(zip(vocabulary.concepts, vocabulary.names, strict=True))

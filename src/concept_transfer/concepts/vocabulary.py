@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from concept_transfer.concepts.bins import Binned, read_bins
 from concept_transfer.concepts.tsv import read_rows
 from concept_transfer.errors import StudyError
@@ -51,6 +54,12 @@ class Vocabulary:
         for concept, state in zip(self.concepts, self.states, strict=True):
             states_of.setdefault(concept, []).append(state)
         return {concept: tuple(states) for concept, states in states_of.items()}
+
+    @cached_property
+    def concept_numbers(self) -> NDArray[np.int64]:
+        """The place of each token's concept among `concept_states`, int64 [tokens]."""
+        position = {concept: i for i, concept in enumerate(self.concept_states)}
+        return np.array([position[concept] for concept in self.concepts], np.int64)
 
     @cached_property
     def bins(self) -> dict[str, Binned]:

@@ -15,7 +15,7 @@ from concept_transfer.events.database import count
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.code_use import FATES, MAPPED, SET_ASIDE, UNMAPPED, CodeUse
-from concept_transfer.sites.tokens import token_rows
+from concept_transfer.sites.tokens import distinct, token_rows
 
 # An event counts where it lies between `since` and `until`; what is without a time holds always.
 # After the index time itself codes of the outcome are no findings.
@@ -136,10 +136,6 @@ def _not_recorded(
     row: NDArray[np.int64], token: NDArray[np.int64], size: int, vocabulary: Vocabulary
 ) -> dict[str, int]:
     concepts = list(vocabulary.concept_states)
-    place = {concept: i for i, concept in enumerate(concepts)}
-    concept_of = np.array([place[concept] for concept in vocabulary.concepts])
-    pairs = row * len(concepts) + concept_of[token]
-    pairs.sort()
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    pairs = distinct(row * len(concepts) + vocabulary.concept_numbers[token])
     having = np.bincount(pairs % len(concepts), minlength=len(concepts))
     return {c: size - int(n) for c, n in zip(concepts, having, strict=True) if n < size}

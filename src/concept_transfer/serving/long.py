@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.progress import Progress
@@ -21,32 +18,9 @@ from concept_transfer.serving.coding import UNKNOWN, Coder, ConceptState, refuse
 from concept_transfer.serving.files import batches
 from concept_transfer.serving.long_columns import STATE, VALUE, LongColumns, long_columns
 from concept_transfer.sites.files import dictionary_encoded, text_column
+from concept_transfer.sites.tokens import distinct, first_states
 
 ROWS_AT_ONCE = 1 << 21
-
-
-@dataclass(frozen=True)
-class Order:
-    """Tokens of a vocabulary in the order of their concepts.
-
-    tokens: int64 [tokens], those of a concept side by side, ascending; places: where each stands.
-    """
-
-    vocabulary: Vocabulary
-
-    @cached_property
-    def concepts(self) -> NDArray[np.int64]:
-        """The number of each token's concept."""
-        number = {concept: i for i, concept in enumerate(self.vocabulary.concept_states)}
-        return np.array([number[concept] for concept in self.vocabulary.concepts])
-
-    @cached_property
-    def tokens(self) -> NDArray[np.int64]:
-        return np.argsort(self.concepts, kind="stable")
-
-    @cached_property
-    def places(self) -> NDArray[np.int64]:
-        return np.argsort(self.tokens)
 
 
 def read_long(
@@ -65,29 +39,26 @@ def read_long(
     no concept, with their numbers of rows. Raises StudyError naming file, row and column.
     """
     names = long_columns(path, columns, coder)
-    order, width = Order(coder.vocabulary), len(coder.vocabulary)
+    width = len(coder.vocabulary)
     numbers: dict[str, int] = {}
     keys, start = [np.zeros(0, np.int64)], 0
     for table in batches(path, [encounter, names.code, *names.cells], ROWS_AT_ONCE):
         whose = text_column(table.column(encounter))
         refuse_empty(str(path), encounter, whose.where([""]), start)
-        number = np.array([numbers.setdefault(w, len(numbers)) if w else -1 for w in whose.values])
+        place = (numbers.setdefault(w, len(numbers)) if w else -1 for w in whose.values)
+        number = np.fromiter(place, np.int64, len(whose.values))
         for row, said in _recorded(path, table, names, coder, unknown, start):
-            keys.append(number[whose.codes[row]] * width + order.places[said])
+            keys.append(number[whose.codes[row]] * width + said)
         start += table.num_rows
-    key = np.concatenate(keys)
+    key = distinct(np.concatenate(keys))
     keys.clear()
-    key.sort()
     ids = pa.array(list(numbers), pa.string())
     progress = Progress("encounters", len(ids))
     for first in range(0, len(ids), at_once):
         part = ids.slice(first, at_once)
         low, high = np.searchsorted(key, [first * width, (first + len(part)) * width])
-        owner, place = np.divmod(key[low:high] - first * width, width)
-        token = order.tokens[place]
-        concept = owner * width + order.concepts[token]
-        counts = np.diff(concept, prepend=-1) != 0
-        yield part, coder.findings(owner[counts], token[counts], len(part))
+        owner, token = np.divmod(key[low:high] - first * width, width)
+        yield part, coder.findings(*first_states(owner, token, coder.vocabulary), len(part))
         progress.advance(len(part))
 
 

@@ -87,6 +87,7 @@ def _stata(path: Path, year: int) -> pd.DataFrame:
                         f"{path} lacks the column(s) {', '.join(missing)}; it must be the "
                         f"emergency-department file of {year}"
                     )
+                # pandas-stubs do not know what a reader inherits
                 frame: pd.DataFrame = reader.read(columns=list(names.values()))  # type: ignore[attr-defined]
     except (zipfile.BadZipFile, StopIteration, ValueError) as error:
         raise StudyError(
@@ -115,6 +116,7 @@ def _text(path: Path, year: int) -> str:
         with zipfile.ZipFile(path) as archive:
             member = max(archive.infolist(), key=lambda member: member.file_size)
             return archive.read(member).decode("latin-1")
+    # NotImplementedError: packed in a way that zipfile cannot unpack
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise StudyError(
             f"{path} is not the CDC's zipped ASCII file of {year} ({error}); delete it and fetch "

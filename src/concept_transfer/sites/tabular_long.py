@@ -27,7 +27,7 @@ from concept_transfer.sites.codes import crosswalk_of, links_of
 from concept_transfer.sites.files import TextColumn, read_batches, text_column
 from concept_transfer.sites.spelling import PRESENT, spelling_of_concept, tokens_of_column
 from concept_transfer.sites.tabular_site import LongTable, TabularSite
-from concept_transfer.sites.tokens import concept_numbers, distinct, first_states, token_rows
+from concept_transfer.sites.tokens import distinct, first_states, token_rows
 
 _BLOCK = 100_000
 
@@ -51,7 +51,7 @@ class LongFindings:
     ) -> tuple[CompressedRows, dict[str, int]]:
         """What a task allows of these findings and those of the encounters' own columns, and the
         number of encounters that record each concept."""
-        concepts, concept_of = list(vocabulary.concept_states), concept_numbers(vocabulary)
+        concepts, concept_of = list(vocabulary.concept_states), vocabulary.concept_numbers
         counts = np.zeros(len(concepts), np.int64)
         blocks = []
         for start in range(0, len(wide), _BLOCK):

@@ -66,24 +66,18 @@ def first_states(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs as `token_rows` takes them, by encounter, with one state of each concept: of several
     the one that the vocabulary lists first."""
-    concept = concept_numbers(vocabulary)
+    concept = vocabulary.concept_numbers
     whose = encounter.astype(np.int64) * len(vocabulary) + concept[token]
     keys = distinct(whose * len(vocabulary) + token)
     keys = keys[np.diff(keys // len(vocabulary), prepend=-1) > 0]
     return keys // len(vocabulary) ** 2, keys % len(vocabulary)
 
 
-def concept_numbers(vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """The place of each token's concept among the concepts, int64 [len(vocabulary)]."""
-    position = {concept: i for i, concept in enumerate(vocabulary.concept_states)}
-    return np.array([position[concept] for concept in vocabulary.concepts])
-
-
 def _absent(
     key: NDArray[np.int64], count: int, vocabulary: Vocabulary, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Keys of the absent tokens of concepts without a token, encounter by encounter."""
-    concept_of = concept_numbers(vocabulary)
+    concept_of = vocabulary.concept_numbers
     absent = np.flatnonzero((np.array(vocabulary.states) == "absent") & allowed)
     rows, tokens = np.divmod(key, len(vocabulary))
     recorded = np.zeros((count, len(vocabulary.concept_states)), dtype=bool)
