@@ -51,14 +51,18 @@ class CompressedRows:
         offsets = self.offsets[start : stop + 1]
         return CompressedRows(offsets - offsets[0], self.values[offsets[0] : offsets[-1]])
 
+    def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the values of the given rows lie, one row after the other."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        ends = lengths.cumsum()
+        within = np.arange(lengths.sum()) - np.repeat(ends - lengths, lengths)
+        return np.asarray(np.repeat(self.offsets[rows], lengths) + within)
+
     def select(self, rows: NDArray[np.int64]) -> CompressedRows:
         """The given rows, in their order."""
-        lengths = self.offsets[rows + 1] - self.offsets[rows]
         offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        places = np.repeat(self.offsets[rows], lengths) + within
-        return CompressedRows(offsets, np.asarray(self.values[places]))
+        np.cumsum(self.offsets[rows + 1] - self.offsets[rows], out=offsets[1:])
+        return CompressedRows(offsets, np.asarray(self.values[self.places(rows)]))
 
     def equals(self, other: CompressedRows) -> bool:
         """Whether both hold the same rows."""

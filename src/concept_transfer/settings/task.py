@@ -26,6 +26,11 @@ class Task(Section):
     exclude_concepts: list[str] = Field(
         default=[], description="Single concept ids that no model sees."
     )
+    outcome_codes: Distinct[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description="Codes that say the outcome in patients' histories; a * at the end is for all "
+        "codes that begin so. Learners that read the probability of a code need them.",
+    )
     not_recorded: Literal["omit", "absent"] = Field(
         default="omit",
         description="A finding nobody wrote down contributes nothing (omit) or is read as the "
