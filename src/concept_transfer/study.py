@@ -25,12 +25,13 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
 from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
+from concept_transfer.settings.claims import Claim, ClaimSide, check_claims
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
-from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
+from concept_transfer.settings.evaluation import Evaluation, Meaning
 from concept_transfer.settings.files import check_size
 from concept_transfer.settings.keep import Keep
 from concept_transfer.settings.problems import described
-from concept_transfer.settings.section import Distinct, Name, Section
+from concept_transfer.settings.section import Distinct, Name, Section, Sizes
 from concept_transfer.settings.sites import Site
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
@@ -48,6 +49,12 @@ def _check_device(device: str) -> str:
     if kind not in DEVICES or (colon and not number.isdecimal()):
         raise ValueError(f"no torch device; choose from {choices(DEVICES)}, or name one: cuda:1")
     return device
+
+
+def _check_rungs(rungs: list[str]) -> list[str]:
+    if len(rungs) == 1:
+        raise ValueError(f"'{rungs[0]}' is the only rung; a ladder has two at least")
+    return rungs
 
 
 class Resources(Section):
@@ -113,7 +120,7 @@ class Study(Section):
         min_length=1,
         description="A list of strategies by name, or strategy name -> its settings.",
     )
-    target_sizes: Distinct[Annotated[int, Field(ge=2)] | Literal["all"]] = Field(
+    target_sizes: Sizes = Field(
         default=["all"], min_length=1, description="Labelled target encounters, validation included"
     )
     replicates: int = Field(
@@ -132,6 +139,11 @@ class Study(Section):
     )
     meaning: Meaning = Field(
         default=Meaning(), description="How an embedding's gain from meaning is tested."
+    )
+    ladder: Annotated[Distinct[Name], AfterValidator(_check_rungs)] = Field(
+        default=[],
+        description="Embeddings in an order in which each adds something to the one before: what "
+        "does every step gain?",
     )
     claims: list[Claim] = Field(
         default=[],
@@ -172,7 +184,8 @@ class Study(Section):
         self._check_classifiers()
         self._check_strategies()
         self._check_keep()
-        self._check_claims()
+        check_claims(self)
+        self._check_ladder()
         self._check_meaning()
         return self
 
@@ -209,7 +222,7 @@ class Study(Section):
                 "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
                 f"({choices(others)})"
             )
-        self._check_gathering(free)
+        self._check_gathering([name for name in free if self.strategy(name).has_source])
         able = [self.learner(name).can for name in self.classifiers]
         undemanding = [
             kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
@@ -225,7 +238,7 @@ class Study(Section):
         )
 
     def _check_gathering(self, free: list[str]) -> None:
-        """free: strategies that use no label of the target."""
+        """free: strategies that bring a source's models and use no label of the target."""
         for name in self.combining_strategies():
             if self.strategy(name).gathers and not free:
                 raise ValueError(
@@ -272,6 +285,20 @@ class Study(Section):
         """Classifiers that are trained with each of the study's embeddings."""
         return [name for name in self.classifiers if self.learner(name).takes_embedding]
 
+    def representations(self, classifier: str) -> list[str]:
+        """The embeddings that a classifier is trained with; none where it takes none."""
+        return list(self.embeddings) if self.learner(classifier).takes_embedding else []
+
+    def climbing_classifiers(self) -> list[str]:
+        """Classifiers that are trained with every rung of the ladder, if there is one."""
+        rungs = {*self.ladder}
+        return [c for c in self.classifiers if rungs and rungs <= {*self.representations(c)}]
+
+    def classifier_of(self, side: ClaimSide) -> str:
+        """The classifier that a claim's side is about: the first for its embedding if not named."""
+        fitting = (c for c in self.classifiers if side.embedding in self.representations(c))
+        return side.classifier or next(fitting)
+
     def _check_meaning(self) -> None:
         for name in self.meaning.strategies or ():
             if name not in self.strategies:
@@ -314,27 +341,19 @@ class Study(Section):
                     "which split.shared_identifiers divides with other sites'; give 'edges'"
                 )
 
-    def _check_claims(self) -> None:
-        sources = {source for source, _ in self.ordered_pairs()}
-        if self.claims and not self.embedding_classifiers():
+    def _check_ladder(self) -> None:
+        defined = {name for c in self.classifiers for name in self.representations(c)}
+        for name in self.ladder:
+            if name not in defined:
+                raise ValueError(
+                    f"ladder names '{name}'; classifiers of the study are trained with "
+                    f"{choices(defined) or 'no embedding'}"
+                )
+        if self.ladder and not self.climbing_classifiers():
             raise ValueError(
-                "claims are about a classifier with an embedding; add 'cnn' to 'classifiers'"
+                "ladder: no classifier of the study is trained with all of "
+                f"{choices(self.ladder)}; a ladder is climbed by one"
             )
-        trained = [name for name in self.strategies if name not in self.combining_strategies()]
-        for claim in self.claims:
-            for test in claim.tests:
-                for kind, name, defined in (
-                    ("embedding", test.better.embedding, self.embeddings),
-                    ("embedding", test.than.embedding, self.embeddings),
-                    ("strategy", test.better.strategy, trained),
-                    ("strategy", test.than.strategy, trained),
-                    ("source", test.source, sources),
-                ):
-                    if name is not None and name not in defined:
-                        raise ValueError(
-                            f"claims: '{claim.text}' names the {kind} '{name}'; defined are "
-                            f"{choices(defined)}"
-                        )
 
     def gathered(self) -> list[tuple[str, str]]:
         """All sources together, and a target, for each target of a strategy that gathers them."""

@@ -26,6 +26,8 @@ class Look:
 
 
 SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
+LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#56B4E9", "#8C6D1F")
+LEARNER_MARKERS = ("o", "s", "D", "^", "v")
 SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
 
@@ -43,12 +45,14 @@ def learner_title(study: Study, name: str) -> str:
 def model_label(study: Study, embedding: str, classifier: str) -> str:
     """What tables and figures call the models of one embedding, or of one simple classifier.
 
-    The study's first classifier with embeddings goes by the embedding alone.
+    The first classifier that is trained with an embedding goes by the embedding alone.
     """
     if embedding == NO_EMBEDDING:
         return learner_title(study, classifier)
-    first = next(iter(study.embedding_classifiers()), classifier)
-    return embedding if classifier == first else f"{embedding}, {learner_title(study, classifier)}"
+    trained = [name for name in study.classifiers if embedding in study.representations(name)]
+    if classifier in trained[1:]:
+        return f"{embedding}, {learner_title(study, classifier)}"
+    return embedding
 
 
 def strategy_looks(study: Study) -> dict[str, Look]:
@@ -67,6 +71,19 @@ def strategy_looks(study: Study) -> dict[str, Look]:
         looks[name] = look
         taken.add(look)
     return looks
+
+
+def learner_looks(study: Study) -> dict[str, Look]:
+    """Colour and marker of every learner: of classifiers, and of strategies that combine them."""
+    strategies = strategy_looks(study)
+    names = enumerate(study.classifiers)
+    looks = {
+        name: Look(
+            LEARNER_COLOURS[i % len(LEARNER_COLOURS)], LEARNER_MARKERS[i % len(LEARNER_MARKERS)]
+        )
+        for i, name in names
+    }
+    return looks | {name: strategies[name] for name in study.combining_strategies()}
 
 
 def group_of(study: Study, embedding: str, classifier: str = "") -> str:
