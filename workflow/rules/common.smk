@@ -84,10 +84,12 @@ def fixed(value):
     return lambda wildcards: stable(value)
 
 
-def task_words():
-    """The outcome and its classes, by name, and what decides which tokens an encounter has."""
+def task_words(codes=False):
+    """The outcome and its classes, by name, and what decides which tokens an encounter has; with
+    the outcome's codes for those who read them."""
     task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
-    return fixed({"label": study.task.label, "classes": study.task.class_names, "task": task})
+    words = {"label": study.task.label, "classes": study.task.class_names, "task": task}
+    return fixed(words | ({"outcome_codes": study.task.outcome_codes} if codes else {}))
 
 
 def code_of(script, *modules):
@@ -140,7 +142,7 @@ wildcard_constraints:
     site=alternatives(grid.sites),
     source=alternatives(grid.sources),
     target=alternatives(grid.targets),
-    embedding=alternatives([*study.embeddings, NO_EMBEDDING]),
+    embedding=alternatives([*study.embeddings, *study.encoders, NO_EMBEDDING]),
     classifier=alternatives(study.classifiers),
     strategy=alternatives(study.strategies),
     block=r"\d+",

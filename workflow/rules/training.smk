@@ -14,6 +14,8 @@ SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
 MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
 TABLE = f"{RESULTS}/embeddings/{{embedding}}.safetensors"
+ENCODER = f"{RESULTS}/encoders/{{embedding}}"
+ENCODER_FILES = ("weights.safetensors", "encoder.json")
 
 
 def learner_code(script, classifier):
@@ -31,6 +33,24 @@ def site_data(classifiers, site):
     inputs = dict.fromkeys(study.learner(name).reads for name in classifiers)
     arrays = [array for name in inputs for array in INPUTS[name].arrays]
     return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
+
+
+def representation(classifiers):
+    """As input: the vectors, or the copies of the encoder, that classifiers are trained with."""
+    learners = [study.learner(name) for name in classifiers]
+    if any(one.takes_embedding for one in learners):
+        return TABLE
+    return encoder_files if any(one.takes_encoder for one in learners) else []
+
+
+def encoder_files(wildcards):
+    copies = study.encoders[wildcards.embedding].copies
+    folder = ENCODER.format(**wildcards)
+    return expand(f"{folder}/{{copy}}/{{file}}", copy=range(copies), file=ENCODER_FILES)
+
+
+def take_encoders(classifiers):
+    return any(study.learner(name).takes_encoder for name in classifiers)
 
 
 def site_named(classifiers):
@@ -179,9 +199,8 @@ def work_of(classifiers, job, kept):
 
 def embeddings_of(classifiers, kept):
     """Constraint of the wildcard: the embeddings of classifiers that are kept, or all others."""
-    if not any(study.learner(name).takes_embedding for name in classifiers):
-        return [NO_EMBEDDING] if kept else []
-    return [name for name in study.embeddings if (name in grid.kept_embeddings) == kept]
+    every = dict.fromkeys(other for one in classifiers for other in study.representations(one))
+    return [name for name in every if (name in grid.kept_embeddings) == kept]
 
 
 def block_replicates(wildcards):
@@ -215,7 +234,7 @@ for team, classifiers in grid.teams.items():
         input:
             **vocabulary_files(),
             site=site_named(classifiers),
-            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
+            embedding=representation(classifiers),
         output:
             source_files(classifiers),
         log:
@@ -235,7 +254,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -249,7 +268,7 @@ for classifier in teams_of("use_received"):
         input:
             **vocabulary_files(),
             bundles=lambda wildcards: site_inputs(study.sites[wildcards.source], ROOT),
-            embedding=TABLE if study.learner(classifier).takes_embedding else [],
+            embedding=representation([classifier]),
         output:
             source_files([classifier]),
         log:
@@ -265,7 +284,7 @@ for classifier in teams_of("use_received"):
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders([classifier])),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/receive_source.py"
@@ -289,7 +308,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
                 if any(study.strategy(name).uses_source for name in strategies)
                 else []
             ),
-            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
+            embedding=representation(classifiers),
         output:
             predictions=predictions_of(classifiers, job),
             cards=cards_of(classifiers, job) if kept else [],
@@ -311,7 +330,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"

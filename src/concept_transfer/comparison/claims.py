@@ -50,8 +50,8 @@ def claim_rows(
                     "source": better.source or than.source,
                     "target": better.target,
                     "size": next((c.size for c in contrast.cells if c.size != "0"), "0"),
-                    "a": test.better.model_dump(),
-                    "b": test.than.model_dump(),
+                    "a": test.better.model_dump(exclude_none=True),
+                    "b": test.than.model_dump(exclude_none=True),
                     **effect_columns(effect),
                 }
                 if not powered:
@@ -65,9 +65,17 @@ def claim_rows(
 
 def _is_shuffled(study: Study, test: ClaimTest) -> bool:
     """Whether the claim is that an embedding beats its own shuffled vectors."""
-    than = study.embeddings[test.than.embedding]
-    same = test.better.strategy == test.than.strategy
-    return same and control_of(than) == "shuffled" and test.better.embedding in parents_of(than)
+    than = study.embeddings.get(test.than.embedding)
+    same = test.better.strategy == test.than.strategy and _classifier(
+        study, test.better
+    ) == _classifier(study, test.than)
+    if than is None or not same:
+        return False
+    return control_of(than) == "shuffled" and test.better.embedding in parents_of(than)
+
+
+def _classifier(study: Study, side: ClaimSide) -> str:
+    return side.classifier or study.taking(side.embedding)[0]
 
 
 def _is_known(results: Results, cell: Cell) -> bool:
@@ -93,7 +101,7 @@ def _cell(study: Study, side: ClaimSide, source: str, target: str, size: str) ->
         source if strategy.has_source else "",
         target,
         side.embedding,
-        study.embedding_classifiers()[0],
+        _classifier(study, side),
         side.strategy,
         size if strategy.uses_labels else "0",
     )

@@ -21,6 +21,8 @@ FAMILIES = (
     "random control",
     "against one-hot",
     "width and scale",
+    "encoder controls",
+    "encoders",
     "unlabelled encounters",
     "tuning",
     "target data only",
@@ -54,9 +56,10 @@ def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Cont
     model without target labels, of its source. It chooses the embedding that meets the simple
     baselines, and the target-only model that transfer must beat.
     """
-    models = [cell for cell in validation if parent_of(study, cell.embedding) is None]
+    models = [cell for cell in validation if not study.is_control(cell.embedding)]
     contrasts = [
         *_of_embeddings(study, validation),
+        *_of_encoders(study, validation),
         *_of_strategies(study, models),
         *_of_best_local(study, models, validation),
         *_of_baselines(study, models, validation),
@@ -91,7 +94,7 @@ def _is_reference(study: Study, embedding: str) -> bool:
 
 def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
     for cell in cells:
-        if cell.embedding == NO_EMBEDDING:
+        if cell.embedding not in study.embeddings:
             continue
         for control in controls_of(study, cell.embedding):
             is_shuffled = control_of(study.embeddings[control]) == "shuffled"
@@ -104,12 +107,45 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
             yield Contrast(family, (cell,), (replace(cell, embedding=reference),))
 
 
+def _of_encoders(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    """Each against its controls, and against the one before it in the config."""
+    meant = [name for name in study.encoders if not study.is_control(name)]
+    before = dict(zip(meant[1:], meant, strict=False))
+    for cell in cells:
+        if cell.embedding not in meant:
+            continue
+        for control in controls_of_encoder(study, cell.embedding):
+            yield Contrast("encoder controls", (cell,), (replace(cell, embedding=control),))
+        if cell.embedding in before:
+            simpler = replace(cell, embedding=before[cell.embedding])
+            yield Contrast("encoders", (cell,), (simpler,))
+
+
+def controls_of_encoder(study: Study, name: str) -> list[str]:
+    """The controls that are like an encoder in all but what makes them controls."""
+
+    def apart(other: str) -> dict[str, Any]:
+        encoder = study.encoders[other]
+        control = encoder.vectors if encoder.vectors and study.is_control(encoder.vectors) else None
+        vectors = parents_of(study.embeddings[control])[0] if control else encoder.vectors
+        same = encoder.model_dump(exclude={"pretrain", "shuffled", "vectors"})
+        return same | {"vectors": vectors}
+
+    controls = [other for other in study.encoders if study.is_control(other)]
+    return [other for other in controls if apart(other) == apart(name)]
+
+
 def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
     unchanged = [name for name in study.strategies if not study.strategy(name).uses_labels]
     local = _without_source(study)
     sizes = [str(size) for size in study.target_sizes]
+    untaught = [name for name in unchanged if not study.strategy(name).has_source]
     for cell in cells:
         strategy = study.strategy(cell.strategy)
+        if strategy.uses_labels:
+            for name in untaught:
+                alone = replace(cell, source="", strategy=name, size="0")
+                yield Contrast("tuning", (cell,), (alone,))
         if not strategy.has_source:
             continue
         if strategy.uses_encounters:
@@ -127,7 +163,12 @@ def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
 
 
 def _without_source(study: Study) -> list[str]:
-    return [name for name in study.strategies if not study.strategy(name).has_source]
+    """The strategies that learn from the target's labels alone."""
+    return [
+        name
+        for name in study.strategies
+        if study.strategy(name).uses_labels and not study.strategy(name).has_source
+    ]
 
 
 def _of_best_local(
@@ -154,7 +195,7 @@ def _of_baselines(
 ) -> Iterator[Contrast]:
     """The network against a simple model that saw the same labels: of the same strategy or, where
     the simple model cannot tune, trained on the data of both sites."""
-    networks = study.embedding_classifiers()
+    networks = [n for n in study.classifiers if study.representations(n) != [NO_EMBEDDING]]
     baselines = [name for name in study.classifiers if name not in networks]
     together = [
         name

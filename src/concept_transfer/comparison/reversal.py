@@ -19,7 +19,7 @@ def reversal_warnings(results: Results) -> list[str]:
     """
     unchanged: dict[str, list[CellResult]] = {}
     for cell, result in results.items():
-        if cell.size == "0" and cell.classifier != ALL_MODELS and result.headline:
+        if cell.source and cell.size == "0" and cell.classifier != ALL_MODELS and result.headline:
             unchanged.setdefault(cell.target, []).append(result)
     warnings = []
     for target, models in unchanged.items():

@@ -10,6 +10,9 @@ QUESTIONS = {
     "against one-hot": "Does an embedding beat one-hot findings (of the same scale setting, where "
     "the study has them)?",
     "width and scale": "Does a control without meaning beat one-hot findings?",
+    "encoder controls": "Does an encoder beat itself untrained, pre-trained on shuffled histories "
+    "or begun with shuffled vectors?",
+    "encoders": "Does an encoder beat the one before it in the config?",
     "unlabelled encounters": "Does looking at the target's encounters without labels help?",
     "tuning": "Does using target labels beat a model that uses none?",
     "target data only": "Does transfer beat the same model trained on the same target labels "

@@ -60,10 +60,15 @@ class Meaning(Section):
 
 
 class ClaimSide(Section):
-    """One side of a claim: the concept CNN with an embedding and a strategy."""
+    """One side of a claim: a classifier with an embedding or an encoder, and a strategy."""
 
-    embedding: Name = Field(description="Name of an embedding of the study.")
+    embedding: Name = Field(
+        description="Name of an embedding or an encoder of the study; none for simple classifiers."
+    )
     strategy: Name = Field(description="Name of a strategy of the study.")
+    classifier: Name | None = Field(
+        default=None, description="Name of a classifier; null: the first that takes the embedding."
+    )
 
 
 class ClaimTest(Section):
