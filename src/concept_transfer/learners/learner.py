@@ -104,9 +104,6 @@ class Models(Protocol):
     def mapped(self, models: Any, maps: Sequence[Affine]) -> Any:
         """R models whose features are mapped first (`ALIGN`)."""
 
-    def untaught(self) -> Any:
-        """R models that no label has taught (`ZERO`)."""
-
     def write(self, models: Any, folder: Path) -> None:
         """Write `Learner.files`."""
 
@@ -129,6 +126,13 @@ class CrossFittingFamily(Models, Protocol):
         """Fit R models, on all encounters and without each fold. folds: int64 [R, n], that of
         every encounter of `plan.train[0]`, or -1 for those in the training of all, as other parts
         are."""
+
+
+class UntaughtFamily(Protocol):
+    """A learner at work whose models predict before any label has taught them (`ZERO`)."""
+
+    def untaught(self) -> Any:
+        """R models."""
 
 
 Family = ValidatedFamily | CrossFittingFamily

@@ -28,6 +28,7 @@ from concept_transfer.learners.learner import (
     Family,
     Fitted,
     Learner,
+    UntaughtFamily,
     ValidatedFamily,
 )
 from concept_transfer.progress import part
@@ -346,7 +347,8 @@ def _handed_on(work: Work) -> HandedOn:
 
 def _untaught(bench: Workbench) -> HandedOn:
     """Models that no label has taught."""
-    return HandedOn(bench.everyone().untaught(), [{"epochs": 0} for _ in bench.replicates])
+    family = cast(UntaughtFamily, bench.everyone())
+    return HandedOn(family.untaught(), [{"epochs": 0} for _ in bench.replicates])
 
 
 def label_counts(target: Site, rows: Rows | None, bench: Workbench) -> Rows:
