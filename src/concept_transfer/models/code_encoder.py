@@ -26,11 +26,12 @@ ROTARY_BASE = 10_000.0
 
 
 class Time2Vec(nn.Module):
-    """One linear term and cosines of a number (Kazemi et al. 2019, arXiv 1907.05321): w0 t + b0,
-    cos(w t + b). What is NaN has the zero vector."""
+    """One linear term and cosines of a number, w0 t + b0 and cos(w t + b) (Kazemi et al. 2019,
+    arXiv 1907.05321), times a share that is learned. What is NaN has the zero vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.share = nn.Parameter(torch.tensor(SPREAD))
         self.weight = nn.Parameter(torch.randn(width))
         self.bias = nn.Parameter(torch.randn(width))
 
@@ -39,7 +40,7 @@ class Time2Vec(nn.Module):
         known = ~times.isnan()
         angles = times.nan_to_num()[..., None] * self.weight + self.bias
         vectors = torch.cat([angles[..., :1], angles[..., 1:].cos()], -1)
-        return vectors * known[..., None]
+        return self.share * vectors * known[..., None]
 
 
 class Embedding(nn.Module):
@@ -53,7 +54,6 @@ class Embedding(nn.Module):
         self.places = _table(settings.max_length + 1, width) if learned else None
         self.age = Time2Vec(width) if settings.age else None
         self.position = Time2Vec(width) if settings.position else None
-        self.shares = nn.Parameter(torch.full((2,), SPREAD))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(settings.dropout)
 
@@ -65,9 +65,9 @@ class Embedding(nn.Module):
         if self.places is not None:
             vectors = vectors + self.places.weight[: batch.codes.shape[1]]
         if self.age is not None:
-            vectors = vectors + self.shares[0] * self.age(batch.ages / YEARS)
+            vectors = vectors + self.age(batch.ages / YEARS)
         if self.position is not None:
-            vectors = vectors + self.shares[1] * self.position(batch.times * HOURS)
+            vectors = vectors + self.position(batch.times * HOURS)
         embedded: Tensor = self.dropout(self.norm(vectors))
         return embedded
 
