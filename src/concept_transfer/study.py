@@ -26,6 +26,7 @@ from concept_transfer.learners.learner import Learner, LearnerSettings
 from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
 from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
+from concept_transfer.settings.encoders import CodeEncoder
 from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
 from concept_transfer.settings.files import check_size
 from concept_transfer.settings.keep import Keep
@@ -94,6 +95,11 @@ class Study(Section):
         min_length=1,
         description="Embedding name -> how its vectors are made; a name alone stands for the "
         "entry of that name in config/embeddings/.",
+    )
+    encoders: dict[Name, CodeEncoder] = Field(
+        default={},
+        description="Encoder name -> what it is pre-trained on, without labels; classifiers that "
+        "read patients' histories are trained with each.",
     )
     classifiers: Annotated[
         dict[Name, Annotated[LearnerSettings, OneOf(LEARNERS, "kind")]],
