@@ -43,6 +43,24 @@ class Time2Vec(nn.Module):
         return self.share * vectors * known[..., None]
 
 
+class Dropout(nn.Module):
+    """Dropout whose random numbers are bytes, so that its rate is a multiple of 1/256: on a CPU
+    drawing full numbers would cost as much as a matrix product."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.dropped = round(rate * 256)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if not (self.training and self.dropped):
+            return hidden
+        words = torch.empty(-(-hidden.numel() // 8), dtype=torch.int64, device=hidden.device)
+        words.random_(-(2**63), None)
+        drawn = words.view(torch.uint8)[: hidden.numel()].view(hidden.shape)
+        kept = (drawn >= self.dropped).to(hidden.dtype)
+        return hidden * kept.mul_(256 / (256 - self.dropped))
+
+
 class Embedding(nn.Module):
     """The vectors of tokens, normalised."""
 
@@ -55,7 +73,7 @@ class Embedding(nn.Module):
         self.age = Time2Vec(width) if settings.age else None
         self.position = Time2Vec(width) if settings.position else None
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         """[B, L, width]."""
@@ -122,7 +140,7 @@ class Block(nn.Module):
         self.attention = Attention(settings)
         self.mixing_norm = nn.LayerNorm(settings.width)
         self.mixing = FeedForward(settings)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
 
     def forward(self, hidden: Tensor, turns: Tensor | None, bias: Tensor | None) -> Tensor:
         hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), turns, bias))

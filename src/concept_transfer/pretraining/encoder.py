@@ -18,6 +18,8 @@ from concept_transfer.pretraining.vocabulary import CodeVocabulary
 from concept_transfer.settings.encoders import CodeEncoder
 
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
+LOG = "history.tsv"  # of its pre-training, a row an epoch
+FILES = (WEIGHTS, CARD, LOG)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class EncoderFiles:
     weights: dict[str, NDArray[np.float32]]
     facts: dict[str, Any]
 
-    names: ClassVar[tuple[str, ...]] = (WEIGHTS, CARD)
+    names: ClassVar[tuple[str, ...]] = (WEIGHTS, CARD)  # without the log, as bundles hold them
 
     def write(self, folder: Path) -> None:
         """Write `names` into a folder that exists."""

@@ -88,7 +88,7 @@ def learn(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(generator(seed, DROPOUT, epoch).integers(2**63)))
         for place, rows in enumerate(batches):
-            share = (epoch + place / len(batches)) / settings.epochs
+            share = (epoch + (place + 0.5) / len(batches)) / settings.epochs
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings.learning_rate, share)
             numbers = corpus.training[np.sort(rows)]
