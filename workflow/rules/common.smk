@@ -19,6 +19,7 @@ from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
+from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
 from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite

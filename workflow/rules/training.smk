@@ -14,8 +14,6 @@ SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
 MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
 TABLE = f"{RESULTS}/embeddings/{{embedding}}.safetensors"
-ENCODER = f"{RESULTS}/encoders/{{embedding}}"
-ENCODER_FILES = ("weights.safetensors", "encoder.json")
 
 
 def learner_code(script, classifier):
@@ -44,9 +42,10 @@ def representation(classifiers):
 
 
 def encoder_files(wildcards):
-    copies = study.encoders[wildcards.embedding].copies
-    folder = ENCODER.format(**wildcards)
-    return expand(f"{folder}/{{copy}}/{{file}}", copy=range(copies), file=ENCODER_FILES)
+    """The log of pre-training apart, which tells the time that it took."""
+    name = wildcards.embedding
+    copies = range(study.encoders[name].copies)
+    return expand(ENCODER + "/{file}", encoder=name, copy=copies, file=EncoderFiles.names)
 
 
 def take_encoders(classifiers):
