@@ -2,8 +2,8 @@
 
 A cell is source x target x embedding x classifier x strategy x target size. Only combinations
 with a meaning exist: a strategy without a source has none, one without target labels has size 0,
-a learner that takes no embedding has "none", and no learner meets a strategy that asks for what it
-cannot do.
+a learner that takes neither an embedding nor an encoder has "none" in its place, and no learner
+meets a strategy that asks for what it cannot do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, Cell
-from concept_transfer.settings.embeddings import control_of, controlled_by
+from concept_transfer.settings.embeddings import controlled_by
 from concept_transfer.study import SIMPLE, Study
 
 SOURCE_KIND = "local"  # how a source trains its own models
@@ -73,12 +73,13 @@ class Grid:
 
     @cached_property
     def models(self) -> list[tuple[str, str]]:
-        """(embedding, classifier) combinations, those with an embedding first."""
-        embedded = self.study.embedding_classifiers()
-        return [
-            *((embedding, name) for name in embedded for embedding in self.study.embeddings),
-            *((NO_EMBEDDING, name) for name in self.study.classifiers if name not in embedded),
+        """(embedding or encoder, classifier) combinations, those of simple classifiers last."""
+        every = [
+            (representation, name)
+            for name in self.study.classifiers
+            for representation in self.study.representations(name)
         ]
+        return sorted(every, key=lambda model: model[0] == NO_EMBEDDING)
 
     @cached_property
     def teams(self) -> dict[str, list[str]]:
@@ -90,7 +91,7 @@ class Grid:
         teams: dict[str, list[str]] = {}
         for name in self.study.classifiers:
             learner = self.study.learner(name)
-            alone = learner.takes_embedding or learner.uses_torch
+            alone = self.study.representations(name) != [NO_EMBEDDING] or learner.uses_torch
             teams.setdefault(name if alone else SIMPLE, []).append(name)
         return teams
 
@@ -153,7 +154,7 @@ class Grid:
 
     def strategies_of(self, classifier: str) -> list[str]:
         """The strategies of the study that a classifier can do."""
-        can = self.study.learner(classifier).can
+        can = self.study.abilities(classifier)
         combining = self.study.combining_strategies()
         return [
             name
@@ -181,15 +182,15 @@ class Grid:
 
     @cached_property
     def kept_embeddings(self) -> list[str]:
-        """The embeddings whose models are kept as bundles, and "none"."""
+        """The embeddings and encoders whose models are kept as bundles, and "none"."""
         meant = [name for name in self.meant_embeddings if name != NO_EMBEDDING]
         return [*_given(self.study.keep.embeddings, meant), NO_EMBEDDING]
 
     @cached_property
     def meant_embeddings(self) -> list[str]:
-        """All embeddings but the controls, and "none"."""
-        embeddings = self.study.embeddings
-        return [*(name for name in embeddings if not control_of(embeddings[name])), NO_EMBEDDING]
+        """All embeddings and encoders but the controls, and "none"."""
+        every = (*self.study.embeddings, *self.study.encoders)
+        return [*(name for name in every if not self.study.is_control(name)), NO_EMBEDDING]
 
     @cached_property
     def kept_cells(self) -> list[Cell]:
@@ -250,7 +251,7 @@ class Grid:
         return [source for source, other in self.pairs if other == target]
 
     def embeddings_of_metrics(self) -> list[str]:
-        """Folder names under metrics/<target>: the embeddings, and `none` for baselines."""
+        """Folder names under metrics/<target>: embeddings, encoders, and `none` for baselines."""
         return list(dict.fromkeys(cell.embedding for cell in self.cells))
 
     def cells_of(self, target: str, embedding: str) -> list[Cell]:

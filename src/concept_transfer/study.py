@@ -19,14 +19,20 @@ from pydantic import (
     model_validator,
 )
 
-from concept_transfer.cell import ALL_MODELS, ALL_SITES
+from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
 from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
 from concept_transfer.settings.claims import Claim, ClaimSide, check_claims
-from concept_transfer.settings.embeddings import Embedding, check_parents, from_catalogue
+from concept_transfer.settings.embeddings import (
+    Embedding,
+    check_parents,
+    control_of,
+    from_catalogue,
+)
+from concept_transfer.settings.encoders import CodeEncoder
 from concept_transfer.settings.evaluation import Evaluation, Meaning
 from concept_transfer.settings.files import check_size
 from concept_transfer.settings.keep import Keep
@@ -102,6 +108,11 @@ class Study(Section):
         description="Embedding name -> how its vectors are made; a name alone stands for the "
         "entry of that name in config/embeddings/.",
     )
+    encoders: dict[Name, CodeEncoder] = Field(
+        default={},
+        description="Encoder name -> what it is pre-trained on, without labels; classifiers that "
+        "read patients' histories are trained with each.",
+    )
     classifiers: Annotated[
         dict[Name, Annotated[LearnerSettings, OneOf(LEARNERS, "kind")]],
         BeforeValidator(named(LEARNERS, "kind", "classifier")),
@@ -142,7 +153,7 @@ class Study(Section):
     )
     ladder: Annotated[Distinct[Name], AfterValidator(_check_rungs)] = Field(
         default=[],
-        description="Embeddings in an order in which each adds something to the one before: what "
+        description="Embeddings, or encoders, of which each adds something to the one before: what "
         "does every step gain?",
     )
     claims: list[Claim] = Field(
@@ -182,6 +193,7 @@ class Study(Section):
             raise ValueError("vocabulary: is required (no site is a bundle that brings one)")
         self._check_bins()
         self._check_classifiers()
+        self._check_encoders()
         self._check_strategies()
         self._check_keep()
         check_claims(self)
@@ -200,6 +212,42 @@ class Study(Section):
                 f"classifiers: '{ALL_MODELS}' is reserved: it stands for all models together, "
                 "where a strategy combines them"
             )
+
+    def _check_encoders(self) -> None:
+        """Each has a name of its own, sites with histories, and somebody who takes it."""
+        for name, settings in self.classifiers.items():
+            if problem := self.learner(name).refused(settings, self.task):
+                raise ValueError(f"classifiers.{name}: {problem}")
+        taking = self.encoder_classifiers()
+        if taking and not self.encoders:
+            raise ValueError(f"encoders: the classifier '{taking[0]}' takes an encoder; define one")
+        able = [kind for kind, record in LEARNERS.items() if record.takes_encoder]
+        for name, encoder in self.encoders.items():
+            where = f"encoders.{name}"
+            if not taking:
+                raise ValueError(
+                    f"{where}: no classifier takes an encoder; add one ({choices(able)})"
+                )
+            if name in (*self.embeddings, NO_EMBEDDING):
+                raise ValueError(f"{where}: the name is that of an embedding; give another")
+            if self.split.by == "folds":
+                raise ValueError(
+                    f"{where}: an encoder learns from patients who never test, but under split.by: "
+                    "folds everybody tests, so that every fold would need an encoder of its own; "
+                    "use 'share' or 'time'"
+                )
+            for site in (*encoder.sites, *encoder.unlabelled):
+                if site not in self.sites:
+                    raise ValueError(
+                        f"{where} names the site '{site}'; defined are {choices(self.sites)}"
+                    )
+                if site in self.parked_sites():
+                    raise ValueError(f"{where} names the site '{site}', which no pair names")
+            if encoder.vectors not in (None, *self.embeddings):
+                raise ValueError(
+                    f"{where}.vectors is '{encoder.vectors}'; embeddings are "
+                    f"{choices(self.embeddings)}"
+                )
 
     def _check_strategies(self) -> None:
         """Some classifier can do what some strategy asks; other combinations are left out."""
@@ -223,7 +271,7 @@ class Study(Section):
                 f"({choices(others)})"
             )
         self._check_gathering([name for name in free if self.strategy(name).has_source])
-        able = [self.learner(name).can for name in self.classifiers]
+        able = [self.abilities(name) for name in self.classifiers]
         undemanding = [
             kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
         ]
@@ -254,7 +302,7 @@ class Study(Section):
     def _check_keep(self) -> None:
         for key, defined in (
             ("classifiers", self.classifiers),
-            ("embeddings", self.embeddings),
+            ("embeddings", (*self.embeddings, *self.encoders)),
             ("strategies", self.strategies),
             ("target_sizes", self.target_sizes),
         ):
@@ -285,9 +333,34 @@ class Study(Section):
         """Classifiers that are trained with each of the study's embeddings."""
         return [name for name in self.classifiers if self.learner(name).takes_embedding]
 
+    def encoder_classifiers(self) -> list[str]:
+        """Classifiers that are trained with each of the study's encoders."""
+        return [name for name in self.classifiers if self.learner(name).takes_encoder]
+
     def representations(self, classifier: str) -> list[str]:
-        """The embeddings that a classifier is trained with; none where it takes none."""
-        return list(self.embeddings) if self.learner(classifier).takes_embedding else []
+        """The embeddings or encoders that a classifier is trained with, or "none"."""
+        learner = self.learner(classifier)
+        if learner.takes_embedding:
+            return list(self.embeddings)
+        return list(self.encoders) if learner.takes_encoder else [NO_EMBEDDING]
+
+    def taking(self, representation: str) -> list[str]:
+        """The classifiers that are trained with an embedding or an encoder, or with "none"."""
+        return [name for name in self.classifiers if representation in self.representations(name)]
+
+    def abilities(self, classifier: str) -> frozenset[str]:
+        """What strategies may ask of a classifier with its settings."""
+        learner = self.learner(classifier)
+        return learner.can - learner.lacks(self.classifiers[classifier])
+
+    def is_control(self, name: str) -> bool:
+        """Whether an embedding or an encoder is there to be compared with alone."""
+        if name in self.encoders:
+            encoder = self.encoders[name]
+            return encoder.is_control or (
+                encoder.vectors is not None and self.is_control(encoder.vectors)
+            )
+        return name in self.embeddings and control_of(self.embeddings[name]) is not None
 
     def climbing_classifiers(self) -> list[str]:
         """Classifiers that are trained with every rung of the ladder, if there is one."""
@@ -296,8 +369,7 @@ class Study(Section):
 
     def classifier_of(self, side: ClaimSide) -> str:
         """The classifier that a claim's side is about: the first for its embedding if not named."""
-        fitting = (c for c in self.classifiers if side.embedding in self.representations(c))
-        return side.classifier or next(fitting)
+        return side.classifier or self.taking(side.embedding or NO_EMBEDDING)[0]
 
     def _check_meaning(self) -> None:
         for name in self.meaning.strategies or ():
@@ -343,6 +415,7 @@ class Study(Section):
 
     def _check_ladder(self) -> None:
         defined = {name for c in self.classifiers for name in self.representations(c)}
+        defined -= {NO_EMBEDDING}
         for name in self.ladder:
             if name not in defined:
                 raise ValueError(

@@ -19,6 +19,7 @@ from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
+from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
 from concept_transfer.settings.embeddings import control_of, parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
@@ -84,10 +85,12 @@ def fixed(value):
     return lambda wildcards: stable(value)
 
 
-def task_words():
-    """The outcome and its classes, by name, and what decides which tokens an encounter has."""
+def task_words(codes=False):
+    """The outcome and its classes, by name, and what decides which tokens an encounter has; with
+    the outcome's codes for those who read them."""
     task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
-    return fixed({"label": study.task.label, "classes": study.task.class_names, "task": task})
+    words = {"label": study.task.label, "classes": study.task.class_names, "task": task}
+    return fixed(words | ({"outcome_codes": study.task.outcome_codes} if codes else {}))
 
 
 def code_of(script, *modules):
@@ -140,7 +143,7 @@ wildcard_constraints:
     site=alternatives(grid.sites),
     source=alternatives(grid.sources),
     target=alternatives(grid.targets),
-    embedding=alternatives([*study.embeddings, NO_EMBEDDING]),
+    embedding=alternatives([*study.embeddings, *study.encoders, NO_EMBEDDING]),
     classifier=alternatives(study.classifiers),
     strategy=alternatives(study.strategies),
     block=r"\d+",

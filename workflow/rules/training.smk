@@ -33,6 +33,25 @@ def site_data(classifiers, site):
     return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
 
 
+def representation(classifiers):
+    """As input: the vectors, or the copies of the encoder, that classifiers are trained with."""
+    learners = [study.learner(name) for name in classifiers]
+    if any(one.takes_embedding for one in learners):
+        return TABLE
+    return encoder_files if any(one.takes_encoder for one in learners) else []
+
+
+def encoder_files(wildcards):
+    """The log of pre-training apart, which tells the time that it took."""
+    name = wildcards.embedding
+    copies = range(study.encoders[name].copies)
+    return expand(ENCODER + "/{file}", encoder=name, copy=copies, file=EncoderFiles.names)
+
+
+def take_encoders(classifiers):
+    return any(study.learner(name).takes_encoder for name in classifiers)
+
+
 def site_named(classifiers):
     """As input: the site that a job names."""
     return lambda wildcards: site_data(classifiers, wildcards.source)
@@ -179,9 +198,8 @@ def work_of(classifiers, job, kept):
 
 def embeddings_of(classifiers, kept):
     """Constraint of the wildcard: the embeddings of classifiers that are kept, or all others."""
-    if not any(study.learner(name).takes_embedding for name in classifiers):
-        return [NO_EMBEDDING] if kept else []
-    return [name for name in study.embeddings if (name in grid.kept_embeddings) == kept]
+    every = dict.fromkeys(other for one in classifiers for other in study.representations(one))
+    return [name for name in every if (name in grid.kept_embeddings) == kept]
 
 
 def block_replicates(wildcards):
@@ -215,7 +233,7 @@ for team, classifiers in grid.teams.items():
         input:
             **vocabulary_files(),
             site=site_named(classifiers),
-            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
+            embedding=representation(classifiers),
         output:
             source_files(classifiers),
         log:
@@ -235,7 +253,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -249,7 +267,7 @@ for classifier in teams_of("use_received"):
         input:
             **vocabulary_files(),
             bundles=lambda wildcards: site_inputs(study.sites[wildcards.source], ROOT),
-            embedding=TABLE if study.learner(classifier).takes_embedding else [],
+            embedding=representation([classifier]),
         output:
             source_files([classifier]),
         log:
@@ -265,7 +283,7 @@ for classifier in teams_of("use_received"):
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders([classifier])),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/receive_source.py"
@@ -289,7 +307,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
                 if any(study.strategy(name).uses_source for name in strategies)
                 else []
             ),
-            embedding=TABLE if any(one.takes_embedding for one in learners) else [],
+            embedding=representation(classifiers),
         output:
             predictions=predictions_of(classifiers, job),
             cards=cards_of(classifiers, job) if kept else [],
@@ -311,7 +329,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(),
+            label=task_words(take_encoders(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"

@@ -143,14 +143,16 @@ def can_choose(labels: NDArray[np.int8]) -> bool:
 def without_choice(candidates: Sequence[Candidate], model: Model) -> NDArray[np.bool_]:
     """Which models are averaged where labels cannot choose, bool [C].
 
-    Those that used no label of the target, but for such as were worse than others at their source;
-    all, where every model used some.
+    Those that used no label of the target, but for such as were worse than others at their source,
+    or were judged nowhere while others were at theirs; all, where every model used some.
     """
     free = np.array([each.free for each in candidates])
     if not free.any():
         return np.ones(len(candidates), bool)
     gains = np.array([each.source_auroc.get(model, np.nan) - 0.5 for each in candidates])
     sources = np.array([each.cell.source for each in candidates])
+    if (free & (sources != "")).any():
+        free = free & (sources != "")
     best = [np.nanmax(gains[free & (sources == own)], initial=-np.inf) for own in sources]
     return np.asarray(free & ~(gains < NEAR * np.array(best)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from concept_transfer.cell import Cell
 from concept_transfer.comparison.comparisons import seen_before
-from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast, parent_of
+from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast
 from concept_transfer.comparison.effects import Effect, paired_effect
 from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.evaluation.intervals import tail
@@ -107,7 +107,7 @@ def offered(study: Study, results: Results, source: str, target: str, size: str)
         and cell.source in ("", source)
         and cell.size in ("0", size)
         and not math.isnan(result.estimate())
-        and parent_of(study, cell.embedding) is None
+        and not study.is_control(cell.embedding)
     ]
 
 

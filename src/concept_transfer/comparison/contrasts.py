@@ -22,6 +22,7 @@ FAMILIES = (
     "random control",
     "against one-hot",
     "width and scale",
+    "encoder controls",
     LADDER,
     "unlabelled encounters",
     "tuning",
@@ -56,9 +57,10 @@ def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Cont
     model without target labels, of its source. It chooses the embedding that meets the simple
     baselines, and the target-only model that transfer must beat.
     """
-    models = [cell for cell in validation if parent_of(study, cell.embedding) is None]
+    models = [cell for cell in validation if not study.is_control(cell.embedding)]
     contrasts = [
         *_of_embeddings(study, validation),
+        *_of_encoder_controls(study, validation),
         *_of_ladder(study, validation),
         *_of_strategies(study, models),
         *_of_best_local(study, models, validation),
@@ -105,6 +107,28 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
             meaningless = parent_of(study, cell.embedding) is not None
             family = "width and scale" if meaningless else "against one-hot"
             yield Contrast(family, (cell,), (replace(cell, embedding=reference),))
+
+
+def _of_encoder_controls(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    meant = [name for name in study.encoders if not study.is_control(name)]
+    for cell in cells:
+        if cell.embedding in meant:
+            for control in controls_of_encoder(study, cell.embedding):
+                yield Contrast("encoder controls", (cell,), (replace(cell, embedding=control),))
+
+
+def controls_of_encoder(study: Study, name: str) -> list[str]:
+    """The controls that are like an encoder in all but what makes them controls."""
+
+    def apart(other: str) -> dict[str, Any]:
+        encoder = study.encoders[other]
+        control = encoder.vectors if encoder.vectors and study.is_control(encoder.vectors) else None
+        vectors = parents_of(study.embeddings[control])[0] if control else encoder.vectors
+        same = encoder.model_dump(exclude={"pretrain", "shuffled", "vectors"})
+        return same | {"vectors": vectors}
+
+    controls = [other for other in study.encoders if study.is_control(other)]
+    return [other for other in controls if apart(other) == apart(name)]
 
 
 def _of_ladder(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
@@ -177,7 +201,7 @@ def _of_baselines(
 ) -> Iterator[Contrast]:
     """The network against a simple model that saw the same labels: of the same strategy or, where
     the simple model cannot tune, trained on the data of both sites."""
-    networks = [*filter(study.representations, study.classifiers)]
+    networks = [n for n in study.classifiers if study.representations(n) != [NO_EMBEDDING]]
     baselines = [name for name in study.classifiers if name not in networks]
     together = [
         name

@@ -19,8 +19,7 @@ def reversal_warnings(results: Results) -> list[str]:
     """
     unchanged: dict[str, list[CellResult]] = {}
     for cell, result in results.items():
-        is_source_model = cell.source and cell.size == "0" and cell.classifier != ALL_MODELS
-        if is_source_model and result.headline:
+        if cell.source and cell.size == "0" and cell.classifier != ALL_MODELS and result.headline:
             unchanged.setdefault(cell.target, []).append(result)
     warnings = []
     for target, models in unchanged.items():

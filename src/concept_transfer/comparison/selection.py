@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from concept_transfer.cell import Cell
-from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.comparison.schema import LABELLED
 from concept_transfer.evaluation.intervals import (
     Variance,
@@ -46,7 +45,7 @@ def choices_by_validation(
                 for cell, result in results.items()
                 if cell.target == target
                 and cell.size in (size, "0")
-                and parent_of(study, cell.embedding) is None
+                and not study.is_control(cell.embedding)
                 and cell.strategy not in study.combining_strategies()
             ]
             row = _choice(candidates, size, settings) if candidates else None

@@ -39,6 +39,25 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "concept-transfer"
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder of the cache alone, made if need be; ends with the process at the latest.
+
+    Raises StudyError where it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise StudyError(
+            f"the cache folder {folder} cannot be written ({error.strerror}); set {VARIABLE} to a "
+            "folder that can"
+        ) from None
+    with lock:
+        yield
+
+
 class VectorSpace:
     """All cached vectors of one way to embed."""
 
@@ -126,16 +145,7 @@ class VectorSpace:
 
         Raises StudyError where the cache folder cannot be written.
         """
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._folder / "lock").open("w")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise StudyError(
-                f"the cache folder {self._folder} cannot be written ({error.strerror}); set "
-                f"{VARIABLE} to a folder that can"
-            ) from None
-        with lock:
+        with locked(self._folder):
             for left in self._folder.glob("*.partial"):
                 left.unlink()
             (self._folder / "identity.json").write_text(self._identity, encoding="utf-8")

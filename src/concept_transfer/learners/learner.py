@@ -15,6 +15,7 @@ from concept_transfer.settings.section import Section
 if TYPE_CHECKING:
     from concept_transfer.models.alignment import Affine, Moments
     from concept_transfer.models.recalibration import Recalibration
+    from concept_transfer.settings.task import Task
     from concept_transfer.settings.training import Training
     from concept_transfer.sites.site import Site
     from concept_transfer.strategies.strategy import Plan
@@ -59,7 +60,8 @@ class Context:
     keys: one a replicate, the root of all its random draws; tokens: size of the vocabulary;
     classes: number of outcomes; vectors: float32 [tokens, width], or [R, tokens, width] where
     every replicate has a table of its own, None for learners without an embedding;
-    device, threads: where torch computes, and with how many threads of a CPU.
+    encoders: folder of each replicate's encoder, and outcome_codes, those of `Task`, for learners
+    that take one; device, threads: where torch computes, and with how many threads of a CPU.
     """
 
     keys: tuple[int, ...]
@@ -68,13 +70,20 @@ class Context:
     vectors: NDArray[np.float32] | None = None
     device: str = "cpu"
     threads: int = 1
+    encoders: tuple[Path, ...] = ()
+    outcome_codes: tuple[str, ...] = ()
 
     def select(self, replicates: Sequence[int]) -> Context:
         """The context of some of the replicates, by place."""
         vectors = self.vectors
         if vectors is not None and vectors.ndim == 3:
             vectors = vectors[list(replicates)]
-        return replace(self, keys=tuple(self.keys[i] for i in replicates), vectors=vectors)
+        return replace(
+            self,
+            keys=tuple(self.keys[i] for i in replicates),
+            vectors=vectors,
+            encoders=tuple(self.encoders[i] for i in replicates) if self.encoders else (),
+        )
 
 
 class Models(Protocol):
@@ -119,6 +128,13 @@ class CrossFittingFamily(Models, Protocol):
         are."""
 
 
+class UntaughtFamily(Protocol):
+    """A learner at work whose models predict before any label has taught them (`ZERO`)."""
+
+    def untaught(self) -> Any:
+        """R models."""
+
+
 Family = ValidatedFamily | CrossFittingFamily
 
 
@@ -139,6 +155,14 @@ def five(labels: int, handed_on: bool) -> int:
     return 5
 
 
+def nothing(settings: Any) -> frozenset[str]:
+    return frozenset()
+
+
+def welcome(settings: Any, task: Task) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Learner:
     """The record of a model family.
@@ -147,15 +171,17 @@ class Learner:
     text says of it, from its settings and those of training; family: makes a `Family`, and
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
-    is trained with each of the study's embeddings; can: what strategies may ask of it (the
-    abilities in `strategies.strategy`); uses_torch: its jobs ask for the device and GPUs of
-    the config; cross_fits: whether, with these settings of training, it is refitted on all labels,
-    none are set apart, and `family` makes a `CrossFittingFamily` (else a `ValidatedFamily`); folds:
-    without how many folds in turn it is then fitted, given the number of labels and whether the
-    models are a source's, to be handed on; 1: without the encounters that the split sets apart for
-    validation, so that nothing is said of the others; leaves: why models that `family` reads may
-    not leave the hospital where counts of encounters below ``small_cells`` stay there, as the end
-    of a sentence with its remedy, or "" where they may (None: they never do).
+    is trained with each of the study's embeddings; takes_encoder: or with each of its encoders;
+    can: what strategies may ask of it (the abilities in `strategies.strategy`); lacks: those of
+    them that its settings rule out; refused: why a task is none for it, or ""; uses_torch: its jobs
+    ask for the device and GPUs of the config; cross_fits: whether, with these settings of training,
+    it is refitted on all labels, none are set apart, and `family` makes a `CrossFittingFamily`
+    (else a `ValidatedFamily`); folds: without how many folds in turn it is then fitted, given the
+    number of labels and whether the models are a source's, to be handed on; 1: without the
+    encounters that the split sets apart for validation, so that nothing is said of the others;
+    leaves: why models that `family` reads may not leave the hospital where counts of encounters
+    below ``small_cells`` stay there, as the end of a sentence with its remedy, or "" where they may
+    (None: they never do).
     """
 
     settings: type[LearnerSettings]
@@ -166,7 +192,10 @@ class Learner:
     training: frozenset[str]
     reads: str = "findings"
     takes_embedding: bool = False
+    takes_encoder: bool = False
     can: frozenset[str] = frozenset()
+    lacks: Callable[[Any], frozenset[str]] = nothing
+    refused: Callable[[Any, Task], str] = welcome
     uses_torch: bool = False
     cross_fits: Callable[[Training], bool] = never
     folds: Callable[[int, bool], int] = five

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.comparison.contrasts import parent_of
 from concept_transfer.evaluation.metrics import METRICS
 from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.evaluation.subgroups import DIFFERENCE
@@ -111,12 +110,12 @@ def usefulness_table(estimates: pd.DataFrame, study: Study) -> Table | None:
 
 
 def subgroup_table(subgroups: pd.DataFrame, study: Study) -> Table | None:
-    """Performance by group, without the shuffled and random controls.
+    """Performance by group, without the controls.
 
     Of more than two classes AUROC is the macro mean, and a group's positives are the encounters of
     its rarest class.
     """
-    keep = [parent_of(study, name) is None for name in subgroups["embedding"]]
+    keep = [not study.is_control(name) for name in subgroups["embedding"]]
     tidy = subgroups[keep]
     if tidy.empty:
         return None

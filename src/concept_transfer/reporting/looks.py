@@ -43,16 +43,19 @@ def learner_title(study: Study, name: str) -> str:
 
 
 def model_label(study: Study, embedding: str, classifier: str) -> str:
-    """What tables and figures call the models of one embedding, or of one simple classifier.
+    """What tables and figures call the models of one embedding or encoder, or of one simple
+    classifier.
 
-    The first classifier that is trained with an embedding goes by the embedding alone.
+    The study's first classifier with embeddings goes by the embedding alone, and so does the only
+    one with encoders.
     """
     if embedding == NO_EMBEDDING:
         return learner_title(study, classifier)
-    trained = [name for name in study.classifiers if embedding in study.representations(name)]
-    if classifier in trained[1:]:
-        return f"{embedding}, {learner_title(study, classifier)}"
-    return embedding
+    alone = study.embedding_classifiers()[:1]
+    if embedding in study.encoders:
+        taking = study.encoder_classifiers()
+        alone = taking if len(taking) == 1 else []
+    return embedding if classifier in alone else f"{embedding}, {learner_title(study, classifier)}"
 
 
 def strategy_looks(study: Study) -> dict[str, Look]:
@@ -96,7 +99,7 @@ def group_of(study: Study, embedding: str, classifier: str = "") -> str:
         return "combination" if classifier == ALL_MODELS else "simple model"
     settings = study.embeddings.get(embedding)
     if settings is None:
-        return "pretrained"
+        return "control" if study.is_control(embedding) else "pretrained"
     parents = parents_of(settings)
     derived = bool(parents) and all(group_of(study, name) == "control" for name in parents)
     return (

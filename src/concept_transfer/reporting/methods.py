@@ -8,6 +8,7 @@ from typing import Any
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.formats import markdown_text
+from concept_transfer.reporting.methods_of_encoders import encoders
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
@@ -32,21 +33,23 @@ SUMMED = "(each encounter's influence summed over classes) "
 def methods_text(
     study: Study, cards: Mapping[str, Mapping[str, Any]], packages: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """(heading, paragraph) pairs: data, splits, embeddings, models, training, evaluation.
+    """(heading, paragraph) pairs: data, splits, embeddings, encoders, models, training, evaluation.
 
     ``cards`` maps an embedding to its card (docs/contracts.md, "Embedding table"); ``packages``
     maps an installed package to its version.
     """
-    return [
+    sections = [
         ("Data and outcome", _data(study)),
         ("Training, validation and test encounters", _split(study)),
         ("Concept embeddings", embeddings(study, cards)),
+        ("Encoders of histories", encoders(study)),
         ("Models", models(study)),
         ("Transfer strategies", strategies(study)),
         ("Training", training(study)),
         ("Evaluation and statistics", _evaluation(study)),
         ("Software", _software(study, packages)),
     ]
+    return [section for section in sections if section[1]]
 
 
 def markdown(sections: Sequence[tuple[str, str]]) -> str:

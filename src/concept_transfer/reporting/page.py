@@ -165,6 +165,7 @@ def _subtitle(evidence: Evidence) -> str:
         count(len(study.sites), "site"),
         count(len(study.ordered_pairs()), "direction"),
         count(len(study.embeddings), "embedding"),
+        *([count(len(study.encoders), "encoder")] if study.encoders else []),
         count(len(study.strategies), "strategy", "strategies"),
         count(study.replicates, "replicate"),
     ]

@@ -84,7 +84,7 @@ def arrange(frame: pd.DataFrame, study: Study) -> pd.DataFrame:
         "target": list(study.sites),
         "source": ["", *study.sites, ALL_SITES],
         "group": list(GROUPS),
-        "embedding": [*study.embeddings, NO_EMBEDDING],
+        "embedding": [*study.embeddings, *study.encoders, NO_EMBEDDING],
         "classifier": list(study.classifiers),
         "strategy": list(study.strategies),
     }

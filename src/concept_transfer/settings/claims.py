@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.errors import choices
 from concept_transfer.settings.section import Name, Section, Sizes
 
@@ -24,7 +25,7 @@ class ClaimSide(Section):
     )
     embedding: Name | None = Field(
         default=None,
-        description="Name of an embedding of the study; null where the classifier takes none.",
+        description="Name of an embedding or an encoder; null where the classifier takes none.",
     )
     strategy: Name = Field(description="Name of a strategy of the study.")
 
@@ -82,6 +83,7 @@ def _check_side(study: Study, side: ClaimSide) -> None:
             )
         return
     defined = {each for c in study.classifiers for each in study.representations(c)}
+    defined -= {NO_EMBEDDING}
     _check_name("classifier", side.classifier, study.classifiers)
     _check_name("embedding", side.embedding, defined)
     if not (side.classifier or side.embedding):
@@ -91,14 +93,12 @@ def _check_side(study: Study, side: ClaimSide) -> None:
         )
     classifier = study.classifier_of(side)
     taken = study.representations(classifier)
-    fits = side.embedding in taken if taken else side.embedding is None
-    if not fits:
+    if (side.embedding or NO_EMBEDDING) not in taken:
         given = f"the embedding '{side.embedding}'" if side.embedding else "no embedding"
         raise ValueError(
-            f"is about '{classifier}' with {given}; it is trained with "
-            f"{choices(taken) or 'no embedding'}"
+            f"is about '{classifier}' with {given}; it is trained with {choices(taken)}"
         )
-    if not study.strategy(name).needs <= study.learner(classifier).can:
+    if not study.strategy(name).needs <= study.abilities(classifier):
         raise ValueError(f"is about '{classifier}' with '{name}', which it cannot do")
 
 

@@ -61,7 +61,7 @@ class CodeEncoder(Section):
     )
     width: int = Field(default=64, ge=4, description="Width of all layers.")
     layers: int = Field(default=3, ge=1, description="Number of layers.")
-    heads: int = Field(default=4, ge=1, description="Attention heads.")
+    heads: int = Field(default=2, ge=1, description="Attention heads.")
     feed_forward: int = Field(default=128, ge=1, description="Width of feed-forward layers.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout.")
     max_length: int = Field(

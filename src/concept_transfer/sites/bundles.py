@@ -54,7 +54,7 @@ def offer(site: BundleSite, study: Study, root: Path) -> Offer:
         for name, settings in study.classifiers.items()
         for embedding in dict.fromkeys(card.embedding for card in cards)
         if any(_is_of(card, embedding, settings) for card in cards)
-        and (embedding in study.embeddings or not LEARNERS[settings.kind].takes_embedding)
+        and embedding in study.representations(name)
     ]
     wanted = there if site.models is None else site.models
     for model in wanted:

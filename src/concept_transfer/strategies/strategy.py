@@ -27,6 +27,7 @@ ALIGN = "align"  # map the features that models are linear in
 RECALIBRATE = "recalibrate"  # shift and stretch the log probabilities of models
 PRIOR = "prior"  # take a handed-on model's score as prior mean
 RATES = "rates"  # train the last layer and those before it at different rates
+ZERO = "zero"  # predict before any label has taught the model
 LOW_RANK = "low_rank"  # train an update of low rank to the weights before the last layer
 
 
@@ -109,7 +110,8 @@ class Adversary:
 class Plan:
     """What R replicates train on and where they start.
 
-    train: their encounters (none: the handed-on model serves as it came); validation: the
+    train: their encounters (none: the handed-on model serves as it came, or, where none is handed
+    on, one that no label has taught); validation: the
     encounters that choose among epochs or penalties; start: models that training begins with
     (None: untrained); stages: phases of training; decay: None is that of the settings; adversary:
     whom features learn to deceive.
@@ -200,13 +202,13 @@ class Strategy:
     it does and with which settings; plan: what it makes of a situation; uses_encounters: whether
     it looks at the target's encounters without their labels; needs: what a learner must be able to
     do (`START`, `FREEZE`, `DECAY`, `RATES`, `LOW_RANK`, `PRIOR`, `RECALIBRATE`, `ALIGN`,
-    `ADVERSARY`); recalibration: how a handed-on model is changed, by what it says of the target;
-    alignment: how the target's features are mapped for it, by their moments at the source and at
-    the target; look: colour and matplotlib's name of a marker in figures, where it is to have its
-    own; choices: settings that null leaves open, and what held-out log loss chooses among for every
-    replicate; the first value where labels are too few to choose; combine: of a strategy that
-    trains nothing, how it makes one model of those that the study has for a target; gathers: it is
-    given the models of all sources of a target at once, as far as these use no label of it.
+    `ADVERSARY`, `ZERO`); recalibration: how a handed-on model is changed, by what it says of the
+    target; alignment: how the target's features are mapped for it, by their moments at the source
+    and at the target; look: colour and matplotlib's name of a marker in figures, where it is to
+    have its own; choices: settings that null leaves open, and what held-out log loss chooses among
+    for every replicate; the first value where labels are too few to choose; combine: of a strategy
+    that trains nothing, how it makes one model of those that the study has for a target; gathers:
+    it is given the models of all sources of a target at once, as far as these use no label of it.
     """
 
     settings: type[StrategySettings]

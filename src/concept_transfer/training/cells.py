@@ -28,6 +28,7 @@ from concept_transfer.learners.learner import (
     Family,
     Fitted,
     Learner,
+    UntaughtFamily,
     ValidatedFamily,
 )
 from concept_transfer.progress import part
@@ -183,7 +184,7 @@ def fit_fold(
     epochs, facts = [0] * replicates, [dict[str, Any]() for _ in everyone]
     models, held = None, None
     if places and (known or strategy.adapts or not plan.train):
-        given = known or _handed_on(work)
+        given = known or (_handed_on(work) if strategy.starts_from_source else _untaught(bench))
         models, held = _as_given(bench, work, given, budget, places, pool)
         for place in places:
             epochs[place] = given.records[place]["epochs"]
@@ -200,7 +201,7 @@ def fit_fold(
             facts[place] = {"settings": options[number]} if options[number] else {}
         if budget is None:
             facts, held = _source_facts(bench, plans[0].train[0], places, models, held), None
-    if not plan.train:
+    if not plan.train and strategy.starts_from_source:
         facts = [{"source_auroc": said.get("source_auroc")} for said in _handed_on(work).records]
     labels = label_counts(work.target, budget.train if budget else None, bench)
     return FoldFit(models, places, status, epochs, labels, drawn, held, facts)
@@ -342,6 +343,12 @@ def _plan(
 def _handed_on(work: Work) -> HandedOn:
     assert work.handed_on is not None, f"{work.strategy.kind} needs a source model"
     return work.handed_on
+
+
+def _untaught(bench: Workbench) -> HandedOn:
+    """Models that no label has taught."""
+    family = cast(UntaughtFamily, bench.everyone())
+    return HandedOn(family.untaught(), [{"epochs": 0} for _ in bench.replicates])
 
 
 def label_counts(target: Site, rows: Rows | None, bench: Workbench) -> Rows:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import CARD, read_bundle, write_bundle
 from concept_transfer.sites.bundles import bundle_of
@@ -22,10 +21,9 @@ def receive(folder: Path, setup: Setup, files: Sequence[Path]) -> None:
     """
     folders = [file.parent for file in files if file.name == CARD]
     settings = LEARNERS[setup.learner["kind"]].settings.model_validate(setup.learner)
-    embedding = setup.table.card.name if setup.table else NO_EMBEDDING
     wanted = setup.block.replicates
     bundle = read_bundle(
-        bundle_of(folders, embedding, settings, wanted), setup.vocabulary, setup.table
+        bundle_of(folders, setup.representation, settings, wanted), setup.vocabulary, setup.table
     )
     card = bundle.card
     there = [record["replicate"] for record in card.replicates]

@@ -29,7 +29,8 @@ class Setup:
     """What the jobs of a learner are told besides their sites.
 
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
-    what decides which tokens an encounter has.
+    what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
+    outcome_codes, those of the task, for learners that take one.
     """
 
     study: str
@@ -42,6 +43,8 @@ class Setup:
     device: str
     threads: int
     task: dict[str, Any] = field(default_factory=dict)
+    encoder: tuple[Path, ...] = ()
+    outcome_codes: tuple[str, ...] = ()
 
     @property
     def bench(self) -> Workbench:
@@ -53,6 +56,7 @@ class Setup:
 
             device = usable_device(device)
         vectors = self.block.vectors(self.table, self.vocabulary) if self.table else None
+        copies, replicates = len(self.encoder), self.block.replicates
         context = Context(
             tuple(self.block.keys),
             len(self.vocabulary),
@@ -60,9 +64,18 @@ class Setup:
             vectors,
             device,
             self.threads,
+            tuple(self.encoder[r % copies] for r in replicates) if copies else (),
+            self.outcome_codes,
         )
         settings = record.settings.model_validate(self.learner)
         return Workbench(record, settings, context, self.block.replicates)
+
+    @property
+    def representation(self) -> str:
+        """The name of the embedding or the encoder, or "none"."""
+        if self.encoder:
+            return self.encoder[0].parent.name
+        return self.table.card.name if self.table else NO_EMBEDDING
 
     def read_site(self, files: Sequence[str]) -> Site:
         """The site whose arrays come first and whose split comes last, with the learner's input."""
@@ -81,7 +94,7 @@ class Setup:
             replicates=handed_on.records,
             learner=self.learner,
             training=training.model_dump(mode="json", include=set(read)),
-            embedding=self.table.card.name if self.table else NO_EMBEDDING,
+            embedding=self.representation,
             vocabulary_digest=self.vocabulary.digest,
             encounters=len(site.labels),
             version=__version__,
@@ -105,10 +118,13 @@ class Setup:
 def read_setup(
     inputs: Any, params: Any, learner: dict[str, Any], device: str, threads: int
 ) -> Setup:
-    """A learner's, from a rule's inputs (``vocabulary``, ``edges``, ``embedding``) and parameters
-    (``study``, ``label``, ``seed``, ``replicates``, ``vocabulary``)."""
+    """A learner's, from a rule's inputs (``vocabulary``, ``edges``, ``embedding``: a table, or the
+    files of an encoder's copies) and parameters (``study``, ``label``, ``seed``, ``replicates``,
+    ``vocabulary``)."""
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
-    table = read_table(Path(inputs.embedding), vocabulary) if inputs.embedding else None
+    record = LEARNERS[learner["kind"]]
+    table = read_table(Path(inputs.embedding), vocabulary) if record.takes_embedding else None
+    files = inputs.embedding if record.takes_encoder else []
     label = json.loads(params.label)
     return Setup(
         params.study,
@@ -121,6 +137,8 @@ def read_setup(
         device,
         threads,
         label["task"],
+        tuple(dict.fromkeys(Path(file).parent for file in files)),
+        tuple(label.get("outcome_codes", ())),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.reporting.answers.phrases import (
     UNDERPOWERED,
     Row,
@@ -39,7 +40,7 @@ def labelled(study: Study, row: Row) -> Row:
 
 def _network(study: Study, side: dict[str, str]) -> str:
     """The network of a study that has one, else its title."""
-    several = len([*filter(study.representations, study.classifiers)]) > 1
+    several = len([c for c in study.classifiers if c not in study.taking(NO_EMBEDDING)]) > 1
     return learner_title(study, side["classifier"]) if several else NETWORK
 
 

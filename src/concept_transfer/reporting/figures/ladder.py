@@ -238,8 +238,10 @@ def _frame(
     upper.locator_params(axis="y", nbins=5)
     lower.locator_params(axis="y", nbins=4)
     upper.set_xticks([])
-    slanted = {"rotation": SLANT, "ha": "right", "rotation_mode": "anchor"}
-    lower.set_xticks(range(len(rungs)), rungs, **(slanted if layout.slanted else {}))
+    lower.set_xticks(range(len(rungs)), rungs)
+    if layout.slanted:
+        for name in lower.get_xticklabels():
+            name.set(rotation=SLANT, ha="right", rotation_mode="anchor")
     lower.tick_params(axis="x", length=0)
 
 

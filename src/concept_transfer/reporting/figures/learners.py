@@ -55,7 +55,7 @@ def learners(
     looks = learner_looks(study)
     handles = [_handle(study, looks[name], name, apart) for name, apart in series]
     named = [name for name, apart in series if not apart and name in study.classifiers]
-    labels = [handle.get_label() for handle in handles]
+    labels = [str(handle.get_label()) for handle in handles]
     title = direction_label(source, target)
     left = max(0.65, 0.3 + text_width([learner_title(study, name) for name in named], SMALL))
     indent = 0.4 + text_width([title], 11)
@@ -147,8 +147,7 @@ def _name(
     axis: Axes, own: pd.DataFrame, sizes: list[str], place: int, title: str, colour: str
 ) -> None:
     """A learner's line of names: what stands for it at each size, embedding above strategy."""
-    inches = axis.get_position().height * axis.figure.get_size_inches()[1]
-    y = -(0.5 + NAMES * (place + 0.5)) / inches
+    y = -(0.5 + NAMES * (place + 0.5)) / HEIGHT
     beside = axis.transAxes
     axis.text(-0.02, y, title, transform=beside, ha="right", va="center", size=SMALL, color=colour)
     room = WIDTH / len(sizes) * 0.95

@@ -1,0 +1,77 @@
+# Timelines of the patients who never test -> encoders, without a label.
+
+ENCODER = f"{RESULTS}/encoders/{{encoder}}/{{copy}}"
+
+
+def read_before_labels(wildcards):
+    """The histories that an encoder learns from, and whose they are: whole records of patients at
+    `sites`, and records before the index time at sites that are `unlabelled`."""
+    encoder = study.encoders[wildcards.encoder]
+    files = INPUTS["history"].arrays
+    return [
+        *expand(
+            f"{RESULTS}/timelines/{{site}}/{{file}}",
+            site=encoder.sites,
+            file=["patients.parquet", *files],
+        ),
+        *[file for site in encoder.unlabelled for file in site_outputs(site, files)],
+    ]
+
+
+def who_tests(wildcards):
+    """The splits that say it: of all sites where they may be of the same people."""
+    encoder = study.encoders[wildcards.encoder]
+    shared = study.split.shared_identifiers
+    return grid.sites if shared else [*encoder.sites, *encoder.unlabelled]
+
+
+if study.encoders:
+
+    rule pretrain:
+        input:
+            **vocabulary_files(),
+            histories=read_before_labels,
+            encounters=lambda wildcards: expand(
+                f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=who_tests(wildcards)
+            ),
+            splits=lambda wildcards: expand(
+                f"{RESULTS}/splits/{{site}}.parquet", site=who_tests(wildcards)
+            ),
+            embedding=lambda wildcards: expand(
+                f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+                embedding=filter(None, [study.encoders[wildcards.encoder].vectors]),
+            ),
+        output:
+            expand(f"{ENCODER}/{{file}}", file=ENCODER_FILES, allow_missing=True),
+        log:
+            f"{RESULTS}/logs/pretrain/{{encoder}}/{{copy}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/pretrain/{{encoder}}/{{copy}}.tsv"
+        wildcard_constraints:
+            encoder=alternatives(study.encoders),
+            copy=r"\d+",
+        conda:
+            ENVIRONMENT
+        threads: study.resources.threads
+        resources:
+            gpu=study.resources.gpu,
+            device=study.resources.device,
+        params:
+            encoder=lambda wildcards: stable(
+                study.encoders[wildcards.encoder].model_dump(mode="json", exclude={"copies"})
+            ),
+            shared_identifiers=study.split.shared_identifiers,
+            seed=study.seed,
+            vocabulary=reads(*IDENTITY),
+            code=code_of("pretrain"),
+        script:
+            "../scripts/pretrain.py"
+
+
+rule encoders:
+    input:
+        [
+            f"{RESULTS}/encoders/{name}/{copy}/encoder.json"
+            for name, encoder in study.encoders.items()
+            for copy in range(encoder.copies)
+        ],

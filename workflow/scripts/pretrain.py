@@ -1,0 +1,35 @@
+"""Pre-train an encoder of patients' histories on those who never test."""
+
+from functools import partial
+from pathlib import Path
+
+from concept_transfer.cohorts.untested import never_test
+from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.embeddings.table import EmbeddingTable
+from concept_transfer.job import job
+from concept_transfer.pretraining.cache import write_encoder
+from concept_transfer.pretraining.reading import read_cohorts, read_histories
+from concept_transfer.settings.encoders import CodeEncoder
+
+with job(snakemake.log[0]):
+    inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
+    settings = CodeEncoder.model_validate_json(params.encoder)
+    seed = params.seed, int(snakemake.wildcards.copy)
+    cohorts = read_cohorts(inputs.encounters, inputs.splits)
+    untested = partial(never_test, cohorts=cohorts, shared_identifiers=params.shared_identifiers)
+    histories, masks = read_histories(inputs.histories, cohorts, untested)
+    text = None
+    for path in inputs.embedding:
+        vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
+        table = EmbeddingTable.read(Path(path), vocabulary)
+        text = vocabulary, table.vectors_for(seed[1], seed[0], vocabulary)
+    write_encoder(
+        Path(snakemake.output[0]).parent,
+        histories,
+        masks,
+        settings,
+        seed,
+        text=text,
+        device=resources.device,
+        threads=snakemake.threads,
+    )
