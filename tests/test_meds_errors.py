@@ -98,7 +98,8 @@ def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> Non
         pq.read_table(dataset / PART).num_rows
         + pq.read_table(dataset / PART.replace("1", "0", 1)).num_rows
     )
-    with pytest.raises(StudyError, match=rf"1 of {rows} rows .*1 without a code \({PART}\)"):
+    message = rf"1 of {rows} rows .*1 without a code \(the first: {PART}, row 4\)"
+    with pytest.raises(StudyError, match=message):
         read(site(dataset, max_corrupt=0.02))
     extract = read(site(dataset, max_corrupt=0.05))
     assert extract.set_aside.to_pylist() == [{"file": PART, "row": 4, "reason": "without a code"}]
