@@ -123,7 +123,9 @@ def test_a_birth_after_events(tmp_path: Path) -> None:
     )
     extract = read(site(folder, max_corrupt=0.1))
     assert extract.set_aside["reason"].to_pylist() == ["before the birth of the patient"]
-    with pytest.raises(StudyError, match=r"1 before the birth of the patient \(data/part0"):
+    with pytest.raises(
+        StudyError, match=r"1 before the birth of the patient \(the first: data/part0"
+    ):
         read(site(folder))
 
 
