@@ -140,12 +140,18 @@ def test_codes_that_match_nothing(dataset: Path) -> None:
 
 def test_units_that_are_mixed(dataset: Path) -> None:
     for units in ({}, {"LAB//pulse": {"/min": 1}}):
-        with pytest.raises(StudyError, match=r"code LAB//pulse .*1 in /s.*No unit is ever guessed"):
+        with pytest.raises(
+            StudyError, match=r"concept LAB//pulse .*1 of code LAB//pulse in /s.*No unit is"
+        ):
             read(site(dataset, units=units))
     monitor = [an_event(3, 99, "LAB//monitor", 2.0, "/s")]
     parents = {"LAB//monitor": ["LAB//pulse"]}
     other = write_meds(dataset.parent / "other", events() + monitor, parents=parents)
     of_concept = {"LAB//pulse": {"/min": 1, "/s": 60}}
+    two_codes = [e for e in events() if e[2] != "LAB//pulse" or e[4] == "/min"] + monitor
+    mixed = write_meds(dataset.parent / "mixed", two_codes, parents=parents)
+    with pytest.raises(StudyError, match=r"of code LAB//pulse in /min.*of code LAB//monitor in /s"):
+        read(site(mixed, units={}))
     assert {"slow"} <= findings(read(site(other, units=of_concept)))[1]
     assert {"fast"} <= findings(read(site(other, units=of_concept)))[2]
     of_code = of_concept | {"LAB//monitor": {"/s": 1}}

@@ -493,7 +493,7 @@ def test_wrong_concept_sets_are_told_before_any_row(
 
 def test_units_are_declared_and_never_guessed(tmp_path: Path) -> None:
     write(small(), tmp_path / "cdm", "parquet")
-    with pytest.raises(StudyError, match=r"code 41 have units.*1 in 8555"):
+    with pytest.raises(StudyError, match=r"concept 41 have units.*1 of code 41 in 8555"):
         read(site(tmp_path / "cdm", units={}))
 
 
