@@ -37,6 +37,7 @@ from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.omop_settings import DEATH
 from concept_transfer.sites.omop_site import OmopSite
 from concept_transfer.sites.report import ingest_report
+from concept_transfer.sites.units import Units
 
 UNREACHABLE = "see that files and database stay within reach, and start again"
 
@@ -64,6 +65,7 @@ def read_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         made.not_recorded,
         made.use.mapping(),
         cohort.set_aside,
+        cohort.units,
     )
     report |= {"events_known_by_the_day": cohort.days}
     if cohort.warning:
@@ -89,7 +91,7 @@ def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
 @dataclass(frozen=True)
 class _Cohort:
     """What happened on the way to a cohort; days: events of which the day alone is known; aside:
-    codes without a concept on purpose."""
+    codes without a concept on purpose; units: of the numbers, by concept."""
 
     rows_read: int
     dropped: Mapping[str, int]
@@ -97,6 +99,7 @@ class _Cohort:
     days: int
     warning: str | None
     aside: list[str]
+    units: Mapping[str, Units]
 
 
 @contextlib.contextmanager
@@ -116,8 +119,8 @@ def _cohort(
         dropped = by_rule(db, asked)
         findings = [name for name in there if name in site.domains]
         make_events(db, findings, "person" in site.domains, _flagged(db))
-        check_units(db)
-        yield db, _Cohort(total, dropped, bad, days, warning, aside)
+        units = check_units(db)
+        yield db, _Cohort(total, dropped, bad, days, warning, aside, units)
 
 
 def _prepare(
