@@ -30,8 +30,9 @@ from concept_transfer.sites.tokens import allowed_tokens
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import Study
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import Work, Workbench
 
 ENCOUNTERS, DRAWS = 6000, 10
 SIZES = ("50", "100", "200", "500")
