@@ -8,26 +8,22 @@ are not run again.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 from scipy.stats import norm
 
-from benchmarks.few_labels_pairs import CONFIG, studies
+from benchmarks.few_labels_pairs import CONFIG, run, studies
 from benchmarks.measure import ROOT, machine, table
 from concept_transfer.cell import ALL_MODELS, Cell
 from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.comparison.effects import paired_effect
-from concept_transfer.evaluation.results import Results, read_results
-from concept_transfer.grid import Grid
-from concept_transfer.study import Study, load_study
+from concept_transfer.evaluation.results import Results
+from concept_transfer.study import Study
 
 CHOICE = "auto"
 ENOUGH = 50  # labels of the rarer class, to ask for calibration
@@ -61,25 +57,6 @@ class Price:
     intercept: float
     chance: float
     slope: float
-
-
-def run(config: dict[str, Any]) -> tuple[Study, Results]:
-    """The study, run to its metrics."""
-    study = load_study(config)
-    grid = Grid(study)
-    folders = [
-        Path("results", study.study, "metrics", target, embedding)
-        for target in grid.targets
-        for embedding in grid.embeddings_of_metrics()
-    ]
-    written = ROOT / "results" / f"{study.study}.yaml"
-    written.parent.mkdir(exist_ok=True)
-    written.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    wanted = [str(folder / "estimates.parquet") for folder in folders]
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
-    command += ["--configfile", str(written), "--", *wanted]
-    subprocess.run(command, check=True, cwd=ROOT)
-    return study, read_results(ROOT / folder for folder in folders)
 
 
 def model(cell: Cell) -> str:
