@@ -32,10 +32,9 @@ DIRECTIONS = {
     "distance5 to target": "few_labels_gao2024",
 }
 COLUMNS = ("direction", "the audit's model", *(f"{size} labels" for size in SIZES), "least gain")
-HEAD = """An independent audit fitted these to the counties that an early version's demo sampled, and to
-those of the paper, in 6 to 10 draws (in parentheses; three lines are that version's own models).
-Here are this version's, of the same kind, with their defaults. All should reach the figure but for
-.01."""
+HEAD = """An independent audit fitted these to the counties that an early version's demo sampled and
+to those of the paper, in 6 to 10 draws (in parentheses; "as it was" are that version's own models).
+Beside them models of the same kind as they are now, with their defaults."""
 Figures = tuple[float, ...]  # one of each of `SIZES`; the audit has none of the last in one line
 
 
