@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from concept_transfer.cohorts.untested import never_test
+
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
