@@ -130,7 +130,7 @@ def _auroc(evidence: Evidence, size: str, group: Directions) -> Drawing:
         if target in targets
     ]
     ceiling = (
-        " The line marked Bayes-optimal is the AUROC of the simulation's exact posterior on the "
+        " The line marked Bayes-optimal is the AUROC of the simulation's true probability on the "
         f"same test encounters ({'; '.join(ceilings)}): no model is better on average, and like "
         "every AUROC here it is that of a sample."
         if ceilings

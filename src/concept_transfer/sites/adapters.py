@@ -30,7 +30,8 @@ class Adapter:
     encounters; fetch: (site, file, root) downloads one of the files;
     columns: (site, vocabulary, root) -> the concepts that have a column, and
     numbers: (site, concept, vocabulary, root) -> that column as numbers, float64 [encounters], NaN
-    for none, for bins; posterior: (site, findings, vocabulary, task, root) -> the true probability
+    for none, for bins; posterior: (site, encounters, findings, vocabulary, task, root) -> the true
+    probability
     of each class, float64 [encounters, classes], for the ceiling.
 
     offer: (site, study, root) -> `Offer`, of a site that hands on models and has no encounters; its
@@ -71,6 +72,7 @@ ADAPTERS: Registry[Adapter] = Registry(
     "concept_transfer.adapters",
     {
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
+        "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",
