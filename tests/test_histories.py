@@ -9,20 +9,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_rule, encounters_of
 from concept_transfer.events.cohort_settings import Times
 from concept_transfer.events.database import database
-from concept_transfer.events.histories import histories_of
-from concept_transfer.inputs.history import History
+from concept_transfer.events.histories import histories_of, visit_numbers
+from concept_transfer.inputs.history import BACKGROUND, History, check
 from concept_transfer.sites.histories import Histories
 
 START = datetime.datetime(2020, 1, 1)
 CODES = ("cough", "fever", "visit", "flu", "MEDS_BIRTH", "MEDS_DEATH")
 TELL_TALE = "told afterwards"
+TIMES = Times(horizon_days=2, follow_up="not required")
+NAN = pytest.approx(math.nan, nan_ok=True)
 EVENTS = pa.schema(
     [
         ("patient", pa.int64()),
@@ -165,3 +169,82 @@ def test_histories_are_those_of_a_plain_walk(given: list[Event], times: Times, l
     assert histories.patient_ids.to_pylist() == [str(p) for p in sorted(dated)]
     for row, patient in zip(rows_of(histories.patients), sorted(dated), strict=True):
         same(row, walk(everything, patient, -math.inf, math.inf, dated[patient]))
+
+
+def test_a_visit_that_is_interrupted_keeps_its_number() -> None:
+    rows = np.array([0, 0, 0, 0, 0, 0, 2, 2, 2], np.int32)
+    visits = np.array([0, 7, -3, 7, -3, -4, 7, 0 + 5, 7], np.int32)
+    assert visit_numbers(rows, visits).tolist() == [0, 1, 2, 1, 2, 3, 1, 2, 1]
+    assert visit_numbers(rows[:0], visits[:0]).tolist() == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 3)), max_size=40).map(
+        lambda pairs: sorted(pairs, key=lambda pair: (pair[0], pair[1] != BACKGROUND))
+    )
+)
+def test_visits_are_numbered_as_they_begin(pairs: list[tuple[int, int]]) -> None:
+    expected, numbers = [], dict[int, dict[int, int]]()
+    for row, visit in pairs:
+        own = numbers.setdefault(row, {BACKGROUND: BACKGROUND})
+        expected.append(own.setdefault(visit, len(own)))
+    rows, visits = np.array([*zip(*pairs, strict=True)] or [[], []], np.int32)
+    assert visit_numbers(rows, visits).tolist() == expected
+
+
+def test_a_timeline_of_a_hundred_thousand_events_and_patients_of_one_visit() -> None:
+    long: list[Event] = [(1, hour, f"code {hour % 97}", None) for hour in range(100_000)]
+    one: list[Event] = [(2, 5, "cough", None), (2, 5, "cough", None), (2, 6, "visit", None)]
+    found = made([*long, (1, 99_990, "visit", None), *one], TIMES)
+    assert found is not None
+    cohort, patients = found[0].cohort, found[0].patients
+    check(cohort, 2, None, "site")
+    assert cohort.codes.lengths.tolist() == [99_990, 2]
+    assert cohort.visits[[0, 24, 99_989]].tolist() == [1, 2, 99_989 // 24 + 1]
+    assert patients.codes.lengths.tolist() == [100_001, 3]
+    assert rows_of(cohort)[1] == [("cough", 1, pytest.approx(1 / 24), NAN)] * 2
+
+
+def test_encounters_without_events_before_them_are_counted_and_not_all_may_be_so() -> None:
+    events: list[Event] = [(1, 5, "visit", None), (1, 9, "cough", None), (1, None, "female", None)]
+    with database() as db:
+        load(db, events)
+        by_rule(db, TIMES)
+        with pytest.raises(StudyError, match="none of the 1 encounters has an event before its"):
+            histories_of(db, encounters_of(db))
+    found = made([*events, (2, 3, "cough", None), (2, 5, "visit", None)], TIMES)
+    assert found is not None
+    assert rows_of(found[0].cohort)[0] == [("female", 0, NAN, NAN)]
+    assert found[0].report() == {
+        "codes": 3,
+        "encounters": {
+            "rows": 2,
+            "without_events": 1,
+            "events": 1,
+            "fewest": 1,
+            "median": 1,
+            "most": 1,
+        },
+        "patients": {
+            "rows": 2,
+            "without_events": 0,
+            "events": 4,
+            "fewest": 2,
+            "median": 2,
+            "most": 2,
+        },
+    }
+
+
+def test_encounters_of_other_files_are_refused() -> None:
+    events: list[Event] = [(p, h, c, None) for p in (1, 2) for h, c in ((1, "cough"), (5, "visit"))]
+    with database() as db:
+        load(db, events)
+        by_rule(db, TIMES)
+        encounters = encounters_of(db)
+        fewer = Encounters(encounters.table.slice(1))
+        with pytest.raises(StudyError, match="give 2 encounters, and not the 1 of"):
+            histories_of(db, fewer)
+        turned = Encounters(encounters.table.take([1, 0]))
+        with pytest.raises(StudyError, match="one by one"):
+            histories_of(db, turned)

@@ -35,9 +35,9 @@ def never_test(
 def _testing(site: str, encounters: Encounters, split: Split) -> NDArray[np.str_]:
     """The patients of a site with an encounter that tests."""
     patients = encounters.table.column("patient")
-    if len(split) != len(encounters):
+    if not split.table.column("encounter").equals(encounters.table.column("encounter")):
         raise StudyError(
-            f"the split of site {site} has {len(split)} rows, but it has {len(encounters)} "
+            f"the split of site {site} ({len(split)} rows) is not that of its {len(encounters)} "
             "encounters; delete the split and run again"
         )
     if patients.null_count:
