@@ -304,4 +304,3 @@ def test_codes_start_where_their_texts_lie() -> None:
     np.testing.assert_array_equal(found[[2, 0]], expected)
     np.testing.assert_array_equal(found[3], found[0])
     assert np.isnan(found[1]).all()
-
