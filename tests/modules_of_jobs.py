@@ -16,6 +16,7 @@ from concept_transfer import closure
 
 NOT_OF_SIMULATED_SITES = (
     "download",
+    "encode_histories",
     "export_models",
     "propose_crosswalk",
     "quantile_edges",
