@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -157,25 +156,22 @@ def test_one_visit_patients_and_a_very_long_timeline_are_learned_from() -> None:
 # After a kill, and from the cache
 
 
-KILLED = """
-import sys
-from pathlib import Path
-import numpy as np
-from concept_transfer.pretraining.cache import write_encoder
-from tests.history_data import chains, encoder
-settings = encoder(width=32, epochs=8, patience=8, batch_tokens=256)
-write_encoder(Path(sys.argv[1]), [chains(150, 0)], [np.ones(150, bool)], settings, (1, 0))
-"""
+KILLED = "from tests.test_pretrain import write; import sys; write(sys.argv[1])"
 
 
-def start(folder: Path, cache_folder: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, vectors_cache.VARIABLE: str(cache_folder)}
-    command = [sys.executable, "-c", KILLED, str(folder)]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+def write(folder: Path | str) -> None:
+    """An encoder that takes some seconds."""
+    settings = encoder(width=32, epochs=8, patience=8, batch_tokens=256)
+    data = chains(150, 0)
+    cache.write_encoder(Path(folder), [data], every(data), settings, SEED)
 
 
-def test_a_killed_job_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    killed = start(tmp_path / "killed", tmp_path / "cache")
+def test_a_killed_job_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(vectors_cache.VARIABLE, str(tmp_path / "cache"))
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
+    killed = subprocess.Popen(command, cwd=REPOSITORY)
     checkpoints: Sequence[Path] = ()
     while not checkpoints:
         assert killed.poll() is None, "it ended before it could be killed"
@@ -185,9 +181,9 @@ def test_a_killed_job_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     killed.wait()
     assert checkpoints[0].exists()
     assert not (tmp_path / "killed").exists()
-    on = start(tmp_path / "killed", tmp_path / "cache")
-    whole = start(tmp_path / "whole", tmp_path / "another cache")
-    assert (on.wait(), whole.wait()) == (0, 0)
+    write(tmp_path / "killed")
+    monkeypatch.setenv(vectors_cache.VARIABLE, str(tmp_path / "another cache"))
+    write(tmp_path / "whole")
     first, second = (EncoderFiles.read(tmp_path / name) for name in ("killed", "whole"))
     assert same(first, second)
     assert first.facts == second.facts
