@@ -18,6 +18,7 @@ NOT_OF_SIMULATED_SITES = (
     "download",
     "encode_histories",
     "export_models",
+    "pretrain",
     "propose_crosswalk",
     "quantile_edges",
     "receive_source",
