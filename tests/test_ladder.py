@@ -23,6 +23,7 @@ from concept_transfer.grid import Grid
 from concept_transfer.learners import LEARNERS
 from concept_transfer.reporting.answers import answered
 from concept_transfer.reporting.figures.ladder import ladder
+from concept_transfer.reporting.methods import methods_text
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.strategies.strategy import ZERO
 
@@ -207,3 +208,16 @@ def test_encoders_are_rungs_for_those_who_take_them() -> None:
         a_study(
             classifiers=["cnn", "gradient_boosting"], encoders=encoders, ladder=["minilm", "age"]
         )
+
+
+def test_the_methods_name_steps_and_margins() -> None:
+    side = {"embedding": "minilm", "strategy": "local"}
+    test = {"under": "here", "better": side, "than": {**side, "embedding": "one_hot"}}
+    claims = [{"text": "So it is", "tests": [{**test, "margin": 0.02}]}]
+    said = dict(methods_text(a_study(ladder=RUNGS, claims=claims), {}, {}))
+    told = said["Evaluation and statistics"]
+    assert "Each of minilm and minilm_15 was compared with the one before it and with one" in told
+    assert "placed the difference above minus 0.02, as" in told
+    plain = dict(methods_text(a_study(), {}, {}))["Evaluation and statistics"]
+    assert "no worse" not in plain
+    assert "one before" not in plain
