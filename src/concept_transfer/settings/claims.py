@@ -9,6 +9,7 @@ from pydantic import Field
 
 from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.errors import choices
+from concept_transfer.settings.embeddings import control_of
 from concept_transfer.settings.section import Name, Section, Sizes
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def check_claims(study: Study) -> None:
             try:
                 _check_side(study, test.better)
                 _check_side(study, test.than)
+                _check_margin(study, test)
                 _check_name("source", test.source, sources)
                 for size in test.target_sizes or ():
                     _check_name("target size", size, study.target_sizes)
@@ -100,6 +102,16 @@ def _check_side(study: Study, side: ClaimSide) -> None:
         )
     if not study.strategy(name).needs <= study.abilities(classifier):
         raise ValueError(f"is about '{classifier}' with '{name}', which it cannot do")
+
+
+def _check_margin(study: Study, test: ClaimTest) -> None:
+    """Permutations of concepts tell whether meaning helps, not by how much."""
+    control = study.embeddings.get(test.than.embedding or NO_EMBEDDING)
+    if test.margin and control is not None and control_of(control) == "shuffled":
+        raise ValueError(
+            f"leaves a margin over '{test.than.embedding}', which is tested by permutation; take "
+            "'margin' out"
+        )
 
 
 def _check_name(kind: str, name: int | str | None, defined: Collection[int | str]) -> None:

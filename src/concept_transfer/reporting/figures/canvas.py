@@ -171,10 +171,10 @@ def ceiling_line(axis: Axes, place: float, words: str = "Bayes-optimal") -> None
         words,
         (0, place),
         xycoords=("axes fraction", "data"),
-        xytext=(3, 1.5),
+        xytext=(3, -1.5),
         textcoords="offset points",
         ha="left",
-        va="bottom",
+        va="top",
         size=8,
         color=MUTED,
     )

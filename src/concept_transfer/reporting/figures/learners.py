@@ -48,11 +48,14 @@ def learners(
     ``ceiling``: the target's Bayes-optimal AUROC. None where nothing is known of two learners.
     """
     shown = _table(rows, study, source, target)
-    series = list(dict.fromkeys(zip(shown["learner"], shown["apart"], strict=True)))
+    looks = learner_looks(study)
+    series = sorted(
+        set(zip(shown["learner"], shown["apart"], strict=True)),
+        key=lambda one: (list(looks).index(one[0]), one[1]),
+    )
     sizes = sorted(set(shown["size"]), key=size_rank)
     if len(set(shown["learner"])) < 2 or len(sizes) < 2:
         return None
-    looks = learner_looks(study)
     handles = [_handle(study, looks[name], name, apart) for name, apart in series]
     named = [name for name, apart in series if not apart and name in study.classifiers]
     labels = [str(handle.get_label()) for handle in handles]
