@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import split_table
 from concept_transfer.inputs.history import History
 from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.learners import LEARNERS
 from concept_transfer.models.code_encoder import new_model, weights_of
 from concept_transfer.pretraining.encoder import EncoderFiles
 from concept_transfer.pretraining.pretrain import pretrain
@@ -69,11 +69,15 @@ def write_encoder(folder: Path, names: Sequence[str], background: int = 0, **set
     return copy
 
 
+def encoders_for(learner: str) -> tuple[Path, ...]:
+    """An untrained encoder that knows the codes of `history_of_findings`, for who takes one."""
+    return (_token_encoder(),) if LEARNERS[learner].takes_encoder else ()
+
+
 @cache
-def token_encoder(tokens: int) -> Path:
-    """An untrained encoder that knows the codes of `history_of_findings`."""
+def _token_encoder() -> Path:
     folder = Path(tempfile.mkdtemp()) / "tiny"
-    return write_encoder(folder, [f"T{number}" for number in range(tokens)])
+    return write_encoder(folder, [f"T{number}" for number in range(20)], min_count=11)
 
 
 def ill_site(
@@ -116,7 +120,3 @@ def trained_encoder(seed: int = 0) -> Path:
     copy.mkdir(parents=True)
     files.write(copy)
     return copy
-
-
-def labels_of(site: Site, rows: NDArray[np.int64]) -> NDArray[np.int8]:
-    return site.labels[rows]
