@@ -9,6 +9,7 @@ from benchmarks import (
     evaluation,
     events,
     events_omop,
+    histories,
     paper_grid,
     predict,
     scaling,
@@ -32,7 +33,17 @@ the processor, so results agree bit for bit on one machine and to rounding betwe
 def main() -> None:
     parts = [HEAD.format(day=datetime.date.today(), machine=machine())]
     ingesting = events, events_omop
-    for part in (engine, scaling, startup, paper_grid, evaluation, *ingesting, predict, study_time):
+    for part in (
+        engine,
+        scaling,
+        startup,
+        paper_grid,
+        evaluation,
+        *ingesting,
+        histories,
+        predict,
+        study_time,
+    ):
         parts.append(part.report() + "\n")
         print(parts[-1], flush=True)
     (ROOT / "docs" / "performance.md").write_text("\n".join(parts), encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from history_data import encoders_for
+from encoder_data import encoders_for
 
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Context

@@ -16,7 +16,9 @@ from concept_transfer import closure
 
 NOT_OF_SIMULATED_SITES = (
     "download",
+    "encode_histories",
     "export_models",
+    "pretrain",
     "propose_crosswalk",
     "quantile_edges",
     "receive_source",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from history_data import encoders_for
+from encoder_data import encoders_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open

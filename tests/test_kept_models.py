@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from history_data import encoders_for
+from encoder_data import encoders_for
 from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, folded_site, target_site
 from test_permutations import a_vocabulary
 

@@ -45,13 +45,13 @@ def check_study(study: Study, root: Path) -> None:
             "task.exclude_categories and task.exclude_concepts leave no concept for a model to "
             f"see: they name everything that the vocabulary {study.vocabulary} has"
         )
+    _check_histories(study)
     parked = study.parked_sites()
     for name, site in study.sites.items():
         if name in parked:
             continue
         with named(f"sites.{name}"):
             check_site(site, vocabulary, study.task, root)
-    _check_histories(study)
     check_bins(study, vocabulary, root)
     known = _without_quantiles(study, root)
     allowed = allowed[[vocabulary.index[token] for token in known.index]]

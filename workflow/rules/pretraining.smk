@@ -1,6 +1,6 @@
 # Timelines of the patients who never test -> encoders, without a label.
 
-ENCODER = f"{RESULTS}/encoders/{{encoder}}/{{copy}}"
+ENCODER = f"{RESULTS}/encoders/{{encoder}}/{{number}}"
 
 
 def read_before_labels(wildcards):
@@ -12,7 +12,7 @@ def read_before_labels(wildcards):
         *expand(
             f"{RESULTS}/timelines/{{site}}/{{file}}",
             site=encoder.sites,
-            file=["patients.parquet", *files],
+            file=[*files, PATIENTS],
         ),
         *[file for site in encoder.unlabelled for file in site_outputs(site, files)],
     ]
@@ -44,12 +44,12 @@ if study.encoders:
         output:
             expand(f"{ENCODER}/{{file}}", file=ENCODER_FILES, allow_missing=True),
         log:
-            f"{RESULTS}/logs/pretrain/{{encoder}}/{{copy}}.log",
+            f"{RESULTS}/logs/pretrain/{{encoder}}/{{number}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/pretrain/{{encoder}}/{{copy}}.tsv"
+            f"{RESULTS}/benchmarks/pretrain/{{encoder}}/{{number}}.tsv"
         wildcard_constraints:
             encoder=alternatives(study.encoders),
-            copy=r"\d+",
+            number=r"\d+",
         conda:
             ENVIRONMENT
         threads: study.resources.threads
@@ -71,7 +71,7 @@ if study.encoders:
 rule encoders:
     input:
         [
-            f"{RESULTS}/encoders/{name}/{copy}/encoder.json"
+            f"{RESULTS}/encoders/{name}/{number}/encoder.json"
             for name, encoder in study.encoders.items()
-            for copy in range(encoder.copies)
+            for number in range(encoder.copies)
         ],

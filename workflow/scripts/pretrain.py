@@ -1,9 +1,7 @@
 """Pre-train an encoder of patients' histories on those who never test."""
 
-from functools import partial
 from pathlib import Path
 
-from concept_transfer.cohorts.untested import never_test
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
@@ -14,10 +12,9 @@ from concept_transfer.settings.encoders import CodeEncoder
 with job(snakemake.log[0]):
     inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
     settings = CodeEncoder.model_validate_json(params.encoder)
-    seed = params.seed, int(snakemake.wildcards.copy)
+    seed = params.seed, int(snakemake.wildcards.number)
     cohorts = read_cohorts(inputs.encounters, inputs.splits)
-    untested = partial(never_test, cohorts=cohorts, shared_identifiers=params.shared_identifiers)
-    histories, masks = read_histories(inputs.histories, cohorts, untested)
+    histories, masks = read_histories(inputs.histories, cohorts, params.shared_identifiers)
     text = None
     for path in inputs.embedding:
         vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)

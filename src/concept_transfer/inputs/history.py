@@ -115,7 +115,9 @@ def _arrays(history: History) -> dict[str, NDArray[Any]]:
 def _problems(history: History) -> Iterator[str]:
     """What breaks the documented form; the first is enough."""
     codes, visits, days = history.codes, history.visits, history.days
-    kinds = {name: (np.dtype(kind), len(codes.values)) for name, kind in OF_EVENTS.items()}
+    kinds: dict[str, tuple[np.dtype[Any], int]] = {
+        name: (np.dtype(kind), len(codes.values)) for name, kind in OF_EVENTS.items()
+    }
     kinds["index_days"] = (np.dtype(np.float64), len(history))
     for name, (kind, length) in kinds.items():
         array = getattr(history, name)

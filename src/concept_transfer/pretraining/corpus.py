@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.history import BACKGROUND, History
 from concept_transfer.pretraining.batches import Batch, Sequences, batch_of
+from concept_transfer.pretraining.masking import blind_loss
 from concept_transfer.pretraining.stays import prolonged
 from concept_transfer.pretraining.vocabulary import (
     EXACT,
@@ -91,12 +92,6 @@ class Corpus:
             left_out / (left_out + int(found.sum())),
         )
 
-    @property
-    def marginal_loss(self) -> float:
-        """Cross-entropy, in nats, of who knows but how frequent each code is."""
-        shares = self.counts[self.counts > 0] / self.counts.sum()
-        return float(-(shares * np.log(shares)).sum())
-
     def batch(self, numbers: NDArray[np.int64]) -> Batch:
         """The histories of these ascending numbers."""
         return batch_of(list(self._by_site(numbers)))
@@ -126,7 +121,7 @@ class Corpus:
             "prefix_share": int(self.found[PREFIX]) / events,
             "unknown_share": int(self.found[NOTHING]) / events,
             "cut_share": self.cut,
-            "marginal_loss": self.marginal_loss,
+            "blind_loss": blind_loss(self.counts[self.vocabulary.first_event :]),
         }
 
 

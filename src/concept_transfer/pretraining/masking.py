@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from concept_transfer.pretraining.batches import Batch
@@ -50,3 +51,23 @@ def masked(
     codes = batch.codes.clone()
     codes[chosen] = shown
     return Masked(replace(batch, codes=codes), chosen, answers)
+
+
+def blind_loss(counts: NDArray[np.int64]) -> float:
+    """The least expected loss, in nats, of who knows how frequent codes are and sees what stands at
+    the event itself, but nothing around it: who beats it has learned from context.
+
+    counts: int64 [codes], how often each of the codes stands that replacements are drawn from.
+    """
+    shares, many = counts / counts.sum(), len(counts)
+    left = (1 - MASKED - REPLACED) / (1 - MASKED)  # among those that are not masked
+    same = shares * (left + (1 - left) / many)  # answer and what is seen, alike and unlike
+    other = shares * (1 - left) / many
+    both = _entropy(same) + (many - 1) * _entropy(other)
+    seen = _entropy(left * shares + (1 - left) / many)
+    return MASKED * _entropy(shares) + (1 - MASKED) * (both - seen)
+
+
+def _entropy(shares: NDArray[np.float64]) -> float:
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum())

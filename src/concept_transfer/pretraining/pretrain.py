@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.device import usable_device
 from concept_transfer.inputs.history import History
-from concept_transfer.models.code_encoder import SPREAD, CodeModel, new_model, weights_of
+from concept_transfer.models.code_encoder import CodeModel, new_model, weights_of
+from concept_transfer.models.code_layers import SPREAD
 from concept_transfer.pretraining.checkpoint import Epoch, resume, save
 from concept_transfer.pretraining.corpus import Corpus
 from concept_transfer.pretraining.encoder import EncoderFiles

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import Split
-from concept_transfer.errors import StudyError
+from concept_transfer.cohorts.untested import never_test
 from concept_transfer.inputs.history import History
-from concept_transfer.inputs.registry import INPUTS
+from concept_transfer.sites.histories import read_timelines
+from concept_transfer.sites.site import read_inputs
 
-TIMELINES, PATIENTS = "timelines", "patients.parquet"
-
-Untested = Callable[[NDArray[np.object_], str], NDArray[np.bool_]]
+TIMELINES = "timelines"
 
 
 def read_cohorts(
@@ -32,28 +30,26 @@ def read_cohorts(
 
 
 def read_histories(
-    files: Iterable[str], cohorts: Mapping[str, tuple[Encounters, Split]], untested: Untested
+    files: Iterable[str],
+    cohorts: Mapping[str, tuple[Encounters, Split]],
+    shared_identifiers: bool,
 ) -> tuple[list[History], list[NDArray[np.bool_]]]:
-    """Histories, memory-mapped, and for each which rows may be learned from, bool [n].
+    """Histories, memory-mapped, and for each which rows may be learned from, bool [n]: those of
+    patients who never test.
 
     files: of folders ``timelines/<site>``, a row a patient, and ``encounters/<site>``, a row an
-    encounter, each site in one of the two. untested: (patients, site) -> which of them test
-    nowhere, bool [n].
+    encounter, each site in one of the two; cohorts, shared_identifiers: as `never_test`.
 
-    Raises StudyError where a table of patients and its histories differ in length.
+    Raises StudyError where files do not belong together, or it is not known whose encounters are.
     """
     histories, masks = [], []
     for folder in dict.fromkeys(Path(file).parent for file in files):
-        history: History = INPUTS["history"].read(folder)
         if folder.parent.name == TIMELINES:
-            column = pq.read_table(folder / PATIENTS, columns=["patient"])["patient"]
+            history, patients = read_timelines(folder)
         else:
-            column = cohorts[folder.name][0].table.column("patient")
-        if len(column) != len(history):
-            raise StudyError(
-                f"{folder}: there are {len(history)} histories, but {len(column)} whose they are; "
-                "delete the folder and let the workflow write it again"
-            )
+            table = cohorts[folder.name][0].table
+            patients = np.asarray(table.column("patient").to_numpy(), dtype=object)
+            history = read_inputs(folder, len(table), ["history"])["history"]
         histories.append(history)
-        masks.append(untested(column.to_numpy(), folder.name))
+        masks.append(never_test(patients, folder.name, cohorts, shared_identifiers))
     return histories, masks

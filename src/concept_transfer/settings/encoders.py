@@ -88,7 +88,9 @@ class CodeEncoder(Section):
         default=0.1, gt=0, lt=0.5, description="Share of patients whose loss ends pre-training."
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak of AdamW's step size.")
-    batch_tokens: int = Field(default=8192, ge=64, description="Tokens of a batch.")
+    batch_tokens: int = Field(
+        default=4096, ge=64, description="Tokens of a batch at most, padding included."
+    )
     copies: int = Field(
         default=1,
         ge=1,
