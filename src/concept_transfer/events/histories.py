@@ -81,13 +81,13 @@ def _histories(db: DuckDBPyConnection) -> History:
     found = db.execute(
         f"""
         SELECT s.row, k.id, CASE WHEN e.time IS NULL THEN {BACKGROUND}
-                ELSE coalesce(v.id + 1, {day}) END::INTEGER AS visit,
+                ELSE coalesce(v.id + 1, {day}) END::INTEGER AS visit_number,
             coalesce((epoch_us(s.index_time) - epoch_us(e.time)) / {DAY}, 'nan')::FLOAT AS days,
             coalesce((epoch_us(e.time) - epoch_us(b.time)) / {YEAR}, 'nan')::FLOAT AS age
         FROM events e JOIN history_codes k USING (code) JOIN spans s USING (patient)
         LEFT JOIN history_visits v USING (visit) LEFT JOIN births b USING (patient)
         WHERE e.time IS NULL OR (e.time >= s.since AND e.time < s.until)
-        ORDER BY s.row, e.time NULLS FIRST, 3, k.id
+        ORDER BY s.row, e.time NULLS FIRST, visit_number, k.id
         """
     ).fetchnumpy()
     index = db.execute(
@@ -99,7 +99,7 @@ def _histories(db: DuckDBPyConnection) -> History:
     np.cumsum(np.bincount(rows, minlength=size), out=offsets[1:])
     return History(
         CompressedRows(offsets, np.asarray(found["id"])),
-        visit_numbers(rows, np.asarray(found["visit"])),
+        visit_numbers(rows, np.asarray(found["visit_number"])),
         np.asarray(found["days"]),
         np.asarray(found["age"]),
         np.asarray(index["days"]),
