@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from history_data import history
 
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import split_table
@@ -31,22 +32,6 @@ def encoder_settings(**changes: Any) -> CodeEncoder:
     return CodeEncoder.model_validate({"sites": ["north"], **SMALL, **changes})
 
 
-def history_of(rows: Sequence[Sequence[tuple[int, int, float]]], names: Sequence[str]) -> History:
-    """Rows of events (code, visit, days before the index time); background has visit 0."""
-    events = [event for row in rows for event in row]
-    codes, visits, days = zip(*events, strict=True) if events else ((), (), ())
-    offsets = np.cumsum([0, *map(len, rows)])
-    before = np.where(np.array(visits) == 0, np.nan, np.array(days, float)).astype(np.float32)
-    return History(
-        CompressedRows(offsets, np.array(codes, np.int32)),
-        np.array(visits, np.int32),
-        before,
-        (50 - np.nan_to_num(before) / 365.25).astype(np.float32),
-        np.full(len(rows), 8000.0),
-        tuple(names),
-    )
-
-
 def history_of_findings(findings: CompressedRows, tokens: int) -> History:
     """Each token an event, two a visit, the codes `T0` and so on."""
     rows = [
@@ -56,7 +41,7 @@ def history_of_findings(findings: CompressedRows, tokens: int) -> History:
         ]
         for held in findings
     ]
-    return history_of(rows, [f"T{number}" for number in range(tokens)])
+    return history(rows, [f"T{number}" for number in range(tokens)])
 
 
 def write_encoder(folder: Path, names: Sequence[str], background: int = 0, **settings: Any) -> Path:
@@ -91,14 +76,14 @@ def ill_site(
     before, whole, labels = [], [], []
     for _ in range(count):
         risky = rng.random() < 0.4
-        row = [(int(rng.integers(2)), 0, 0.0)]
+        row = [(NAMES[rng.integers(2)], 0, 0.0)]
         for visit in range(1, 5):
             day = year - 80.0 * visit
-            common = [(int(code), visit, day) for code in rng.choice(np.arange(4, 16), 2, False)]
-            row += common + ([(3, visit, day)] if risky and rng.random() < 0.7 else [])
+            common = [(str(code), visit, day) for code in rng.choice(NAMES[4:], 2, False)]
+            row += common + ([("R1", visit, day)] if risky and rng.random() < 0.7 else [])
         ill = bool(rng.random() < (0.6 if risky else 0.05))
         before.append(row)
-        whole.append([*row, *([(2, 5, 0.0)] if ill else [(4, 5, 0.0)])])
+        whole.append([*row, *([(OUTCOME if ill else "C0", 5, 0.0)])])
         labels.append(ill)
     place = np.arange(count)
     ids = [f"{name}{i}" for i in place]
@@ -106,7 +91,7 @@ def ill_site(
     fold = np.where(place % 3 == 0, 0, -1).astype(np.int16)
     split = split_table(ids, ids, label, fold, place % 5 == 0)
     cohort = Cohort(name, label, split)
-    return Site(cohort, {"history": history_of(before, NAMES)}), history_of(whole, NAMES)
+    return Site(cohort, {"history": history(before, NAMES)}), history(whole, NAMES)
 
 
 @cache

@@ -9,8 +9,8 @@ import pytest
 import torch
 from cell_data import predict as predict_cell
 from cell_data import workbench
-from engine_data import keys, random_encounters
 from encoder_data import history_of_findings
+from engine_data import keys, random_encounters
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
