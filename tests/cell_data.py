@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from encoder_data import encoders_for
 
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Context
@@ -32,7 +33,8 @@ def workbench(
     size = tokens if table is None else table.shape[-2]
     record = LEARNERS[learner]
     section = record.settings.model_validate({"kind": learner, **settings})
-    context = Context(tuple(block.keys), size, classes, table)
+    encoders = encoders_for(learner) * len(block.replicates)
+    context = Context(tuple(block.keys), size, classes, table, encoders=encoders)
     return Workbench(record, section, context, block.replicates)
 
 

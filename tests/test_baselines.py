@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cell_data import from_source, predict, workbench
+from encoder_data import history_of_findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -50,7 +51,9 @@ def target_site(*arguments: Any, **options: Any) -> Site:
     site = site_with_repetitions(*arguments, **options)
     held = [np.unique(row) for row in site.inputs["findings"]]
     offsets = np.cumsum([0, *map(len, held)])
-    return replace(site, inputs={"findings": CompressedRows(offsets, np.concatenate(held))})
+    findings = CompressedRows(offsets, np.concatenate(held))
+    history = history_of_findings(findings, TOKENS)
+    return replace(site, inputs={"findings": findings, "history": history})
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:

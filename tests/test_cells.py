@@ -9,6 +9,7 @@ import pytest
 import torch
 from cell_data import predict as predict_cell
 from cell_data import workbench
+from encoder_data import history_of_findings
 from engine_data import keys, random_encounters
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
@@ -72,7 +73,8 @@ def make_site(
         np.array([token for held in encounters for token in held], np.int32),
     )
     split = split_table(ids, cluster or ids, labels, fold.astype(np.int16), validation)
-    return Site(Cohort(name, labels, split), {"findings": findings})
+    inputs = {"findings": findings, "history": history_of_findings(findings, TOKENS)}
+    return Site(Cohort(name, labels, split), inputs)
 
 
 def relabelled(site: Site, labels: NDArray[np.int8]) -> Site:

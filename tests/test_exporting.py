@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from encoder_data import encoders_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -67,7 +68,9 @@ def kept(site: Site, learner: dict[str, Any], folder: Path, size: str = "all") -
     """A bundle that a job wrote, and its predictions."""
     name = learner["kind"]
     table = TABLE if LEARNERS[name].takes_embedding else None
-    setup = Setup("tiny", "influenza", CLASSES, learner, BLOCK, VOCABULARY, table, "cpu", 1)
+    names = ("tiny", "influenza", CLASSES, learner)
+    encoder = encoders_for(name)
+    setup = Setup(*names, BLOCK, VOCABULARY, table, "cpu", 1, encoder=encoder)
     bundle = folder / f"hospital/words/{name}/local/{size}/block0"
     predictions = folder / "predictions.parquet"
     cell = Cell("", site.name, "words", name, "local", size)

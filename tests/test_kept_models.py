@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from encoder_data import encoders_for
 from test_cells import BLOCK, SETTINGS, TOKENS, VECTORS, Site, folded_site, target_site
 from test_permutations import a_vocabulary
 
@@ -28,7 +29,7 @@ TABLE = EmbeddingTable.create("words", "precomputed", np.asarray(VECTORS), VOCAB
 def setup_of(learner: str) -> Setup:
     table = TABLE if LEARNERS[learner].takes_embedding else None
     names = ("tiny", "influenza", ["no", "influenza"], {"kind": learner})
-    return Setup(*names, BLOCK, VOCABULARY, table, "cpu", 1)
+    return Setup(*names, BLOCK, VOCABULARY, table, "cpu", 1, encoder=encoders_for(learner))
 
 
 def keep(site: Site, learner: str, folder: Path, size: str = "all") -> Task:

@@ -29,6 +29,7 @@ from concept_transfer.serving.output import whole_file
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.tabular_site import TabularSite
 
+OF_FINDINGS = sorted(name for name, each in LEARNERS.items() if each.reads == "findings")
 REPLICATES = ["replicate_0", "replicate_1", "replicate_2"]
 
 
@@ -57,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # The study's numbers
 
 
-@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize("learner", OF_FINDINGS)
 def test_replicates_are_the_studys_predictions_bit_for_bit(learner: str, tmp_path: Path) -> None:
     study = fitted(tmp_path, learner).pivot(
         index="encounter", columns="replicate", values="probability"
@@ -72,7 +73,7 @@ def test_replicates_are_the_studys_predictions_bit_for_bit(learner: str, tmp_pat
     np.testing.assert_allclose(found["probability"], found[REPLICATES].mean(axis=1), rtol=1e-6)
 
 
-@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize("learner", OF_FINDINGS)
 @pytest.mark.parametrize("at_once", [1, 7])
 def test_predictions_do_not_depend_on_who_comes_together(
     learner: str, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

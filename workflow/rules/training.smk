@@ -45,7 +45,8 @@ def encoder_files(wildcards):
     """The log of pre-training apart, which tells the time that it took."""
     name = wildcards.embedding
     copies = range(study.encoders[name].copies)
-    return expand(ENCODER + "/{file}", encoder=name, copy=copies, file=EncoderFiles.names)
+    folder = f"{RESULTS}/encoders/{name}"
+    return [f"{folder}/{copy}/{file}" for copy in copies for file in EncoderFiles.names]
 
 
 def take_encoders(classifiers):

@@ -45,7 +45,7 @@ class History(LearnerSettings):
         description="What the patient's vector is of those of all tokens (classification).",
     )
     epochs: int = Field(
-        default=6,
+        default=4,
         ge=0,
         description="At most so many epochs of tuning the encoder; held-out labels choose, also "
         "none. Where they are too few to choose the encoder stays.",

@@ -59,7 +59,8 @@ class Pool(nn.Module):
             rows = pack_padded_sequence(
                 hidden, batch.lengths.cpu(), batch_first=True, enforce_sorted=False
             )
-            return self.gru(rows)[1].movedim(0, 1).flatten(1)
+            last: Tensor = self.gru(rows)[1]
+            return last.movedim(0, 1).flatten(1)
         real = batch.real[..., None]
         if self.pooling == "max":
             return hidden.masked_fill(~real, -torch.inf).amax(1)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from concept_transfer.models.baselines import losses
 from concept_transfer.models.history_models import Body
 from concept_transfer.models.multinomial import Multinomial
+from concept_transfer.models.recalibration import Recalibration, recalibrated
 from concept_transfer.training.history_heads import Labelled, fit_heads
 from concept_transfer.training.history_network import Encounters, Floats, Network, Rates, Rows
 
-PATIENCE = 2  # epochs without a lower loss
+PATIENCE = 1  # epochs without a lower loss
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def tune(
     said = [np.full((len(folds), classes), np.nan)]
     for fold, head in heads.of_folds.items():
         said[0][folds == fold] = head.predict_proba(features[folds == fold])
-    judged = np.isfinite(said[0]).all(axis=1)
-    lost = [_lost(said[0], encounters, judged)]
+    judge = Judge(labels, folds, np.isfinite(said[0]).all(axis=1))
     networks = {
         fold: Network(body, head, encounters.select(folds != fold), rates, [*seed, fold], device)
         for fold, head in (heads.of_folds.items() if epochs else ())
@@ -65,14 +65,10 @@ def tune(
         for fold, network in networks.items():
             network.learn(epoch)
             said[epoch][folds == fold] = network.predict(encounters.select(folds == fold))
-        lost.append(_lost(said[epoch], encounters, judged))
-        if epoch - _best(lost, judged) >= PATIENCE:
+        if epoch - judge.best(said) >= PATIENCE:
             break
-    best, held = _best(lost, judged), np.full_like(said[0], np.nan)
-    for fold in heads.of_folds:
-        others = judged & (folds != fold)
-        place = _best(lost, others) if others.any() else best
-        held[folds == fold] = said[place][folds == fold]
+    best = judge.best(said)
+    held = judge.held(said)
     if best == 0:
         return Tuned(body, heads.of_all, 0, held)
     network = Network(body, heads.of_all, encounters, rates, [*seed, len(networks)], device)
@@ -80,7 +76,48 @@ def tune(
         network.learn(epoch)
     tuned, head = network.model()
     whole = all(np.isfinite(weight).all() for weight in tuned.weights.values())
-    return Tuned(tuned, head, best, held, not whole)
+    return Tuned(tuned, head.recalibrated(judge.change(said[best])), best, held, not whole)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares epochs by what networks without a fold say of it, each epoch at its best intercepts
+    and slope (van Houwelingen, le Cessie 1990, doi:10.1002/sim.4780091109): tuning changes how far
+    scores spread before it ranks better.
+
+    labels, folds: [n]; known: bool [n], who is judged.
+    """
+
+    labels: NDArray[np.int8]
+    folds: Rows
+    known: NDArray[np.bool_]
+
+    def change(self, said: Floats, without: int | None = None) -> Recalibration:
+        """What makes an epoch's probabilities fit best, by all folds but one."""
+        judged = self.known & (self.folds != without)
+        return recalibrated(said[judged], self.labels[judged], slope=True)
+
+    def best(self, said: Sequence[Floats], without: int | None = None) -> int:
+        """The number of epochs with the least loss, of all folds but one; none that diverged."""
+        judged = self.known & (self.folds != without)
+        lost = [np.inf] * len(said)
+        for place, each in enumerate(said):
+            if np.isfinite(each[judged]).all():
+                fitting = self.change(each, without)(each[judged])
+                lost[place] = losses(fitting, self.labels[judged]).sum()
+        return int(np.argmin(lost))
+
+    def held(self, said: Sequence[Floats]) -> Floats:
+        """What is said of every fold, as the other folds choose; of one fold, as it chooses."""
+        found = np.full_like(said[0], np.nan)
+        folds = np.unique(self.folds[self.known]).tolist()
+        for fold in folds:
+            without, own = fold if len(folds) > 1 else None, self.folds == fold
+            place = self.best(said, without)
+            found[own] = said[place][own]
+            if place > 0:
+                found[own] = self.change(said[place], without)(said[place][own])
+        return found
 
 
 def features_by(body: Body, encounters: Encounters, device: str) -> Floats:
@@ -93,16 +130,3 @@ def features_by(body: Body, encounters: Encounters, device: str) -> Floats:
     for number, features in enumerate(parts):
         found[encounters.part == number] = features
     return found
-
-
-def _lost(said: Floats, encounters: Encounters, judged: NDArray[np.bool_]) -> Floats:
-    """The weighed log loss of each encounter that is judged; infinite where a network diverged."""
-    lost = np.zeros(len(said))
-    each = losses(said[judged], encounters.labels[judged].astype(np.int8))
-    lost[judged] = np.where(np.isfinite(each), each, np.inf) * encounters.weights[judged]
-    return lost
-
-
-def _best(lost: Sequence[Floats], judged: NDArray[np.bool_]) -> int:
-    """The number of epochs with the least loss of some encounters."""
-    return int(np.argmin([each[judged].sum() for each in lost]))
