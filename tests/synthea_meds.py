@@ -40,12 +40,21 @@ def write_meds(
     parents: Mapping[str, Sequence[str]] | None = None,
     splits: Mapping[int, str] | None = None,
     shards: int = 2,
+    visits: Sequence[Any] | None = None,
 ) -> Path:
-    """Write a dataset of a few shards, each of whole subjects, sorted by time."""
-    rows = sorted(events, key=lambda e: (e[0], e[1] is not None, e[1] or 0, e[2]))
+    """Write a dataset of a few shards, each of whole subjects, sorted by time.
+
+    visits: that of each event (a text or a number, maybe none), for a column ``visit_id``.
+    """
+    given = list(events)
+    order = sorted(range(len(given)), key=lambda i: _place(given[i]))
+    rows, schema = [given[i] for i in order], EVENTS
+    if visits is not None:
+        rows = [(*given[i], visits[i]) for i in order]
+        schema = EVENTS.append(pa.field("visit_id", pa.array(visits).type))
     for shard in range(shards):
         own = [row for row in rows if row[0] % shards == shard]
-        _write(folder / "data" / f"part{shard}" / "0.parquet", own, EVENTS)
+        _write(folder / "data" / f"part{shard}" / "0.parquet", own, schema)
     codes = sorted({row[2] for row in rows})
     texts, above = descriptions or {}, parents or {}
     metadata = [(code, texts.get(code), above.get(code)) for code in codes]
@@ -55,6 +64,11 @@ def write_meds(
     about = {"dataset_name": "test", "meds_version": "0.4.1", "code_modifier_columns": ["unit"]}
     (folder / "metadata" / "dataset.json").write_text(json.dumps(about))
     return folder
+
+
+def _place(event: Event) -> tuple[Any, ...]:
+    subject, time, code, *_ = event
+    return subject, time is not None, time or 0, code
 
 
 def write_labels(path: Path, rows: Sequence[tuple[Any, ...]], kind: str = "boolean_value") -> Path:

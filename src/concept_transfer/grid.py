@@ -52,6 +52,13 @@ class Grid:
         return [site for site in self.study.sites if site in used and has(site)]
 
     @cached_property
+    def histories(self) -> list[str]:
+        """The sites whose patients' events are needed in their order: all, if a classifier reads
+        them."""
+        reading = {self.study.learner(name).reads for name in self.study.classifiers}
+        return self.sites if "history" in reading else []
+
+    @cached_property
     def received(self) -> dict[str, list[tuple[str, str]]]:
         """Source that only its models are known of -> these, as (embedding, classifier)."""
         sections: dict[str, Any] = dict(self.study.sites)

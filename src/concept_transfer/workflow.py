@@ -13,6 +13,7 @@ from concept_transfer.concepts.bins import planned_edges, with_bins
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.providers import PROVIDERS, check_embedding
 from concept_transfer.errors import StudyError, choices, named
+from concept_transfer.grid import Grid
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
@@ -50,12 +51,25 @@ def check_study(study: Study, root: Path) -> None:
             continue
         with named(f"sites.{name}"):
             check_site(site, vocabulary, study.task, root)
+    _check_histories(study)
     check_bins(study, vocabulary, root)
     known = _without_quantiles(study, root)
     allowed = allowed[[vocabulary.index[token] for token in known.index]]
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, known, root, allowed)
+
+
+def _check_histories(study: Study) -> None:
+    """Raise StudyError for a site whose adapter has no histories, where a classifier reads them."""
+    able = [name for name, adapter in ADAPTERS.items() if adapter.histories]
+    for name in Grid(study).histories:
+        adapter = study.sites[name].adapter
+        if adapter not in able:
+            raise StudyError(
+                f"sites.{name}: a classifier of the study reads patients' histories, and the "
+                f"adapter '{adapter}' knows no events in their order; {choices(able)} do"
+            )
 
 
 def left_out(study: Study) -> list[str]:

@@ -135,6 +135,7 @@ rule check_sites:
         reports=expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
         splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.sites),
+        histories=expand(f"{RESULTS}/encounters/{{site}}/{REPORT}", site=grid.histories),
     output:
         table=f"{RESULTS}/check.tsv",
         text=f"{RESULTS}/check.txt",

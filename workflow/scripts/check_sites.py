@@ -30,7 +30,11 @@ with job(snakemake.log[0]):
         coverage[site] = coverage_of(extract, vocabulary, task)
     table = pd.DataFrame(profiles)
     table.to_csv(output.table, sep="\t", index=False, float_format="%.4g")
-    text = check_text(table, coverage, vocabulary, params.small_cells)
+    histories = {
+        Path(path).parent.name: json.loads(Path(path).read_text(encoding="utf-8"))
+        for path in inputs.histories
+    }
+    text = check_text(table, coverage, vocabulary, params.small_cells, histories)
     Path(output.text).write_text(text + "\n", encoding="utf-8")
     tables = {
         site: [Path(file) for file in files] for site, files in json.loads(params.tables).items()

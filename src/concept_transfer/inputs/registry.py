@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from concept_transfer.inputs.findings import FINDINGS
+from concept_transfer.inputs.history import HISTORY
 from concept_transfer.inputs.input import Input
 
-INPUTS: Mapping[str, Input] = {"findings": FINDINGS}
+INPUTS: Mapping[str, Input] = {"findings": FINDINGS, "history": HISTORY}

@@ -31,7 +31,9 @@ class Adapter:
     columns: (site, vocabulary, root) -> the concepts that have a column, and
     numbers: (site, concept, vocabulary, root) -> that column as numbers, float64 [encounters], NaN
     for none, for bins; posterior: (site, findings, vocabulary, task, root) -> the true probability
-    of each class, float64 [encounters, classes], for the ceiling.
+    of each class, float64 [encounters, classes], for the ceiling; histories: (site, encounters,
+    task, root) -> `sites.histories.Histories` of the same raw files, of encounters that `read` made
+    (StudyError where they are others), for learners that read the input `history`.
 
     offer: (site, study, root) -> `Offer`, of a site that hands on models and has no encounters; its
     `read` is "", and its section has a key ``models`` that takes the offer's. short: the key of the
@@ -50,6 +52,7 @@ class Adapter:
     columns: str = ""
     numbers: str = ""
     posterior: str = ""
+    histories: str = ""
     offer: str = ""
     short: str = ""
 

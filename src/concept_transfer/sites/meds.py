@@ -9,12 +9,14 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.concepts.crosswalk import Crosswalk
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
 from concept_transfer.events.database import database, reading
 from concept_transfer.events.findings import numbers_of, recorded
+from concept_transfer.events.histories import histories_of
 from concept_transfer.events.mapping import check_units, write_mapping
 from concept_transfer.events.meds.aces import aces_labels, check_aces
 from concept_transfer.events.meds.codes import check_unit_keys, matching, meanings
@@ -23,6 +25,7 @@ from concept_transfer.events.meds.labels import check_labels, read_labels
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.meds_site import MedsSite
 from concept_transfer.sites.report import ingest_report
 
@@ -31,7 +34,7 @@ REMEDY = "copy the dataset again, or make it anew"
 
 def check_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check files, their columns, and the vocabulary without reading a row (StudyError)."""
-    Dataset(resolve(site.path, root), site.unit_column).check()
+    _dataset(site, root).check()
     if site.labels is not None:
         check_labels(resolve(site.labels, root), task.class_names)
     elif len(task.class_names) != 2:
@@ -55,7 +58,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
     from the beginning of the look-back to before the index time, and those without a time. Raises
     StudyError.
     """
-    dataset = Dataset(resolve(site.path, root), site.unit_column)
+    dataset = _dataset(site, root)
     with database() as db, reading(str(dataset.folder), REMEDY):
         set_aside = dataset.load(db, site.max_corrupt)
         dropped = _make_cohort(db, site, dataset, task.class_names, root)
@@ -78,7 +81,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
 def columns_of(site: MedsSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The binned concepts that codes of the dataset's metadata hold, and the age; all of them
     where there are no metadata."""
-    dataset = Dataset(resolve(site.path, root), site.unit_column)
+    dataset = _dataset(site, root)
     with database() as db:
         described = dataset.descriptions(db)
     if not described:
@@ -93,13 +96,27 @@ def read_numbers(
     site: MedsSite, concept: str, vocabulary: Vocabulary, root: Path
 ) -> NDArray[np.float64]:
     """The concept's number at every encounter of the site, float64 [encounters], NaN for none."""
-    dataset = Dataset(resolve(site.path, root), site.unit_column)
+    dataset = _dataset(site, root)
     with database() as db, reading(str(dataset.folder), REMEDY):
         dataset.load(db, site.max_corrupt)
         _make_cohort(db, site, dataset, None, root)
         _map(db, site, dataset, vocabulary, root)
         check_units(db)
         return numbers_of(db, concept, site.age)
+
+
+def read_histories(site: MedsSite, encounters: Encounters, task: Task, root: Path) -> Histories:
+    """Histories of the encounters that `read_meds` made, and whole records of all patients. Raises
+    StudyError."""
+    dataset = _dataset(site, root)
+    with database() as db, reading(str(dataset.folder), REMEDY):
+        dataset.load(db, site.max_corrupt)
+        _make_cohort(db, site, dataset, task.class_names, root)
+        return histories_of(db, encounters)
+
+
+def _dataset(site: MedsSite, root: Path) -> Dataset:
+    return Dataset(resolve(site.path, root), site.unit_column, site.visit_column)
 
 
 def _make_cohort(

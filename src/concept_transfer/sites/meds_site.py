@@ -59,6 +59,11 @@ class MedsSite(SiteSection):
         default="unit",
         description="Extension column with the unit of numeric_value, where the files have it.",
     )
+    visit_column: str | None = Field(
+        default="visit_id",
+        description="Extension column with the visit of an event, where the files have it; in "
+        "histories the events of a day are else one visit.",
+    )
     units: dict[str, dict[str, Annotated[float, Field(gt=0)]]] = Field(
         default={},
         description="Code or concept -> unit as recorded -> factor to the unit of the bins.",
@@ -109,6 +114,7 @@ MEDS = Adapter(
     read="concept_transfer.sites.meds:read_meds",
     columns="concept_transfer.sites.meds:columns_of",
     numbers="concept_transfer.sites.meds:read_numbers",
+    histories="concept_transfer.sites.meds:read_histories",
     files=_files,
     paths=("path", "labels", "aces", "crosswalk"),
     described=_described,

@@ -12,11 +12,13 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_rule, encounters_of
 from concept_transfer.events.database import reading
 from concept_transfer.events.findings import numbers_of, recorded
+from concept_transfer.events.histories import histories_of
 from concept_transfer.events.mapping import check_units, write_mapping
 from concept_transfer.events.omop.concept_sets import check_concepts, make_concept_sets
 from concept_transfer.events.omop.mapping import (
@@ -34,6 +36,7 @@ from concept_transfer.events.omop.usable import make_usable
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.omop_settings import DEATH
 from concept_transfer.sites.omop_site import OmopSite
 from concept_transfer.sites.report import ingest_report
@@ -79,6 +82,16 @@ def read_numbers(
         return numbers_of(db, concept, site.age)
 
 
+def read_histories(site: OmopSite, encounters: Encounters, task: Task, root: Path) -> Histories:
+    """Histories of the encounters that `read_omop` made, and whole records of all persons; range
+    flags are no codes of theirs. Raises StudyError."""
+    with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
+        _make_sets(db, tables, site)
+        _make_cohort(db, tables, site)
+        _make_events(db, tables, site, [])
+        return histories_of(db, encounters)
+
+
 def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The concepts that the site's concept ids lead to."""
     targets = targets_of(vocabulary, _crosswalk(site, root))
@@ -106,18 +119,38 @@ def _cohort(
     """A connection with all that findings are made of."""
     with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
         warning, aside = _prepare(db, tables, site, vocabulary, root)
-        make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
-        there = [name for name, domain in DOMAINS.items() if domain.table in tables]
-        read = [DOMAINS[name] for name in there]
-        read += [VISIT] if VISIT.table in tables else []
-        bad, total, days = make_usable(db, read, DEATH in tables, site.max_corrupt)
-        asked = site.cohort
-        make_cohort_relations(db, asked.index, asked.outcome, site.care_sites, there, site.answers)
-        dropped = by_rule(db, asked)
-        findings = [name for name in there if name in site.domains]
-        make_events(db, findings, "person" in site.domains, _flagged(db))
+        dropped, bad, total, days = _make_cohort(db, tables, site)
+        _make_events(db, tables, site, _flagged(db))
         check_units(db)
         yield db, _Cohort(total, dropped, bad, days, warning, aside)
+
+
+def _make_cohort(
+    db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite
+) -> tuple[dict[str, int], pa.Table, int, int]:
+    """Make ``cohort`` of usable rows; returns reason -> who was left out, the rows set aside, the
+    number of all rows, and of how many events the day alone is known."""
+    make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
+    there = _domains(tables)
+    read = [DOMAINS[name] for name in there]
+    read += [VISIT] if VISIT.table in tables else []
+    bad, total, days = make_usable(db, read, DEATH in tables, site.max_corrupt)
+    asked = site.cohort
+    make_cohort_relations(db, asked.index, asked.outcome, site.care_sites, there, site.answers)
+    return by_rule(db, asked), bad, total, days
+
+
+def _make_events(
+    db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite, flagged: list[int]
+) -> None:
+    """Make ``events`` of the domains that the site is read of."""
+    read = [name for name in _domains(tables) if name in site.domains]
+    make_events(db, read, "person" in site.domains, flagged)
+
+
+def _domains(tables: Mapping[str, Table]) -> list[str]:
+    """Those of which the tables are there."""
+    return [name for name, domain in DOMAINS.items() if domain.table in tables]
 
 
 def _prepare(
@@ -130,6 +163,7 @@ def _prepare(
     """Check version and concept ids, make concept sets and the mapping; returns a warning, and
     codes without a concept on purpose."""
     warning = check_version(db, tables)
+    _make_sets(db, tables, site)
     if site.age is not None and site.age not in vocabulary.bins:
         raise StudyError(f"age names '{site.age}', which has no bins; give it some under 'bins'")
     targets = targets_of(vocabulary, _crosswalk(site, root))
@@ -141,18 +175,12 @@ def _prepare(
             "no concept of the vocabulary is a concept id, such as 316139, and there is no "
             "crosswalk that leads from concept ids to the vocabulary; name one under 'crosswalk'"
         )
-    sets = {name: site.concept_sets[name] for name in sets_of(site)}
     if "concept" in tables:
-        check_concepts(db, [("cohort.index", v, "visit") for v in site.cohort.index.visits], False)
-        for name, given in sets.items():
-            ids = [(f"concept_sets.{name}", c, name) for c in (*given.concepts, *given.exclude)]
-            check_concepts(db, ids, given.descendants)
         names = dict(zip(vocabulary.concepts, vocabulary.names, strict=True))
         where = site.crosswalk or "the vocabulary"
         meant = {code: names[of[0][0]] if of else code for code, of in targets.items()}
         asked = [(where, number, meant[code]) for code, number in codes.items()]
         check_concepts(db, asked, site.descendants)
-    make_concept_sets(db, sets)
     bases = {number: [number] for code, number in codes.items() if code.isdecimal()}
     if site.descendants:
         bases = nearest_codes(db, list(bases))
@@ -165,6 +193,17 @@ def _prepare(
     meanings = meanings_of(targets, bases, site.answers, site.units, vocabulary)
     write_mapping(db, meanings, vocabulary)
     return warning, aside_of(targets, bases)
+
+
+def _make_sets(db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite) -> None:
+    """Check the concept ids of the cohort, and make its concept sets."""
+    sets = {name: site.concept_sets[name] for name in sets_of(site)}
+    if "concept" in tables:
+        check_concepts(db, [("cohort.index", v, "visit") for v in site.cohort.index.visits], False)
+        for name, given in sets.items():
+            ids = [(f"concept_sets.{name}", c, name) for c in (*given.concepts, *given.exclude)]
+            check_concepts(db, ids, given.descendants)
+    make_concept_sets(db, sets)
 
 
 def _crosswalk(site: OmopSite, root: Path) -> Path | None:

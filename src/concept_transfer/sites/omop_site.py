@@ -148,6 +148,7 @@ OMOP = Adapter(
     read="concept_transfer.sites.omop:read_omop",
     columns="concept_transfer.sites.omop:columns_of",
     numbers="concept_transfer.sites.omop:read_numbers",
+    histories="concept_transfer.sites.omop:read_histories",
     files=_files,
     paths=("path", "vocabulary_path", "crosswalk"),
     described=_described,

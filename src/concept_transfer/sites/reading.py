@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from concept_transfer.cohorts.classes import check_classes, class_counts
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.registry import imported
@@ -14,6 +15,7 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.extract import Extract
+from concept_transfer.sites.histories import Histories
 
 
 def read_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
@@ -35,6 +37,13 @@ def read_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path)
             "crosswalk, and at task.exclude_categories and task.exclude_concepts"
         )
     return extract
+
+
+def read_histories(site: SiteSection, encounters: Encounters, task: Task, root: Path) -> Histories:
+    """Histories of the encounters that `read_site` made, and the whole records of all patients.
+    Raises StudyError."""
+    made: Histories = imported(ADAPTERS[site.adapter].histories)(site, encounters, task, root)
+    return made
 
 
 def check_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from concept_transfer.errors import StudyError
 
 PATIENT, TIME, TEXT, NUMBER, TRUTH = "int64", "timestamp[us]", "string", "float32", "bool"
+KEY = "string or int64"
 ZONE = (
     "times are those of the hospital's clock, without a zone, and none is ever shifted silently; "
     "convert the column, in polars with "
@@ -59,6 +60,8 @@ def _fits(given: pa.DataType, kind: str) -> bool:
     types = pa.types
     if types.is_null(given):
         return True
+    if kind == KEY:
+        return bool(types.is_integer(given)) or _fits(given, TEXT)
     if kind == TEXT:
         return bool(types.is_string(given) or types.is_large_string(given))
     if kind == TIME:

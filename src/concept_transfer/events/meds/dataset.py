@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
 from concept_transfer.events.database import reading
-from concept_transfer.events.meds.columns import NUMBER, PATIENT, TEXT, TIME, check_columns
+from concept_transfer.events.meds.columns import KEY, NUMBER, PATIENT, TEXT, TIME, check_columns
 from concept_transfer.events.quarantine import set_aside
 
 DATA, CODES, SPLITS = "data", "metadata/codes.parquet", "metadata/subject_splits.parquet"
@@ -28,14 +28,20 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A folder in the layout of the standard; unit: the extension column of units, if any is."""
+    """A folder in the layout of the standard; unit, visit: the extension columns of units and of
+    visits, if any are."""
 
     folder: Path
     unit: str | None
+    visit: str | None = None
 
     @property
     def files(self) -> list[Path]:
         return sorted((self.folder / DATA).rglob("*.parquet"))
+
+    @property
+    def _extensions(self) -> list[tuple[str | None, str]]:
+        return [(self.unit, TEXT), (self.visit, KEY)]
 
     @property
     def metadata(self) -> list[Path]:
@@ -49,9 +55,10 @@ class Dataset:
                 f"{self.folder} is no MEDS dataset: it should have Parquet files in the folder "
                 f"'{DATA}'; 'path' names the folder above it"
             )
-        units = {} if self.unit is None else {self.unit: TEXT}
+        further = {"numeric_value": NUMBER}
+        further |= {column: kind for column, kind in self._extensions if column is not None}
         for file in self.files:
-            check_columns(file, REQUIRED, {"numeric_value": NUMBER, **units})
+            check_columns(file, REQUIRED, further)
         codes, splits = self.folder / CODES, self.folder / SPLITS
         if codes.is_file():
             check_columns(codes, {"code": TEXT}, {"description": TEXT})
@@ -81,8 +88,8 @@ class Dataset:
         usable = " AND ".join(f"coalesce(NOT ({each}), true)" for each in problems) or "true"
         relation = "dated" if problems else "raw"
         db.execute(
-            f"CREATE OR REPLACE TEMP VIEW events AS SELECT patient, time, code, value, unit "
-            f"FROM {relation} WHERE {usable}"
+            f"CREATE OR REPLACE TEMP VIEW events AS SELECT patient, time, code, value, unit, "
+            f"visit FROM {relation} WHERE {usable}"
         )
         db.execute(
             f"""
@@ -99,12 +106,15 @@ class Dataset:
         """The view ``raw`` over all files, with file and row (from 1)."""
         names = {name for file in self.files for name in check_columns(file, REQUIRED)}
         value = "numeric_value::DOUBLE" if "numeric_value" in names else "NULL::DOUBLE"
-        unit = f'"{self.unit}"::VARCHAR' if self.unit in names else "NULL::VARCHAR"
+        unit, visit = (
+            f'"{column}"::VARCHAR' if column in names else "NULL::VARCHAR"
+            for column in (self.unit, self.visit)
+        )
         db.execute(
             f"""
             CREATE OR REPLACE TEMP VIEW raw AS
             SELECT subject_id AS patient, time::TIMESTAMP AS time, code::VARCHAR AS code,
-                {value} AS value, {unit} AS unit,
+                {value} AS value, {unit} AS unit, {visit} AS visit,
                 filename[{len(str(self.folder)) + 2}:] AS file, file_row_number + 1 AS row
             FROM read_parquet({_listed(self.files)}, filename = true, file_row_number = true,
                 union_by_name = true)

@@ -69,8 +69,8 @@ def make_events(
         parts.append(_flags(ids))
     if person:
         parts.append(
-            "SELECT patient, NULL::TIMESTAMP, gender::VARCHAR, NULL::DOUBLE, NULL::VARCHAR "
-            "FROM persons WHERE gender > 0"
+            "SELECT patient, NULL::TIMESTAMP, gender::VARCHAR, NULL::DOUBLE, NULL::VARCHAR, "
+            "NULL::VARCHAR FROM persons WHERE gender > 0"
         )
     if not parts:
         raise StudyError("'domains' leaves nothing that findings could be made of")
@@ -85,15 +85,16 @@ def _events(domain: Domain) -> str:
     code = f"""CASE WHEN coalesce(concept, 0) = 0 THEN '0 (' || coalesce(source, '') || ')'
         {answer} ELSE concept::VARCHAR END"""
     return (
-        f"SELECT patient, {KNOWN} AS time, {code} AS code, {value} AS value, {unit} AS unit "
-        f"FROM {usable(domain)}"
+        f"SELECT patient, {KNOWN} AS time, {code} AS code, {value} AS value, {unit} AS unit, "
+        f"visit_occurrence_id::VARCHAR AS visit FROM {usable(domain)}"
     )
 
 
 def _flags(concepts: list[int]) -> str:
     return f"""
         SELECT patient, {KNOWN}, concept || CASE WHEN value < low THEN '=low'
-            WHEN value > high THEN '=high' ELSE '=normal' END, NULL::DOUBLE, NULL::VARCHAR
+            WHEN value > high THEN '=high' ELSE '=normal' END, NULL::DOUBLE, NULL::VARCHAR,
+            visit_occurrence_id::VARCHAR
         FROM {usable(DOMAINS["measurement"])} WHERE {_ids("concept", concepts)}
         AND (value < low OR value > high OR value BETWEEN low AND high)
         """

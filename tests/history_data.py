@@ -1,0 +1,122 @@
+"""Small histories in memory: random ones, patients who fall ill, and tiny encoders."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_transfer.cohorts.cohort import Cohort
+from concept_transfer.cohorts.splits import split_table
+from concept_transfer.inputs.history import History
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.models.code_encoder import new_model, weights_of
+from concept_transfer.pretraining.encoder import EncoderFiles
+from concept_transfer.pretraining.pretrain import pretrain
+from concept_transfer.pretraining.vocabulary import CodeVocabulary
+from concept_transfer.settings.encoders import CodeEncoder
+from concept_transfer.sites.site import Site
+
+OUTCOME = "X1"
+NAMES = ("sex//F", "sex//M", OUTCOME, "R1", *(f"C{number}" for number in range(12)))
+SMALL: dict[str, Any] = {"width": 8, "heads": 2, "layers": 1, "feed_forward": 8, "max_length": 40}
+
+
+def encoder_settings(**changes: Any) -> CodeEncoder:
+    return CodeEncoder.model_validate({"sites": ["north"], **SMALL, **changes})
+
+
+def history_of(rows: Sequence[Sequence[tuple[int, int, float]]], names: Sequence[str]) -> History:
+    """Rows of events (code, visit, days before the index time); background has visit 0."""
+    events = [event for row in rows for event in row]
+    codes, visits, days = zip(*events, strict=True) if events else ((), (), ())
+    offsets = np.cumsum([0, *map(len, rows)])
+    before = np.where(np.array(visits) == 0, np.nan, np.array(days, float)).astype(np.float32)
+    return History(
+        CompressedRows(offsets, np.array(codes, np.int32)),
+        np.array(visits, np.int32),
+        before,
+        (50 - np.nan_to_num(before) / 365.25).astype(np.float32),
+        np.full(len(rows), 8000.0),
+        tuple(names),
+    )
+
+
+def history_of_findings(findings: CompressedRows, tokens: int) -> History:
+    """Each token an event, two a visit, the codes `T0` and so on."""
+    rows = [
+        [
+            (int(token), 1 + place // 2, 100.0 - 10 * (place // 2))
+            for place, token in enumerate(held)
+        ]
+        for held in findings
+    ]
+    return history_of(rows, [f"T{number}" for number in range(tokens)])
+
+
+def write_encoder(folder: Path, names: Sequence[str], background: int = 0, **settings: Any) -> Path:
+    """An untrained encoder in the folder of a first copy."""
+    chosen, vocabulary = encoder_settings(**settings), CodeVocabulary(tuple(names), background)
+    weights = weights_of(new_model(chosen, len(vocabulary), 1))
+    copy = folder / "0"
+    copy.mkdir(parents=True, exist_ok=True)
+    EncoderFiles(chosen, vocabulary, weights, {}).write(copy)
+    return copy
+
+
+@cache
+def token_encoder(tokens: int) -> Path:
+    """An untrained encoder that knows the codes of `history_of_findings`."""
+    folder = Path(tempfile.mkdtemp()) / "tiny"
+    return write_encoder(folder, [f"T{number}" for number in range(tokens)])
+
+
+def ill_site(
+    name: str, count: int = 300, seed: int = 0, year: float = 400.0
+) -> tuple[Site, History]:
+    """Patients of whom some have the risk R1, after which X1 follows more often; a third tests.
+
+    Also their whole records, to pre-train on: with X1, and before it what the cohort has.
+    """
+    rng = np.random.default_rng(seed)
+    before, whole, labels = [], [], []
+    for _ in range(count):
+        risky = rng.random() < 0.4
+        row = [(int(rng.integers(2)), 0, 0.0)]
+        for visit in range(1, 5):
+            day = year - 80.0 * visit
+            common = [(int(code), visit, day) for code in rng.choice(np.arange(4, 16), 2, False)]
+            row += common + ([(3, visit, day)] if risky and rng.random() < 0.7 else [])
+        ill = bool(rng.random() < (0.6 if risky else 0.05))
+        before.append(row)
+        whole.append([*row, *([(2, 5, 0.0)] if ill else [(4, 5, 0.0)])])
+        labels.append(ill)
+    place = np.arange(count)
+    ids = [f"{name}{i}" for i in place]
+    label = np.array(labels, np.int8)
+    fold = np.where(place % 3 == 0, 0, -1).astype(np.int16)
+    split = split_table(ids, ids, label, fold, place % 5 == 0)
+    cohort = Cohort(name, label, split)
+    return Site(cohort, {"history": history_of(before, NAMES)}), history_of(whole, NAMES)
+
+
+@cache
+def trained_encoder(seed: int = 0) -> Path:
+    """A tiny encoder that has learned from the whole records of a site's training patients."""
+    site, whole = ill_site("north", 600, seed)
+    settings = encoder_settings(width=16, epochs=25, patience=25, learning_rate=5e-3)
+    known = site.split.fold != 0
+    files, _ = pretrain([whole], [np.asarray(known)], settings, (1, 0))
+    copy = Path(tempfile.mkdtemp()) / "trained" / "0"
+    copy.mkdir(parents=True)
+    files.write(copy)
+    return copy
+
+
+def labels_of(site: Site, rows: NDArray[np.int64]) -> NDArray[np.int8]:
+    return site.labels[rows]
