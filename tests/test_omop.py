@@ -624,6 +624,10 @@ def test_cells_over_several_lines_and_empty_lines_are_read(tmp_path: Path) -> No
     with file.open("a") as lines:
         lines.write("\n\n")
     assert read(site(tmp_path / "cdm")).report["quarantined"] == {}
+    write(small(), tmp_path / "tabs", "upper")
+    with (tmp_path / "tabs" / "PERSON.CSV").open("a") as lines:
+        lines.write("\n\n")
+    assert read(site(tmp_path / "tabs")).report["quarantined"] == {}
 
 
 def test_packed_files_are_read_to_their_end_or_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from concept_transfer.errors import StudyError
+from concept_transfer.sites.csv_files import open_quotation
 
 _BLOCK_BYTES = 2**24
 
@@ -73,29 +74,27 @@ def check_rows(file: TextFile, read: int, lines: int) -> None:
     """
     if read == lines:
         return
-    rows = 0 if file.tabs else _rows_of_quoted(file.path)
-    if read != rows:
+    if read != _rows(file):
         raise StudyError(
             f"{file.path} has {lines:,} lines below its header, of which {read:,} could be read as "
             "rows; write it anew, with a row a line"
         )
 
 
-def _rows_of_quoted(path: Path) -> int:
+def _rows(file: TextFile) -> int:
     """The rows below the header, as Python's csv module counts them."""
-    line = 1
-    with _bytes(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        rows, count = csv.reader(text, strict=True), -1
+    line, count = 1, -1
+    with _bytes(file.path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as text:
+        if file.tabs:
+            rows = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+        else:
+            rows = csv.reader(text, strict=True)
         try:
             for row in rows:
                 count += bool(row)
                 line = rows.line_num + 1
         except csv.Error:
-            raise StudyError(
-                f"{path}, line {line}: a quotation mark that opens in the row of this line is not "
-                f"closed, or text follows where it closes (seen in line {rows.line_num}); close "
-                "it, and write quotation marks that belong to a cell's text twice"
-            ) from None
+            raise open_quotation(file.path, line, rows.line_num) from None
     return count
 
 
