@@ -21,8 +21,9 @@ from concept_transfer.simulation.dataset import OPENING, blocks, write_dataset
 from concept_transfer.simulation.reading import read_world
 from concept_transfer.simulation.risk import hidden_at, outcome_risk
 from concept_transfer.simulation.world import QUARTER, Numbers, World
+from concept_transfer.sites import meds
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.meds import read_meds
+from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.meds_site import MedsSite
 from concept_transfer.sites.simulated_histories_site import SimulatedHistoriesSite
 
@@ -50,9 +51,17 @@ def check_histories(
 def read_histories(
     site: SimulatedHistoriesSite, vocabulary: Vocabulary, task: Task, root: Path
 ) -> Extract:
-    """What `read_meds` makes of the site's dataset."""
+    """What `sites.meds.read_meds` makes of the site's dataset."""
     with meds_site(site, root) as written:
-        return read_meds(written, vocabulary, task, root)
+        return meds.read_meds(written, vocabulary, task, root)
+
+
+def read_timelines(
+    site: SimulatedHistoriesSite, encounters: Encounters, task: Task, root: Path
+) -> Histories:
+    """The histories of the site's dataset, as `sites.meds.read_histories` makes them."""
+    with meds_site(site, root) as written:
+        return meds.read_histories(written, encounters, task, root)
 
 
 @contextlib.contextmanager

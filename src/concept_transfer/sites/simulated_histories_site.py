@@ -56,6 +56,7 @@ HISTORIES = Adapter(
     check="concept_transfer.sites.simulated_histories:check_histories",
     read="concept_transfer.sites.simulated_histories:read_histories",
     posterior="concept_transfer.sites.simulated_histories:true_risk",
+    histories="concept_transfer.sites.simulated_histories:read_timelines",
     files=_files,
     paths=("model",),
     described=_described,
