@@ -156,6 +156,14 @@ def test_rows_and_padding_do_not_meet(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_some_places_alone_are_as_among_all(variant: str) -> None:
+    model, sequences, _ = some(**VARIANTS[variant])
+    batch = sequences.batch(np.arange(12))
+    at = batch.real & (torch.rand(batch.codes.shape) < 0.3)
+    torch.testing.assert_close(model(batch, at), model(batch)[at])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_token_of_a_row_counts(variant: str) -> None:
     """Each of the first tokens changes what is said at the last one, and backwards."""
     model, sequences, _ = some(**VARIANTS[variant])
