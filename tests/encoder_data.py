@@ -36,7 +36,7 @@ def history_of_findings(findings: CompressedRows, tokens: int) -> History:
     """Each token an event, two a visit, the codes `T0` and so on."""
     rows = [
         [
-            (int(token), 1 + place // 2, 100.0 - 10 * (place // 2))
+            (f"T{token}", 1 + place // 2, 100.0 - 10 * (place // 2))
             for place, token in enumerate(held)
         ]
         for held in findings

@@ -505,3 +505,20 @@ def test_the_log_counts_the_rarest_of_several_classes(caplog: pytest.LogCaptureF
     with caplog.at_level("INFO"):
         predict_cell(bench, site, "local", "all", SETTINGS)
     assert f"{len(train)} encounters ({rarest} of the rarest class)" in caplog.messages[0]
+
+
+def test_balanced_draws_hold_as_many_of_each_class_and_are_nested() -> None:
+    site = target_site(count=600)
+    rare = np.where(np.arange(600) % 7 == 0, site.labels, 0).astype(np.int8)
+    cohort = replace(site.cohort, labels=rare, balanced=True)
+    keys = [replicate_key(1, 0), replicate_key(1, 1)]
+    small, large = (draw_budget(cohort, 0, size, keys) for size in ("20", "60"))
+    for rows, wider in ((small.train, large.train), (small.validation, large.validation)):
+        counts = count_classes(cohort, rows, 2)
+        assert (abs(counts[:, 0] - counts[:, 1]) <= 1).all()
+        assert all(set(few) <= set(many) for few, many in zip(rows, wider, strict=True))
+    pool = site.split.parts(0)[0]
+    there = int(rare[pool].sum())
+    assert count_classes(cohort, draw_budget(cohort, 0, "200", keys).train, 2)[0, 1] == there
+    plain = replace(cohort, balanced=False)
+    assert not np.array_equal(draw_budget(plain, 0, "60", keys).train, large.train)

@@ -8,6 +8,7 @@ import pytest
 from workflow_runs import tiny_study
 
 from concept_transfer.cell import Cell
+from concept_transfer.errors import StudyError
 from concept_transfer.grid import Grid
 from concept_transfer.study import load_study
 
@@ -96,3 +97,72 @@ def test_where_nothing_needs_no_label_there_is_no_combination_without() -> None:
 
 def test_no_model_of_a_combination_is_kept() -> None:
     assert all(cell.strategy != "auto" for cell in combined_grid().kept_cells)
+
+
+def with_encoders(**changes: Any) -> dict[str, Any]:
+    encoder = {"sites": ["north"], "copies": 2}
+    return {
+        "encoders": {
+            "codes": encoder,
+            "untrained": {**encoder, "pretrain": False},
+            "of_texts": {**encoder, "vectors": "one_hot"},
+            "of_shuffled_texts": {**encoder, "vectors": "shuffled"},
+        },
+        "classifiers": {
+            "mask": {"kind": "history", "head": "next_visit_mask"},
+            "vector": {"kind": "history"},
+            "cnn": {"kind": "cnn"},
+        },
+        "strategies": ["zero", "local", "direct", "auto"],
+        "task": {"label": "influenza", "outcome_codes": ["J10*"]},
+        **changes,
+    }
+
+
+def test_encoders_are_an_axis_of_the_classifiers_that_take_them() -> None:
+    found = grid(**with_encoders())
+    assert {(e, c) for e, c in found.models if c != "cnn"} == {
+        (encoder, classifier)
+        for encoder in ("codes", "untrained", "of_texts", "of_shuffled_texts")
+        for classifier in ("mask", "vector")
+    }
+    zero = [cell for cell in found.trained_cells if cell.strategy == "zero"]
+    assert {(cell.source, cell.size, cell.classifier) for cell in zero} == {("", "0", "mask")}
+    assert len(zero) == 2 * 4
+
+
+def test_controls_of_encoders_are_neither_kept_nor_combined() -> None:
+    found = grid(**with_encoders())
+    meant = {"codes", "of_texts"}
+    kept = {cell.embedding for cell in found.kept_cells if cell.classifier != "cnn"}
+    assert kept == meant
+    for candidates in found.combined_cells.values():
+        offered = {cell.embedding for cell in candidates if cell.classifier != "cnn"}
+        assert offered == meant
+    without_labels = Cell("north", "south", "none", "all_models", "auto", "0")
+    assert "zero" in {cell.strategy for cell in found.combined_cells[without_labels]}
+
+
+def test_no_concept_of_an_encoder_is_shuffled() -> None:
+    meaning = {"strategies": ["direct"]}
+    assert {cell.classifier for cell in grid(**with_encoders(meaning=meaning)).shuffled_cells} == {
+        "cnn"
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": {"by": "folds"}}, "every fold would need an encoder of its own"),
+        ({"classifiers": ["cnn"], "strategies": ["local"]}, "no classifier takes an encoder"),
+        ({"encoders": {}}, "takes an encoder; define one"),
+        ({"encoders": {"one_hot": {"sites": ["north"]}}}, "the name is that of an embedding"),
+        ({"encoders": {"codes": {"sites": ["west"]}}}, "names the site 'west'"),
+        ({"encoders": {"codes": {"sites": ["north"], "vectors": "words"}}}, "vectors is 'words'"),
+        ({"task": {"label": "influenza"}}, "task.outcome_codes"),
+        ({"classifiers": {"vector": {"kind": "history"}}, "strategies": ["zero"]}, "zero"),
+    ],
+)
+def test_encoders_that_make_no_sense_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        grid(**with_encoders(**changes))

@@ -134,6 +134,12 @@ class Study(Section):
     target_sizes: Sizes = Field(
         default=["all"], min_length=1, description="Labelled target encounters, validation included"
     )
+    balanced_labels: bool = Field(
+        default=False,
+        description="Draw as many labelled encounters of each class, until one is used up, at all "
+        "target sizes but `all`. A few labels then hold positives, but risks learned from them are "
+        "those of the draw: judge ranks.",
+    )
     replicates: int = Field(
         default=10,
         ge=1,

@@ -67,6 +67,7 @@ for job, pairs in COMBINED.items():
             replicates=block_replicates,
             seed=study.seed,
             classes=len(study.task.class_names),
+            balanced=study.balanced_labels,
             code=code_of("combine", *record_modules(STRATEGIES, kinds)),
         script:
             "../scripts/combine.py"

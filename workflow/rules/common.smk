@@ -88,10 +88,14 @@ def fixed(value):
 
 def task_words(codes=False):
     """The outcome and its classes, by name, and what decides which tokens an encounter has; with
-    the outcome's codes for those who read them."""
+    the outcome's codes for those who read them, and how labels are drawn."""
     task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
     words = {"label": study.task.label, "classes": study.task.class_names, "task": task}
-    return fixed(words | ({"outcome_codes": study.task.outcome_codes} if codes else {}))
+    if codes:
+        words["outcome_codes"] = study.task.outcome_codes
+    if study.balanced_labels:
+        words["balanced"] = True
+    return fixed(words)
 
 
 def code_of(script, *modules):

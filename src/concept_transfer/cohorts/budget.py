@@ -59,6 +59,7 @@ def draw_from(cohort: Cohort, pools: tuple[Rows, Rows], size: str, keys: list[in
 
     Validation takes its share from the rows the split set apart for it, so no cluster is on both
     sides; both parts are nested in those of any larger size.
+    Of a balanced cohort as many of each class are drawn as there are, until one is used up.
     Raises StudyError where the pool is smaller than the budget.
     """
     train, validation = pools
@@ -72,9 +73,27 @@ def draw_from(cohort: Cohort, pools: tuple[Rows, Rows], size: str, keys: list[in
             "'all'"
         )
     return Budget(
-        np.stack([subset_order(key, cohort.name, train)[:n] for key in keys]),
-        np.stack([subset_order(key, cohort.name, validation)[:m] for key in keys]),
+        np.stack([_order(key, cohort, train)[:n] for key in keys]),
+        np.stack([_order(key, cohort, validation)[:m] for key in keys]),
     )
+
+
+def _order(key: int, cohort: Cohort, pool: Rows) -> Rows:
+    rows = subset_order(key, cohort.name, pool)
+    return rows[in_turn(cohort.labels[rows])] if cohort.balanced else rows
+
+
+def in_turn(labels: NDArray[np.int8]) -> Rows:
+    """Places of labels [n] that take one of each class in turn, each class in its own order.
+
+    >>> in_turn(np.array([0, 0, 0, 1, 0, 1], np.int8)).tolist()
+    [0, 3, 1, 5, 2, 4]
+    """
+    rank = np.zeros(len(labels), np.int64)
+    for number in np.unique(labels):
+        own = labels == number
+        rank[own] = np.arange(own.sum())
+    return np.argsort(rank, kind="stable")
 
 
 def subset_order(key: int, site: str, pool: Rows) -> Rows:

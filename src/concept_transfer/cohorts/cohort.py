@@ -16,12 +16,13 @@ from concept_transfer.errors import StudyError
 
 @dataclass(frozen=True)
 class Cohort:
-    """The encounters of one site: the site's name, the class of each (int8 [n], from 0), and how
-    they are divided."""
+    """The encounters of one site: the site's name, the class of each (int8 [n], from 0), how they
+    are divided, and whether draws of its labels hold as many of each class (`cohorts.budget`)."""
 
     name: str
     labels: NDArray[np.int8]
     split: Split
+    balanced: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -32,7 +33,7 @@ class Cohort:
         return np.bincount(self.labels, minlength=2)
 
     @classmethod
-    def read(cls, encounters: Path, split: Path) -> Cohort:
+    def read(cls, encounters: Path, split: Path, balanced: bool = False) -> Cohort:
         """From the folder ``encounters/<site>`` and the site's split; labels are memory-mapped."""
         labels, rows = read_labels(encounters), Split.read(split)
         if len(rows) != len(labels):
@@ -40,4 +41,4 @@ class Cohort:
                 f"{split} has {len(rows)} rows, but {encounters} holds {len(labels)} encounters; "
                 "delete the split and run again"
             )
-        return cls(encounters.name, labels, rows)
+        return cls(encounters.name, labels, rows, balanced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,12 +21,14 @@ from concept_transfer.models.history_reader import Reader, Reading, new_reader
 from concept_transfer.models.multinomial import Multinomial
 from concept_transfer.pretraining.batches import Sequences, packed
 from concept_transfer.pretraining.encoder import EncoderFiles
-from concept_transfer.pretraining.vocabulary import CodeVocabulary
+from concept_transfer.pretraining.vocabulary import NOTHING, PREFIX, CodeVocabulary
 from concept_transfer.settings.encoders import CodeEncoder
 
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
 
 Floats = NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +66,26 @@ class Body:
             return features_of(self.reader(), self._sequences(history), rows, device)
         if id(history) not in self._said:
             every = np.arange(len(history))
-            found = features_of(self.reader(), self._sequences(history), every, device)
+            sequences = self._sequences(history)
+            _log.info(read_as(sequences))
+            found = features_of(self.reader(), sequences, every, device)
             self._said[id(history)] = history, found
         return self._said[id(history)][1][rows]
 
     def _sequences(self, history: History) -> Sequences:
         return Sequences.of(history, self.vocabulary, self.settings)
+
+
+def read_as(sequences: Sequences) -> str:
+    """What an encoder makes of a site's events, in a line for the log."""
+    codes = sequences.history.codes.values
+    found = sequences.coding.found[codes]
+    events = max(len(codes), 1)
+    prefix, unknown = ((found == kind).sum() / events for kind in (PREFIX, NOTHING))
+    return (
+        f"{len(codes):,} events of {len(sequences):,} histories: {prefix:.1%} read as a beginning "
+        f"of their code, {unknown:.1%} as unknown; {sequences.cut.sum() / events:.1%} cut off"
+    )
 
 
 @torch.inference_mode()

@@ -86,10 +86,15 @@ def strategies(study: Study) -> str:
     )
     return (
         f"{words}.{looked}{left_out} The number of labelled encounters that the target "
-        f"contributed, validation included, was {listing(sizes)}; smaller draws are nested in "
-        "larger ones and shared by all models, so that comparisons are paired. All ordered pairs "
+        f"contributed, validation included, was {listing(sizes)}; smaller draws "
+        f"{_drawn(study)}are nested in larger ones and shared by all models, so that comparisons "
+        "are paired. All ordered pairs "
         f"studied: {listing([f'{s} to {t}' for s, t in study.ordered_pairs()])}."
     )
+
+
+def _drawn(study: Study) -> str:
+    return "hold as many of each class, as far as there are, and " if study.balanced_labels else ""
 
 
 def _strategy(study: Study, name: str) -> str:

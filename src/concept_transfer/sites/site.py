@@ -36,9 +36,15 @@ class Site:
         return self.cohort.split
 
     @classmethod
-    def read(cls, encounters: Path, split: Path, inputs: Sequence[str] = ("findings",)) -> Site:
+    def read(
+        cls,
+        encounters: Path,
+        split: Path,
+        inputs: Sequence[str] = ("findings",),
+        balanced: bool = False,
+    ) -> Site:
         """From the folder ``encounters/<site>`` and the site's split; arrays are memory-mapped."""
-        cohort = Cohort.read(encounters, split)
+        cohort = Cohort.read(encounters, split, balanced)
         return cls(cohort, read_inputs(encounters, len(cohort), inputs))
 
 

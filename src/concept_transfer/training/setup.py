@@ -30,7 +30,7 @@ class Setup:
 
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
     what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
-    outcome_codes, those of the task, for learners that take one.
+    outcome_codes, those of the task, for learners that take one; balanced: see `Cohort`.
     """
 
     study: str
@@ -45,6 +45,7 @@ class Setup:
     task: dict[str, Any] = field(default_factory=dict)
     encoder: tuple[Path, ...] = ()
     outcome_codes: tuple[str, ...] = ()
+    balanced: bool = False
 
     @property
     def bench(self) -> Workbench:
@@ -80,7 +81,7 @@ class Setup:
     def read_site(self, files: Sequence[str]) -> Site:
         """The site whose arrays come first and whose split comes last, with the learner's input."""
         reads = LEARNERS[self.learner["kind"]].reads
-        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,))
+        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,), self.balanced)
 
     def card(self, handed_on: HandedOn, site: Site, training: Training, **facts: Any) -> ModelCard:
         """The card of models trained at a site; `facts` are further fields of it."""
@@ -139,6 +140,7 @@ def read_setup(
         label["task"],
         tuple(dict.fromkeys(Path(file).parent for file in files)),
         tuple(label.get("outcome_codes", ())),
+        label.get("balanced", False),
     )
 
 
