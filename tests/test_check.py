@@ -9,6 +9,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import planned
+from workflow_runs import tiny_study
 
 from concept_transfer.cohorts.encounters import Encounters, encounter_table
 from concept_transfer.cohorts.splitting import make_split
@@ -235,3 +237,13 @@ def test_keys_in_messages_are_those_of_the_config() -> None:
     assert "embeddings.noise.like: is required" in str(error.value)
     assert "target_sizes.0: should be greater" in str(error.value)
     assert "constrained" not in str(error.value)
+
+
+def test_what_the_check_needs_goes_before_all_training(tmp_path: Path) -> None:
+    with planned(tmp_path, tiny_study()) as jobs:
+        priority = {job.rule.name: job.priority for job in jobs}
+    with planned(tmp_path, tiny_study(), "check") as jobs:
+        needed = {job.rule.name for job in jobs}
+    assert {"encode_site", "split_site", "check_sites"} <= needed
+    first = min(priority[name] for name in needed)
+    assert first > max(each for name, each in priority.items() if name not in needed)

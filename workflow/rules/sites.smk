@@ -1,6 +1,8 @@
 # Raw site files -> canonical encounters -> splits -> checks.
 
 SITE_FILES = ["encounters.parquet", "labels.npy", *INPUTS["findings"].files, "report.json"]
+# What the check needs is made before anything is trained, because the check may refuse it.
+FIRST = 100
 TRAINING_FILES = [*INPUTS["findings"].arrays, "labels.npy"]
 
 
@@ -51,6 +53,7 @@ rule quantile_edges:
         f"{RESULTS}/benchmarks/quantile_edges/{{site}}.tsv"
     wildcard_constraints:
         site=alternatives(QUANTILE_SITES),
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -93,6 +96,7 @@ rule encode_site:
         f"{RESULTS}/logs/encode_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode_site/{{site}}.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -119,6 +123,7 @@ rule split_site:
         f"{RESULTS}/logs/split_site/{{site}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split_site/{{site}}.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -144,9 +149,9 @@ rule check_sites:
         f"{RESULTS}/logs/check_sites.log",
     benchmark:
         f"{RESULTS}/benchmarks/check_sites.tsv"
-    # First of what can run: what it refuses, no training job needs to find out. Not an input of
-    # training, or another target size would train everything again.
-    priority: 100
+    # What it refuses, no training job needs to find out. Not an input of training, or another
+    # target size would train everything again.
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -171,6 +176,7 @@ rule download:
         f"{RESULTS}/benchmarks/download/{{file}}.tsv"
     wildcard_constraints:
         file=alternatives(downloads(study, ROOT)),
+    priority: FIRST
     localrule: True  # compute nodes often have no network
     conda:
         ENVIRONMENT
