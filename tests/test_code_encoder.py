@@ -20,6 +20,7 @@ from concept_transfer.models.code_encoder import (
     weights_of,
 )
 from concept_transfer.models.code_layers import (
+    Attention,
     Dropout,
     FeedForward,
     Time2Vec,
@@ -88,6 +89,30 @@ def test_rotary_is_its_formula() -> None:
             np.testing.assert_allclose(found[0, 0, place, 2 * k : 2 * k + 2], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("rotary", [False, True])
+def test_attention_is_that_of_a_plain_loop(rotary: bool) -> None:
+    layer, hidden, length = Attention(encoder()), torch.randn(1, 5, 16), 5
+    query, key, value = (
+        part.view(5, 2, 8) for part in layer.inward(hidden)[0].detach().split(16, -1)
+    )
+
+    def at(vector: torch.Tensor, place: int) -> torch.Tensor:
+        pairs = vector.view(4, 2).numpy() @ np.array([1, 1j])
+        angles = place * 10_000 ** (-np.arange(4) / 4) * rotary
+        rotated = pairs * np.exp(1j * angles)
+        return torch.tensor(np.stack([rotated.real, rotated.imag], -1).reshape(8))
+
+    expected = torch.zeros(5, 2, 8)
+    for i in range(length):
+        for head in range(2):
+            scores = torch.stack(
+                [at(query[i, head], i) @ at(key[j, head], j) / 8**0.5 for j in range(length)]
+            )
+            expected[i, head] = (scores.softmax(0)[:, None] * value[:, head]).sum(0)
+    found = layer(hidden, rotary_turns(5, 8) if rotary else None, None)[0]
+    torch.testing.assert_close(found, layer.outward(expected.view(5, 16)), atol=1e-5, rtol=1e-4)
+
+
 def test_swiglu_and_gelu_are_their_formulas() -> None:
     hidden = torch.randn(3, 16)
     gated, plain = FeedForward(encoder()), FeedForward(encoder(swiglu=False))
@@ -128,6 +153,14 @@ def test_rows_and_padding_do_not_meet(variant: str) -> None:
         times=together.times.masked_fill(padding, 99.0),
     )
     torch.testing.assert_close(model(spoilt)[together.real], said[together.real])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_some_places_alone_are_as_among_all(variant: str) -> None:
+    model, sequences, _ = some(**VARIANTS[variant])
+    batch = sequences.batch(np.arange(12))
+    at = batch.real & (torch.rand(batch.codes.shape) < 0.3)
+    torch.testing.assert_close(model(batch, at), model(batch)[at])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

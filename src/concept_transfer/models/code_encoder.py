@@ -66,12 +66,13 @@ class CodeModel(nn.Module):
         self.code_bias = nn.Parameter(torch.zeros(codes))
         self.stay = nn.Linear(settings.width, 1) if settings.prolonged_stay else None
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors [B, L, width]; those at padding are of no meaning."""
-        hidden: Tensor = self.norm(self.body(self.embedding(batch), batch))
+    def forward(self, batch: Batch, at: Tensor | None = None) -> Tensor:
+        """Hidden vectors [B, L, width], those at padding of no meaning; or, which is faster, those
+        where `at` is true alone: bool [B, L] -> [places, width], row after row."""
+        hidden: Tensor = self.norm(self.body(self.embedding(batch), batch, at))
         return hidden
 
-    def body(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def body(self, hidden: Tensor, batch: Batch, at: Tensor | None) -> Tensor:
         raise NotImplementedError
 
     def code_logits(self, hidden: Tensor) -> Tensor:
@@ -87,15 +88,15 @@ class CodeTransformer(CodeModel):
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.head_width = settings.width // settings.heads if settings.rotary else None
 
-    def body(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def body(self, hidden: Tensor, batch: Batch, at: Tensor | None) -> Tensor:
         length, bias, turns = hidden.shape[1], None, None
         if self.head_width:
             turns = rotary_turns(length, self.head_width, hidden.device)
         if not bool((batch.lengths == length).all()):
             bias = torch.zeros(batch.codes.shape, device=hidden.device)
             bias = bias.masked_fill(~batch.real, -torch.inf)[:, None, None]
-        for block in self.blocks:
-            hidden = block(hidden, turns, bias)
+        for place, block in enumerate(self.blocks, 1):
+            hidden = block(hidden, turns, bias, at if place == len(self.blocks) else None)
         return hidden
 
 
@@ -113,14 +114,14 @@ class CodeGRU(CodeModel):
             dropout=settings.dropout if settings.layers > 1 else 0,
         )
 
-    def body(self, hidden: Tensor, batch: Batch) -> Tensor:
+    def body(self, hidden: Tensor, batch: Batch, at: Tensor | None) -> Tensor:
         rows = pack_padded_sequence(
             hidden, batch.lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         read, _ = pad_packed_sequence(
             self.gru(rows)[0], batch_first=True, total_length=hidden.shape[1]
         )
-        return read
+        return read if at is None else read[at]
 
 
 def new_model(settings: CodeEncoder, codes: int, seed: int) -> CodeModel:

@@ -100,8 +100,12 @@ class Block(nn.Module):
         self.mixing = FeedForward(settings)
         self.dropout = Dropout(settings.dropout)
 
-    def forward(self, hidden: Tensor, turns: Tensor | None, bias: Tensor | None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, turns: Tensor | None, bias: Tensor | None, at: Tensor | None = None
+    ) -> Tensor:
+        """[B, L, width], or where `at` is true alone: [places, width]."""
         hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), turns, bias))
+        hidden = hidden if at is None else hidden[at]
         mixed: Tensor = hidden + self.dropout(self.mixing(self.mixing_norm(hidden)))
         return mixed
 

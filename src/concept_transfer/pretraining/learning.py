@@ -138,21 +138,24 @@ def _losses(
     one: Masked = masked(corpus.batch(numbers), corpus.vocabulary, settings.mask_rate, masks)
     one = one.to(str(device))
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        hidden = model(one.batch)
-        logits = model.code_logits(hidden[one.chosen]).float()
+        asked = one.chosen.clone()
+        asked[:, 0] = model.stay is not None  # of [CLS], which is never chosen
+        hidden = model(one.batch, asked)
+        events = one.chosen[asked]
+        logits = model.code_logits(hidden[events]).float()
     loss = functional.cross_entropy(logits, one.answers, reduction="sum")
     right = (logits.detach().argmax(-1) == one.answers).sum()
-    events, stay_loss = len(one.answers), loss.new_zeros(())
+    count, stay_loss = len(one.answers), loss.new_zeros(())
     if model.stay is not None:
         assert settings.prolonged_stay is not None
         stays = torch.from_numpy(corpus.stays(numbers, settings.prolonged_stay)).to(device)
-        said = model.stay(hidden[:, 0].float())[:, 0]
+        said = model.stay(hidden[~events].float())[:, 0]
         stay_loss = functional.binary_cross_entropy_with_logits(
             said, stays.float(), reduction="sum"
         )
-    total = loss / max(events, 1) + stay_loss / len(numbers)
+    total = loss / max(count, 1) + stay_loss / len(numbers)
     added = Sums(
-        loss.detach().double(), right.double(), events, stay_loss.detach().double(), len(numbers)
+        loss.detach().double(), right.double(), count, stay_loss.detach().double(), len(numbers)
     )
     return total, added
 
