@@ -115,12 +115,9 @@ def _arrays(history: History) -> dict[str, NDArray[Any]]:
 def _problems(history: History) -> Iterator[str]:
     """What breaks the documented form; the first is enough."""
     codes, visits, days = history.codes, history.visits, history.days
-    kinds: dict[str, tuple[np.dtype[Any], int]] = {
-        name: (np.dtype(kind), len(codes.values)) for name, kind in OF_EVENTS.items()
-    }
-    kinds["index_days"] = (np.dtype(np.float64), len(history))
-    for name, (kind, length) in kinds.items():
-        array = getattr(history, name)
+    lengths = dict.fromkeys(OF_EVENTS, len(codes.values)) | {"index_days": len(history)}
+    for name, length in lengths.items():
+        array, kind = getattr(history, name), np.dtype(OF_EVENTS.get(name, np.float64))
         if array.dtype != kind or array.shape != (length,):
             yield (
                 f"{name} of histories are {array.dtype} {list(array.shape)}; expected {kind} "
