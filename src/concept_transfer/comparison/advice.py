@@ -96,7 +96,9 @@ def _advised(
     free = [cell for cell in known if cell.size == "0"]
     # What needs no label is judged on its source's encounters, which are no measure for the others.
     of_size = [cell for cell in known if cell.size == size]
-    return max(of_size or free, key=lambda cell: validation[cell], default=None)
+    unjudged = [cell for cell in able if cell.size == "0" and not cell.source]
+    best = max(of_size or free, key=lambda cell: validation[cell], default=None)
+    return best or next(iter(unjudged), None)
 
 
 def offered(study: Study, results: Results, source: str, target: str, size: str) -> list[Cell]:
