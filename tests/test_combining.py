@@ -18,7 +18,7 @@ from concept_transfer.cohorts.budget import draw_budget
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import NEVER_TESTED, split_table
 from concept_transfer.combining.candidates import Candidate, read_candidate
-from concept_transfer.combining.combined import STEP, Combine, combined_cell, without_choice
+from concept_transfer.combining.combined import POWER, Combine, combined_cell, without_choice
 from concept_transfer.combining.pool import Labelled, Pool, log_probabilities
 from concept_transfer.combining.stacking import stacked
 from concept_transfer.combining.weights import (
@@ -293,7 +293,7 @@ def test_without_labels_it_weighs_models_by_how_they_rank_their_source(tmp_path:
     target = cohort(labels)
     candidates = offered(target, scores, tmp_path)
     made = combined(target, candidates[:2], "0")
-    share = expit((0.9 - 0.8) / STEP)
+    share = 1 / (1 + (0.3 / 0.4) ** POWER)
     assert made.records[0]["shares"] == {
         "there-to-here/none/a/direct/0": round(share, 3),
         "there-to-here/none/b/direct/0": round(1 - share, 3),
@@ -322,10 +322,11 @@ def test_weights_without_choice_compare_models_of_one_source() -> None:
         ]
         return without_choice(candidates, (0, 0)).tolist()
 
-    worse = 0.9 - 2 * STEP
-    two = 1 + np.exp(-2)
-    assert weights(("a", 0.9, "0"), ("a", worse, "0")) == pytest.approx([1 / two, 1 - 1 / two])
-    assert weights(("a", 0.9, "0"), ("b", worse, "0")) == [0.5, 0.5]
+    two = 1 + 0.95**POWER
+    assert weights(("a", 0.9, "0"), ("a", 0.88, "0")) == pytest.approx([1 / two, 1 - 1 / two])
+    assert weights(("a", 0.9, "0"), ("b", 0.88, "0")) == [0.5, 0.5]
+    assert weights(("a", 0.9, "0"), ("a", 0.4, "0")) == [1, 0]
+    assert weights(("a", 0.4, "0"), ("a", 0.5, "0")) == [0.5, 0.5]
     assert weights(("a", 0.9, "0"), ("a", None, "0"), ("b", None, "0")) == pytest.approx(
         [1 / 3] * 3
     )
@@ -344,7 +345,7 @@ def test_with_too_few_labels_to_choose_it_says_so(tmp_path: Path) -> None:
     assert made.records[0]["shares"].keys() == {
         f"there-to-here/none/{name}/direct/0" for name in "ab"
     }
-    share = expit((0.9 - 0.8) / STEP)
+    share = 1 / (1 + (0.3 / 0.4) ** POWER)
     mean = np.tensordot([share, 1 - share], scores[:2], 1)
     order = np.argsort(mean[:, 1] - mean[:, 0])
     for rows, probability in rows_of(made, "test"):

@@ -23,7 +23,7 @@ Combine = Callable[[Labelled, np.random.Generator], Pool]
 NO_LABELS = "0"  # a target size
 FEWEST_OF_A_CLASS = 3  # labels, of two classes; fewer cannot choose
 DECIMALS = 3  # of a model's share
-STEP = 0.025  # of source AUROC below the best, by which a weight without choice falls to 1 / e
+POWER = 16  # of the source AUROC's excess over chance: a twentieth less counts half as much
 
 
 @dataclass(frozen=True)
@@ -143,21 +143,22 @@ def can_choose(labels: NDArray[np.int8]) -> bool:
 def without_choice(candidates: Sequence[Candidate], model: Model) -> NDArray[np.float64]:
     """The weights of models where labels cannot choose, float64 [C]; they sum to 1.
 
-    Models that used no label of the target have exponential weights by the AUROC at their source,
-    compared with the best of that source (a Gibbs posterior: Ridgway et al. 2014, PAC-Bayesian AUC
-    classification and scoring, NIPS 27); one whose AUROC is not known counts as the best, one
-    without a source not at all where others have one. All count alike where every model used some.
+    Models that used no label of the target count by how far the AUROC at their source exceeds
+    chance, as a share of the best there, to a power (a Gibbs posterior in its logarithm: Ridgway et
+    al. 2014, PAC-Bayesian AUC classification and scoring, NIPS 27); one whose AUROC is not known
+    counts as the best, one without a source not at all where others have one. All count alike where
+    every model used some.
     """
     free = np.array([each.free for each in candidates])
     if not free.any():
         return np.full(len(candidates), 1 / len(candidates))
-    areas = np.array([each.source_auroc.get(model, np.nan) for each in candidates])
+    excess = np.array([each.source_auroc.get(model, np.nan) - 0.5 for each in candidates])
     sources = np.array([each.cell.source for each in candidates])
     if (free & (sources != "")).any():
         free = free & (sources != "")
-    best = np.array([np.nanmax(areas[free & (sources == own)], initial=-np.inf) for own in sources])
-    behind = np.nan_to_num(best - areas, posinf=0, neginf=0)
-    weights = np.where(free, np.exp(-behind / STEP), 0.0)
+    best = np.array([np.nanmax(excess[free & (sources == own)], initial=0.0) for own in sources])
+    share = np.divide(np.maximum(excess, 0), best, out=np.ones_like(best), where=best > 0)
+    weights = np.where(free, np.nan_to_num(share, nan=1.0) ** POWER, 0.0)
     return np.asarray(weights / weights.sum())
 
 
