@@ -138,7 +138,16 @@ def _learned(
 
 
 def _row(epoch: int, learned: Measured, held_out: Measured, speed: float) -> Epoch:
-    return Epoch(epoch, *astuple(learned), *astuple(held_out), speed)
+    return Epoch(
+        epoch,
+        learned.loss,
+        learned.accuracy,
+        learned.next_visit_loss,
+        held_out.loss,
+        held_out.accuracy,
+        held_out.next_visit_loss,
+        speed,
+    )
 
 
 def _done(epochs: Sequence[Epoch], settings: CodeEncoder) -> bool:
