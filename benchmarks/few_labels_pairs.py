@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ def studies(data: str | None, folder: Path) -> Iterator[dict[str, Any]]:
         yield {**regions, "strategies": without, "replicates": REPLICATES_OF_FOLDS}
 
 
-def run(config: dict[str, Any]) -> tuple[Study, Results]:
-    """The study, run to its metrics."""
+def run(config: dict[str, Any], further: Iterable[str] = ()) -> tuple[Study, Results]:
+    """The study, run to its metrics and further files of it."""
     study = load_study(config)
     grid = Grid(study)
     folders = [
@@ -77,7 +77,7 @@ def run(config: dict[str, Any]) -> tuple[Study, Results]:
     written = ROOT / "results" / f"{study.study}.yaml"
     written.parent.mkdir(exist_ok=True)
     written.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    wanted = [str(folder / "estimates.parquet") for folder in folders]
+    wanted = [*(str(folder / "estimates.parquet") for folder in folders), *further]
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
     command += ["--configfile", str(written), "--", *wanted]
     subprocess.run(command, check=True, cwd=ROOT)

@@ -23,15 +23,22 @@ MODEL, BEST = "model", "best"
 class Epoch:
     """A row of ``history.tsv``: of epoch 0, before any learning, only the held-out part is known.
 
-    loss, accuracy: as `learning.Measured`; tokens_per_second: of the clock.
+    loss, accuracy, next_visit_loss: as `learning.Measured`; tokens_per_second: of the clock.
     """
 
     epoch: int
     loss: float
     accuracy: float
+    next_visit_loss: float
     held_out_loss: float
     held_out_accuracy: float
+    held_out_next_visit_loss: float
     tokens_per_second: float
+
+    @property
+    def held_out(self) -> float:
+        """What says which epoch is kept: the loss at masks and at next visits."""
+        return self.held_out_loss + self.held_out_next_visit_loss
 
 
 def save(

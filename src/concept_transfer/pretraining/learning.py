@@ -15,7 +15,8 @@ from concept_transfer.errors import StudyError
 from concept_transfer.models.code_encoder import CodeModel
 from concept_transfer.pretraining.batches import packed
 from concept_transfer.pretraining.corpus import Corpus
-from concept_transfer.pretraining.masking import Masked, masked
+from concept_transfer.pretraining.masking import masked
+from concept_transfer.pretraining.next_visits import cut_off
 from concept_transfer.progress import Progress
 from concept_transfer.settings.encoders import CodeEncoder
 
@@ -29,10 +30,17 @@ DIVISION, DEAL, WEIGHTS, ORDER, MASKS, DROPOUT, HELD_OUT_MASKS = range(7)
 @dataclass(frozen=True)
 class Measured:
     """loss: mean over events to be predicted, in nats, and over histories of the loss of prolonged
-    stays where that is predicted; accuracy: share of events whose code is the likeliest one."""
+    stays where that is predicted; accuracy: share of events whose code is the likeliest one;
+    next_visit_loss: mean over histories that are cut off, 0 where none is."""
 
     loss: float
     accuracy: float
+    next_visit_loss: float
+
+    @property
+    def whole(self) -> float:
+        """What learning is to lower."""
+        return self.loss + self.next_visit_loss
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Sums:
     events: int
     stay_loss: Tensor
     histories: int
+    next_visit_loss: Tensor
+    next_visits: int
 
 
 def generator(seed: tuple[int, int], purpose: int, epoch: int = 0) -> np.random.Generator:
@@ -102,7 +112,7 @@ def learn(
             tokens += count
             progress.advance(count)
     measured = _measured(sums)
-    if not np.isfinite(measured.loss):
+    if not np.isfinite(measured.whole):
         raise StudyError(
             f"the loss is no number after {epoch + 1} epoch(s): learning_rate "
             f"({settings.learning_rate}) is too large; lower it"
@@ -135,36 +145,46 @@ def _losses(
 ) -> tuple[Tensor, Sums]:
     """The loss of a batch, and what it adds to the measures; numbers: ascending."""
     device = next(model.parameters()).device
-    one: Masked = masked(corpus.batch(numbers), corpus.vocabulary, settings.mask_rate, masks)
-    one = one.to(str(device))
+    cut = cut_off(corpus.batch(numbers), corpus.vocabulary, settings.next_visits, masks)
+    one = masked(cut.batch, corpus.vocabulary, settings.mask_rate, masks).to(str(device))
+    cut = cut.to(str(device))
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        asked = one.chosen.clone()
-        asked[:, 0] = model.stay is not None  # of [CLS], which is never chosen
-        hidden = model(one.batch, asked)
-        events = one.chosen[asked]
-        logits = model.code_logits(hidden[events]).float()
+        at = one.chosen | cut.asked
+        at[:, 0] = model.stay is not None  # of [CLS], which is never chosen
+        hidden = model(one.batch, at)
+        logits = model.code_logits(hidden[one.chosen[at]]).float()
+        next_logits = model.code_logits(hidden[cut.asked[at]]).float()
     loss = functional.cross_entropy(logits, one.answers, reduction="sum")
+    next_loss = functional.cross_entropy(next_logits, cut.answers, reduction="sum")
     right = (logits.detach().argmax(-1) == one.answers).sum()
-    count, stay_loss = len(one.answers), loss.new_zeros(())
+    events, next_visits, stay_loss = len(one.answers), len(cut.answers), loss.new_zeros(())
     if model.stay is not None:
         assert settings.prolonged_stay is not None
         stays = torch.from_numpy(corpus.stays(numbers, settings.prolonged_stay)).to(device)
-        said = model.stay(hidden[~events].float())[:, 0]
+        said = model.stay(hidden[~(one.chosen | cut.asked)[at]].float())[:, 0]
         stay_loss = functional.binary_cross_entropy_with_logits(
             said, stays.float(), reduction="sum"
         )
-    total = loss / max(count, 1) + stay_loss / len(numbers)
-    added = Sums(
-        loss.detach().double(), right.double(), count, stay_loss.detach().double(), len(numbers)
+    total = loss / max(events, 1) + next_loss / max(next_visits, 1) + stay_loss / len(numbers)
+    return total, Sums(
+        loss.detach().double(),
+        right.double(),
+        events,
+        stay_loss.detach().double(),
+        len(numbers),
+        next_loss.detach().double(),
+        next_visits,
     )
-    return total, added
 
 
 def _measured(sums: list[Sums]) -> Measured:
     events = max(sum(each.events for each in sums), 1)
     histories = max(sum(each.histories for each in sums), 1)
-    loss, right, stay_loss = (
+    next_visits = max(sum(each.next_visits for each in sums), 1)
+    loss, right, stay_loss, next_visit_loss = (
         float(torch.stack([getattr(each, name) for each in sums]).sum())
-        for name in ("loss", "right", "stay_loss")
+        for name in ("loss", "right", "stay_loss", "next_visit_loss")
     )
-    return Measured(loss / events + stay_loss / histories, right / events)
+    return Measured(
+        loss / events + stay_loss / histories, right / events, next_visit_loss / next_visits
+    )

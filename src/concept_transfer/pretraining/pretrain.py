@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from concept_transfer.pretraining.learning import (
     DEAL,
     DIVISION,
     WEIGHTS,
+    Measured,
     generator,
     learn,
     measure,
@@ -66,7 +68,7 @@ def pretrain(
     corpus = Corpus.of(histories, masks, settings, generator(seed, DIVISION))
     model = _start(corpus, settings, seed, text).to(device)
     best, epochs = _learned(model, corpus, settings, seed, checkpoint)
-    chosen = min(epochs, key=lambda epoch: epoch.held_out_loss)
+    chosen = min(epochs, key=lambda epoch: epoch.held_out)
     facts = {
         **corpus.facts(),
         "seed": seed[0],
@@ -76,6 +78,7 @@ def pretrain(
         "best_epoch": chosen.epoch,
         "loss": chosen.held_out_loss,
         "accuracy": chosen.held_out_accuracy,
+        "next_visit_loss": chosen.held_out_next_visit_loss,
     }
     return EncoderFiles(settings, corpus.vocabulary, best, facts), epochs
 
@@ -110,7 +113,7 @@ def _learned(
     went_on = resume(checkpoint, model, optimizer) if checkpoint else None
     if went_on is None:
         before = measure(model, corpus, settings, seed)
-        epochs = [Epoch(0, math.nan, math.nan, before.loss, before.accuracy, math.nan)]
+        epochs = [_row(0, Measured(math.nan, math.nan, math.nan), before, math.nan)]
         best = weights_of(model)
     else:
         best, epochs = went_on
@@ -121,30 +124,33 @@ def _learned(
         done = epochs[-1].epoch
         learned, speed = learn(model, optimizer, corpus, settings, seed, done, progress)
         held_out = measure(model, corpus, settings, seed)
-        if held_out.loss < min(epoch.held_out_loss for epoch in epochs):
+        if held_out.whole < min(epoch.held_out for epoch in epochs):
             best = weights_of(model)
-        epochs.append(
-            Epoch(
-                done + 1,
-                learned.loss,
-                learned.accuracy,
-                held_out.loss,
-                held_out.accuracy,
-                speed,
-            )
-        )
+        epochs.append(_row(done + 1, learned, held_out, speed))
         _log.info(
-            "epoch %d of at most %d: loss %.4f, accuracy %.3f; held out: loss %.4f, accuracy %.3f; "
-            "%.0f tokens/s",
-            *(done + 1, settings.epochs, learned.loss, learned.accuracy),
-            *(held_out.loss, held_out.accuracy, speed),
+            "epoch %d of at most %d: loss %.4f, accuracy %.3f, next visits %.4f; held out: loss "
+            "%.4f, accuracy %.3f, next visits %.4f; %.0f tokens/s",
+            *(done + 1, settings.epochs, *astuple(learned), *astuple(held_out), speed),
         )
         if checkpoint:
             save(checkpoint, model, optimizer, best, epochs)
     return best, epochs
 
 
+def _row(epoch: int, learned: Measured, held_out: Measured, speed: float) -> Epoch:
+    return Epoch(
+        epoch,
+        learned.loss,
+        learned.accuracy,
+        learned.next_visit_loss,
+        held_out.loss,
+        held_out.accuracy,
+        held_out.next_visit_loss,
+        speed,
+    )
+
+
 def _done(epochs: Sequence[Epoch], settings: CodeEncoder) -> bool:
-    best = min(epochs, key=lambda epoch: epoch.held_out_loss)
+    best = min(epochs, key=lambda epoch: epoch.held_out)
     last = epochs[-1].epoch
     return last >= settings.epochs or last - best.epoch >= settings.patience

@@ -51,7 +51,12 @@ def _taught(encoder: CodeEncoder) -> str:
     if not encoder.pretrain:
         return "untrained, with the codes that are known"
     order = ", the codes dealt anew among patients" if encoder.shuffled else ""
-    return f"pre-trained to predict {encoder.mask_rate:.0%} of the codes, masked{order},"
+    ahead = (
+        f" and, in {encoder.next_visits:.0%} of the histories, cut off, the next visit"
+        if encoder.next_visits
+        else ""
+    )
+    return f"pre-trained to predict {encoder.mask_rate:.0%} of the codes, masked{ahead}{order},"
 
 
 def _read(encoder: CodeEncoder) -> str:

@@ -75,6 +75,13 @@ class CodeEncoder(Section):
         lt=1,
         description="Share of codes to be predicted (80 % masked, 10 % replaced, 10 % left).",
     )
+    next_visits: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of histories that are cut off at a visit and asked for the next one; 0: "
+        "masked codes of whole histories alone (BERT, BEHRT, Med-BERT).",
+    )
     prolonged_stay: float | None = Field(
         default=None,
         gt=0,
