@@ -8,26 +8,23 @@ are not run again.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
-from scipy.stats import norm
 
-from benchmarks.few_labels_pairs import CONFIG, studies
+from benchmarks.few_labels_audit import report
+from benchmarks.few_labels_chance import by_chance, of_truth
+from benchmarks.few_labels_pairs import CONFIG, run, studies
 from benchmarks.measure import ROOT, machine, table
 from concept_transfer.cell import ALL_MODELS, Cell
 from concept_transfer.comparison.contrasts import Contrast
 from concept_transfer.comparison.effects import paired_effect
-from concept_transfer.evaluation.results import Results, read_results
-from concept_transfer.grid import Grid
-from concept_transfer.study import Study, load_study
+from concept_transfer.evaluation.results import Results
+from concept_transfer.study import Study
 
 CHOICE = "auto"
 ENOUGH = 50  # labels of the rarer class, to ask for calibration
@@ -41,7 +38,9 @@ is over the better of a model as it came and the best model of the target's own 
 hindsight. Intervals are the studies' own (test clusters and replicates). Intercepts are means over
 draws of absolute values; beside them the mean distance from 0 that chance alone gives an intercept
 estimated from the labelled encounters and measured on the test encounters (Fisher's information, of
-normal scores with this AUROC).
+normal scores with this AUROC). Where a site is simulated here, the probabilities that its test
+encounters were drawn with have an intercept too: no model can be expected to come nearer to 0, and
+the distance from it is told as well.
 """
 
 
@@ -60,26 +59,8 @@ class Price:
     gain: tuple[float, float, float]
     intercept: float
     chance: float
+    from_truth: float
     slope: float
-
-
-def run(config: dict[str, Any]) -> tuple[Study, Results]:
-    """The study, run to its metrics."""
-    study = load_study(config)
-    grid = Grid(study)
-    folders = [
-        Path("results", study.study, "metrics", target, embedding)
-        for target in grid.targets
-        for embedding in grid.embeddings_of_metrics()
-    ]
-    written = ROOT / "results" / f"{study.study}.yaml"
-    written.parent.mkdir(exist_ok=True)
-    written.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    wanted = [str(folder / "estimates.parquet") for folder in folders]
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
-    command += ["--configfile", str(written), "--", *wanted]
-    subprocess.run(command, check=True, cwd=ROOT)
-    return study, read_results(ROOT / folder for folder in folders)
 
 
 def model(cell: Cell) -> str:
@@ -104,8 +85,8 @@ def reached(study: Study, results: Results, source: str, target: str) -> str:
     return table(("model", *(f"{size} labels" for size in sizes)), rows)
 
 
-def prices(study: Study, results: Results, source: str, target: str) -> list[Price]:
-    """One a size."""
+def prices(study: Study, results: Results, source: str, target: str, truth: float) -> list[Price]:
+    """One a size; truth: see `few_labels_chance.of_truth`."""
     found = []
     for size in ["0", *map(str, study.target_sizes)]:
         cells = [c for c in of_pair(results, source, target) if c.size in (size, "0")]
@@ -119,7 +100,7 @@ def prices(study: Study, results: Results, source: str, target: str) -> list[Pri
             (c for c in others if c.strategy in ("direct", "local")),
             key=lambda c: results[c].estimate(),
         )
-        intercepts = list(results[auto].values["test", "calibration_intercept"].values())
+        intercepts = np.array(list(results[auto].values["test", "calibration_intercept"].values()))
         rarer = _rarer(results[auto].labels, study, size)
         found.append(
             Price(
@@ -136,7 +117,8 @@ def prices(study: Study, results: Results, source: str, target: str) -> list[Pri
                 model(rival),
                 _effect(study, results, auto, rival),
                 float(np.abs(intercepts).mean()),
-                _by_chance(rarer, results[auto].estimate(), results[auto].labels),
+                by_chance(rarer, results[auto].estimate(), results[auto].labels),
+                float(np.abs(intercepts - truth).mean()),
                 results[auto].estimate("calibration_slope"),
             )
         )
@@ -155,20 +137,6 @@ def _rarer(labels: np.ndarray, study: Study, size: str) -> float:
     """Labels of the rarer class that a size is expected to hold."""
     share = min(labels.mean(), 1 - labels.mean())
     return float("inf") if size == "all" else float(share * int(size))
-
-
-def _by_chance(rarer: float, auroc: float, labels: np.ndarray) -> float:
-    """Mean distance from 0 of the intercept of a right model: what n labels estimate, measured on
-    test encounters (`labels`); of normal scores a class."""
-    share = min(labels.mean(), 1 - labels.mean())
-    if not rarer:
-        return float("nan")
-    apart = float(norm.ppf(auroc)) * 2**0.5
-    scores = np.random.default_rng(0).normal(size=(2, 20000)) + np.array([[0.0], [apart]])
-    odds = apart * (scores - apart / 2) + np.log(share / (1 - share))
-    spread = 0.25 / np.cosh(odds / 2) ** 2
-    each = float((1 - share) * spread[0].mean() + share * spread[1].mean())
-    return float((2 / np.pi * (share / rarer + 1 / len(labels)) / each) ** 0.5)
 
 
 def _effect(study: Study, results: Results, a: Cell, b: Cell) -> tuple[float, float, float]:
@@ -190,16 +158,17 @@ def price_table(found: Sequence[Price]) -> str:
             price.best,
             _said(price.gain),
             price.rival,
-            f"{price.intercept:.2f} ({_chance(price.chance)})",
+            f"{price.intercept:.2f} ({_known(price.chance)})",
+            _known(price.from_truth),
             f"{price.slope:.2f}",
         )
         for price in found
     ]
     names = ("labels", "AUROC of auto", "regret", "best in hindsight", "gain", "rival")
-    return table((*names, "mean abs. intercept (chance)", "slope"), rows)
+    return table((*names, "mean abs. intercept (chance)", "from the truth's", "slope"), rows)
 
 
-def _chance(value: float) -> str:
+def _known(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.2f}"
 
 
@@ -220,7 +189,7 @@ def summary(found: Sequence[Price]) -> str:
         f"Mean gain {gains[:, 0].mean():+.4f}; cells whose interval lies wholly below -.005: "
         f"{_named([p for p in found if p.gain[2] < -0.005])}.",
         f"Of {len(enough)} cells with at least {ENOUGH} labels of the rarer class: mean abs. "
-        f"intercept {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_named(far)}; "
+        f"intercept {np.mean([p.intercept for p in enough]):.2f}, .2 or more in {_chances(far)}; "
         f"slope outside .8 to 1.2 in {_named(steep)}.",
     ]
     return "\n".join(f"- {line}" for line in lines) + "\n"
@@ -230,24 +199,41 @@ def _named(prices: Sequence[Price]) -> str:
     return ", ".join(f"{p.study} {p.direction} {p.size}" for p in prices) or "none"
 
 
+def _chances(prices: Sequence[Price]) -> str:
+    return (
+        "; ".join(
+            f"{_named([p])} ({p.intercept:.2f}, by chance {_known(p.chance)}, "
+            f"from the truth's {_known(p.from_truth)})"
+            for p in prices
+        )
+        or "none"
+    )
+
+
 def main() -> None:
     data, only = (sys.argv[1] if sys.argv[1:] else None), sys.argv[2:]
     parts: list[str] = []
     found: list[Price] = []
+    ran: dict[str, tuple[Study, Results]] = {}
     for config in studies(data, ROOT / "results" / "networks"):
         if only and config["study"] not in only:
             continue
         begin = time.monotonic()
-        study, results = run(config)
+        study, results = ran[config["study"]] = run(config)
         for source, target in study.ordered_pairs():
-            own = prices(study, results, source, target)
+            truth = of_truth(study, target)
+            own = prices(study, results, source, target, truth)
             found += own
             parts.append(f"## {source} to {target} ({study.study})\n")
+            if not np.isnan(truth):
+                parts.append(f"The truth's intercept on the test encounters is {truth:+.2f}.\n")
             parts.append(reached(study, results, source, target) + "\n")
             parts.append(price_table(own) + "\n")
-            print("\n".join(parts[-3:]), flush=True)
+            print("\n".join(parts[-2:]), flush=True)
         print(f"{study.study}: {time.monotonic() - begin:.0f} s", flush=True)
         (ROOT / "docs" / "few-labels.md").write_text(document(found, parts), encoding="utf-8")
+    parts.append(report(ran))
+    (ROOT / "docs" / "few-labels.md").write_text(document(found, parts), encoding="utf-8")
     print(summary(found))
 
 

@@ -30,8 +30,9 @@ from concept_transfer.sites.tokens import allowed_tokens
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.study import Study
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import Work, Workbench
 
 ENCOUNTERS, DRAWS = 6000, 10
 SIZES = ("50", "100", "200", "500")
@@ -61,12 +62,14 @@ def areas(
     training: Training,
     strategies: Sequence[str],
     sizes: Sequence[str] = SIZES,
+    learner: str = "cnn",
 ) -> Iterator[tuple[str, str, NDArray[np.float64], list[int], float]]:
-    """(strategy, size, test AUROC of each draw, epochs kept, seconds) of the concept CNN."""
+    """(strategy, size, test AUROC of each draw, epochs kept, seconds) of a learner's defaults."""
     block = Block(0, list(range(DRAWS)))
-    record = LEARNERS["cnn"]
-    context = Context(tuple(block.keys), len(vectors), vectors=vectors)
-    section = record.settings.model_validate({"kind": "cnn"})
+    record = LEARNERS[learner]
+    own = vectors if record.takes_embedding else None
+    context = Context(tuple(block.keys), len(vectors), vectors=own)
+    section = record.settings.model_validate({"kind": learner})
     bench = Workbench(record, section, context, block.replicates)
     handed_on = None
     if any(STRATEGIES[kind].starts_from_source for kind in strategies):

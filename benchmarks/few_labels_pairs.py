@@ -1,8 +1,10 @@
-"""The studies of `few_labels`: pairs of sites at several distances and sizes."""
+"""The studies of `few_labels`: pairs of sites at several distances and sizes, and how they run."""
 
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ import numpy as np
 import yaml
 
 from benchmarks.measure import ROOT
+from concept_transfer.evaluation.results import Results, read_results
+from concept_transfer.grid import Grid
+from concept_transfer.study import Study, load_study
 
 CONFIG = ROOT / "config" / "few-labels.yaml"
 NETWORKS = ROOT / "resources" / "networks"
@@ -58,6 +63,25 @@ def studies(data: str | None, folder: Path) -> Iterator[dict[str, Any]]:
         regions = {**own, **_like("nhamcs", f"{data}/nhamcs"), "pairs": REGIONS}
         without = {k: v for k, v in own["strategies"].items() if k != "pooled"}
         yield {**regions, "strategies": without, "replicates": REPLICATES_OF_FOLDS}
+
+
+def run(config: dict[str, Any]) -> tuple[Study, Results]:
+    """The study, run to its metrics."""
+    study = load_study(config)
+    grid = Grid(study)
+    folders = [
+        Path("results", study.study, "metrics", target, embedding)
+        for target in grid.targets
+        for embedding in grid.embeddings_of_metrics()
+    ]
+    written = ROOT / "results" / f"{study.study}.yaml"
+    written.parent.mkdir(exist_ok=True)
+    written.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    wanted = [str(folder / "estimates.parquet") for folder in folders]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all"]
+    command += ["--configfile", str(written), "--", *wanted]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return study, read_results(ROOT / folder for folder in folders)
 
 
 def _other(name: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn, Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import HandedOn, Work, Workbench
 
 
 def workbench(

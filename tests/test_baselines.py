@@ -36,8 +36,8 @@ from concept_transfer.models.boosting import (
 )
 from concept_transfer.models.multinomial import Classes, Multinomial, fit
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Workbench
 from concept_transfer.training.predictions import Predictions
+from concept_transfer.training.work import Workbench
 
 TOKENS = 12
 

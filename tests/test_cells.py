@@ -33,13 +33,13 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training import concept_cnn
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn
 from concept_transfer.training.concept_cnn import ConceptCNNs
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import fit
 from concept_transfer.training.folds import Folds
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import HandedOn
 
 TOKENS, WIDTH = 10, 14
 VECTORS = torch.randn(TOKENS, WIDTH, generator=torch.Generator().manual_seed(3))

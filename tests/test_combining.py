@@ -18,8 +18,8 @@ from concept_transfer.cohorts.budget import draw_budget
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import NEVER_TESTED, split_table
 from concept_transfer.combining.candidates import Candidate, read_candidate
-from concept_transfer.combining.combined import Combine, combined_cell
-from concept_transfer.combining.pool import Labelled, Pool, average, log_probabilities
+from concept_transfer.combining.combined import STEP, Combine, combined_cell, without_choice
+from concept_transfer.combining.pool import Labelled, Pool, log_probabilities
 from concept_transfer.combining.stacking import stacked
 from concept_transfer.combining.weights import (
     SLOPE,
@@ -184,7 +184,7 @@ def test_a_pool_of_models_that_know_different_things_is_not_timid() -> None:
 
 def test_an_average_is_the_geometric_mean() -> None:
     _, scores = examples(50, (1.0, 2.0, 3.0))
-    pool = average(np.array([True, False, True]), 2)
+    pool = Pool(np.array([0.5, 0.0, 0.5]), np.zeros(2))
     mean = np.exp(scores[[0, 2]].mean(axis=0))
     np.testing.assert_allclose(pool.probability(scores), mean / mean.sum(axis=1, keepdims=True))
     assert np.isfinite(log_probabilities(np.array([0.0, 1.0], np.float32))).all()
@@ -288,20 +288,49 @@ def test_labels_outside_the_budget_change_nothing(tmp_path: Path) -> None:
     assert (rows_of(third, "test")[0][1] != rows_of(first, "test")[0][1]).any()
 
 
-def test_without_labels_it_averages_the_best_of_the_source(tmp_path: Path) -> None:
+def test_without_labels_it_weighs_models_by_how_they_rank_their_source(tmp_path: Path) -> None:
     labels, scores = examples(600, (1.0, 1.5, 2.0))
     target = cohort(labels)
     candidates = offered(target, scores, tmp_path)
     made = combined(target, candidates[:2], "0")
-    assert made.records[0]["shares"] == {"there-to-here/none/a/direct/0": 1}
+    share = expit((0.9 - 0.8) / STEP)
+    assert made.records[0]["shares"] == {
+        "there-to-here/none/a/direct/0": round(share, 3),
+        "there-to-here/none/b/direct/0": round(1 - share, 3),
+    }
     assert not made.records[0]["chosen"]
     assert made.records[0]["train"] == made.records[0]["positives"] == 0
+    odds = scores[..., 1] - scores[..., 0]
     for rows, probability in rows_of(made, "test"):
-        np.testing.assert_allclose(probability, np.exp(scores[0, rows, 1]), atol=1e-6)
+        expected = expit(share * odds[0, rows] + (1 - share) * odds[1, rows])
+        np.testing.assert_allclose(probability, expected, atol=1e-6)
     turned = combined(cohort(1 - labels), candidates[:2], "0")
     for name in ("train", "validation", "test"):
         for (_, one), (_, other) in zip(rows_of(made, name), rows_of(turned, name), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_weights_without_choice_compare_models_of_one_source() -> None:
+    def weights(*models: tuple[str, float | None, str]) -> list[float]:
+        candidates = [
+            Candidate(
+                Cell(source, "here", "none", str(place), "some", size),
+                {},
+                {} if area is None else {(0, 0): area},
+            )
+            for place, (source, area, size) in enumerate(models)
+        ]
+        return without_choice(candidates, (0, 0)).tolist()
+
+    worse = 0.9 - 2 * STEP
+    two = 1 + np.exp(-2)
+    assert weights(("a", 0.9, "0"), ("a", worse, "0")) == pytest.approx([1 / two, 1 - 1 / two])
+    assert weights(("a", 0.9, "0"), ("b", worse, "0")) == [0.5, 0.5]
+    assert weights(("a", 0.9, "0"), ("a", None, "0"), ("b", None, "0")) == pytest.approx(
+        [1 / 3] * 3
+    )
+    assert weights(("a", 0.7, "0"), ("", None, "60"), ("b", 0.9, "60")) == [1, 0, 0]
+    assert weights(("", None, "60"), ("", None, "60")) == [0.5, 0.5]
 
 
 def test_with_too_few_labels_to_choose_it_says_so(tmp_path: Path) -> None:
@@ -312,12 +341,16 @@ def test_with_too_few_labels_to_choose_it_says_so(tmp_path: Path) -> None:
     labels[np.intersect1d(budget.train[0], budget.train[1])[:2]] = 1
     made = combined(target, offered(target, scores, tmp_path), "60")
     assert [each["chosen"] for each in made.records] == [False, False]
-    assert made.records[0]["shares"].keys() == {"there-to-here/none/a/direct/0"}
-    order = np.argsort(scores[0, :, 1] - scores[0, :, 0])
+    assert made.records[0]["shares"].keys() == {
+        f"there-to-here/none/{name}/direct/0" for name in "ab"
+    }
+    share = expit((0.9 - 0.8) / STEP)
+    mean = np.tensordot([share, 1 - share], scores[:2], 1)
+    order = np.argsort(mean[:, 1] - mean[:, 0])
     for rows, probability in rows_of(made, "test"):
         by_rank = probability[np.argsort(np.argsort(order)[rows])]
         assert (np.diff(by_rank) >= 0).all()
-        assert probability.mean() < np.exp(scores[0, rows, 1]).mean()
+        assert probability.mean() < expit(mean[rows, 1] - mean[rows, 0]).mean()
 
 
 def test_what_does_not_speak_of_all_labels_is_no_candidate(tmp_path: Path) -> None:

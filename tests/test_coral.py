@@ -22,8 +22,8 @@ from concept_transfer.models.alignment import Affine, Moments, coral
 from concept_transfer.models.token_scores import TokenScores
 from concept_transfer.strategies.strategy import ALIGN
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Workbench
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import Workbench
 
 TOKENS = 12
 ABLE = sorted(name for name, record in LEARNERS.items() if ALIGN in record.can)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from concept_transfer.errors import StudyError
 from concept_transfer.sites.csv_files import csv_header, read_csv
+from concept_transfer.sites.files import header
 
 CELLS = st.text(st.sampled_from('xé ",\n'), max_size=5)
 PIECES = ["x", "é", " ", '"', ",", "\n", "\r\n", "1,2,3\n", '4,"5\n6",7\n']
@@ -99,3 +100,11 @@ def test_a_header_may_hold_line_ends_and_a_byte_order_mark(path: Path) -> None:
     assert csv_header(path) == ["a\nof two", "b"]
     table = read_csv(path, ["b", "a\nof two"])
     assert table.to_pydict() == {"b": ["x\ny", "z"], "a\nof two": ["1", "2"]}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"north.{ending}"
+    file.touch()
+    with pytest.raises(StudyError, match=rf"north.{ending} is empty; a table starts with"):
+        header(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
+from concept_transfer.events.cohort import (
+    BEFORE,
+    DEAD,
+    LOST,
+    SHORT,
+    SOON,
+    UNOBSERVED,
+    by_labels,
+    by_rule,
+    encounters_of,
+)
 from concept_transfer.events.cohort_settings import Times, Window
 from concept_transfer.events.database import database
 from concept_transfer.events.findings import recorded
@@ -73,9 +84,13 @@ def load(db: Any, events: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
-def plain(events: Sequence[Event], times: Times) -> dict[tuple[int, float], tuple[int, set[str]]]:
-    """(patient, index hour) -> label and codes, one patient after the other."""
+def plain(
+    events: Sequence[Event], times: Times
+) -> tuple[dict[tuple[int, float], tuple[int, set[str]]], Counter[str]]:
+    """(patient, index hour) -> label and codes, one patient after the other; and how many index
+    events are left out, by the first reason that holds."""
     found: dict[tuple[int, float], tuple[int, set[str]]] = {}
+    dropped = Counter[str]()
     for patient in {p for p, *_ in events}:
         own = [(h, code) for p, h, code in events if p == patient and h is not None]
         always = {code for p, h, code in events if p == patient and h is None}
@@ -84,33 +99,37 @@ def plain(events: Sequence[Event], times: Times) -> dict[tuple[int, float], tupl
             continue
         first, last = min(h for h, _ in own), max(h for h, _ in own)
         flu = [h for h, code in own if code == "flu"]
+        death = min((h for h, code in own if code == "death"), default=np.inf)
         for index in visits[:1] if times.which == "first" else visits:
             risk = index + 24 * times.gap_days, index + 24 * times.horizon_days
             washed = index - 24 * (np.inf if times.washout_days is None else times.washout_days)
             label = any(risk[0] <= h <= risk[1] for h in flu)
-            lost = times.follow_up == "required" and not label and last < risk[1]
-            if index > last or index < first + 24 * times.min_history_days or lost:
-                continue
-            if times.washout_days != 0 and any(washed <= h < index for h in flu):
-                continue
-            if any(index <= h < risk[0] for h in flu):
+            followed = label or last >= risk[1] or death < np.inf
+            reasons = {
+                UNOBSERVED: index > last,
+                DEAD: death < index,
+                SHORT: index < first + 24 * times.min_history_days,
+                BEFORE: times.washout_days != 0 and any(washed <= h < index for h in flu),
+                SOON: any(index <= h < risk[0] for h in flu),
+                LOST: times.follow_up == "required" and not followed,
+            }
+            if any(reasons.values()):
+                dropped[next(reason for reason, holds in reasons.items() if holds)] += 1
                 continue
             since = index - 24 * (times.look_back_days or np.inf)
             until = index + times.findings_after_hours
-            codes = {
-                code
-                for h, code in own
-                if since <= h < until and (h < index or code != "flu") and code != "visit"
-            }
-            found[patient, index] = int(label), codes | (always - {"visit"})
-    return found
+            codes = {code for h, code in own if since <= h < until and (h < index or code != "flu")}
+            found[patient, index] = int(label), (codes | always) - {"visit", "death"}
+    return found, dropped
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(
-            st.integers(1, 4), st.one_of(st.none(), st.integers(0, 200)), st.sampled_from(CODES)
+            st.integers(1, 4),
+            st.one_of(st.none(), st.integers(0, 200)),
+            st.sampled_from((*CODES, "death")),
         ),
         min_size=1,
         max_size=60,
@@ -129,7 +148,7 @@ def plain(events: Sequence[Event], times: Times) -> dict[tuple[int, float], tupl
     ),
 )
 def test_cohort_and_findings_are_those_of_a_plain_walk(events: list[Event], times: Times) -> None:
-    expected = plain(events, times)
+    expected, left_out = plain(events, times)
     words = vocabulary()
     with database() as db:
         load(db, events)
@@ -149,9 +168,25 @@ def test_cohort_and_findings_are_those_of_a_plain_walk(events: list[Event], time
         for (patient, time, label), tokens in zip(cohort, rows, strict=True)
     }
     assert found == expected
-    visits = {(p, h) for p, h, code in events if code == "visit" and h is not None}
-    indexed = {p for p, _ in visits} if times.which == "first" else visits
-    assert sum(dropped.values()) + len(expected) == len(indexed)
+    assert Counter(dropped) == left_out
+
+
+def test_who_is_left_out_is_counted_by_reason_and_the_dead_are_followed_up() -> None:
+    events = [(p, 0, "cough") for p in range(1, 10)] + [(3, 10, "visit")]
+    events += [(p, 100, "visit") for p in range(1, 10) if p != 3]
+    events += [(1, 150, "flu"), (4, 50, "flu"), (5, 110, "flu"), (2, 50, "death")]
+    events += [(6, 339, "cough"), (7, 100, "death"), (8, 150, "death"), (9, 340, "cough")]
+    times = Times(horizon_days=10, gap_days=1, min_history_days=1)
+    with database() as db:
+        load(db, events)
+        dropped = by_rule(db, times)
+        cohort = db.execute("SELECT patient, label FROM cohort ORDER BY row").fetchall()
+    assert cohort == [(1, 1), (7, 0), (8, 0), (9, 0)]
+    assert dropped == {UNOBSERVED: 0, DEAD: 1, SHORT: 1, BEFORE: 1, SOON: 1, LOST: 1}
+    assert (dict(cohort), dropped) == (
+        {patient: label for (patient, _), (label, _) in plain(events, times)[0].items()},
+        dict.fromkeys(dropped, 0) | plain(events, times)[1],
+    )
 
 
 def test_a_tell_tale_code_at_the_index_time_is_no_finding() -> None:

@@ -27,7 +27,6 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Workbench
 from concept_transfer.training.draws import initial_weights
 from concept_transfer.training.engine import body_for
 from concept_transfer.training.importance import flattened, importance_weights, log_ratio
@@ -35,6 +34,7 @@ from concept_transfer.training.performance import worth
 from concept_transfer.training.source_models import train_source
 from concept_transfer.training.trainer import Trainer
 from concept_transfer.training.validation import Validation
+from concept_transfer.training.work import Workbench
 
 TOKENS = 12
 ALL = sorted(LEARNERS)

@@ -33,6 +33,7 @@ COUGH, FEVER, RARE, PULSE, FLU, OLD_CODE, ER, YES, NO = (
     4188539,
     4188540,
 )
+PER_MINUTE = 8541
 SECRET = "Somebody's own disease"
 
 
@@ -76,7 +77,7 @@ def omop_rows(table: str, concepts: list[tuple[int, int]], **more: Any) -> list[
 
 def omop() -> dict[str, list[Row]]:
     names = {COUGH: "Cough", FEVER: "Fever", RARE: SECRET, PULSE: "Heart rate", FLU: "Influenza"}
-    names |= {ER: "Emergency Room Visit", 8507: "MALE"}
+    names |= {ER: "Emergency Room Visit", 8507: "MALE", PER_MINUTE: "per minute"}
     concepts: list[Row] = [
         {"concept_id": c, "concept_name": name, "standard_concept": "S"}
         for c, name in names.items()
@@ -116,7 +117,10 @@ def omop() -> dict[str, list[Row]]:
             value_as_concept_id=lambda n: YES if n % 2 else NO,
         ),
         "measurement": omop_rows(
-            "measurement", [(n, PULSE) for n in PATIENTS], value_as_number=lambda n: 50.0 + n
+            "measurement",
+            [(n, PULSE) for n in PATIENTS],
+            value_as_number=lambda n: 50.0 + n,
+            unit_concept_id=PER_MINUTE,
         ),
         "concept": concepts,
     }
@@ -205,6 +209,8 @@ def test_omop_tables_get_a_study_that_says_what_is_missing(
     study = read_study(config)
     assert study.sites["cdm"].cohort.index.visits == [ER]
     assert study.bins["41"].edges == pytest.approx([60.5, 70.5, 80.5], abs=1)
+    assert study.bins["41"].unit == "per minute"
+    assert study.sites["cdm"].units == {PULSE: {str(PER_MINUTE): 1}}
     for place in ("cdm.concept_sets.FILL_IN", "cdm.cohort.outcome", "other.path"):
         assert f"sites.{place}" in refused(config, here)
         assert f"sites.{place}" in said

@@ -16,8 +16,8 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.batches import Batches
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import HandedOn
 
 BENCH = workbench(BLOCK, VECTORS)
 SOURCE = target_site("source", 600, seed=1)

@@ -98,7 +98,8 @@ def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> Non
         pq.read_table(dataset / PART).num_rows
         + pq.read_table(dataset / PART.replace("1", "0", 1)).num_rows
     )
-    with pytest.raises(StudyError, match=rf"1 of {rows} rows .*1 without a code \({PART}\)"):
+    message = rf"1 of {rows} rows .*1 without a code \(the first: {PART}, row 4\)"
+    with pytest.raises(StudyError, match=message):
         read(site(dataset, max_corrupt=0.02))
     extract = read(site(dataset, max_corrupt=0.05))
     assert extract.set_aside.to_pylist() == [{"file": PART, "row": 4, "reason": "without a code"}]
@@ -122,7 +123,9 @@ def test_a_birth_after_events(tmp_path: Path) -> None:
     )
     extract = read(site(folder, max_corrupt=0.1))
     assert extract.set_aside["reason"].to_pylist() == ["before the birth of the patient"]
-    with pytest.raises(StudyError, match=r"1 before the birth of the patient \(data/part0"):
+    with pytest.raises(
+        StudyError, match=r"1 before the birth of the patient \(the first: data/part0"
+    ):
         read(site(folder))
 
 
@@ -137,12 +140,18 @@ def test_codes_that_match_nothing(dataset: Path) -> None:
 
 def test_units_that_are_mixed(dataset: Path) -> None:
     for units in ({}, {"LAB//pulse": {"/min": 1}}):
-        with pytest.raises(StudyError, match=r"code LAB//pulse .*1 in /s.*No unit is ever guessed"):
+        with pytest.raises(
+            StudyError, match=r"concept LAB//pulse .*1 of code LAB//pulse in /s.*No unit is"
+        ):
             read(site(dataset, units=units))
     monitor = [an_event(3, 99, "LAB//monitor", 2.0, "/s")]
     parents = {"LAB//monitor": ["LAB//pulse"]}
     other = write_meds(dataset.parent / "other", events() + monitor, parents=parents)
     of_concept = {"LAB//pulse": {"/min": 1, "/s": 60}}
+    two_codes = [e for e in events() if e[2] != "LAB//pulse" or e[4] == "/min"] + monitor
+    mixed = write_meds(dataset.parent / "mixed", two_codes, parents=parents)
+    with pytest.raises(StudyError, match=r"of code LAB//pulse in /min.*of code LAB//monitor in /s"):
+        read(site(mixed, units={}))
     assert {"slow"} <= findings(read(site(other, units=of_concept)))[1]
     assert {"fast"} <= findings(read(site(other, units=of_concept)))[2]
     of_code = of_concept | {"LAB//monitor": {"/s": 1}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import json
 import re
 from collections import deque
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -336,7 +338,7 @@ def test_unusable_rows_are_set_aside_by_row_and_reason(tmp_path: Path) -> None:
         assert set(aside["file"].to_pylist()) == {f"condition_occurrence.{kind}"}
         assert made.report["quarantined"] == dict.fromkeys(BAD, 1)
         assert len(made) == 3
-        with pytest.raises(StudyError, match=r"6 of 13 rows cannot be used.*max_corrupt"):
+        with pytest.raises(StudyError, match=r"6 of 13 rows.*row 8\).*max_corrupt"):
             read(site(tmp_path / kind))
 
 
@@ -349,7 +351,7 @@ def test_malformed_lines_and_repeated_persons_are_set_aside(tmp_path: Path) -> N
     made = read(site(tmp_path / "cdm", max_corrupt=0.5))
     assert made.set_aside is not None
     found = made.set_aside.to_pylist()
-    assert {"file": "condition_occurrence.csv", "row": 8, "reason": "without a person"} in found
+    assert {"file": "condition_occurrence.csv", "row": 8, "reason": "no row of the table"} in found
     assert made.report["quarantined"]["with the id of another person"] == 2
 
 
@@ -451,6 +453,13 @@ def test_columns_that_lack_are_named(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("value_as_number", "value", 1))
     with pytest.raises(StudyError, match=r"measurement.csv lacks the column\(s\) value_as_number"):
         check_omop(site(tmp_path / "cdm"), vocabulary(), TASK, Path("/"))
+    write(small(), tmp_path / "other", "parquet")
+    file = tmp_path / "other" / "observation.parquet"
+    pq.write_table(pq.read_table(file).drop(["observation_date"]), file)
+    with pytest.raises(StudyError, match=r"\(s\) observation_date") as told:
+        check_omop(site(tmp_path / "other"), vocabulary(), TASK, Path("/"))
+    listed = str(told.value).partition("it has ")[2].split(" (")[0].split(", ")
+    assert sorted(listed) == sorted(pq.read_schema(file).names)
 
 
 def test_a_model_without_a_version_is_read_with_a_warning(tmp_path: Path) -> None:
@@ -484,7 +493,7 @@ def test_wrong_concept_sets_are_told_before_any_row(
 
 def test_units_are_declared_and_never_guessed(tmp_path: Path) -> None:
     write(small(), tmp_path / "cdm", "parquet")
-    with pytest.raises(StudyError, match=r"code 41 have units.*1 in 8555"):
+    with pytest.raises(StudyError, match=r"concept 41 have units.*1 of code 41 in 8555"):
         read(site(tmp_path / "cdm", units={}))
 
 
@@ -506,6 +515,26 @@ def test_times_with_a_zone_need_the_hospitals(tmp_path: Path) -> None:
         read(site(tmp_path / "cdm", time_zone="Pacific/Kiritimati"))
     with pytest.raises(StudyError, match="no name of a time zone"):
         read(site(tmp_path / "cdm", time_zone="Mars"))
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00", "+0000", "+00:00"])
+def test_times_with_a_zone_in_text_need_the_hospitals_too(tmp_path: Path, zone: str) -> None:
+    write(small(), tmp_path / "cdm", "csv")
+    file = tmp_path / "cdm" / "visit_occurrence.csv"
+    file.write_text(re.sub(r"( \d\d:\d\d:\d\d)", rf"\1{zone}", file.read_text()))
+    message = r"5 with a time that has a zone.*visit_occurrence.csv, row 1"
+    with pytest.raises(StudyError, match=message):
+        read(site(tmp_path / "cdm"))
+    made = read(site(tmp_path / "cdm", time_zone="America/New_York"))
+    assert made.encounters.table["encounter"][0].as_py() == "1@2020-04-10T06:00:00"
+
+
+def test_a_zone_that_would_convert_nothing_is_refused(tmp_path: Path) -> None:
+    write(small(), tmp_path / "cdm", "parquet")
+    with pytest.raises(StudyError, match="no time of the tables has a zone"):
+        check_omop(
+            site(tmp_path / "cdm", time_zone="America/New_York"), vocabulary(), TASK, Path("/")
+        )
 
 
 def study(database: Any) -> dict[str, Any]:
@@ -568,3 +597,60 @@ def test_tables_that_are_no_text_or_damaged_are_refused_by_name(tmp_path: Path) 
     (tmp_path / "person.csv.gz").write_bytes(b"\x1f\x8b\x08damaged")
     with pytest.raises(StudyError, match=r"person\.csv\.gz cannot be read"):
         read(site(tmp_path))
+
+
+def long_csv(folder: Path, damage: Mapping[int, str]) -> Path:
+    """Tables of which the conditions are many; damage: line -> the source value that it has."""
+    write(small(), folder, "csv")
+    file = folder / "condition_occurrence.csv"
+    header, *lines = file.read_text().splitlines()
+    rows = [header, *(lines[i % len(lines)] for i in range(30_000))]
+    for line, value in damage.items():
+        rows[line - 1] = rows[line - 1].rpartition(",")[0] + "," + value
+    file.write_text("\n".join(rows) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("line", [3, 25_000])
+def test_an_open_quotation_mark_hides_no_rows(tmp_path: Path, line: int) -> None:
+    long_csv(tmp_path / "cdm", {line: '"open'})
+    message = rf"condition_occurrence.csv, line {line}: a quotation mark"
+    with pytest.raises(StudyError, match=message):
+        read(site(tmp_path / "cdm", max_corrupt=1))
+
+
+def test_cells_over_several_lines_and_empty_lines_are_read(tmp_path: Path) -> None:
+    file = long_csv(tmp_path / "cdm", {25_000: '"two\n\nlines, ""quoted"""'})
+    with file.open("a") as lines:
+        lines.write("\n\n")
+    assert read(site(tmp_path / "cdm")).report["quarantined"] == {}
+    write(small(), tmp_path / "tabs", "upper")
+    with (tmp_path / "tabs" / "PERSON.CSV").open("a") as lines:
+        lines.write("\n\n")
+    assert read(site(tmp_path / "tabs")).report["quarantined"] == {}
+
+
+def test_packed_files_are_read_to_their_end_or_refused(tmp_path: Path) -> None:
+    file = long_csv(tmp_path / "cdm", {})
+    whole = read(site(tmp_path / "cdm"))
+    packed = gzip.compress(file.read_bytes())
+    file.unlink()
+    file = file.with_name("condition_occurrence.csv.gz")
+    file.write_bytes(packed)
+    again = read(site(tmp_path / "cdm"))
+    assert again.inputs["findings"].equals(whole.inputs["findings"])
+    file.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(StudyError, match=r"condition_occurrence\.csv\.gz cannot be read.*again"):
+        read(site(tmp_path / "cdm"))
+
+
+def test_text_that_is_no_utf8_is_refused_by_its_line(tmp_path: Path) -> None:
+    file = long_csv(tmp_path / "cdm", {25_000: "fièvre"})
+    assert read(site(tmp_path / "cdm")).report["quarantined"] == {}
+    file.write_bytes(file.read_text().encode("latin-1"))
+    with pytest.raises(StudyError, match=r"condition_occurrence.csv, line 25000: .*not UTF-8"):
+        read(site(tmp_path / "cdm"))
+    for content, words in ((b"", "no header"), ("é".encode("utf-16"), "UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(StudyError, match=words):
+            check_omop(site(tmp_path / "cdm"), vocabulary(), TASK, Path("/"))

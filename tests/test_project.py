@@ -304,6 +304,11 @@ def test_reading_a_study_imports_nothing_heavy():
     assert not imported(LIGHT) & (HEAVY | {"torch"})
 
 
+def test_networks_wait_for_no_scipy_and_pages_for_no_figures():
+    assert "scipy" not in imported(["training.jobs", "training.concept_cnn"])
+    assert "matplotlib" not in imported(["reporting.report"])
+
+
 def test_training_imports_only_what_it_needs():
     training = sorted((REPOSITORY / "src/concept_transfer/training").glob("[a-z]*.py"))
     modules = [f"training.{file.stem}" for file in training] + ["models.cnn"]

@@ -16,9 +16,10 @@ from test_l2_sp import settings, take_batches, tokens_of, trained
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn, Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.draws import low_rank_basis
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import HandedOn, Work, Workbench
 
 ONE = Block(0, [0])
 SOURCE = target_site("source", 600, seed=1)

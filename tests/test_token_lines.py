@@ -24,8 +24,8 @@ from concept_transfer.models.ridge_logistic import fit_with
 from concept_transfer.models.token_scores import Line, TokenScores
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Part, Plan, Situation
-from concept_transfer.training.cells import Workbench
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import Workbench
 
 VECTORS_OF = {"gaussian_process": VECTORS, "embedding_logistic": VECTORS, "logistic": None}
 LEARNERS = tuple(VECTORS_OF)

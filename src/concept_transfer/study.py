@@ -25,6 +25,7 @@ from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
 from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
+from concept_transfer.settings.claims import Claim, ClaimSide, check_claims
 from concept_transfer.settings.embeddings import (
     Embedding,
     check_parents,
@@ -32,11 +33,11 @@ from concept_transfer.settings.embeddings import (
     from_catalogue,
 )
 from concept_transfer.settings.encoders import CodeEncoder
-from concept_transfer.settings.evaluation import Claim, Evaluation, Meaning
+from concept_transfer.settings.evaluation import Evaluation, Meaning
 from concept_transfer.settings.files import check_size
 from concept_transfer.settings.keep import Keep
 from concept_transfer.settings.problems import described
-from concept_transfer.settings.section import Distinct, Name, Section
+from concept_transfer.settings.section import Distinct, Name, Section, Sizes
 from concept_transfer.settings.sites import Site
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
@@ -54,6 +55,12 @@ def _check_device(device: str) -> str:
     if kind not in DEVICES or (colon and not number.isdecimal()):
         raise ValueError(f"no torch device; choose from {choices(DEVICES)}, or name one: cuda:1")
     return device
+
+
+def _check_rungs(rungs: list[str]) -> list[str]:
+    if len(rungs) == 1:
+        raise ValueError(f"'{rungs[0]}' is the only rung; a ladder has two at least")
+    return rungs
 
 
 class Resources(Section):
@@ -124,7 +131,7 @@ class Study(Section):
         min_length=1,
         description="A list of strategies by name, or strategy name -> its settings.",
     )
-    target_sizes: Distinct[Annotated[int, Field(ge=2)] | Literal["all"]] = Field(
+    target_sizes: Sizes = Field(
         default=["all"], min_length=1, description="Labelled target encounters, validation included"
     )
     balanced_labels: bool = Field(
@@ -149,6 +156,11 @@ class Study(Section):
     )
     meaning: Meaning = Field(
         default=Meaning(), description="How an embedding's gain from meaning is tested."
+    )
+    ladder: Annotated[Distinct[Name], AfterValidator(_check_rungs)] = Field(
+        default=[],
+        description="Embeddings, or encoders, of which each adds something to the one before: what "
+        "does every step gain?",
     )
     claims: list[Claim] = Field(
         default=[],
@@ -190,7 +202,8 @@ class Study(Section):
         self._check_encoders()
         self._check_strategies()
         self._check_keep()
-        self._check_claims()
+        check_claims(self)
+        self._check_ladder()
         self._check_meaning()
         return self
 
@@ -263,7 +276,7 @@ class Study(Section):
                 "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
                 f"({choices(others)})"
             )
-        self._check_gathering(free)
+        self._check_gathering([name for name in free if self.strategy(name).has_source])
         able = [self.abilities(name) for name in self.classifiers]
         undemanding = [
             kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
@@ -279,7 +292,7 @@ class Study(Section):
         )
 
     def _check_gathering(self, free: list[str]) -> None:
-        """free: strategies that use no label of the target."""
+        """free: strategies that bring a source's models and use no label of the target."""
         for name in self.combining_strategies():
             if self.strategy(name).gathers and not free:
                 raise ValueError(
@@ -355,6 +368,15 @@ class Study(Section):
             )
         return name in self.embeddings and control_of(self.embeddings[name]) is not None
 
+    def climbing_classifiers(self) -> list[str]:
+        """Classifiers that are trained with every rung of the ladder, if there is one."""
+        rungs = {*self.ladder}
+        return [c for c in self.classifiers if rungs and rungs <= {*self.representations(c)}]
+
+    def classifier_of(self, side: ClaimSide) -> str:
+        """The classifier that a claim's side is about: the first for its embedding if not named."""
+        return side.classifier or self.taking(side.embedding or NO_EMBEDDING)[0]
+
     def _check_meaning(self) -> None:
         for name in self.meaning.strategies or ():
             if name not in self.strategies:
@@ -397,26 +419,20 @@ class Study(Section):
                     "which split.shared_identifiers divides with other sites'; give 'edges'"
                 )
 
-    def _check_claims(self) -> None:
-        sources = {source for source, _ in self.ordered_pairs()}
-        trained = [name for name in self.strategies if name not in self.combining_strategies()]
-        represented = [n for one in self.classifiers for n in self.representations(one)]
-        for claim in self.claims:
-            for test in claim.tests:
-                for kind, name, defined in (
-                    ("embedding", test.better.embedding, represented),
-                    ("embedding", test.than.embedding, represented),
-                    ("classifier", test.better.classifier, self.taking(test.better.embedding)),
-                    ("classifier", test.than.classifier, self.taking(test.than.embedding)),
-                    ("strategy", test.better.strategy, trained),
-                    ("strategy", test.than.strategy, trained),
-                    ("source", test.source, sources),
-                ):
-                    if name is not None and name not in defined:
-                        raise ValueError(
-                            f"claims: '{claim.text}' names the {kind} '{name}'; defined are "
-                            f"{choices(dict.fromkeys(defined))}"
-                        )
+    def _check_ladder(self) -> None:
+        defined = {name for c in self.classifiers for name in self.representations(c)}
+        defined -= {NO_EMBEDDING}
+        for name in self.ladder:
+            if name not in defined:
+                raise ValueError(
+                    f"ladder names '{name}'; classifiers of the study are trained with "
+                    f"{choices(defined) or 'no embedding'}"
+                )
+        if self.ladder and not self.climbing_classifiers():
+            raise ValueError(
+                "ladder: no classifier of the study is trained with all of "
+                f"{choices(self.ladder)}; a ladder is climbed by one"
+            )
 
     def gathered(self) -> list[tuple[str, str]]:
         """All sources together, and a target, for each target of a strategy that gathers them."""

@@ -6,13 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from concept_transfer.cohorts.splits import Split, check_target_sizes
-from concept_transfer.concepts.study_vocabulary import study_vocabulary
+from concept_transfer.concepts.study_vocabulary import study_vocabulary, units_of_bins
 from concept_transfer.job import job
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.check_text import check_text
 from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.profile import site_profile
+from concept_transfer.sites.units import check_units_of_sites
 from concept_transfer.sites.warnings import site_warnings
 
 with job(snakemake.log[0]):
@@ -28,6 +29,8 @@ with job(snakemake.log[0]):
         profile = site_profile(extract, split, vocabulary, task)
         profiles += [{"site": site, **row} for row in profile]
         coverage[site] = coverage_of(extract, vocabulary, task)
+    reports = {site: extract.report for site, extract in sites.items()}
+    check_units_of_sites(reports, units_of_bins(params.vocabulary))
     table = pd.DataFrame(profiles)
     table.to_csv(output.table, sep="\t", index=False, float_format="%.4g")
     histories = {

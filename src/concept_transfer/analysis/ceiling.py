@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.evaluation.delong import clustered_auroc
@@ -26,19 +27,21 @@ def site_ceiling(
     root: Path,
     confidence: float,
 ) -> dict[str, float]:
-    """AUROC of the exact posterior on the site's test encounters: estimate, lower, upper.
+    """AUROC of the true probability on the site's test encounters: estimate, lower, upper.
 
-    The posterior is that of the truth which the site was sampled from, given the tokens that the
-    task shows to models. Test encounters (of all folds) are a sample of what could have come: the
-    interval, by Obuchowski's variance for related encounters of a cluster, is for the AUROC on
-    all of it. Of more than two classes it is the mean AUROC of one against the rest, and its error
-    that of classes whose errors agree, which is too large rather than too small.
+    The probability is that of the truth which the site was sampled from, given the tokens that the
+    task shows to models, or all that is hidden (as the adapter says). Test encounters (of all
+    folds) are a sample of what could have come: the interval, by Obuchowski's variance for related
+    encounters of a cluster, is for the AUROC on all of it. Of more than two classes it is the mean
+    AUROC of one against the rest, and its error that of classes whose errors agree, which is too
+    large rather than too small.
     """
     rows = np.flatnonzero(split.fold >= 0)
     findings = extract.inputs["findings"].select(rows)
     posterior = imported(ADAPTERS[site.adapter].posterior)
-    chances = posterior(site, findings, vocabulary, task, root)
-    labels = extract.encounters.labels[rows]
+    encounters = Encounters(extract.encounters.table.take(rows))
+    chances = posterior(site, encounters, findings, vocabulary, task, root)
+    labels = encounters.labels
     _, cluster = np.unique(split.cluster[rows].astype(str), return_inverse=True)
     present = np.unique(labels)
     areas, samplings = zip(

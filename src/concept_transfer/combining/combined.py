@@ -12,7 +12,7 @@ from concept_transfer.cohorts.budget import Budget, count_classes, draw_budget, 
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.cross_fitting import grouped_folds
 from concept_transfer.combining.candidates import Candidate, Model
-from concept_transfer.combining.pool import Labelled, Pool, average
+from concept_transfer.combining.pool import Labelled, Pool
 from concept_transfer.combining.weights import recalibrated
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
@@ -23,7 +23,7 @@ Combine = Callable[[Labelled, np.random.Generator], Pool]
 NO_LABELS = "0"  # a target size
 FEWEST_OF_A_CLASS = 3  # labels, of two classes; fewer cannot choose
 DECIMALS = 3  # of a model's share
-NEAR = 0.9  # of the best source AUROC's excess over chance: who else is averaged without choice
+STEP = 0.025  # of source AUROC below the best, by which a weight without choice falls to 1 / e
 
 
 @dataclass(frozen=True)
@@ -140,35 +140,39 @@ def can_choose(labels: NDArray[np.int8]) -> bool:
     return bool(np.sort(np.bincount(labels, minlength=2))[-2] >= FEWEST_OF_A_CLASS)
 
 
-def without_choice(candidates: Sequence[Candidate], model: Model) -> NDArray[np.bool_]:
-    """Which models are averaged where labels cannot choose, bool [C].
+def without_choice(candidates: Sequence[Candidate], model: Model) -> NDArray[np.float64]:
+    """The weights of models where labels cannot choose, float64 [C]; they sum to 1.
 
-    Those that used no label of the target, but for such as were worse than others at their source,
-    or were judged nowhere while others were at theirs; all, where every model used some.
+    Models that used no label of the target have exponential weights by the AUROC at their source,
+    compared with the best of that source (a Gibbs posterior: Ridgway et al. 2014, PAC-Bayesian AUC
+    classification and scoring, NIPS 27); one whose AUROC is not known counts as the best, one
+    without a source not at all where others have one. All count alike where every model used some.
     """
     free = np.array([each.free for each in candidates])
     if not free.any():
-        return np.ones(len(candidates), bool)
-    gains = np.array([each.source_auroc.get(model, np.nan) - 0.5 for each in candidates])
+        return np.full(len(candidates), 1 / len(candidates))
+    areas = np.array([each.source_auroc.get(model, np.nan) for each in candidates])
     sources = np.array([each.cell.source for each in candidates])
     if (free & (sources != "")).any():
         free = free & (sources != "")
-    best = [np.nanmax(gains[free & (sources == own)], initial=-np.inf) for own in sources]
-    return np.asarray(free & ~(gains < NEAR * np.array(best)))
+    best = np.array([np.nanmax(areas[free & (sources == own)], initial=-np.inf) for own in sources])
+    behind = np.nan_to_num(best - areas, posinf=0, neginf=0)
+    weights = np.where(free, np.exp(-behind / STEP), 0.0)
+    return np.asarray(weights / weights.sum())
 
 
-def _average_of(models: NDArray[np.bool_]) -> Combine:
+def _average_of(weights: NDArray[np.float64]) -> Combine:
     def fit(labelled: Labelled, rng: np.random.Generator) -> Pool:
-        return average(models, labelled.scores.shape[2])
+        return Pool(weights, np.zeros(labelled.scores.shape[2]))
 
     return fit
 
 
-def _recalibrated_average_of(models: NDArray[np.bool_]) -> Combine:
+def _recalibrated_average_of(weights: NDArray[np.float64]) -> Combine:
     def fit(labelled: Labelled, rng: np.random.Generator) -> Pool:
-        mean = labelled.scores[models].mean(axis=0, keepdims=True)
+        mean = np.tensordot(weights, labelled.scores, 1)[None]
         (slope,), (intercept,) = recalibrated(replace(labelled, scores=mean))
-        return Pool(slope * average(models, mean.shape[2]).weights, intercept)
+        return Pool(slope * weights, intercept)
 
     return fit
 

@@ -45,11 +45,6 @@ class Pool:
         return probability
 
 
-def average(models: NDArray[np.bool_], classes: int) -> Pool:
-    """The geometric mean of the probabilities of some of the models, bool [C]."""
-    return Pool(models / models.sum(), np.zeros(classes))
-
-
 def log_probabilities(probability: NDArray[np.floating]) -> NDArray[np.float64]:
     """Logarithms; those of less than float32's epsilon come ever closer to each other, so that none
     is certain and all keep their order.

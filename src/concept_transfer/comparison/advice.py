@@ -30,7 +30,8 @@ def advice_rows(
     """One row a source, target and target size ("0" first): the model to use.
 
     That is a strategy's that combines the study's models where there is one, or else what
-    validation chooses (`seen_before`); test encounters choose nothing.
+    validation chooses (`seen_before`); test encounters choose nothing. What learned from no label
+    anywhere was seen nowhere before the test, so it is advised as part of a combination alone.
     ``auroc`` and calibration are expected of it, with intervals; ``gain`` over the target-only
     model that validation chooses among equally many labels, with ``harm``, the probability that the
     gain is negative (the confidence distribution of the paired difference; NaN without a rival);

@@ -139,7 +139,8 @@ def decide(rows: Sequence[dict[str, Any]], settings: Evaluation) -> None:
     (if a margin is asked for), ``no evidence``, ``not estimable``, and ``too few replicates``: with
     fewer than `FEWEST_REPLICATES` the spread between training runs is not known well enough to
     test anything (simulated type-I errors reach 36 % with two), and the row counts in no
-    correction.
+    correction. A row's ``margin``, if it has one, stands below 0 where 0 is said here: its p is
+    that of the difference from there.
     """
     alpha = 1 - settings.confidence
     tested = []
@@ -159,7 +160,7 @@ def decide(rows: Sequence[dict[str, Any]], settings: Evaluation) -> None:
             row["difference"], row["standard_error"], row["freedom"], 1 - level, row["reach"]
         )
         if p < alpha:
-            higher = row["difference"] > 0
+            higher = row["difference"] > -row.get("margin", 0.0)
             row["verdict"] = "better" if higher == METRICS[TESTED].higher_is_better else "worse"
         else:
             row["verdict"] = "equivalent" if p_same < alpha else "no evidence"

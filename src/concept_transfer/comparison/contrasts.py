@@ -16,13 +16,14 @@ from concept_transfer.study import Study
 
 SHUFFLED = "shuffled control"
 BEST_LOCAL = "best target-only model"
+LADDER = "ladder"
 FAMILIES = (
     SHUFFLED,
     "random control",
     "against one-hot",
     "width and scale",
     "encoder controls",
-    "encoders",
+    LADDER,
     "unlabelled encounters",
     "tuning",
     "target data only",
@@ -59,7 +60,8 @@ def study_contrasts(study: Study, validation: Mapping[Cell, float]) -> list[Cont
     models = [cell for cell in validation if not study.is_control(cell.embedding)]
     contrasts = [
         *_of_embeddings(study, validation),
-        *_of_encoders(study, validation),
+        *_of_encoder_controls(study, validation),
+        *_of_ladder(study, validation),
         *_of_strategies(study, models),
         *_of_best_local(study, models, validation),
         *_of_baselines(study, models, validation),
@@ -107,18 +109,12 @@ def _of_embeddings(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
             yield Contrast(family, (cell,), (replace(cell, embedding=reference),))
 
 
-def _of_encoders(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
-    """Each against its controls, and against the one before it in the config."""
+def _of_encoder_controls(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
     meant = [name for name in study.encoders if not study.is_control(name)]
-    before = dict(zip(meant[1:], meant, strict=False))
     for cell in cells:
-        if cell.embedding not in meant:
-            continue
-        for control in controls_of_encoder(study, cell.embedding):
-            yield Contrast("encoder controls", (cell,), (replace(cell, embedding=control),))
-        if cell.embedding in before:
-            simpler = replace(cell, embedding=before[cell.embedding])
-            yield Contrast("encoders", (cell,), (simpler,))
+        if cell.embedding in meant:
+            for control in controls_of_encoder(study, cell.embedding):
+                yield Contrast("encoder controls", (cell,), (replace(cell, embedding=control),))
 
 
 def controls_of_encoder(study: Study, name: str) -> list[str]:
@@ -135,35 +131,44 @@ def controls_of_encoder(study: Study, name: str) -> list[str]:
     return [other for other in controls if apart(other) == apart(name)]
 
 
+def _of_ladder(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
+    """Every rung against the one before, and against the first."""
+    below = dict(zip(study.ladder[1:], study.ladder, strict=False))
+    classifiers = study.climbing_classifiers()
+    for cell in cells:
+        if cell.classifier in classifiers and cell.embedding in below:
+            for rung in (below[cell.embedding], study.ladder[0]):
+                yield Contrast(LADDER, (cell,), (replace(cell, embedding=rung),))
+
+
 def _of_strategies(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:
-    unchanged = [name for name in study.strategies if not study.strategy(name).uses_labels]
-    local = _without_source(study)
+    free = [name for name in study.strategies if not study.strategy(name).uses_labels]
+    local = _target_only(study)
     sizes = [str(size) for size in study.target_sizes]
-    untaught = [name for name in unchanged if not study.strategy(name).has_source]
     for cell in cells:
         strategy = study.strategy(cell.strategy)
         if strategy.uses_labels:
-            for name in untaught:
-                alone = replace(cell, source="", strategy=name, size="0")
-                yield Contrast("tuning", (cell,), (alone,))
+            for name in free:
+                has_source = study.strategy(name).has_source
+                if strategy.has_source or not has_source:
+                    origin = cell.source if has_source else ""
+                    unlabelled = replace(cell, source=origin, strategy=name, size="0")
+                    yield Contrast("tuning", (cell,), (unlabelled,))
         if not strategy.has_source:
             continue
         if strategy.uses_encounters:
-            for name in unchanged:
+            for name in free:
                 if study.strategy(name).is_unchanged:
                     as_it_is = replace(cell, strategy=name)
                     yield Contrast("unlabelled encounters", (cell,), (as_it_is,))
-        if strategy.uses_labels:
-            for name in unchanged:
-                yield Contrast("tuning", (cell,), (replace(cell, strategy=name, size="0"),))
         for size in [cell.size] if strategy.uses_labels else sizes:
             for name in local[:1]:
                 alone = replace(cell, source="", strategy=name, size=size)
                 yield Contrast("target data only", (cell,), (alone,))
 
 
-def _without_source(study: Study) -> list[str]:
-    """The strategies that learn from the target's labels alone."""
+def _target_only(study: Study) -> list[str]:
+    """Strategies that train on labels of the target alone."""
     return [
         name
         for name in study.strategies
@@ -174,8 +179,9 @@ def _without_source(study: Study) -> list[str]:
 def _of_best_local(
     study: Study, cells: Sequence[Cell], validation: Mapping[Cell, float]
 ) -> Iterator[Contrast]:
-    """Transfer against validation's choice among all target-only models of a target and size."""
-    local = _without_source(study)
+    """All other models against validation's choice among the target-only ones of a target and
+    size."""
+    local = _target_only(study)
     best: dict[tuple[str, str], Cell] = {}
     for cell in cells:
         if cell.strategy in local and math.isfinite(validation[cell]):

@@ -17,8 +17,9 @@ from concept_transfer.cell import Cell
 from concept_transfer.comparison.advice import advice_rows
 from concept_transfer.comparison.claims import claim_rows
 from concept_transfer.comparison.comparisons import decide, effect_columns
-from concept_transfer.comparison.contrasts import BEST_LOCAL, Contrast
+from concept_transfer.comparison.contrasts import BEST_LOCAL, LADDER, Contrast
 from concept_transfer.comparison.effects import paired_effect
+from concept_transfer.comparison.learners import learner_rows
 from concept_transfer.comparison.meaning import describes_shuffles, meaning_rows
 from concept_transfer.comparison.permutations import ShuffleTest
 from concept_transfer.comparison.selection import choices_by_validation
@@ -76,6 +77,12 @@ QUESTIONS = (
             ),
         },
     ),
+    Question(
+        "ladder",
+        {
+            LADDER: Alike(a=("embedding",), b=("embedding",), both=("classifier", "strategy")),
+        },
+    ),
 )
 
 
@@ -103,6 +110,8 @@ def answer_questions(
             answers.append((question.name, mean_effects(question, told, results, study.evaluation)))
     if claims := claim_rows(study, results, shuffled):
         answers.append(("claims", claims))
+    if learners := learner_rows(study, results):
+        answers.append(("learners", learners))
     if choices := choices_by_validation(study, results, study.evaluation):
         answers.append(("choice", choices))
     if advice := advice_rows(study, contrasts, results, study.evaluation):

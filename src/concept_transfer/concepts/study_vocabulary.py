@@ -34,6 +34,11 @@ def study_vocabulary(path: Path | str, settings: str, edges: Iterable[str] = ())
     return with_bins(vocabulary, bins, numbers)
 
 
+def units_of_bins(settings: str) -> dict[str, str]:
+    """Concept -> the unit that the study says of its bins, of what `reading` wrote."""
+    return {c: section["unit"] for c, section in json.loads(settings)["bins"].items()}
+
+
 def reading(vocabulary: Vocabulary, bins: Mapping[str, Bins], columns: Iterable[str]) -> str:
     """JSON of the bins' settings, in order, and the digest of the columns that a job reads."""
     sections = {concept: entry.model_dump(mode="json") for concept, entry in bins.items()}

@@ -18,11 +18,13 @@ QUARTERS = [0.25, 0.5, 0.75]
 @dataclass(frozen=True)
 class Number:
     """A code that holds numbers: its name, edges near the quartiles (three significant digits),
-    and its units as recorded of `FEWEST` patients or more."""
+    and its units as recorded of `FEWEST` patients or more; unit: the only one in words, where it is
+    recorded as a code."""
 
     name: str
     edges: Sequence[float]
     units: Sequence[str]
+    unit: str = ""
 
 
 @dataclass(frozen=True)

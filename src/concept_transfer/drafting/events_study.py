@@ -29,6 +29,7 @@ def events_study_text(
     age = all(draft.age for draft in drafts)
     head = HEAD.format(name=first, anchor=" &site", adapter=adapter, path=yaml_of(str(paths[0])))
     sites = head + "    age: age  # years at the index, by the bins above\n" * age + drafts[0].site
+    sites += _units(numbers)
     for other, path in zip(others, paths[1:], strict=True):
         sites += OTHER.format(name=other, path=yaml_of(str(path)), comment="")
     if not others:
@@ -53,7 +54,18 @@ def _bins(numbers: Mapping[str, Number], age: bool) -> str:
 
 def _line(code: str, number: Number) -> str:
     edges = ", ".join(np.format_float_positional(edge, trim="-") for edge in number.edges)
-    unit = number.units[0] if len(number.units) == 1 else ""
+    unit = number.unit or (number.units[0] if len(number.units) == 1 else "")
     several = f"  # units: {', '.join(number.units)}" if len(number.units) > 1 else ""
     named = f"name: {yaml_of(number.name)}, unit: {yaml_of(unit)}"
     return f"  {yaml_of(code)}: {{edges: [{edges}], {named}}}{several}\n"
+
+
+def _units(numbers: Mapping[str, Number]) -> str:
+    """Which recorded units are those of the bins, which name them in words."""
+    factors = {
+        code: f"{{{yaml_of(number.units[0])}: 1}}"
+        for code, number in numbers.items()
+        if number.unit
+    }
+    listed = ", ".join(f"{yaml_of(code)}: {each}" for code, each in factors.items())
+    return f"    units: {{{listed}}}  # 1: that of the bins\n" if listed else ""

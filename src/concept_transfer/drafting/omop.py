@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.drafting.events import EventDraft, numbers_of
+from concept_transfer.drafting.events import EventDraft, Number, numbers_of
 from concept_transfer.drafting.vocabulary import ABSENT, FEWEST
 from concept_transfer.events.database import reading
 from concept_transfer.events.omop.files import table_files
@@ -57,8 +58,11 @@ def omop_draft(path: Path) -> EventDraft:
         names = _standard(db) if "concept" in tables else {}
         made = draft(db, names, FEWEST)
         genders = {str(code) for (code,) in db.execute("SELECT gender FROM persons").fetchall()}
+        units = _names_of_units(db) if "concept" in tables else {}
         numbers = {
-            code: number for code, number in numbers_of(db, made).items() if _known(code, names)
+            code: _with_unit(number, units)
+            for code, number in numbers_of(db, made).items()
+            if _known(code, names)
         }
         words, unusable = _words(made, names, site.answers, genders)
         section = _section(_visits(db, names), there, ANCESTORS in tables and bool(names))
@@ -84,6 +88,21 @@ def _standard(db: DuckDBPyConnection) -> dict[str, str]:
         """
     ).fetchall()
     return {str(code): str(name) for code, name in rows}
+
+
+def _names_of_units(db: DuckDBPyConnection) -> dict[str, str]:
+    """Unit as recorded -> its name, of units that are concepts."""
+    rows = db.execute(
+        "SELECT concept_id::VARCHAR, concept_name FROM cdm_concept WHERE concept_id IN "
+        "(SELECT DISTINCT TRY_CAST(unit AS BIGINT) FROM events)"
+    ).fetchall()
+    return {str(unit): str(name) for unit, name in rows}
+
+
+def _with_unit(number: Number, names: Mapping[str, str]) -> Number:
+    """The number with the name of its only unit."""
+    unit = names.get(number.units[0], "") if len(number.units) == 1 else ""
+    return replace(number, unit=unit)
 
 
 def _known(code: str, names: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.sites.units import Units
 
 PRESENT = "present"
 
@@ -59,33 +60,44 @@ def write_mapping(
     _table(db, "numbers", columns, numbers)
 
 
-def check_units(db: DuckDBPyConnection) -> None:
-    """Raise StudyError where a code's numbers have a unit that is not declared, or several units of
-    which none is."""
+def check_units(db: DuckDBPyConnection) -> dict[str, Units]:
+    """Concept -> the units of its numbers, where they have any.
+
+    Raises StudyError where numbers have a unit that is not declared, or those of a concept several
+    units of which none is.
+    """
     found = db.execute(
         """
-        SELECT e.code, coalesce(e.unit, 'no unit') AS unit, count(*) AS numbers,
-            bool_or(n.unit IS NOT NULL) AS declared
-        FROM events e JOIN (SELECT code, any_value(unit) AS unit FROM numbers GROUP BY code) n
-        ON n.code = e.code
+        SELECT n.concept, e.code, e.unit, count(*) AS numbers, n.declared
+        FROM events e JOIN (
+            SELECT code, concept, bool_or(unit IS NOT NULL) AS declared FROM numbers GROUP BY ALL
+        ) n ON n.code = e.code
         WHERE e.value IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM numbers k WHERE k.code = e.code AND k.unit = e.unit)
-        GROUP BY e.code, e.unit ORDER BY e.code, numbers DESC
+        GROUP BY ALL ORDER BY n.concept, numbers DESC, e.code
         """
     ).fetchall()
-    units: dict[str, list[str]] = {}
+    told: dict[str, list[str]] = {}
+    recorded: dict[str, set[str]] = {}
     wanting = set[str]()
-    for code, unit, numbers, declared in found:
-        units.setdefault(code, []).append(f"{numbers:,} in {unit}")
-        if declared or len(units[code]) > 1:
-            wanting.add(code)
+    for concept, code, unit, numbers, declared in found:
+        told.setdefault(concept, []).append(f"{numbers:,} of code {code} in {unit or 'no unit'}")
+        recorded.setdefault(concept, set()).add(unit or "")
+        if declared or len(recorded[concept]) > 1:
+            wanting.add(concept)
     if wanting:
-        code = min(wanting)
+        concept = min(wanting)
         raise StudyError(
-            f"the numbers of code {code} have units that are not declared: "
-            f"{', '.join(units[code])}; give each its factor to the unit of the bins under "
-            f"'units' ({len(wanting)} code(s) are affected). No unit is ever guessed"
+            f"the numbers of concept {concept} have units that are not declared: "
+            f"{', '.join(told[concept])}; give each its factor to the unit of the bins under "
+            f"'units' ({len(wanting)} concept(s) are affected). No unit is ever guessed"
         )
+    units = {c: Units(False, sorted(of)) for c, of in recorded.items() if of != {""}}
+    as_bins = db.execute(
+        "SELECT concept, list_sort(list(DISTINCT unit)) FROM numbers "
+        "WHERE factor = 1 AND unit IS NOT NULL GROUP BY concept"
+    ).fetchall()
+    return {concept: Units(True, of) for concept, of in as_bins} | units
 
 
 def _table(

@@ -24,15 +24,18 @@ def set_aside(
     cases = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in problems.items())
     counted = db.execute(
         f"""
-        SELECT CASE {cases} END AS reason, count(*) AS rows, min(file) AS file
+        SELECT CASE {cases} END AS reason, count(*) AS rows, min(row(file, row))
         FROM {relation} GROUP BY reason
         """
     ).fetchall()
     total = sum(int(rows) for _, rows, _ in counted)
-    bad = {reason: (int(rows), file) for reason, rows, file in counted if reason}
+    bad = {reason: (int(rows), first) for reason, rows, first in counted if reason}
     number = sum(rows for rows, _ in bad.values())
     if number > most * total:
-        reasons = "; ".join(f"{rows:,} {reason} ({file})" for reason, (rows, file) in bad.items())
+        reasons = "; ".join(
+            f"{rows:,} {reason} (the first: {file}, row {row})"
+            for reason, (rows, (file, row)) in bad.items()
+        )
         raise StudyError(
             f"{number:,} of {total:,} rows cannot be used: {reasons}. That is more than "
             f"max_corrupt: {most:g} of them; mend the files, or raise it"

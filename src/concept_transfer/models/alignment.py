@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 Floats = NDArray[np.float64]
 
@@ -53,5 +52,7 @@ def coral(source: Moments, target: Moments, identity: float) -> Affine:
 
 def power(matrix: Floats, exponent: float) -> Floats:
     """Of a symmetric positive definite matrix."""
+    from scipy.linalg import eigh
+
     values, vectors = eigh(matrix, check_finite=False)
     return np.asarray((vectors * values**exponent) @ vectors.T)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from concept_transfer.models.score_regression import Regression
 
@@ -32,6 +31,8 @@ class Recalibration:
 
     def __call__(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities [n, classes] of probabilities [n, classes]."""
+        from scipy.special import softmax
+
         scores = self.slope * log_probability(probability) + self.intercepts
         changed: NDArray[np.float64] = softmax(scores, axis=1)
         return changed

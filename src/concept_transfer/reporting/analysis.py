@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from concept_transfer.analysis.schemas import TABLES
 from concept_transfer.parquet import read_table
-from concept_transfer.reporting.figures.canvas import Drawing
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.looks import group_of
 from concept_transfer.study import Study
+
+if TYPE_CHECKING:
+    from concept_transfer.reporting.figures.canvas import Drawing
 
 
 @dataclass(frozen=True)

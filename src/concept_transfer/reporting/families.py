@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concept_transfer.comparison.contrasts import BEST_LOCAL, SHUFFLED
+from concept_transfer.comparison.contrasts import BEST_LOCAL, LADDER, SHUFFLED
 
 QUESTIONS = {
     SHUFFLED: "Does an embedding beat its own vectors, given to the wrong concepts?",
@@ -12,14 +12,14 @@ QUESTIONS = {
     "width and scale": "Does a control without meaning beat one-hot findings?",
     "encoder controls": "Does an encoder beat itself untrained, pre-trained on shuffled histories "
     "or begun with shuffled vectors?",
-    "encoders": "Does an encoder beat the one before it in the config?",
+    LADDER: "What does every rung of the ladder gain over the one before, and over the first?",
     "unlabelled encounters": "Does looking at the target's encounters without labels help?",
     "tuning": "Does using target labels beat a model that uses none?",
     "target data only": "Does transfer beat the same model trained on the same target labels "
     "alone?",
-    BEST_LOCAL: "Does transfer beat the target-only model that validation would choose at the "
-    "same target size? (Under cross-fitting the choice sees labels that test in other folds, which "
-    "favours that rival.)",
+    BEST_LOCAL: "Does transfer, or what uses no label anywhere, beat the target-only model that "
+    "validation would choose at the same target size? (Under cross-fitting the choice sees labels "
+    "that test in other folds, which favours that rival.)",
     "simple baselines": "Does the network, with the embedding that validation prefers (with every "
     "embedding under cross-fitting), beat a simple model on the same labels? Tuned networks meet "
     "the simple model on both sites' data.",

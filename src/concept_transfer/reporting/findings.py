@@ -109,15 +109,24 @@ def _best_sentence(evidence: Evidence, best: dict[str, Any]) -> str:
         rivals = transferred[transferred["group"] == group]
         if group != best["group"] and not rivals.empty:
             others.append(f"the best {words} {_bounds(highest(rivals))}")
-    alone = cells[cells["source"] == ""]
+    alone, unlabelled = _without_source(cells, evidence.study)
     if not alone.empty:
         others.append(f"the best model of {best['target']} alone {_bounds(highest(alone))}")
+    if not unlabelled.empty:
+        others.append(f"the best model without any label {_bounds(highest(unlabelled))}")
     against = f"; {listing(others)}" if others else ""
     return (
         f"{direction_label(best['from'], best['target'])}: "
         f"{model_words(best, evidence.study)} has the highest AUROC of the transferred models, "
         f"{_bounds(best)}{against}."
     )
+
+
+def _without_source(cells: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The cells that learned from target labels alone, and those that used no label anywhere."""
+    alone = cells[cells["source"] == ""]
+    labelled = alone["strategy"].map(lambda name: study.strategy(name).uses_labels).astype(bool)
+    return alone[labelled], alone[~labelled]
 
 
 def _bounds(cell: Any) -> str:
@@ -130,15 +139,15 @@ def glance(evidence: Evidence) -> Table:
     rows: list[dict[str, Any]] = []
     for source, target in directions(study, evidence.estimates):
         cells = _eligible(evidence, source, target)
-        uses_source = cells["strategy"].map(lambda name: study.strategy(name).has_source)
-        has_source = uses_source.astype(bool)
-        transferred = cells[has_source]
+        transferred = cells[cells["source"] != ""]
+        alone, unlabelled = _without_source(cells, study)
         row: dict[str, Any] = {"source": source, "target": target}
         for name, chosen in (
             ("best", transferred),
             ("best_simple", transferred[transferred["group"] == "simple model"]),
             ("best_control", transferred[transferred["group"] == "control"]),
-            ("best_target_only", cells[~has_source]),
+            ("best_target_only", alone),
+            ("best_without_labels", unlabelled),
         ):
             if chosen.empty:
                 continue
@@ -158,6 +167,7 @@ def glance(evidence: Evidence) -> Table:
         ("best_simple", "Best transferred simple model"),
         ("best_control", "Best transferred control without meaning"),
         ("best_target_only", "Best with target data only"),
+        ("best_without_labels", "Best without any label"),
     ):
         if name in raw:
             best = raw[[f"{name}_model", name, f"{name}_lower", f"{name}_upper"]].to_numpy()

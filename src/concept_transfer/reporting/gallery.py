@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
+from concept_transfer.comparison.contrasts import LADDER
 from concept_transfer.evaluation.metrics import METRICS
 from concept_transfer.reporting.answers.phrases import is_shown
 from concept_transfer.reporting.classes import (
@@ -21,6 +23,8 @@ from concept_transfer.reporting.figures.canvas import Caption, Drawing
 from concept_transfer.reporting.figures.dots import Dots, metric_dots
 from concept_transfer.reporting.figures.forest import forest, forest_sizes
 from concept_transfer.reporting.figures.heatmap import colour_range, heat_map
+from concept_transfer.reporting.figures.ladder import ladder
+from concept_transfer.reporting.figures.learners import learners
 from concept_transfer.reporting.figures.learning import learning_curve
 from concept_transfer.reporting.figures.winners import winners
 from concept_transfer.reporting.rows import (
@@ -72,14 +76,19 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
     for size in ends:
         for group in _groups(study, pairs):
             yield _auroc(evidence, size, group)
-    if len(sizes) > 1:
-        for pair in pairs:
-            yield learning_curve(estimates, study, *pair)
+    yield from _curves(evidence, pairs, sizes)
     if rows := [row for row in evidence.rows_of("winners") if is_shown(row)]:
         shift = evidence.analysis.shift if evidence.analysis else None
         yield winners(rows, shift, study)
     auroc = evidence.comparisons[evidence.comparisons["metric"] == "auroc"]
+    for classifier, pair in product(study.climbing_classifiers(), pairs):
+        ceiling = evidence.ceilings.get(pair[1])
+        drawing = ladder(estimates, auroc, study, classifier, *pair, ceiling)
+        if drawing is not None:
+            yield drawing
     for family in family_order(auroc):
+        if family == LADDER:
+            continue
         for size in forest_sizes(auroc, family):
             for group in _groups(study, pairs):
                 stem = group.stem("comparisons", family.replace(" ", "-"), size)
@@ -87,6 +96,21 @@ def study_figures(evidence: Evidence) -> Iterator[Drawing]:
                 if drawing is not None:
                     yield drawing
     yield from _calibration_figures(evidence, ends[0], pairs)
+
+
+def _curves(
+    evidence: Evidence, pairs: list[tuple[str, str]], sizes: list[str]
+) -> Iterator[Drawing]:
+    """AUROC over target sizes: of every learner, then of every model."""
+    study, ceilings = evidence.study, evidence.ceilings
+    rows = [row for row in evidence.rows_of("learners") if is_shown(row)]
+    for pair in pairs:
+        drawing = learners(rows, study, *pair, ceilings.get(pair[1]))
+        if drawing is not None:
+            yield drawing
+    if len(sizes) > 1:
+        for pair in pairs:
+            yield learning_curve(evidence.estimates, study, *pair, ceilings.get(pair[1]))
 
 
 def _groups(study: Study, pairs: list[tuple[str, str]]) -> list[Directions]:
@@ -106,7 +130,7 @@ def _auroc(evidence: Evidence, size: str, group: Directions) -> Drawing:
         if target in targets
     ]
     ceiling = (
-        " The line marked Bayes-optimal is the AUROC of the simulation's exact posterior on the "
+        " The line marked Bayes-optimal is the AUROC of the simulation's true probability on the "
         f"same test encounters ({'; '.join(ceilings)}): no model is better on average, and like "
         "every AUROC here it is that of a sample."
         if ceilings

@@ -26,6 +26,8 @@ class Look:
 
 
 SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
+LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#56B4E9", "#8C6D1F")
+LEARNER_MARKERS = ("o", "s", "D", "^", "v")
 SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
 
@@ -72,6 +74,19 @@ def strategy_looks(study: Study) -> dict[str, Look]:
         looks[name] = look
         taken.add(look)
     return looks
+
+
+def learner_looks(study: Study) -> dict[str, Look]:
+    """Colour and marker of every learner: of classifiers, and of strategies that combine them."""
+    strategies = strategy_looks(study)
+    names = enumerate(study.classifiers)
+    looks = {
+        name: Look(
+            LEARNER_COLOURS[i % len(LEARNER_COLOURS)], LEARNER_MARKERS[i % len(LEARNER_MARKERS)]
+        )
+        for i, name in names
+    }
+    return looks | {name: strategies[name] for name in study.combining_strategies()}
 
 
 def group_of(study: Study, embedding: str, classifier: str = "") -> str:

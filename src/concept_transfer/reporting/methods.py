@@ -155,11 +155,29 @@ def _evaluation(study: Study) -> str:
         "'better' is said only of differences that remain significant; intervals quoted with a "
         "verdict have the level at which Holm's method judged it. With fewer than "
         f"{FEWEST_REPLICATES} replicates no verdict is given. All inference holds each site's "
-        f"training sample fixed.{equivalence}{_meaning(study)} Cells with fewer than "
-        f"{settings.min_positives} test encounters "
+        f"training sample fixed.{equivalence}{_asked(study)}{_meaning(study)} Cells with "
+        f"fewer than {settings.min_positives} test encounters "
         f"{'of a class' if many else 'with, or without, the outcome'} are flagged and "
         "kept out of the findings. Counts of encounters below "
         f"{settings.small_cells} are suppressed."
+    )
+
+
+def _asked(study: Study) -> str:
+    """What the config asks of its own: steps of a ladder, and claims that grant a margin."""
+    margins = {test.margin for claim in study.claims for test in claim.tests if test.margin}
+    ladder = (
+        f" Each of {listing(study.ladder[1:])} was compared with the one before it and with "
+        f"{study.ladder[0]}."
+        if study.ladder
+        else ""
+    )
+    granted = listing([f"{margin:g}" for margin in sorted(margins)])
+    return ladder + (
+        " A claim that a model is no worse was borne out where the same test placed the "
+        f"difference above minus {granted}, as stated with the claim."
+        if margins
+        else ""
     )
 
 

@@ -33,6 +33,7 @@ SECTIONS = {
     "heat maps": ("Embeddings and strategies", 2),
     "intervals": ("Performance with intervals", 1),
     "learning curves": ("How many labels the target needs", 2),
+    "ladder": ("What every step of the ladder gains", 2),
     "comparisons": ("Paired comparisons", 2),
     "calibration": ("Calibration", 1),
     "subgroups": ("Groups of patients", 0),

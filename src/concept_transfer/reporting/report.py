@@ -6,18 +6,20 @@ import json
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from concept_transfer.reporting.analysis import analysis_figures, analysis_tables
 from concept_transfer.reporting.evidence import Evidence
-from concept_transfer.reporting.figures.canvas import Drawing, drawing_files, write_drawing
 from concept_transfer.reporting.findings import glance
 from concept_transfer.reporting.formats import Table, write_table
-from concept_transfer.reporting.gallery import study_figures
 from concept_transfer.reporting.methods import markdown, methods_text
 from concept_transfer.reporting.page import render_page
 from concept_transfer.reporting.provenance import Provenance
 from concept_transfer.reporting.published import published, published_provenance
 from concept_transfer.reporting.tables import study_tables
+
+if TYPE_CHECKING:
+    from concept_transfer.reporting.figures.canvas import Drawing
 
 INDEX = "index.json"
 
@@ -34,6 +36,9 @@ def write_figures(evidence: Evidence, folder: str | Path, processes: int = 1) ->
 
     ``index.json`` lists the stems in the order of the report. Returns the files.
     """
+    from concept_transfer.reporting.figures.canvas import drawing_files
+    from concept_transfer.reporting.gallery import study_figures
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     shown = published(evidence)
@@ -57,6 +62,8 @@ def write_figures(evidence: Evidence, folder: str | Path, processes: int = 1) ->
 
 
 def _write_all(drawings: Sequence[Drawing], folder: Path) -> None:
+    from concept_transfer.reporting.figures.canvas import write_drawing
+
     for drawing in drawings:
         write_drawing(drawing, folder)
 

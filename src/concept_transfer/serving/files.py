@@ -28,8 +28,6 @@ def column_names(path: Path) -> list[str]:
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise StudyError(f"{path}: encounters are in files that end in {', '.join(FORMATS)}")
-    if path.is_file() and not path.stat().st_size:
-        raise StudyError(f"{path} is empty; a table starts with a line of column names")
     names = _arrow_schema(path).names if ending in ARROW else header(path)
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:

@@ -1,4 +1,4 @@
-"""Evaluation settings and claims as the config states them."""
+"""Evaluation settings as the config states them."""
 
 from __future__ import annotations
 
@@ -56,34 +56,4 @@ class Meaning(Section):
     )
     target_size: int | Literal["all"] | None = Field(
         default=None, description="Target size tested; null is the study's largest."
-    )
-
-
-class ClaimSide(Section):
-    """One side of a claim: a classifier with an embedding or an encoder, and a strategy."""
-
-    embedding: Name = Field(
-        description="Name of an embedding or an encoder of the study; none for simple classifiers."
-    )
-    strategy: Name = Field(description="Name of a strategy of the study.")
-    classifier: Name | None = Field(
-        default=None, description="Name of a classifier; null: the first that takes the embedding."
-    )
-
-
-class ClaimTest(Section):
-    """Two sides and the conditions under which they are compared."""
-
-    under: str = Field(description="The conditions in words, as in 'with vectors of equal length'.")
-    better: ClaimSide = Field(description="What should be better if the claim is right.")
-    than: ClaimSide = Field(description="What it should be better than.")
-    source: Name | None = Field(default=None, description="Only transfer from this site.")
-
-
-class Claim(Section):
-    """A statement, of a paper or of your own, that the report puts to the test."""
-
-    text: str = Field(description="The claim as the report quotes it.")
-    tests: list[ClaimTest] = Field(
-        min_length=1, description="It survives if every one of these comparisons bears it out."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -41,6 +41,8 @@ def _check_distinct(entries: list[Entry]) -> list[Entry]:
 Distinct = Annotated[
     list[Entry], AfterValidator(_check_distinct), Field(json_schema_extra={"uniqueItems": True})
 ]
+
+Sizes = Distinct[Annotated[int, Field(ge=2)] | Literal["all"]]  # labelled target encounters
 
 
 class Section(BaseModel):

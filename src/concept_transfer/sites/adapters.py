@@ -30,10 +30,10 @@ class Adapter:
     encounters; fetch: (site, file, root) downloads one of the files;
     columns: (site, vocabulary, root) -> the concepts that have a column, and
     numbers: (site, concept, vocabulary, root) -> that column as numbers, float64 [encounters], NaN
-    for none, for bins; posterior: (site, findings, vocabulary, task, root) -> the true probability
-    of each class, float64 [encounters, classes], for the ceiling; histories: (site, encounters,
-    task, root) -> `sites.histories.Histories` of the same raw files, of encounters that `read` made
-    (StudyError where they are others), for learners that read the input `history`.
+    for none, for bins; posterior: (site, encounters, findings, vocabulary, task, root) -> the true
+    probability of each class, float64 [encounters, classes], for the ceiling; histories: (site,
+    encounters, task, root) -> `sites.histories.Histories` of the same raw files, of encounters that
+    `read` made (StudyError where they are others), for learners that read the input `history`.
 
     offer: (site, study, root) -> `Offer`, of a site that hands on models and has no encounters; its
     `read` is "", and its section has a key ``models`` that takes the offer's. short: the key of the
@@ -74,6 +74,7 @@ ADAPTERS: Registry[Adapter] = Registry(
     "concept_transfer.adapters",
     {
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
+        "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",

@@ -125,8 +125,13 @@ def _rows(path: Path, width: int, places: list[int]) -> Iterator[list[str]]:
                     yield cells
                 line = rows.line_num + 1
         except csv.Error:
-            raise StudyError(
-                f"{path}, line {line}: a quotation mark that opens in the row of this line is not "
-                f"closed, or text follows where it closes (seen in line {rows.line_num}); close "
-                "it, and write quotation marks that belong to a cell's text twice"
-            ) from None
+            raise open_quotation(path, line, rows.line_num) from None
+
+
+def open_quotation(path: Path, line: int, seen: int) -> StudyError:
+    """The error for a quotation mark of a row that begins in `line`, as `seen` in a later one."""
+    return StudyError(
+        f"{path}, line {line}: a quotation mark that opens in the row of this line is not closed, "
+        f"or text follows where it closes (seen in line {seen}); close it, and write quotation "
+        "marks that belong to a cell's text twice"
+    )

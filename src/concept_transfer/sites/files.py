@@ -43,7 +43,9 @@ def header(path: Path) -> list[str]:
     if path.suffix.lower() not in FORMATS:
         raise StudyError(f"{path}: files of a tabular site end in {', '.join(FORMATS)}")
     if not path.is_file():
-        raise StudyError(f"{path} does not exist; the config's path is where the file must lie")
+        raise StudyError(f"{path} does not exist; paths begin in the folder where you work")
+    if not path.stat().st_size:
+        raise StudyError(f"{path} is empty; a table starts with a line of column names")
     try:
         names = _READ_HEADER[path.suffix.lower()](path)
     except Exception as error:  # every library has its own for a file that is not its format

@@ -63,7 +63,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         set_aside = dataset.load(db, site.max_corrupt)
         dropped = _make_cohort(db, site, dataset, task.class_names, root)
         aside = _map(db, site, dataset, vocabulary, root)
-        check_units(db)
+        units = check_units(db)
         made = recorded(db, vocabulary, task, site.age, aside)
         encounters = encounters_of(db, dataset.has_partitions)
     report = ingest_report(
@@ -74,6 +74,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         made.not_recorded,
         made.use.mapping(),
         set_aside,
+        units,
     )
     return Extract(encounters, {"findings": made.findings}, report, set_aside)
 

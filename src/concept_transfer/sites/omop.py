@@ -40,6 +40,7 @@ from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.omop_settings import DEATH
 from concept_transfer.sites.omop_site import OmopSite
 from concept_transfer.sites.report import ingest_report
+from concept_transfer.sites.units import Units
 
 UNREACHABLE = "see that files and database stay within reach, and start again"
 
@@ -67,6 +68,7 @@ def read_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         made.not_recorded,
         made.use.mapping(),
         cohort.set_aside,
+        cohort.units,
     )
     report |= {"events_known_by_the_day": cohort.days}
     if cohort.warning:
@@ -102,7 +104,7 @@ def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
 @dataclass(frozen=True)
 class _Cohort:
     """What happened on the way to a cohort; days: events of which the day alone is known; aside:
-    codes without a concept on purpose."""
+    codes without a concept on purpose; units: of the numbers, by concept."""
 
     rows_read: int
     dropped: Mapping[str, int]
@@ -110,6 +112,7 @@ class _Cohort:
     days: int
     warning: str | None
     aside: list[str]
+    units: Mapping[str, Units]
 
 
 @contextlib.contextmanager
@@ -121,8 +124,8 @@ def _cohort(
         warning, aside = _prepare(db, tables, site, vocabulary, root)
         dropped, bad, total, days = _make_cohort(db, tables, site)
         _make_events(db, tables, site, _flagged(db))
-        check_units(db)
-        yield db, _Cohort(total, dropped, bad, days, warning, aside)
+        units = check_units(db)
+        yield db, _Cohort(total, dropped, bad, days, warning, aside, units)
 
 
 def _make_cohort(

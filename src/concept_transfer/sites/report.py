@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from concept_transfer.cohorts.encounters import Encounters
+from concept_transfer.sites.units import Units
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +21,7 @@ def ingest_report(
     not_recorded: Mapping[str, int],
     mapping: Mapping[str, Any] | None = None,
     set_aside: pa.Table | None = None,
+    units: Mapping[str, Units] | None = None,
 ) -> dict[str, Any]:
     """Counts of rows and findings.
 
@@ -26,7 +29,8 @@ def ingest_report(
     site code that no concept takes and nobody set aside -> encounters at which it is recorded;
     `not_recorded`: concept -> encounters without a recorded state (all of them where the site has
     no such field); `mapping`: what concepts take of a site's codes (`CodeUse.mapping`);
-    `set_aside`: rows that could not be used, of which `quarantined` counts reason -> rows.
+    `set_aside`: rows that could not be used, of which `quarantined` counts reason -> rows;
+    `units`: concept -> the units of its numbers.
     """
     positives = int((encounters.labels > 0).sum())
     return {
@@ -39,6 +43,7 @@ def ingest_report(
         "unmapped": {code: int(count) for code, count in unmapped.items()},
         "not_recorded": {concept: int(count) for concept, count in not_recorded.items() if count},
         **({"mapping": dict(mapping)} if mapping else {}),
+        **({"units": {concept: asdict(each) for concept, each in units.items()}} if units else {}),
     }
 
 

@@ -65,7 +65,12 @@ def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root
 
 
 def site_posterior(
-    site: SimulatedSite, findings: CompressedRows, vocabulary: Vocabulary, task: Task, root: Path
+    site: SimulatedSite,
+    encounters: Encounters,
+    findings: CompressedRows,
+    vocabulary: Vocabulary,
+    task: Task,
+    root: Path,
 ) -> NDArray[np.float64]:
     """Probability of each class given the tokens of encounters, float64 [n, classes] (see
     networks)."""

@@ -34,7 +34,8 @@ STRATEGY = Strategy(
         "all models whose predictions of the labelled encounters are out of fold, recalibrated "
         "and averaged in log odds with the weights of pseudo-BMA+ (the probability that each "
         "predicts best, by a Bayesian bootstrap of half the log score); where the labels are too "
-        "few to choose, the models without target labels, averaged and recalibrated"
+        "few to choose, the models without target labels, weighted by the AUROC at their "
+        "source and recalibrated"
     ),
     plan=untrained,
     combine=combine,

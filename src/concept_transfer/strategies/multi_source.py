@@ -38,7 +38,8 @@ STRATEGY = Strategy(
     summary=(
         "the models of all sources of a target that use no label of it, stacked by a logistic "
         "regression with non-negative coefficients on the target's labels (Mansour et al. 2009; "
-        "Breiman 1996); without labels, or with too few to choose, averaged"
+        "Breiman 1996); without labels, or with too few to choose, weighted by "
+        "the AUROC at their source, compared within each source"
     ),
     plan=untrained,
     combine=combine,

@@ -33,7 +33,8 @@ STRATEGY = Strategy(
         "all models whose predictions of the labelled encounters are out of fold, stacked by a "
         "logistic regression with non-negative coefficients (Breiman 1996), a ridge towards the "
         "weights of pseudo-BMA+ chosen by cross-validation; where the labels are too few to "
-        "choose, the models without target labels, averaged and recalibrated"
+        "choose, the models without target labels, weighted by the AUROC at their source and "
+        "recalibrated"
     ),
     plan=untrained,
     combine=combine,

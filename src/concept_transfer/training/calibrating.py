@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from concept_transfer.models.recalibration import recalibrated
 from concept_transfer.sites.site import Site
-from concept_transfer.training.cells import FoldFit, Workbench
+from concept_transfer.training.fitting import FoldFit
 from concept_transfer.training.predictions import OK
+from concept_transfer.training.work import Workbench
 
 
 def calibrations(bench: Workbench, fitted: FoldFit, site: Site) -> list[dict[str, Any] | None]:

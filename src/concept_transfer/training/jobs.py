@@ -16,10 +16,11 @@ from concept_transfer.models.bundle import CARD, is_current_bundle
 from concept_transfer.progress import part, span
 from concept_transfer.settings.training import Training
 from concept_transfer.strategies import STRATEGIES
-from concept_transfer.training.cells import Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.kept import keep_models
 from concept_transfer.training.predictions import is_current
 from concept_transfer.training.setup import Material, Setup
+from concept_transfer.training.work import Work, Workbench
 
 _log = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from concept_transfer.cohorts.budget import draw_from
 from concept_transfer.training.calibrating import calibrations
-from concept_transfer.training.cells import FoldFit, HandedOn, Work, Workbench, fit_fold
+from concept_transfer.training.fitting import FoldFit, fit_fold
 from concept_transfer.training.performance import macro_auroc
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.setup import Setup
+from concept_transfer.training.work import HandedOn, Work, Workbench
 
 
 def keep_models(

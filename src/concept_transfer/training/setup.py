@@ -18,7 +18,7 @@ from concept_transfer.models.bundle import ModelCard, read_bundle, read_table, w
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn, Workbench
+from concept_transfer.training.work import HandedOn, Workbench
 
 if TYPE_CHECKING:
     from concept_transfer.embeddings.table import EmbeddingTable

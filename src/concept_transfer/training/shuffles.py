@@ -19,9 +19,10 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import StrategySettings
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import Work, Workbench
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.local import Local
 from concept_transfer.training.calibrating import calibrations
-from concept_transfer.training.cells import HandedOn, Work, Workbench, fit_fold
+from concept_transfer.training.fitting import fit_fold
 from concept_transfer.training.performance import known_at_source
+from concept_transfer.training.work import HandedOn, Work, Workbench
 
 
 def train_source(site: Site, bench: Workbench, training: Training) -> HandedOn:

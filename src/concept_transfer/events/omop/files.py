@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
 from concept_transfer.events.omop.tables import Table, described, quoted
+from concept_transfer.events.omop.text_files import TextFile, text_file
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
@@ -45,31 +45,29 @@ def _table(db: DuckDBPyConnection, name: str, files: list[Path], folder: Path) -
     place = str(files[0] if len(files) == 1 else files[0].parent)
     file = f"substr(filename, {len(str(folder)) + 2})"
     if kinds == {"parquet"}:
-        options = "filename = true, file_row_number = true, union_by_name = true"
-        relation = f"read_parquet({listed}, {options})"
-        columns = described(db, relation, place)
+        given = f"{listed}, union_by_name = true"
+        columns = described(db, f"read_parquet({given})", place)
+        relation = f"read_parquet({given}, filename = true, file_row_number = true)"
         return Table(name, place, relation, columns, file, "file_row_number + 1", False)
-    options = f"header = true, all_varchar = true, filename = true, {_dialect(files[0])}"
-    options += (
-        f", store_rejects = true, rejects_table = 'rejects_{name}', rejects_scan = 'scans_{name}'"
-    )
-    counted = "SELECT *, row_number() OVER () AS csv_row FROM read_csv"
-    scans = [f"{counted}({quoted(str(path))}, {options})" for path in files]
-    relation = f"({' UNION ALL BY NAME '.join(scans)})"
-    columns = described(db, relation, place)
+    texts = {str(path.relative_to(folder)): text_file(path) for path in files}
+    relation = f"({' UNION ALL BY NAME '.join(_scan(name, text) for text in texts.values())})"
+    columns = {column.lower(): "VARCHAR" for text in texts.values() for column in text.columns}
     malformed = (
         f"SELECT DISTINCT {file.replace('filename', 'file_path')} AS file, line::BIGINT - 1 AS row "
         f"FROM rejects_{name} JOIN scans_{name} USING (scan_id, file_id)"
     )
-    return Table(name, place, relation, columns, file, "csv_row", True, malformed)
+    return Table(name, place, relation, columns, file, "csv_row", True, malformed, texts)
 
 
-def _dialect(file: Path) -> str:
-    """Tables that OHDSI's Athena writes have tabs and no quotes; others are as usual."""
-    opened = gzip.open if file.suffix == ".gz" else open
-    try:
-        with opened(file, "rb") as lines:
-            tabs = b"\t" in lines.readline()
-    except (OSError, EOFError) as error:
-        raise StudyError(f"{file} cannot be read ({error}); write it anew") from None
-    return "delim = '\t', quote = ''" if tabs else "delim = ',', quote = '\"', escape = '\"'"
+def _scan(name: str, text: TextFile) -> str:
+    """A query of a file's rows, numbered from 1; lines that are none go to a table of their own.
+    Nothing of the file is guessed: DuckDB's guesses end at the first quotation mark out of place.
+    """
+    columns = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in text.columns)
+    dialect = "'\t', quote = ''" if text.tabs else "',', quote = '\"', escape = '\"'"
+    return (
+        f"SELECT *, row_number() OVER () AS csv_row FROM read_csv({quoted(str(text.path))}, "
+        f"header = true, auto_detect = false, columns = {{{columns}}}, delim = {dialect}, "
+        f"filename = true, store_rejects = true, rejects_table = 'rejects_{name}', "
+        f"rejects_scan = 'scans_{name}')"
+    )

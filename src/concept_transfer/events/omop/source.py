@@ -27,7 +27,13 @@ from concept_transfer.events.omop.model import (
     VISIT,
     VOCABULARY,
 )
-from concept_transfer.events.omop.tables import Table, check_columns, make_views, quoted
+from concept_transfer.events.omop.tables import (
+    Table,
+    check_columns,
+    make_views,
+    may_have_zone,
+    quoted,
+)
 from concept_transfer.paths import resolve
 from concept_transfer.sites.omop_settings import DEATH, UrlFrom
 from concept_transfer.sites.omop_site import OmopSite
@@ -61,6 +67,12 @@ def opened(site: OmopSite, root: Path) -> Iterator[tuple[DuckDBPyConnection, dic
         asked |= {n: t for n, t in tables.items() if n in _of_sets(site)}
         for table in asked.values():
             check_columns(table, site.time_zone)
+        if site.time_zone is not None and not any(map(may_have_zone, asked.values())):
+            raise StudyError(
+                f"time_zone is {site.time_zone}, but no time of the tables has a zone, and nothing "
+                "would be converted; take it out if the times are the hospital's local ones, and "
+                "convert them first if they are not"
+            )
         make_views(db, asked, {"cdm_source", *VOCABULARY} & asked.keys(), site.time_zone)
         yield db, asked
 

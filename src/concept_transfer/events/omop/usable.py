@@ -11,8 +11,12 @@ from concept_transfer.events.database import count
 from concept_transfer.events.omop.model import VISIT, Domain
 from concept_transfer.events.quarantine import SCHEMA, set_aside
 
-NO_PERSON = {"without a person": "person_id IS NULL", "of an unknown person": "unknown"}
-PERSON = {
+NO_ROW = {
+    "no row of the table": "broken",
+    "with a time that has a zone, and no time_zone in the config": "zoned",
+}
+NO_PERSON = NO_ROW | {"without a person": "person_id IS NULL", "of an unknown person": "unknown"}
+PERSON = NO_ROW | {
     "without an id": "person_id IS NULL",
     "with the id of another person": "same > 1",
     "without a date of birth": "birth IS NULL",
@@ -146,7 +150,8 @@ def _events(db: DuckDBPyConnection, domain: Domain, most: float) -> tuple[pa.Tab
     db.execute(_checked(domain.table, ", ".join(columns)))
     db.execute(
         f"CREATE TEMP VIEW {usable(domain)} AS SELECT person_id AS patient, * EXCLUDE (person_id, "
-        f"unknown, earliest, ended, file, row) FROM checked_{domain.table} WHERE {_none(EVENT)}"
+        f"unknown, earliest, ended, file, row, broken, zoned) FROM checked_{domain.table} "
+        f"WHERE {_none(EVENT)}"
     )
     return set_aside(db, f"checked_{domain.table}", EVENT, most)
 
@@ -156,7 +161,7 @@ def _checked(table: str, columns: str) -> str:
     return f"""
         CREATE TEMP VIEW checked_{table} AS
         SELECT t.*, p.patient IS NULL AS unknown, p.earliest
-        FROM (SELECT file, row, person_id, {columns} FROM cdm_{table}) t
+        FROM (SELECT file, row, broken, zoned, person_id, {columns} FROM cdm_{table}) t
         LEFT JOIN persons p ON p.patient = t.person_id
         """
 

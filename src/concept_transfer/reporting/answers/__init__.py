@@ -10,6 +10,8 @@ from concept_transfer.reporting.answers import (
     advice,
     choice,
     claims,
+    ladder,
+    learners,
     rates,
     semantic,
     simple,
@@ -28,7 +30,7 @@ class Words:
     """Of one question: its text, its rows with labels for readers, and the sentences they bear."""
 
     question: str
-    labelled: Callable[[Row], Row]
+    labelled: Callable[[Study, Row], Row]
     sentences: Callable[[Study, list[Row]], list[str]]
 
 
@@ -37,9 +39,11 @@ WORDS = {
     "tuning": Words(tuning.QUESTION, tuning.labelled, tuning.sentences),
     "simple": Words(simple.QUESTION, simple.labelled, simple.sentences),
     "rates": Words(rates.QUESTION, rates.labelled, rates.sentences),
+    "ladder": Words(ladder.QUESTION, ladder.labelled, ladder.sentences),
     "claims": Words(claims.QUESTION, claims.labelled, claims.sentences),
     "advice": Words(advice.QUESTION, advice.labelled, advice.sentences),
     "winners": Words(winners.QUESTION, winners.labelled, winners.sentences),
+    "learners": Words(learners.QUESTION, learners.labelled, learners.sentences),
     "choice": Words(choice.QUESTION, choice.labelled, choice.sentences),
 }
 
@@ -83,6 +87,6 @@ def _answer(study: Study, name: str, rows: Sequence[Row]) -> Answer:
     if words is None:
         title = name.replace("_", " ").capitalize()
         return Answer(name, title, ["The table holds the numbers."], list(filter(is_shown, rows)))
-    labelled = [words.labelled(row) for row in rows]
+    labelled = [words.labelled(study, row) for row in rows]
     sentences = [bind_percent(sentence) for sentence in words.sentences(study, labelled)]
     return Answer(name, words.question, sentences, list(filter(is_shown, labelled)))

@@ -22,16 +22,16 @@ from concept_transfer.study import Study
 QUESTION = "What should a site use, with how many labels?"
 
 
-def labelled(row: Row) -> Row:
+def labelled(study: Study, row: Row) -> Row:
     numbers = {name: row[name] for name in row if name not in ("embedding", "classifier")}
-    rival = _model(row["rival"]) if row["rival"] else ""
-    named = {"source": site_words(row["source"]), "strategy": _model(row), "rival": rival}
+    rival = _model(study, row["rival"]) if row["rival"] else ""
+    named = {"source": site_words(row["source"]), "strategy": _model(study, row), "rival": rival}
     return {**numbers, **named}
 
 
-def _model(cell: Mapping[str, str]) -> str:
+def _model(study: Study, cell: Mapping[str, str]) -> str:
     """``auto``, or ``minilm full``."""
-    of = "" if cell["classifier"] == ALL_MODELS else f"{model_of(cell)} "
+    of = "" if cell["classifier"] == ALL_MODELS else f"{model_of(study, cell)} "
     return f"{of}{cell['strategy']}"
 
 

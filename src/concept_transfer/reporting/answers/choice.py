@@ -17,14 +17,14 @@ from concept_transfer.study import Study
 QUESTION = "What would validation data have chosen, and what does it cost?"
 
 
-def labelled(row: Row) -> Row:
-    return {**row, **{name: _model(row[name]) for name in ("chosen", "best_in_hindsight")}}
+def labelled(study: Study, row: Row) -> Row:
+    return {**row, **{name: _model(study, row[name]) for name in ("chosen", "best_in_hindsight")}}
 
 
-def _model(cell: Mapping[str, str]) -> str:
+def _model(study: Study, cell: Mapping[str, str]) -> str:
     """A cell among those of one target; "minilm full from north"."""
     origin = f" from {cell['source']}" if cell["source"] else ""
-    return f"{model_of(cell)} {cell['strategy']}{origin}"
+    return f"{model_of(study, cell)} {cell['strategy']}{origin}"
 
 
 def sentences(study: Study, rows: Sequence[Row]) -> list[str]:

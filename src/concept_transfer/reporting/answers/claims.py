@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concept_transfer.comparison.claims import NO_WORSE
 from concept_transfer.reporting.answers.phrases import Row, direction, effect, labels
 from concept_transfer.reporting.suppression import COMPLEMENT
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
 QUESTION = "Which of the stated claims survive?"
+BORNE_OUT = ("better", NO_WORSE)
 UNTESTED = {
     "underpowered": "too few test encounters of the rarer class",
     "not estimable": "no model to compare",
@@ -17,9 +19,10 @@ UNTESTED = {
 }
 
 
-def labelled(row: Row) -> Row:
+def labelled(study: Study, row: Row) -> Row:
     sides = {name: " ".join(row[name].values()) for name in ("a", "b")}
-    return {**row, **sides}
+    granted = {"margin": row.get("margin") or None}
+    return {**row, **sides, **granted}
 
 
 def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
@@ -46,7 +49,7 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
 
 
 def _is_borne_out(tests: Sequence[Row], under: str) -> bool:
-    return all(row["verdict"] == "better" for row in tests if row["under"] == under)
+    return all(row["verdict"] in BORNE_OUT for row in tests if row["under"] == under)
 
 
 def _is_refuted(tests: Sequence[Row]) -> bool:
@@ -55,4 +58,5 @@ def _is_refuted(tests: Sequence[Row]) -> bool:
 
 def _test(study: Study, row: Row) -> str:
     place = f"{row['under']} ({direction(row)}, {labels(row['size'])})"
-    return f"{place}, {UNTESTED.get(row['verdict']) or effect(study, row)}"
+    margin = f", where {row['margin']:g} less was granted" if row.get("margin") else ""
+    return f"{place}, {UNTESTED.get(row['verdict']) or effect(study, row)}{margin}"

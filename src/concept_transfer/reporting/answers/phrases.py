@@ -6,7 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from concept_transfer.cell import NO_EMBEDDING
+from concept_transfer.comparison.claims import NO_WORSE
 from concept_transfer.comparison.comparisons import PERMUTATION
+from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.words import site_words
 from concept_transfer.study import Study
 
@@ -16,6 +19,7 @@ UNDERPOWERED = (
 )
 VERDICTS = {
     "better": "beats",
+    NO_WORSE: "is no worse than",
     "worse": "loses to",
     "equivalent": "is equivalent to",
     "no evidence": "is not shown to differ from",
@@ -41,9 +45,12 @@ def of_verdict(rows: Sequence[Row], verdict: str) -> list[Row]:
     return [row for row in rows if row["verdict"] == verdict]
 
 
-def model_of(cell: Mapping[str, str]) -> str:
-    """What tells models apart: the embedding, or the classifier of one without."""
-    return cell["classifier"] if cell["embedding"] == "none" else cell["embedding"]
+def model_of(study: Study, cell: Mapping[str, str]) -> str:
+    """What tells models apart: the embedding (with the classifier, of all but its first), or the
+    classifier of one without."""
+    if cell["embedding"] == NO_EMBEDDING:
+        return cell["classifier"]
+    return model_label(study, cell["embedding"], cell["classifier"])
 
 
 def direction(place: Mapping[str, str]) -> str:

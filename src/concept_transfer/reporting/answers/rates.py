@@ -21,21 +21,21 @@ QUESTION = "What do scale and learning rate do by themselves?"
 MOST = 5
 
 
-def labelled(row: Row) -> Row:
+def labelled(study: Study, row: Row) -> Row:
     """The sides by what tells them apart, and ``at`` what they share."""
     numbers = {name: row[name] for name in row if name not in ("family", "a", "b", "both")}
     return {
         "family": row["family"],
         "a": " ".join(row["a"].values()),
         "b": " ".join(row["b"].values()),
-        "at": _shared(row["both"]),
+        "at": _shared(study, row["both"]),
         **with_directions(numbers),
     }
 
 
-def _shared(both: dict[str, str]) -> str:
+def _shared(study: Study, both: dict[str, str]) -> str:
     if "embedding" in both:
-        return model_of(both)
+        return model_of(study, both)
     return both.get("strategy", "both")
 
 

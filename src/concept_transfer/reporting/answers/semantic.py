@@ -32,7 +32,7 @@ REASONS = {
 KINDS = {"one_hot": "one-hot"}
 
 
-def labelled(row: Row) -> Row:
+def labelled(study: Study, row: Row) -> Row:
     return {**row, "missing": "; ".join(_reason(*missing) for missing in row.get("missing", ()))}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.reporting.answers.phrases import (
     UNDERPOWERED,
     Row,
@@ -19,20 +20,32 @@ from concept_transfer.reporting.looks import learner_title
 from concept_transfer.study import Study
 
 QUESTION = "Does a simple model win?"
+NETWORK = "network"
 DECIDED = ("better", "worse", "equivalent")
 
 
-def labelled(row: Row) -> Row:
-    """``a`` is the network, ``b`` the simple model; their strategies ``strategy`` and ``rival``."""
+def labelled(study: Study, row: Row) -> Row:
+    """``a`` is the network (by its title, where there are several), ``b`` the simple model; their
+    strategies are ``strategy`` and ``rival``."""
     numbers = {name: row[name] for name in row if name not in ("family", "a", "b", "both")}
     return {
         "family": row["family"],
-        "a": "network",
+        "a": _network(study, row["a"]),
         "b": row["b"]["classifier"],
         "strategy": row["a"]["strategy"],
         "rival": row["b"]["strategy"],
         **with_directions(numbers),
     }
+
+
+def _network(study: Study, side: dict[str, str]) -> str:
+    """The network of a study that has one, else its title."""
+    several = len([c for c in study.classifiers if c not in study.taking(NO_EMBEDDING)]) > 1
+    return learner_title(study, side["classifier"]) if several else NETWORK
+
+
+def _the(network: str) -> str:
+    return f"the {network}" if network == NETWORK else network
 
 
 def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
@@ -47,7 +60,7 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
         f"{_opening(rows)}{undecided(rows)}; network less simple model: {extremes(rows, where)}.",
         *(
             f"{used(row['strategy'], row['size'])}: "
-            f"{effect(study, row, 'the network', _simple(study, row))}."
+            f"{effect(study, row, _the(row['a']), _simple(study, row))}."
             for row in rows
             if row["verdict"] in DECIDED
         ),

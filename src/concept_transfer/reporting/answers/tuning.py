@@ -27,12 +27,12 @@ from concept_transfer.study import Study
 QUESTION = "When does transfer hurt, and from how many target labels on is tuning worth it?"
 
 
-def labelled(row: Row) -> Row:
+def labelled(study: Study, row: Row) -> Row:
     """``model``; the strategy ``a`` and its rival ``b``."""
     numbers = {name: row[name] for name in row if name not in ("family", "a", "b", "both")}
     return {
         "family": row["family"],
-        "model": model_of(row["both"]),
+        "model": model_of(study, row["both"]),
         "a": row["a"]["strategy"],
         "b": row["b"].get("strategy", BEST_LOCAL),
         **with_directions(numbers),
@@ -43,18 +43,22 @@ def sentences(study: Study, rows: Sequence[Row]) -> list[str]:
     rows = list(filter(is_shown, rows))
     asked = [row for row in rows if row["family"] == BEST_LOCAL]
     tuned = [row for row in rows if row["family"] != BEST_LOCAL]
-    told = [_against_best_local(study, asked)] if asked else []
+    carried = [row for row in asked if study.strategy(row["a"]).has_source]
+    unlabelled = [row for row in asked if not study.strategy(row["a"]).has_source]
+    told = [_against_best_local(study, carried, "transfer")] if carried else []
+    if unlabelled:
+        told.append(_against_best_local(study, unlabelled, "what uses no label anywhere"))
     for a, b in dict.fromkeys((row["a"], row["b"]) for row in tuned):
         told += _of_pair(study, a, b, [row for row in tuned if (row["a"], row["b"]) == (a, b)])
     return told or [UNDERPOWERED]
 
 
-def _against_best_local(study: Study, rows: Sequence[Row]) -> str:
+def _against_best_local(study: Study, rows: Sequence[Row], what: str) -> str:
     def where(row: Row) -> str:
         return f"{learner_title(study, row['model'])} {used(row['a'], row['size'])}"
 
     return (
-        "Against the target-only model that validation would choose, transfer wins in "
+        f"Against the target-only model that validation would choose, {what} wins in "
         f"{len(of_verdict(rows, 'better'))} of {len(rows)} combinations of model, strategy and "
         f"target size and loses in {len(of_verdict(rows, 'worse'))}{undecided(rows)}; "
         f"{extremes(rows, where)}."

@@ -19,8 +19,8 @@ QUESTION = "Which strategy is the best, with how many labels, and how sure is th
 SURE = 0.9
 
 
-def labelled(row: Row) -> Row:
-    return {**row, **({"model": model_of(row["model"])} if "model" in row else {})}
+def labelled(study: Study, row: Row) -> Row:
+    return {**row, **({"model": model_of(study, row["model"])} if "model" in row else {})}
 
 
 def sentences(study: Study, rows: Sequence[Row]) -> list[str]:

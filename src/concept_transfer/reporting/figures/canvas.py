@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from concept_transfer.reporting.columns import interval
 from concept_transfer.reporting.formats import csv_text
 
 ROW_COLUMNS = 4
@@ -161,6 +162,33 @@ def row_panels(
     figure.text(0.1 / width, 1 - 0.08 / height, title, weight="bold", size=10.5, va="top")
     legend_above(figure, handles, indent, columns=across)
     return figure, axes
+
+
+def ceiling_line(axis: Axes, place: float, words: str = "Bayes-optimal") -> None:
+    """A level line at the best AUROC that any model could reach."""
+    axis.axhline(place, color=MUTED, lw=0.8, ls=(0, (1, 1.5)), zorder=1)
+    axis.annotate(
+        words,
+        (0, place),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, -1.5),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        size=8,
+        color=MUTED,
+    )
+
+
+def ceiling_words(ceiling: Mapping[str, float] | None) -> str:
+    """What a caption adds of that line."""
+    if not ceiling:
+        return ""
+    bounds = interval(ceiling["estimate"], ceiling["lower"], ceiling["upper"])
+    return (
+        " The dotted line marked Bayes-optimal is the AUROC of the simulation's exact posterior on "
+        f"the same test encounters, {bounds}: no model is better on average."
+    )
 
 
 def legend_columns(labels: Sequence[str], available: float) -> int:

@@ -93,10 +93,10 @@ def _row_and_look(comparison: dict[str, Any], study: Study) -> tuple[str, str]:
 
 
 def _side(cell: Cell, among_classifiers: bool, study: Study) -> str:
-    if cell.embedding == NO_EMBEDDING:
-        return model_label(study, cell.embedding, cell.classifier)
-    chosen = among_classifiers and study.split.by != "folds"  # see the family's question
-    return "chosen network" if chosen else cell.embedding
+    is_chosen = among_classifiers and study.split.by != "folds"  # see the family's question
+    if is_chosen and cell.embedding != NO_EMBEDDING:
+        return "chosen network"
+    return model_label(study, cell.embedding, cell.classifier)
 
 
 def _caption(shown: pd.DataFrame, family: str, where: str, stem: str) -> Caption:

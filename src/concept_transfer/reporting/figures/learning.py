@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,6 +15,8 @@ from concept_transfer.reporting.figures.canvas import (
     RULE,
     Caption,
     Drawing,
+    ceiling_line,
+    ceiling_words,
     extent,
     row_panels,
     styled,
@@ -34,10 +38,17 @@ LEVEL = (0, (5, 2))
 
 
 @styled
-def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: str) -> Drawing:
+def learning_curve(
+    estimates: pd.DataFrame,
+    study: Study,
+    source: str,
+    target: str,
+    ceiling: Mapping[str, float] | None = None,
+) -> Drawing:
     """AUROC over target size for one direction, a panel an embedding or simple model.
 
-    A strategy without target labels runs through every panel as a level line.
+    A strategy without target labels runs through every panel as a level line, and so does the
+    ``ceiling``, the target's Bayes-optimal AUROC (its ``estimate``), where it is known.
     """
     auroc = estimates[estimates["metric"] == "auroc"]
     cells = arrange(in_direction(auroc, source, target), study)
@@ -57,10 +68,13 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
     ]
     figure, axes = row_panels(names, panel, title, handles, "labels of the target")
     low, high = extent(cells)
+    high = max(high, ceiling["estimate"]) if ceiling else high
     room = 0.03 * (high - low) or 0.01
     limits = (low - room, high + room)
     for index, (row, axis) in enumerate(zip(names, axes, strict=True)):
         _panel(axis, cells[cells["row"] == row], sizes, looks)
+        if ceiling:
+            ceiling_line(axis, ceiling["estimate"], "Bayes-optimal" if index == 0 else "")
         axis.set(ylim=limits, xlim=(-0.25, len(sizes) - 0.75))
         axis.set_xticks(range(len(sizes)), sizes)
         axis.yaxis.grid(True, color=RULE, lw=0.6)
@@ -69,7 +83,7 @@ def learning_curve(estimates: pd.DataFrame, study: Study, source: str, target: s
         if index % columns == 0:
             axis.set_ylabel("AUROC")
     data = cells[["row", "group", "strategy", "size", "estimate", "lower", "upper", "flag"]]
-    return Drawing(_caption(cells, study, source, target, sizes), figure, data)
+    return Drawing(_caption(cells, study, source, target, sizes, ceiling), figure, data)
 
 
 def _panel(axis: Axes, cells: pd.DataFrame, sizes: list[str], looks: dict[str, Look]) -> None:
@@ -102,7 +116,12 @@ def _panel(axis: Axes, cells: pd.DataFrame, sizes: list[str], looks: dict[str, L
 
 
 def _caption(
-    cells: pd.DataFrame, study: Study, source: str, target: str, sizes: list[str]
+    cells: pd.DataFrame,
+    study: Study,
+    source: str,
+    target: str,
+    sizes: list[str],
+    ceiling: Mapping[str, float] | None,
 ) -> Caption:
     where = direction_label(source, target)
     text = (
@@ -115,10 +134,10 @@ def _caption(
             "what transfer adds, and where it catches up, own data suffice. Dashed lines are "
             "models that use no label of the target."
         )
+    text += ceiling_words(ceiling)
     alt = f"Learning curves for {where} at {', '.join(sizes)} target labels"
-    local = [name for name in study.strategies if not study.strategy(name).has_source]
-    alone = cells[cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
-    transferred = cells[~cells["strategy"].isin(local) & (cells["size"] == sizes[0])]
+    at_first = cells[cells["size"] == sizes[0]]
+    alone, transferred = at_first[at_first["source"] == ""], at_first[at_first["source"] != ""]
     if alone["estimate"].notna().any() and transferred["estimate"].notna().any():
         alt += (
             f"; with {sizes[0]} labels the best target-only model reaches "
