@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, Cell
+from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, SIMPLE, Cell
 from concept_transfer.settings.embeddings import controlled_by
-from concept_transfer.study import SIMPLE, Study
+from concept_transfer.study import Study
 
 SOURCE_KIND = "local"  # how a source trains its own models
 TESTED_KINDS = ("direct", "full")  # in the test of meaning, unless the config says otherwise
