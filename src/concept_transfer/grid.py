@@ -151,6 +151,8 @@ class Grid:
                 for strategy in self.strategies_of(classifier):
                     record = self.study.strategy(strategy)
                     for source in self.sources_of(target) if record.has_source else [""]:
+                        if self.study.is_received(embedding) and source not in self.received:
+                            continue
                         if source in self.received and (
                             record.reads_source
                             or (embedding, classifier) not in self.received[source]

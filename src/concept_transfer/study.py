@@ -196,6 +196,11 @@ class Study(Section):
         """Classifiers that are trained with each of the study's encoders."""
         return [name for name in self.classifiers if self.learner(name).takes_encoder]
 
+    def is_received(self, representation: str) -> bool:
+        """Whether it is an encoder that comes with the models of sites without encounters."""
+        encoder = self.encoders.get(representation)
+        return encoder is not None and not any(map(self.has_encounters, encoder.sites))
+
     def representations(self, classifier: str) -> list[str]:
         """The embeddings or encoders that a classifier is trained with, or "none"."""
         learner = self.learner(classifier)

@@ -42,12 +42,6 @@ def check_encoders(study: Study) -> None:
             raise ValueError(f"{where}: no classifier takes an encoder; add one ({choices(able)})")
         if name in (*study.embeddings, NO_EMBEDDING):
             raise ValueError(f"{where}: the name is that of an embedding; give another")
-        if study.split.by == "folds":
-            raise ValueError(
-                f"{where}: an encoder learns from patients who never test, but under split.by: "
-                "folds everybody tests, so that every fold would need an encoder of its own; "
-                "use 'share' or 'time'"
-            )
         for site in (*encoder.sites, *encoder.unlabelled):
             if site not in study.sites:
                 raise ValueError(
@@ -55,8 +49,29 @@ def check_encoders(study: Study) -> None:
                 )
             if site in study.parked_sites():
                 raise ValueError(f"{where} names the site '{site}', which no pair names")
+        _check_patients(study, name)
         if encoder.vectors not in (None, *study.embeddings):
             raise ValueError(
                 f"{where}.vectors is '{encoder.vectors}'; embeddings are "
                 f"{choices(study.embeddings)}"
             )
+
+
+def _check_patients(study: Study, name: str) -> None:
+    """Somebody can be learned from, unless the encoder comes with a site's models."""
+    encoder, where = study.encoders[name], f"encoders.{name}"
+    silent = [
+        site for site in (*encoder.sites, *encoder.unlabelled) if not study.has_encounters(site)
+    ]
+    if silent and (encoder.unlabelled or silent != encoder.sites):
+        raise ValueError(
+            f"{where}: the site '{silent[0]}' is given as models without encounters, and no "
+            "encoder can be pre-trained on it; name sites with encounters, or under 'sites' it "
+            "alone, for the encoder that comes with its models"
+        )
+    if study.split.by == "folds" and not silent:
+        raise ValueError(
+            f"{where}: an encoder learns from patients who never test, but under split.by: "
+            "folds everybody tests, so that every fold would need an encoder of its own; "
+            "use 'share' or 'time'"
+        )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def check_strategies(study: Study) -> None:
-    """Raise ValueError unless some classifier can do what some strategy asks; other combinations are
-    left out."""
+    """Raise ValueError unless some classifier can do what some strategy asks; other combinations
+    are left out."""
     combining = study.combining_strategies()
     for name in combining:
         for key in ("learning_rate", "epochs"):
