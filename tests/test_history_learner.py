@@ -27,11 +27,13 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Part, Plan, Stage
+from concept_transfer.training import history_heads, history_tuning
 from concept_transfer.training.block import Block
-from concept_transfer.training.cells import HandedOn, Work, Workbench, run_cell
+from concept_transfer.training.cells import run_cell
 from concept_transfer.training.history_models import HistoryFamily
 from concept_transfer.training.predictions import Predictions
 from concept_transfer.training.source_models import train_source
+from concept_transfer.training.work import HandedOn, Work, Workbench
 
 TRAINING = Training.model_validate({})
 HEADS = ("classification", "token_sum", "next_visit_mask")
@@ -164,6 +166,30 @@ def test_what_is_said_of_a_fold_has_not_seen_its_labels(folder: Path, head: str)
         return
     np.testing.assert_array_equal(first[own], second[own])
     assert not np.array_equal(first[~own], second[~own])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "attention"])
+def test_a_label_does_not_reach_what_tuned_networks_say_of_its_fold(
+    folder: Path, pooling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before other folds choose epochs, slope and intercept, bit for bit."""
+    site, _ = ill_site("target", 120)
+    plan, folds = a_plan(site)
+    place = int(np.flatnonzero(folds[0] == 1)[3])
+    labels = site.labels.copy()
+    labels[plan.train[0].rows[0, place]] ^= 1
+    other = replace(site, cohort=replace(site.cohort, labels=labels))
+    changed = replace(plan, train=(Part(other, plan.train[0].rows),))
+    monkeypatch.setattr(history_heads, "VARIANCES", (1e-2,))
+    monkeypatch.setattr(history_tuning.Judge, "best", lambda _, said, without=None: len(said) - 1)
+    monkeypatch.setattr(history_tuning.Judge, "held", lambda _, said: said[-1])
+    learner = family(folder, head="classification", pooling=pooling, epochs=2)
+    found = [learner.cross_fit(each, TRAINING, folds) for each in (plan, changed)]
+    assert found[0].fitted.epochs == [2]
+    first, second = (each.held[0] for each in found)
+    own = folds[0] == folds[0, place]
+    np.testing.assert_array_equal(first[own], second[own])
+    assert (first[~own] != second[~own]).all()
 
 
 @pytest.mark.parametrize("head", HEADS)

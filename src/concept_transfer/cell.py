@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 NO_EMBEDDING = "none"
 ALL_SITES = "all_sites"  # in place of a source, where a strategy gathers the models of all sources
 ALL_MODELS = "all_models"  # in place of a classifier, where a strategy combines the others' models
+SIMPLE = "simple"  # the jobs of learners without an embedding
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, Cell
+from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING, SIMPLE, Cell
 from concept_transfer.settings.embeddings import controlled_by
-from concept_transfer.study import SIMPLE, Study
+from concept_transfer.study import Study
 
 SOURCE_KIND = "local"  # how a source trains its own models
 TESTED_KINDS = ("direct", "full")  # in the test of meaning, unless the config says otherwise
@@ -151,6 +151,8 @@ class Grid:
                 for strategy in self.strategies_of(classifier):
                     record = self.study.strategy(strategy)
                     for source in self.sources_of(target) if record.has_source else [""]:
+                        if self.study.is_received(embedding) and source not in self.received:
+                            continue
                         if source in self.received and (
                             record.reads_source
                             or (embedding, classifier) not in self.received[source]

@@ -19,16 +19,16 @@ from pydantic import (
     model_validator,
 )
 
-from concept_transfer.cell import ALL_MODELS, ALL_SITES, NO_EMBEDDING
+from concept_transfer.cell import ALL_SITES, NO_EMBEDDING
+from concept_transfer.checks.references import check_references
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Learner, LearnerSettings
 from concept_transfer.registry import OneOf, named
 from concept_transfer.settings.bins import Bins, from_edges
-from concept_transfer.settings.claims import Claim, ClaimSide, check_claims
+from concept_transfer.settings.claims import Claim, ClaimSide
 from concept_transfer.settings.embeddings import (
     Embedding,
-    check_parents,
     control_of,
     from_catalogue,
 )
@@ -47,7 +47,6 @@ from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Strategy, StrategySettings
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-SIMPLE = "simple"  # the jobs of learners without an embedding
 
 
 def _check_device(device: str) -> str:
@@ -169,155 +168,9 @@ class Study(Section):
     resources: Resources = Field(default=Resources(), description="Where jobs run.")
 
     @model_validator(mode="after")
-    def _references_exist(self) -> Study:
-        check_parents(self.embeddings)
-        if ALL_SITES in self.sites:
-            raise ValueError(
-                f"sites: '{ALL_SITES}' is reserved: it stands for all sources of a target together"
-            )
-        if self.pairs != "all":
-            for source, target in self.pairs:
-                for site in (source, target):
-                    if site not in self.sites:
-                        raise ValueError(
-                            f"pairs names the site '{site}'; defined are {choices(self.sites)}"
-                        )
-                if source == target:
-                    raise ValueError(f"pairs: source and target are both '{source}'")
-                if not self.has_encounters(target):
-                    raise ValueError(
-                        f"pairs: the target '{target}' is given as models without encounters; it "
-                        "can only be a source"
-                    )
-        elif len(self.sites) < 2:
-            raise ValueError("a study needs at least two sites (a source and a target)")
-        elif not self.ordered_pairs():
-            raise ValueError(
-                "sites: all are given as models without encounters; a target needs encounters"
-            )
-        if not self.vocabulary and all(map(self.has_encounters, self.sites)):
-            raise ValueError("vocabulary: is required (no site is a bundle that brings one)")
-        self._check_bins()
-        self._check_classifiers()
-        self._check_encoders()
-        self._check_strategies()
-        self._check_keep()
-        check_claims(self)
-        self._check_ladder()
-        self._check_meaning()
+    def _sound(self) -> Study:
+        check_references(self)
         return self
-
-    def _check_classifiers(self) -> None:
-        if SIMPLE in self.classifiers:
-            raise ValueError(
-                f"classifiers: '{SIMPLE}' is reserved: it names the jobs of all classifiers "
-                "without an embedding"
-            )
-        if ALL_MODELS in self.classifiers:
-            raise ValueError(
-                f"classifiers: '{ALL_MODELS}' is reserved: it stands for all models together, "
-                "where a strategy combines them"
-            )
-
-    def _check_encoders(self) -> None:
-        """Each has a name of its own, sites with histories, and somebody who takes it."""
-        for name, settings in self.classifiers.items():
-            if problem := self.learner(name).refused(settings, self.task):
-                raise ValueError(f"classifiers.{name}: {problem}")
-        taking = self.encoder_classifiers()
-        if taking and not self.encoders:
-            raise ValueError(f"encoders: the classifier '{taking[0]}' takes an encoder; define one")
-        able = [kind for kind, record in LEARNERS.items() if record.takes_encoder]
-        for name, encoder in self.encoders.items():
-            where = f"encoders.{name}"
-            if not taking:
-                raise ValueError(
-                    f"{where}: no classifier takes an encoder; add one ({choices(able)})"
-                )
-            if name in (*self.embeddings, NO_EMBEDDING):
-                raise ValueError(f"{where}: the name is that of an embedding; give another")
-            if self.split.by == "folds":
-                raise ValueError(
-                    f"{where}: an encoder learns from patients who never test, but under split.by: "
-                    "folds everybody tests, so that every fold would need an encoder of its own; "
-                    "use 'share' or 'time'"
-                )
-            for site in (*encoder.sites, *encoder.unlabelled):
-                if site not in self.sites:
-                    raise ValueError(
-                        f"{where} names the site '{site}'; defined are {choices(self.sites)}"
-                    )
-                if site in self.parked_sites():
-                    raise ValueError(f"{where} names the site '{site}', which no pair names")
-            if encoder.vectors not in (None, *self.embeddings):
-                raise ValueError(
-                    f"{where}.vectors is '{encoder.vectors}'; embeddings are "
-                    f"{choices(self.embeddings)}"
-                )
-
-    def _check_strategies(self) -> None:
-        """Some classifier can do what some strategy asks; other combinations are left out."""
-        combining = self.combining_strategies()
-        for name in combining:
-            for key in ("learning_rate", "epochs"):
-                if getattr(self.strategies[name], key) is not None:
-                    raise ValueError(f"strategies.{name} trains nothing: it has no '{key}'")
-        needs = {
-            name: self.strategy(name).needs for name in self.strategies if name not in combining
-        }
-        free = [name for name in needs if not self.strategy(name).uses_labels]
-        crossing = [
-            name for name in self.classifiers if self.learner(name).cross_fits(self.training)
-        ]
-        if combining and not free and not crossing:
-            others = [k for k, record in LEARNERS.items() if record.cross_fits(self.training)]
-            raise ValueError(
-                f"strategies: {choices(combining)} combine predictions that no label has been used "
-                "for, or that are out of fold; add 'direct', or a classifier that cross-fits "
-                f"({choices(others)})"
-            )
-        self._check_gathering([name for name in free if self.strategy(name).has_source])
-        able = [self.abilities(name) for name in self.classifiers]
-        undemanding = [
-            kind for kind, record in STRATEGIES.items() if not (record.needs or record.combine)
-        ]
-        if any(needed <= can for needed in needs.values() for can in able):
-            return
-        asked = frozenset().union(*needs.values())
-        raise ValueError(
-            f"strategies: {choices(needs)} ask for what no classifier of the study can do "
-            f"({choices(asked)}); add a classifier that can "
-            f"({choices(kind for kind, record in LEARNERS.items() if asked <= record.can)}), or a "
-            f"strategy that asks for nothing ({choices(undemanding)})"
-        )
-
-    def _check_gathering(self, free: list[str]) -> None:
-        """free: strategies that bring a source's models and use no label of the target."""
-        for name in self.combining_strategies():
-            if self.strategy(name).gathers and not free:
-                raise ValueError(
-                    f"strategies.{name} combines source models that no label of the target has "
-                    "been used for; add 'direct'"
-                )
-            if self.strategy(name).gathers and not self.gathered():
-                raise ValueError(
-                    f"strategies.{name} combines the models of several sources, but no target of "
-                    "'pairs' has two; take it out, or add a site"
-                )
-
-    def _check_keep(self) -> None:
-        for key, defined in (
-            ("classifiers", self.classifiers),
-            ("embeddings", (*self.embeddings, *self.encoders)),
-            ("strategies", self.strategies),
-            ("target_sizes", self.target_sizes),
-        ):
-            for entry in getattr(self.keep, key) or ():
-                if entry not in defined:
-                    raise ValueError(f"keep.{key} names {entry!r}; defined are {choices(defined)}")
-        for name in self.combining_strategies():
-            if name in (self.keep.strategies or ()):
-                raise ValueError(f"keep.strategies names '{name}', which trains no model to keep")
 
     def has_encounters(self, site: str) -> bool:
         """Whether a site of the study has more to it than the models that it hands on."""
@@ -342,6 +195,11 @@ class Study(Section):
     def encoder_classifiers(self) -> list[str]:
         """Classifiers that are trained with each of the study's encoders."""
         return [name for name in self.classifiers if self.learner(name).takes_encoder]
+
+    def is_received(self, representation: str) -> bool:
+        """Whether it is an encoder that comes with the models of sites without encounters."""
+        encoder = self.encoders.get(representation)
+        return encoder is not None and not any(map(self.has_encounters, encoder.sites))
 
     def representations(self, classifier: str) -> list[str]:
         """The embeddings or encoders that a classifier is trained with, or "none"."""
@@ -376,63 +234,6 @@ class Study(Section):
     def classifier_of(self, side: ClaimSide) -> str:
         """The classifier that a claim's side is about: the first for its embedding if not named."""
         return side.classifier or self.taking(side.embedding or NO_EMBEDDING)[0]
-
-    def _check_meaning(self) -> None:
-        for name in self.meaning.strategies or ():
-            if name not in self.strategies:
-                raise ValueError(
-                    f"meaning.strategies names '{name}'; defined are {choices(self.strategies)}"
-                )
-            if not self.strategy(name).has_source:
-                raise ValueError(
-                    f"meaning.strategies names '{name}', which has no source; the test of meaning "
-                    "is about what is carried from one site to another"
-                )
-            if self.strategy(name).combine:
-                raise ValueError(
-                    f"meaning.strategies names '{name}', which is of no single embedding"
-                )
-        size = self.meaning.target_size
-        if size is not None and size not in self.target_sizes:
-            raise ValueError(
-                f"meaning.target_size is {size}; target_sizes are {choices(self.target_sizes)}"
-            )
-        if self.meaning.replicates > self.replicates and "replicates" in (
-            self.meaning.model_fields_set
-        ):
-            raise ValueError(
-                f"meaning.replicates is {self.meaning.replicates}, but the study has "
-                f"{self.replicates} replicate(s)"
-            )
-
-    def _check_bins(self) -> None:
-        tabular = [name for name, site in self.sites.items() if ADAPTERS[site.adapter].numbers]
-        for concept, entry in self.bins.items():
-            if entry.quantiles and entry.quantiles.of not in tabular:
-                raise ValueError(
-                    f"bins.{concept}: quantiles.of names the site '{entry.quantiles.of}'; tabular "
-                    f"sites are {choices(tabular) or 'none'}"
-                )
-            if entry.quantiles and self.split.shared_identifiers:
-                raise ValueError(
-                    f"bins.{concept}: quantiles are those of a site's own training encounters, "
-                    "which split.shared_identifiers divides with other sites'; give 'edges'"
-                )
-
-    def _check_ladder(self) -> None:
-        defined = {name for c in self.classifiers for name in self.representations(c)}
-        defined -= {NO_EMBEDDING}
-        for name in self.ladder:
-            if name not in defined:
-                raise ValueError(
-                    f"ladder names '{name}'; classifiers of the study are trained with "
-                    f"{choices(defined) or 'no embedding'}"
-                )
-        if self.ladder and not self.climbing_classifiers():
-            raise ValueError(
-                "ladder: no classifier of the study is trained with all of "
-                f"{choices(self.ladder)}; a ladder is climbed by one"
-            )
 
     def gathered(self) -> list[tuple[str, str]]:
         """All sources together, and a target, for each target of a strategy that gathers them."""

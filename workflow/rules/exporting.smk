@@ -7,7 +7,7 @@ def exported_sources():
         f"{RESULTS}/sources/{source}/{embedding}/{classifier}/block{block}/card.json"
         for source in LEARNING_SOURCES
         for embedding, classifier in grid.models
-        if embedding in grid.kept_embeddings
+        if embedding in grid.kept_embeddings and not study.is_received(embedding)
         for block in grid.blocks
     ]
 

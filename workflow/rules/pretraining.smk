@@ -73,5 +73,6 @@ rule encoders:
         [
             f"{RESULTS}/encoders/{name}/{number}/encoder.json"
             for name, encoder in study.encoders.items()
+            if not study.is_received(name)
             for number in range(encoder.copies)
         ],

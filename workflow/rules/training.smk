@@ -42,8 +42,11 @@ def representation(classifiers):
 
 
 def encoder_files(wildcards):
-    """The log of pre-training apart, which tells the time that it took."""
+    """The log of pre-training apart, which tells the time that it took; none of an encoder that
+    comes with a source's models."""
     name = wildcards.embedding
+    if study.is_received(name):
+        return []
     copies = range(study.encoders[name].copies)
     folder = f"{RESULTS}/encoders/{name}"
     return [f"{folder}/{copy}/{file}" for copy in copies for file in EncoderFiles.names]

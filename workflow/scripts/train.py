@@ -25,7 +25,14 @@ with job(snakemake.log[0]):
             [work["learner"], work["code"], *(getattr(params, name) for name in ORIGIN)],
             [*shared, *files_of(classifier, inputs.handed_on)],
         )
-        setup = read_setup(inputs, params, work["learner"], resources.device, snakemake.threads)
+        setup = read_setup(
+            inputs,
+            params,
+            work["learner"],
+            resources.device,
+            snakemake.threads,
+            snakemake.wildcards.embedding,
+        )
         bench = setup.bench
         material = read_material(inputs, classifier, setup, bench)
         run_tasks(list(tasks), setup, bench, material, work["source_training"])

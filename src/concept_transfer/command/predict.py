@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concept_transfer.command.subcommand import declared
 
 if TYPE_CHECKING:
-    from concept_transfer.serving.coding import Coder
-    from concept_transfer.serving.encounters import Tally
     from concept_transfer.serving.scoring import Scorer
 
-HELP = """Say how probable the outcome of new encounters is. Reads CSV, Parquet, Arrow or XLSX: wide
-tables (one row an encounter, one column a concept) or long ones (a row a finding, with the columns
-encounter, concept or code, and state or value). Writes CSV, Parquet or Arrow."""
+FINDINGS, HISTORY = "findings", "history"
+
+HELP = """Say how probable the outcome of new encounters is. Models of findings read CSV, Parquet,
+Arrow or XLSX: wide tables (one row an encounter, one column a concept) or long ones (a row a
+finding, with the columns encounter, concept or code, and state or value). Models of histories read
+the folder of a MEDS dataset, and predict whom --labels names from the events before that time, or
+everybody at the last event. Writes CSV, Parquet or Arrow."""
 
 MOST = 10
 
@@ -24,16 +28,24 @@ MOST = 10
 def add(subcommands: Any) -> None:
     parser = declared(subcommands, "predict", HELP, work)
     parser.add_argument("--bundle", metavar="FOLDER", required=True, help="the models")
-    parser.add_argument("--encounters", metavar="FILE", required=True, help="what to predict")
+    parser.add_argument(
+        "--encounters", metavar="PATH", required=True, help="whom to predict: a file, or a folder"
+    )
     parser.add_argument("--out", metavar="FILE", required=True, help="where predictions go")
     parser.add_argument("--encounter", metavar="COLUMN", help="ids of encounters (encounter)")
     parser.add_argument("--layout", choices=("wide", "long"), help="(by the names of the columns)")
     parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="of a MEDS dataset: subject_id and prediction_time, as in its label schema",
+    )
+    parser.add_argument(
         "--config",
         metavar="FILE",
-        help="a study, of whose tabular site --site the columns and spellings are",
+        help="a study, of whose tabular site --site the columns and spellings are, or of whose "
+        "MEDS site the columns and the look-back",
     )
-    parser.add_argument("--site", metavar="NAME", help="a tabular site of --config")
+    parser.add_argument("--site", metavar="NAME", help="a site of --config")
     parser.add_argument(
         "--replicates", action="store_true", help="also write what each replicate's model says"
     )
@@ -42,54 +54,117 @@ def add(subcommands: Any) -> None:
 
 def work(arguments: argparse.Namespace, further: list[str]) -> int:
     from concept_transfer.progress import on_terminal
-    from concept_transfer.serving.hospital import hospital_of
     from concept_transfer.serving.output import check_output
-    from concept_transfer.serving.predict import Request, predict
     from concept_transfer.serving.scoring import Scorer
 
-    out, encounters = Path(arguments.out), Path(arguments.encounters)
-    check_output(out, arguments.force, encounters)
+    check_output(Path(arguments.out), arguments.force, Path(arguments.encounters))
     scorer = Scorer.read(Path(arguments.bundle))
-    coder = hospital_of(scorer, arguments.config, arguments.site)
-    request = Request(
-        encounters,
-        out,
-        arguments.encounter,
-        arguments.layout,
-        arguments.replicates,
-        arguments.force,
-    )
+    check_form(arguments, scorer)
     with on_terminal("predict"):
-        tally = predict(scorer, coder, request)
-    print(told(tally, scorer, coder, out), file=sys.stderr)
+        predict = of_histories if scorer.reads == HISTORY else of_findings
+        told = list(predict(arguments, scorer))
+    print("\n".join(told), file=sys.stderr)
     return 0
 
 
-def told(tally: Tally, scorer: Scorer, coder: Coder, out: Path) -> str:
-    """What was predicted, and what of the encounters or of the vocabulary was of no use."""
+def check_form(arguments: argparse.Namespace, scorer: Scorer) -> None:
+    """Raise StudyError where the encounters are of another form than the models read, or an option
+    is for another form."""
+    from concept_transfer.errors import StudyError
+
+    histories, path = scorer.reads == HISTORY, Path(arguments.encounters)
+    if scorer.reads not in (FINDINGS, HISTORY):
+        raise StudyError(
+            f"{arguments.bundle} is of a learner that reads the input '{scorer.reads}'; "
+            f"{FINDINGS} and {HISTORY} can be predicted from"
+        )
+    if histories and path.is_file():
+        raise StudyError(
+            f"{path} is a file, but the models of {arguments.bundle} read patients' histories; "
+            "give the folder of a MEDS dataset, with the folders data and metadata"
+        )
+    if not histories and path.is_dir():
+        raise StudyError(
+            f"{path} is a folder, but the models of {arguments.bundle} read findings; give a table "
+            "of encounters, as CSV, Parquet, Arrow or XLSX"
+        )
+    others = ("encounter", "layout") if histories else ("labels",)
+    for option in others:
+        if getattr(arguments, option) is not None:
+            form = "tables of findings" if histories else "MEDS datasets, which hold histories"
+            raise StudyError(f"--{option} is for {form}; {arguments.bundle} reads {scorer.reads}")
+
+
+def of_findings(arguments: argparse.Namespace, scorer: Scorer) -> Iterator[str]:
+    """Predict a table; says what of the encounters or of the vocabulary was of no use."""
     from concept_transfer.reporting.words import count
     from concept_transfer.serving.coding import some
-    from concept_transfer.serving.encounters import missing
+    from concept_transfer.serving.encounters import Tally, missing, read_encounters
+    from concept_transfer.serving.hospital import hospital_of
+    from concept_transfer.serving.predict import predict
 
-    usable = int(scorer.usable.sum())
-    lines = [
-        f"{count(tally.encounters, 'encounter')} predicted by {count(usable, 'model')} of "
-        f"{scorer.bundle.folder}: {out}"
-    ]
+    coder, tally = hospital_of(scorer, arguments.config, arguments.site), Tally()
+    encounters = read_encounters(
+        Path(arguments.encounters), arguments.encounter, coder, tally, arguments.layout
+    )
+    predict(scorer, encounters, Path(arguments.out), arguments.replicates)
+    yield predicted(arguments, scorer, tally.encounters)
     if tally.without:
-        lines.append(f"Of these, {tally.without:,} hold no finding that the model knows.")
+        yield f"Of these, {tally.without:,} hold no finding that the model knows."
     if never := missing(tally, coder):
-        lines.append(f"Concepts of the model that no encounter records: {some(never)}.")
+        yield f"Concepts of the model that no encounter records: {some(never)}."
     if tally.unread:
-        lines.append(f"Columns that are not read: {some(tally.unread)}.")
+        yield f"Columns that are not read: {some(tally.unread)}."
     if tally.unknown:
-        findings = sum(tally.unknown.values())
-        lines.append(
+        yield (
             f"{count(len(tally.unknown), 'code')} that the model does not know, left out with "
-            f"{count(findings, 'finding')}:"
+            f"{count(tally.unknown.total(), 'finding')}:"
         )
-        most = tally.unknown.most_common(MOST)
-        lines += [f"  {number:>12,}  {code}" for code, number in most]
-        if len(tally.unknown) > MOST:
-            lines.append(f"  ... and {len(tally.unknown) - MOST:,} codes more")
-    return "\n".join(lines)
+        yield from most_common(tally.unknown)
+
+
+def of_histories(arguments: argparse.Namespace, scorer: Scorer) -> Iterator[str]:
+    """Predict patients of a MEDS dataset; says what of their events models do not know."""
+    from concept_transfer.learners import LEARNERS
+    from concept_transfer.reporting.words import count
+    from concept_transfer.serving.patients import Patients
+    from concept_transfer.serving.predict import predict
+
+    times = Path(arguments.labels) if arguments.labels else None
+    patients = Patients.read(Path(arguments.encounters), times, arguments.config, arguments.site)
+    recorded = [(patients.ids, patients.history)]
+    predict(scorer, recorded, Path(arguments.out), arguments.replicates)
+    yield predicted(arguments, scorer, len(patients.ids))
+    for reason, number in patients.left_out.items():
+        if number:
+            yield f"Left out: {number:,} {reason}."
+    if patients.without:
+        yield f"Of these, {patients.without:,} have no event before their time."
+    coverage = LEARNERS[scorer.bundle.card.learner["kind"]].coverage
+    each = coverage(scorer.models, patients.history) if coverage else []
+    for known in (one for place, one in enumerate(each) if one not in each[:place]):
+        prefix, unknown, cut = known.shares().values()
+        yield (
+            f"Of {count(known.events, 'event')} {prefix:.1%} are read as the beginning of their "
+            f"code, {unknown:.1%} as unknown; {cut:.1%} of all are cut off, as too long ago."
+        )
+        if known.unknown:
+            yield f"{count(len(known.unknown), 'code')} that the model does not know:"
+            yield from most_common(known.unknown)
+
+
+def predicted(arguments: argparse.Namespace, scorer: Scorer, encounters: int) -> str:
+    from concept_transfer.reporting.words import count
+
+    return (
+        f"{count(encounters, 'encounter')} predicted by "
+        f"{count(int(scorer.usable.sum()), 'model')} of {scorer.bundle.folder}: {arguments.out}"
+    )
+
+
+def most_common(codes: Counter[str]) -> Iterator[str]:
+    """The codes with most findings or events, a line each."""
+    for code, number in codes.most_common(MOST):
+        yield f"  {number:>12,}  {code}"
+    if len(codes) > MOST:
+        yield f"  ... and {len(codes) - MOST:,} codes more"

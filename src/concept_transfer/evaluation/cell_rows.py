@@ -33,6 +33,7 @@ from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.settings.evaluation import Evaluation
 
 RECALIBRATION_POSITIVES = 10  # of either class; fewer cannot carry an intercept and a slope
+COVERAGE = ("events_by_prefix", "events_unknown", "events_cut")
 FEWEST_NEGATIVES = 10  # one of them may raise an alert
 NAN = float("nan")
 
@@ -96,6 +97,7 @@ def replicate_rows(
         test |= dict(zip(DECOMPOSITION, parts, strict=True))
         test |= _recalibrated(cell, probability, validation)
         test |= at_validated_threshold(cell, probability, validation)
+        test |= coverage(cell, index)
         values = {"test": test}
         if len(validation.labels):
             values["validation"] = metrics(
@@ -110,6 +112,17 @@ def at_source(cell: CellPredictions, index: int) -> dict[str, dict[str, float]]:
     (partition ``source``)."""
     area = {r["replicate"]: r.get("source_auroc") for r in cell.records}.get(cell.replicates[index])
     return {} if area is None else {"source": {TESTED: area}}
+
+
+def coverage(cell: CellPredictions, index: int) -> dict[str, float]:
+    """Of the test encounters' events, the shares that a replicate's model does not read or know as
+    they are; a mean over folds. Nothing of learners that do not read events."""
+    own = [r for r in cell.records if r["replicate"] == cell.replicates[index]]
+    return {
+        name: float(np.mean([record[name] for record in own]))
+        for name in COVERAGE
+        if all(name in record for record in own)
+    }
 
 
 def rows_of_values(

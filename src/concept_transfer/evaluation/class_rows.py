@@ -19,6 +19,7 @@ from concept_transfer.evaluation.cell_rows import (
     at_source,
     at_validated_threshold,
     calibration_rows,
+    coverage,
     flag_of,
     rows_of_values,
 )
@@ -115,6 +116,7 @@ def replicate_rows_of_classes(
                     values["validation"] = metrics_of_all(
                         validation.labels, validation.probability, validation.fold
                     )
+                values["test"] |= coverage(cell, index)
                 values |= at_source(cell, index)
             rows += rows_of_values(cell, index, each.name, values)
     return rows

@@ -16,6 +16,7 @@ from concept_transfer.inputs.history import BACKGROUND, History
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.sites.histories import Histories
 
+INSTANT = "INTERVAL 1 MICROSECOND"
 EPOCH = "TIMESTAMP '2000-01-01'"
 OWN = "NOT starts_with(code, 'MEDS_')"  # birth and death of the standard are no history
 
@@ -34,26 +35,41 @@ def histories_of(db: DuckDBPyConnection, encounters: Encounters) -> Histories:
             "workflow write it again"
         )
     cohort = cohort_histories(db)
-    if not cohort.dated.any():
-        raise StudyError(
-            f"none of the {len(cohort):,} encounters has an event before its index time, so there "
-            "is no history to read; look at the index times and at look_back_days"
-        )
+    check_any(cohort)
     return Histories(cohort, *patient_histories(db))
 
 
-def cohort_histories(db: DuckDBPyConnection) -> History:
+def check_any(history: History) -> None:
+    """Raise StudyError where no encounter has an event with a time."""
+    if not history.dated.any():
+        raise StudyError(
+            f"none of the {len(history):,} encounters has an event before its index time, so there "
+            "is no history to read; look at the index times and at look_back_days"
+        )
+
+
+def cohort_histories(db: DuckDBPyConnection, until_before: bool = True) -> History:
     """The history of each row of ``cohort``: the events of its patient from `since` to before
-    `time`, and those without a time. From ``events`` with a column ``visit``, and ``births``.
+    `time` (or up to it), and those without a time. From ``events`` with a column ``visit``, and
+    ``births``.
 
     The events that one visit holds are of one visit, and so are those without any of one day;
     visits are numbered as they begin. Events at one time are ordered by visit and code.
     """
+    until = "time" if until_before else f"time + {INSTANT}"
     db.execute(
         "CREATE OR REPLACE TEMP TABLE spans AS "
-        "SELECT row, patient, since, time AS until, time AS index_time FROM cohort"
+        f"SELECT row, patient, since, {until} AS until, time AS index_time FROM cohort"
     )
     return _histories(db)
+
+
+def at_last_events(db: DuckDBPyConnection) -> None:
+    """Make ``labels`` (patient, time, label): of class 0, each patient at the last event."""
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE labels AS SELECT patient, max(time) AS time, "
+        f"0::TINYINT AS label FROM events WHERE time IS NOT NULL AND {OWN} GROUP BY patient"
+    )
 
 
 def patient_histories(db: DuckDBPyConnection) -> tuple[History, pa.Array]:
@@ -63,7 +79,7 @@ def patient_histories(db: DuckDBPyConnection) -> tuple[History, pa.Array]:
         f"""
         CREATE OR REPLACE TEMP TABLE spans AS
         SELECT (row_number() OVER (ORDER BY patient) - 1)::INTEGER AS row, patient,
-            TIMESTAMP '-infinity' AS since, max(time) + INTERVAL 1 MICROSECOND AS until,
+            TIMESTAMP '-infinity' AS since, max(time) + {INSTANT} AS until,
             max(time) AS index_time
         FROM events WHERE time IS NOT NULL AND {OWN} GROUP BY patient
         """

@@ -7,7 +7,7 @@ masked, in the newest visit or as a visit to come.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ from concept_transfer.strategies.strategy import (
     START,
     ZERO,
 )
+
+if TYPE_CHECKING:
+    from concept_transfer.pretraining.coverage import Coverage
 
 MANY_LABELS = 300
 
@@ -123,6 +126,11 @@ def refused(settings: History, task: Task) -> str:
     return ""
 
 
+def coverage(models: Any, history: Any) -> list[Coverage]:
+    found: list[Coverage] = models.coverage(history)
+    return found
+
+
 def leaves(models: Any, small_cells: int) -> str:
     fewest = min(body.settings.min_count for body in models.bodies)
     if fewest >= small_cells:
@@ -149,4 +157,5 @@ LEARNER = Learner(
     cross_fits=always,
     folds=folds,
     leaves=leaves,
+    coverage=coverage,
 )

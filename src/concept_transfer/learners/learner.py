@@ -15,6 +15,7 @@ from concept_transfer.settings.section import Section
 if TYPE_CHECKING:
     from concept_transfer.models.alignment import Affine, Moments
     from concept_transfer.models.recalibration import Recalibration
+    from concept_transfer.pretraining.coverage import Coverage
     from concept_transfer.settings.task import Task
     from concept_transfer.settings.training import Training
     from concept_transfer.sites.site import Site
@@ -181,7 +182,9 @@ class Learner:
     encounters that the split sets apart for validation, so that nothing is said of the others;
     leaves: why models that `family` reads may not leave the hospital where counts of encounters
     below ``small_cells`` stay there, as the end of a sentence with its remedy, or "" where they may
-    (None: they never do).
+    (None: they never do); coverage: what models know of events that they read, one
+    `pretraining.coverage.Coverage` a model, from the models and the input (None: nothing is
+    unknown to them that is in the study's vocabulary).
     """
 
     settings: type[LearnerSettings]
@@ -200,3 +203,4 @@ class Learner:
     cross_fits: Callable[[Training], bool] = never
     folds: Callable[[int, bool], int] = five
     leaves: Callable[[Any, int], str] | None = None
+    coverage: Callable[[Any, Any], list[Coverage]] | None = None

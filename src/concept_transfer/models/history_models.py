@@ -20,8 +20,9 @@ from concept_transfer.models.bundle import tensors_in
 from concept_transfer.models.history_reader import Reader, Reading, new_reader
 from concept_transfer.models.multinomial import Multinomial
 from concept_transfer.pretraining.batches import Sequences, packed
+from concept_transfer.pretraining.coverage import Coverage
 from concept_transfer.pretraining.encoder import EncoderFiles
-from concept_transfer.pretraining.vocabulary import NOTHING, PREFIX, CodeVocabulary
+from concept_transfer.pretraining.vocabulary import CodeVocabulary
 from concept_transfer.settings.encoders import CodeEncoder
 
 WEIGHTS, CARD = "weights.safetensors", "encoder.json"
@@ -67,7 +68,7 @@ class Body:
         if id(history) not in self._said:
             every = np.arange(len(history))
             sequences = self._sequences(history)
-            _log.info(read_as(sequences))
+            _log.info(read_as(Coverage.of(sequences), len(history)))
             found = features_of(self.reader(), sequences, every, device)
             self._said[id(history)] = history, found
         return self._said[id(history)][1][rows]
@@ -76,15 +77,12 @@ class Body:
         return Sequences.of(history, self.vocabulary, self.settings)
 
 
-def read_as(sequences: Sequences) -> str:
+def read_as(coverage: Coverage, histories: int) -> str:
     """What an encoder makes of a site's events, in a line for the log."""
-    codes = sequences.history.codes.values
-    found = sequences.coding.found[codes]
-    events = max(len(codes), 1)
-    prefix, unknown = ((found == kind).sum() / events for kind in (PREFIX, NOTHING))
+    prefix, unknown, cut = coverage.shares().values()
     return (
-        f"{len(codes):,} events of {len(sequences):,} histories: {prefix:.1%} read as a beginning "
-        f"of their code, {unknown:.1%} as unknown; {sequences.cut.sum() / events:.1%} cut off"
+        f"{coverage.events:,} events of {histories:,} histories: {prefix:.1%} read as a beginning "
+        f"of their code, {unknown:.1%} as unknown; {cut:.1%} of all cut off"
     )
 
 
@@ -126,6 +124,16 @@ class HistoryModels:
     def select(self, replicates: list[int]) -> HistoryModels:
         """Those of some of the replicates, by place."""
         return collected([(self.body(i), self.heads[i]) for i in replicates])
+
+    def coverage(self, history: History) -> list[Coverage]:
+        """What each model knows of the events of histories."""
+        known: dict[tuple[CodeVocabulary, str], Coverage] = {}
+        keys = [(body.vocabulary, body.settings.model_dump_json()) for body in self.bodies]
+        for key, body in zip(keys, self.bodies, strict=True):
+            if key not in known:
+                sequences = Sequences.of(history, body.vocabulary, body.settings)
+                known[key] = Coverage.of(sequences)
+        return [known[keys[place]] for place in self.of]
 
     def write(self, folder: Path) -> None:
         """Weights, and a card of the encoders' settings and codes."""

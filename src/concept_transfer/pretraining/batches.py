@@ -100,6 +100,13 @@ class Sequences:
         fits = np.where(untimed, rank < room, newer < room - background[owners])
         return owners[fits], places[fits]
 
+    def events(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Of all events with a time that are read: the place of their row among the given ones,
+        and their code (place in the history's names)."""
+        owners, places = self.places(rows)
+        timed = self.history.visits[places] != BACKGROUND
+        return owners[timed], self.history.codes.values[places[timed]]
+
     def _read(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """As `places`, before truncation."""
         history = self.history

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_transfer.errors import StudyError
-from concept_transfer.inputs.history import BACKGROUND, History
+from concept_transfer.inputs.history import History
 from concept_transfer.pretraining.batches import Batch, Sequences, batch_of
 from concept_transfer.pretraining.masking import blind_loss
 from concept_transfer.pretraining.stays import prolonged
@@ -64,7 +64,8 @@ class Corpus:
         usable, start = [], 0
         for site, chosen in zip(sites, rows, strict=True):
             for part in parts(site.lengths[chosen]):
-                owners, ids, origins = _events(site, chosen[part])
+                owners, codes = site.events(chosen[part])
+                ids, origins = site.coding.ids[codes], site.coding.found[codes]
                 known = ids >= vocabulary.first_event
                 counts += np.bincount(ids[known], minlength=len(counts))
                 found += np.bincount(origins, minlength=len(found))
@@ -123,13 +124,3 @@ class Corpus:
             "cut_share": self.cut,
             "blind_loss": blind_loss(self.counts[self.vocabulary.first_event :]),
         }
-
-
-def _events(
-    site: Sequences, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
-    """Of all events of rows: the row's place, the code's id, and how it was found."""
-    owners, places = site.places(rows)
-    timed = site.history.visits[places] != BACKGROUND
-    codes = site.history.codes.values[places[timed]]
-    return owners[timed], site.coding.ids[codes], site.coding.found[codes]

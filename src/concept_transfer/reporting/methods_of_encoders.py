@@ -11,7 +11,7 @@ def encoders(study: Study) -> str:
     """What each encoder is and how it was pre-trained; "" where there is none."""
     if not study.encoders:
         return ""
-    described = "; ".join(f"{name} ({_described(each)})" for name, each in study.encoders.items())
+    described = "; ".join(f"{name} ({_described(name, study)})" for name in study.encoders)
     controls = [name for name in study.encoders if study.is_control(name)]
     said = f" Controls: {listing(controls)}." if controls else ""
     return (
@@ -21,13 +21,16 @@ def encoders(study: Study) -> str:
     )
 
 
-def _described(encoder: CodeEncoder) -> str:
+def _described(name: str, study: Study) -> str:
+    encoder = study.encoders[name]
     body = "a transformer" if encoder.body == "transformer" else "a bidirectional GRU"
     words = [
         f"{body} of {count(encoder.layers, 'layer')} of width {encoder.width}",
         f"codes{_added(encoder)}",
         f"at most {encoder.max_length} tokens",
-        f"{_taught(encoder)} on {_read(encoder)}",
+        f"brought by the models of {listing(encoder.sites)}"
+        if study.is_received(name)
+        else f"{_taught(encoder)} on {_read(encoder)}",
     ]
     if encoder.vectors:
         words.append(f"codes began with the vectors of {encoder.vectors}")

@@ -19,6 +19,7 @@ from concept_transfer.reporting.combinations import combination_table
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.generic_table import generic_table
+from concept_transfer.reporting.known_events import known_events_table
 from concept_transfer.reporting.looks import group_of, model_label
 from concept_transfer.reporting.mapping_tables import mapping_tables
 from concept_transfer.reporting.rows import (
@@ -67,6 +68,7 @@ def study_tables(evidence: Evidence) -> Iterator[Table]:
         None if evidence.many_classes else calibration_table(evidence.estimates, study),
         subgroup_table(evidence.subgroups, study),
         combination_table(evidence.combinations, study),
+        known_events_table(evidence.estimates),
     ):
         if table is not None:
             yield table

@@ -1,56 +1,43 @@
-"""From a bundle and a file of encounters to a file of predictions."""
+"""From a bundle and encounters to a file of predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from concept_transfer.serving.coding import Coder
-from concept_transfer.serving.encounters import ENCOUNTER, Layout, Tally, read_encounters
-from concept_transfer.serving.output import check_output, whole_file
+from concept_transfer.inputs.history import History
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.serving.encounters import ENCOUNTER
+from concept_transfer.serving.output import whole_file
 from concept_transfer.serving.scoring import Scorer
 
 
-@dataclass(frozen=True)
-class Request:
-    """encounters: the file, `layout` its layout and `encounter` its column of ids (None: see
-    `read_encounters`); out: the file of predictions, which is replaced with `force`; replicates:
-    whether it holds those of every replicate too."""
-
-    encounters: Path
-    out: Path
-    encounter: str | None = None
-    layout: Layout | None = None
-    replicates: bool = False
-    force: bool = False
-
-
-def predict(scorer: Scorer, coder: Coder, request: Request) -> Tally:
-    """Write the predictions of all encounters of a file; what was read of it.
+def predict(
+    scorer: Scorer,
+    encounters: Iterable[tuple[pa.Array, CompressedRows | History]],
+    out: Path,
+    replicates: bool = False,
+) -> None:
+    """Write the predictions of all encounters: ids (strings [n]) and what was recorded of them (n
+    rows), some at a time.
 
     Columns: ``encounter``; ``probability`` of the outcome, the mean over the replicates' models;
-    ``calibrated``, the same after each model's recalibration, where the card has that of each;
-    ``replicate_<number>``, the very numbers of the study's predictions. Of more than two classes
-    each has columns of its own, ``probability_<class>``. Numbers are float32. Raises StudyError,
-    and leaves no file then.
+    ``calibrated``, the same after each model's recalibration, where the card has that of each; with
+    `replicates` ``replicate_<number>``, the very numbers of the study's predictions. Of more than
+    two classes each has columns of its own, ``probability_<class>``. Numbers are float32. Raises
+    StudyError, and leaves no file then.
     """
-    check_output(request.out, request.force, request.encounters)
-    tally = Tally()
-    names = [name for name, _ in columns_of(scorer, scorer.nothing, request.replicates)]
+    names = [name for name, _ in columns_of(scorer, scorer.nothing, replicates)]
     schema = pa.schema([(ENCOUNTER, pa.string()), *((name, pa.float32()) for name in names)])
-    with whole_file(request.out, schema) as writer:
-        for ids, findings in read_encounters(
-            request.encounters, request.encounter, coder, tally, request.layout
-        ):
-            raw = scorer.probabilities(findings)
-            columns = (column for _, column in columns_of(scorer, raw, request.replicates))
+    with whole_file(out, schema) as writer:
+        for ids, recorded in encounters:
+            raw = scorer.probabilities(recorded)
+            columns = (column for _, column in columns_of(scorer, raw, replicates))
             writer.write_table(pa.Table.from_arrays([ids, *map(pa.array, columns)], schema=schema))
-    return tally
 
 
 def columns_of(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concept_transfer.cohorts.cohort import Cohort
 from concept_transfer.cohorts.splits import SCHEMA, Split
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.inputs.history import History
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.learners import LEARNERS
 from concept_transfer.learners.learner import Models
@@ -22,8 +23,6 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.site import Site
 from concept_transfer.training.predictions import OK
 from concept_transfer.training.reading import family_of
-
-FINDINGS = "findings"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Scorer:
     @classmethod
     def read(cls, folder: Path) -> Scorer:
         """Raises StudyError for a bundle that is damaged, holds no model, or is of a learner that
-        is not installed or reads something else than findings."""
+        is not installed."""
         bundle = read_bundle(folder)
         card = bundle.card
         kind = card.learner["kind"]
@@ -47,14 +46,17 @@ class Scorer:
                 f"{folder} is of the learner '{kind}', which is not installed here; installed are "
                 f"{choices(LEARNERS)}"
             )
-        if LEARNERS[kind].reads != FINDINGS:
-            raise StudyError(f"{folder}: the learner '{kind}' does not read findings")
         if not any(record["status"] == OK for record in card.replicates):
             status = choices({record["status"] for record in card.replicates})
             raise StudyError(f"{folder} holds no model: its replicates are {status}")
         family = family_of(bundle, threads=card.threads)
         task = Task(label=card.label, **card.task)
         return cls(bundle, task, family, family.read(folder))
+
+    @property
+    def reads(self) -> str:
+        """The input of encounters that the learner reads."""
+        return LEARNERS[self.bundle.card.learner["kind"]].reads
 
     @property
     def replicates(self) -> list[int]:
@@ -66,13 +68,15 @@ class Scorer:
         """Which of them have a model, bool [R]."""
         return np.array([record["status"] == OK for record in self.bundle.card.replicates])
 
-    def probabilities(self, findings: CompressedRows) -> NDArray[np.float32]:
+    def probabilities(self, recorded: CompressedRows | History) -> NDArray[np.float32]:
         """Of every class, by each replicate's model, [R, n, classes]; NaN of those that diverged.
 
-        They are the numbers that the study's predictions hold, whichever encounters come together.
+        recorded: n rows of the input that the learner `reads`. Of findings they are the numbers
+        that the study's predictions hold, whichever encounters come together; of histories up to
+        float32 rounding: an encoder pads them to the longest of a batch.
         """
-        site = Site(_nobody(len(findings)), {FINDINGS: findings})
-        found = self.family.predict(self.models, site, np.arange(len(findings)))
+        site = Site(_nobody(len(recorded)), {self.reads: recorded})
+        found = self.family.predict(self.models, site, np.arange(len(recorded)))
         found[~self.usable] = np.nan
         return found.astype(np.float32)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from concept_transfer.concepts.vocabulary import Vocabulary
-from concept_transfer.errors import StudyError
+from concept_transfer.errors import StudyError, choices
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import CARD, VOCABULARY, ModelCard, read_bundle, read_card
+from concept_transfer.pretraining.encoder import CARD as ENCODER
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import Offer
+
+OF_SENDER = {"sites", "unlabelled", "copies", "vectors"}  # names of a study, not of the encoder
 
 if TYPE_CHECKING:
     from concept_transfer.sites.bundle_site import BundleSite
@@ -74,6 +78,9 @@ def offer(site: BundleSite, study: Study, root: Path) -> Offer:
     for embedding, name in wanted:
         for block in blocks:
             bundle_of(folders, embedding, study.classifiers[name], block)
+    for embedding in dict.fromkeys(embedding for embedding, _ in wanted):
+        if embedding in study.encoders:
+            _check_encoder(folders, embedding, study)
     words = Path(site.path) / folders[0].relative_to(root / site.path) / VOCABULARY
     return Offer(tuple(wanted), words.as_posix())
 
@@ -107,3 +114,25 @@ def _is_of(card: ModelCard, embedding: str, settings: Any) -> bool:
 def _shown(cards: Sequence[ModelCard]) -> str:
     described = [f"{card.learner} with the embedding '{card.embedding}'" for card in cards]
     return "; ".join(dict.fromkeys(described))
+
+
+def _check_encoder(folders: Sequence[Path], name: str, study: Study) -> None:
+    """Refuse an encoder that the study describes otherwise than those of the models are."""
+    if not study.is_received(name):
+        raise StudyError(
+            f"the models of the encoder '{name}' bring it with them, but the study pre-trains one "
+            f"of this name on {choices(study.encoders[name].sites)}: name the site of these models "
+            f"alone in encoders.{name}.sites, or give the study's own encoder another name"
+        )
+    said = study.encoders[name].model_dump(mode="json", exclude=OF_SENDER)
+    for folder in folders:
+        if read_card(folder).embedding != name:
+            continue
+        with (folder / ENCODER).open(encoding="utf-8") as file:
+            for encoder in json.load(file)["encoders"]:
+                for key, here in said.items():
+                    if (there := encoder["settings"].get(key)) != here:
+                        raise StudyError(
+                            f"{folder}: the encoder '{name}' was made with {key}: {there}, but the "
+                            f"study says {here}; write encoders.{name} as it is in {ENCODER}"
+                        )

@@ -76,7 +76,21 @@ def _predict_fold(
     for i, replicate in enumerate(bench.replicates):
         for partition, (rows, each) in judged.items():
             predictions.add(replicate, fold, partition, rows[i], each[i])
-    predictions.records += fitted.records(bench.replicates, fold)
+    records = fitted.records(bench.replicates, fold)
+    for place, shares in zip(fitted.places, _coverage(bench, target, fitted, test), strict=True):
+        records[place] |= shares
+    predictions.records += records
+
+
+def _coverage(
+    bench: Workbench, target: Site, fitted: FoldFit, rows: Rows
+) -> Sequence[dict[str, float]]:
+    """How much of the events of rows [n] each model knows, for its record."""
+    learner = bench.learner
+    if learner.coverage is None or fitted.models is None:
+        return [{} for _ in fitted.places]
+    events = target.inputs[learner.reads].select(rows)
+    return [each.shares() for each in learner.coverage(fitted.models, events)]
 
 
 def _predicted(

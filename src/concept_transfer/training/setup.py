@@ -30,7 +30,8 @@ class Setup:
 
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
     what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
-    outcome_codes, those of the task, for learners that take one; balanced: see `Cohort`.
+    outcome_codes, those of the task, for learners that take one; balanced: see `Cohort`; named: the
+    representation, of an encoder that came with models and has no folder.
     """
 
     study: str
@@ -46,6 +47,7 @@ class Setup:
     encoder: tuple[Path, ...] = ()
     outcome_codes: tuple[str, ...] = ()
     balanced: bool = False
+    named: str = NO_EMBEDDING
 
     @property
     def bench(self) -> Workbench:
@@ -76,7 +78,7 @@ class Setup:
         """The name of the embedding or the encoder, or "none"."""
         if self.encoder:
             return self.encoder[0].parent.name
-        return self.table.card.name if self.table else NO_EMBEDDING
+        return self.table.card.name if self.table else self.named
 
     def read_site(self, files: Sequence[str]) -> Site:
         """The site whose arrays come first and whose split comes last, with the learner's input."""
@@ -117,11 +119,16 @@ class Setup:
 
 
 def read_setup(
-    inputs: Any, params: Any, learner: dict[str, Any], device: str, threads: int
+    inputs: Any,
+    params: Any,
+    learner: dict[str, Any],
+    device: str,
+    threads: int,
+    representation: str = NO_EMBEDDING,
 ) -> Setup:
     """A learner's, from a rule's inputs (``vocabulary``, ``edges``, ``embedding``: a table, or the
     files of an encoder's copies) and parameters (``study``, ``label``, ``seed``, ``replicates``,
-    ``vocabulary``)."""
+    ``vocabulary``); representation: its name, as that of the embedding or the encoder."""
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     record = LEARNERS[learner["kind"]]
     table = read_table(Path(inputs.embedding), vocabulary) if record.takes_embedding else None
@@ -141,6 +148,7 @@ def read_setup(
         tuple(dict.fromkeys(Path(file).parent for file in files)),
         tuple(label.get("outcome_codes", ())),
         label.get("balanced", False),
+        representation,
     )
 
 

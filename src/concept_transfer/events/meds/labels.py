@@ -24,11 +24,7 @@ def label_files(path: Path) -> list[Path]:
 
 def check_labels(path: Path, classes: Sequence[str]) -> None:
     """Raise StudyError for files that are not labels of these classes; reads headers alone."""
-    if not path.exists() or not label_files(path):
-        raise StudyError(
-            f"labels: {path} does not exist or holds no Parquet file; give a file, or a folder, in "
-            "the label schema of MEDS"
-        )
+    _check_there(path)
     for file in label_files(path):
         names = check_columns(file, REQUIRED, {**VALUES, UNSUPPORTED: NUMBER})
         if not set(VALUES) & set(names):
@@ -49,25 +45,8 @@ def read_labels(
     """
     files = label_files(path)
     names = {name for file in files for name in check_columns(file, REQUIRED)}
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     values = [name for name in VALUES if name in names]
-    with reading(f"labels {path}", "write them anew"):
-        db.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE given_labels AS
-            SELECT subject_id AS patient, prediction_time::TIMESTAMP AS time, {", ".join(values)},
-                filename AS file, file_row_number + 1 AS row
-            FROM read_parquet([{listed}], filename = true, file_row_number = true,
-                union_by_name = true)
-            """
-        )
-    _refuse(db, "patient IS NULL OR time IS NULL OR NOT isfinite(time)", "has no subject or time")
-    _refuse(
-        db,
-        "(patient, time) IN (SELECT (patient, time) FROM given_labels GROUP BY patient, time "
-        "HAVING count(*) > 1)",
-        "has the subject and the prediction time of another row; a subject has one label at a time",
-    )
+    _read_given(db, path, values)
     used = [name for name in values if count(db, f"SELECT count({name}) FROM given_labels")]
     if len(used) > 1:
         raise StudyError(
@@ -90,6 +69,49 @@ def read_labels(
         f"SELECT patient, time, ({number})::TINYINT AS label FROM given_labels WHERE {known}"
     )
     return {NO_VALUE: count(db, f"SELECT count(*) FROM given_labels WHERE NOT ({known})")}
+
+
+def read_times(db: DuckDBPyConnection, path: Path) -> None:
+    """Make ``labels`` as `read_labels` does, of files of which subjects and times alone count: all
+    are of class 0. Raises StudyError, also for files without these columns."""
+    _check_there(path)
+    for file in label_files(path):
+        check_columns(file, REQUIRED)
+    _read_given(db, path, [])
+    db.execute(
+        "CREATE OR REPLACE TEMP TABLE labels AS "
+        "SELECT patient, time, 0::TINYINT AS label FROM given_labels"
+    )
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists() or not label_files(path):
+        raise StudyError(
+            f"labels: {path} does not exist or holds no Parquet file; give a file, or a folder, in "
+            "the label schema of MEDS"
+        )
+
+
+def _read_given(db: DuckDBPyConnection, path: Path, values: Sequence[str]) -> None:
+    """Make ``given_labels`` (patient, time, file, row and the columns `values`) of the files."""
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in label_files(path))
+    columns = ["subject_id AS patient", "prediction_time::TIMESTAMP AS time", *values]
+    with reading(f"labels {path}", "write them anew"):
+        db.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE given_labels AS
+            SELECT {", ".join(columns)}, filename AS file, file_row_number + 1 AS row
+            FROM read_parquet([{listed}], filename = true, file_row_number = true,
+                union_by_name = true)
+            """
+        )
+    _refuse(db, "patient IS NULL OR time IS NULL OR NOT isfinite(time)", "has no subject or time")
+    _refuse(
+        db,
+        "(patient, time) IN (SELECT (patient, time) FROM given_labels GROUP BY patient, time "
+        "HAVING count(*) > 1)",
+        "has the subject and the prediction time of another row; a subject has one label at a time",
+    )
 
 
 def _class_number(column: str, classes: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""What is wrong with a study that needs no data to be seen, a module a concern."""

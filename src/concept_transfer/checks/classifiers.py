@@ -1,0 +1,77 @@
+"""Classifiers, and the encoders that some of them take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, SIMPLE
+from concept_transfer.errors import choices
+from concept_transfer.learners import LEARNERS
+
+if TYPE_CHECKING:
+    from concept_transfer.study import Study
+
+
+def check_classifiers(study: Study) -> None:
+    """Raise ValueError for names that mean something else."""
+    if SIMPLE in study.classifiers:
+        raise ValueError(
+            f"classifiers: '{SIMPLE}' is reserved: it names the jobs of all classifiers "
+            "without an embedding"
+        )
+    if ALL_MODELS in study.classifiers:
+        raise ValueError(
+            f"classifiers: '{ALL_MODELS}' is reserved: it stands for all models together, "
+            "where a strategy combines them"
+        )
+
+
+def check_encoders(study: Study) -> None:
+    """Raise ValueError unless each has a name of its own, sites that there are, and somebody who
+    takes it."""
+    for name, settings in study.classifiers.items():
+        if problem := study.learner(name).refused(settings, study.task):
+            raise ValueError(f"classifiers.{name}: {problem}")
+    taking = study.encoder_classifiers()
+    if taking and not study.encoders:
+        raise ValueError(f"encoders: the classifier '{taking[0]}' takes an encoder; define one")
+    able = [kind for kind, record in LEARNERS.items() if record.takes_encoder]
+    for name, encoder in study.encoders.items():
+        where = f"encoders.{name}"
+        if not taking:
+            raise ValueError(f"{where}: no classifier takes an encoder; add one ({choices(able)})")
+        if name in (*study.embeddings, NO_EMBEDDING):
+            raise ValueError(f"{where}: the name is that of an embedding; give another")
+        for site in (*encoder.sites, *encoder.unlabelled):
+            if site not in study.sites:
+                raise ValueError(
+                    f"{where} names the site '{site}'; defined are {choices(study.sites)}"
+                )
+            if site in study.parked_sites():
+                raise ValueError(f"{where} names the site '{site}', which no pair names")
+        _check_patients(study, name)
+        if encoder.vectors not in (None, *study.embeddings):
+            raise ValueError(
+                f"{where}.vectors is '{encoder.vectors}'; embeddings are "
+                f"{choices(study.embeddings)}"
+            )
+
+
+def _check_patients(study: Study, name: str) -> None:
+    """Somebody can be learned from, unless the encoder comes with a site's models."""
+    encoder, where = study.encoders[name], f"encoders.{name}"
+    silent = [
+        site for site in (*encoder.sites, *encoder.unlabelled) if not study.has_encounters(site)
+    ]
+    if silent and (encoder.unlabelled or silent != encoder.sites):
+        raise ValueError(
+            f"{where}: the site '{silent[0]}' is given as models without encounters, and no "
+            "encoder can be pre-trained on it; name sites with encounters, or under 'sites' it "
+            "alone, for the encoder that comes with its models"
+        )
+    if study.split.by == "folds" and not silent:
+        raise ValueError(
+            f"{where}: an encoder learns from patients who never test, but under split.by: "
+            "folds everybody tests, so that every fold would need an encoder of its own; "
+            "use 'share' or 'time'"
+        )
