@@ -22,6 +22,7 @@ from concept_transfer.events.meds.aces import aces_labels, check_aces
 from concept_transfer.events.meds.codes import check_unit_keys, matching, meanings
 from concept_transfer.events.meds.dataset import BIRTH, DEATH, Dataset
 from concept_transfer.events.meds.labels import check_labels, read_labels
+from concept_transfer.events.meds.repeated import repeated
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
@@ -66,6 +67,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         units = check_units(db)
         made = recorded(db, vocabulary, task, site.age, aside)
         encounters = encounters_of(db, dataset.has_partitions)
+        twice = repeated(db)
     report = ingest_report(
         encounters,
         len(encounters) + sum(dropped.values()),
@@ -76,6 +78,8 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         set_aside,
         units,
     )
+    report |= {"copies": twice.copies, "divided_subjects": twice.divided}
+    report |= {"warnings": twice.warnings()}
     return Extract(encounters, {"findings": made.findings}, report, set_aside)
 
 
