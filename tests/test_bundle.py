@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from cell_data import workbench
 
+from concept_transfer.concepts.differences import first_difference
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
@@ -170,6 +172,27 @@ def test_another_vocabulary_is_refused_by_both_digests(bundle: Path) -> None:
         read_bundle(bundle, other)
     assert VOCABULARY.identity[:12] in str(error.value)
     assert other.identity[:12] in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"names": ("x", "x", "z")}, "token 3: 'present' of C1 (y) there, 'present' of C1 (z)"),
+        ({"states": ("low", "top", "present")}, "token 2: 'high' of C0 (x), from 5 there, 'top'"),
+        ({"lowers": ("-inf", "6", "")}, "'high' of C0 (x), from 5 there, 'high' of C0 (x), from 6"),
+        ({"lowers": ()}, "token 1: 'low' of C0 (x), from -inf there, 'low' of C0 (x) here"),
+    ],
+)
+def test_the_first_token_that_differs_is_named(changes: dict[str, Any], says: str) -> None:
+    words = replace(VOCABULARY, concepts=("C0", "C0", "C1"), names=("x", "x", "y"))
+    words = replace(words, states=("low", "high", "present"), lowers=("-inf", "5", ""))
+    assert says in first_difference(words, replace(words, **changes))
+
+
+def test_a_vocabulary_that_ends_sooner_differs_there() -> None:
+    more, fewer = vocabulary("fever", "cough", "rash"), vocabulary("fever", "cough")
+    assert "token 3: none there, 'present' of " in first_difference(fewer, more)
+    assert " there, none here" in first_difference(more, fewer)
 
 
 def test_another_wording_is_accepted_and_another_unit_is_not(tmp_path: Path) -> None:

@@ -106,6 +106,30 @@ def test_a_few_corrupt_rows_are_set_aside_and_many_refused(dataset: Path) -> Non
     assert extract.report["quarantined"] == {"without a code": 1}
 
 
+def test_events_that_equal_another_are_counted(dataset: Path) -> None:
+    once = read(site(dataset))
+    assert once.report["copies"] == 0
+    assert once.report["divided_subjects"] == 0
+    assert once.report["warnings"] == []
+    changed(dataset, lambda table: pa.concat_tables([table, table.slice(0, 3)]))
+    twice = read(site(dataset))
+    assert findings(twice) == findings(once)
+    assert twice.report["copies"] == 3
+    assert any("3 events equal another" in each for each in twice.report["warnings"])
+    assert "divided_subjects" in twice.report
+    assert twice.report["divided_subjects"] == 0
+
+
+def test_subjects_in_several_files_are_told(dataset: Path) -> None:
+    moved = pq.read_table(dataset / PART, partitioning=None)
+    pq.write_table(moved, dataset / "data/part1/copy.parquet")
+    extract = read(site(dataset))
+    assert extract.report["divided_subjects"] == len(set(moved["subject_id"].to_pylist()))
+    assert extract.report["copies"] == len(moved)
+    told = extract.report["warnings"][1]
+    assert "data/part1/0.parquet and data/part1/copy.parquet among them" in told
+
+
 def test_columns_without_any_value(dataset: Path) -> None:
     whole = read(site(dataset))
     for part in (PART, PART.replace("1", "0", 1)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import itertools
 import json
 import re
 from collections import deque
@@ -26,7 +27,13 @@ from concept_transfer.events.omop.databases import without_password
 from concept_transfer.events.omop.mapping import nearest_codes
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.omop import check_omop, columns_of, read_numbers, read_omop
+from concept_transfer.sites.omop import (
+    check_omop,
+    columns_of,
+    read_histories,
+    read_numbers,
+    read_omop,
+)
 from concept_transfer.sites.omop_site import OmopSite
 from concept_transfer.sites.warnings import site_warnings
 from concept_transfer.study import load_study
@@ -62,6 +69,9 @@ def vocabulary() -> Vocabulary:
         ("age", "Age", "age", "40 or more", "old", "40"),
     ]
     return Vocabulary(*map(tuple, zip(*rows, strict=True)))
+
+
+IDS = itertools.count(1)
 
 
 def at(day: int, hour: float = 0) -> datetime.datetime:
@@ -100,7 +110,7 @@ def visit(
 
 def condition(number: int, day: int, concept: int, hour: float | None = None, **more: Any) -> Row:
     return {
-        "condition_occurrence_id": 1000 * number + day,
+        "condition_occurrence_id": next(IDS),
         "person_id": number,
         "condition_concept_id": concept,
         "condition_start_date": on(day),
@@ -111,7 +121,7 @@ def condition(number: int, day: int, concept: int, hour: float | None = None, **
 
 def event(table: str, number: int, day: int, concept: int, hour: float = 1, **more: Any) -> Row:
     return {
-        f"{table}_id": 1000 * number + day,
+        f"{table}_id": next(IDS),
         "person_id": number,
         f"{table}_concept_id": concept,
         f"{table}_date": on(day),
@@ -353,6 +363,69 @@ def test_malformed_lines_and_repeated_persons_are_set_aside(tmp_path: Path) -> N
     found = made.set_aside.to_pylist()
     assert {"file": "condition_occurrence.csv", "row": 8, "reason": "no row of the table"} in found
     assert made.report["quarantined"]["with the id of another person"] == 2
+
+
+EVERY = ["person", "observation_period", "visit_occurrence", "condition_occurrence"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "parts", "csv", "duckdb"])
+def test_copies_of_rows_are_read_once_and_counted(tmp_path: Path, kind: str) -> None:
+    tables = small()
+    write(tables, tmp_path / "once", kind)
+    write(tables | {name: tables[name] * 2 for name in EVERY}, tmp_path / "twice", kind)
+    once, twice = (read(site(tmp_path / name)) for name in ("once", "twice"))
+    assert once.report["copies"] == {}
+    assert twice.report["copies"] == {name: len(tables[name]) for name in EVERY}
+    assert twice.report["rows_read"] == once.report["rows_read"] + sum(
+        twice.report["copies"].values()
+    )
+    assert twice.encounters.table.equals(once.encounters.table)
+    assert texts(twice) == texts(once)
+    assert twice.report["quarantined"] == {}
+    told = "\n".join(site_warnings({"a": twice}, {"a": []}))
+    count = len(tables["person"])
+    assert f"of the table person {count} rows are copies of another one, with its id" in told
+
+
+def test_histories_hold_copies_once(tmp_path: Path) -> None:
+    tables = small()
+    write(tables, tmp_path / "once", "parquet")
+    write(tables | {name: tables[name] * 2 for name in EVERY}, tmp_path / "twice", "parquet")
+    made = []
+    for name in ("once", "twice"):
+        asked = site(tmp_path / name)
+        made.append(read_histories(asked, read(asked).encounters, TASK, tmp_path).patients)
+    names = [[history.names[code] for code in history.codes.values] for history in made]
+    assert len(names[0]) > 8
+    assert names[0] == names[1]
+    assert np.array_equal(made[0].codes.offsets, made[1].codes.offsets)
+
+
+@pytest.mark.parametrize("table", EVERY)
+def test_rows_that_contradict_under_one_id_are_set_aside_or_refused(
+    tmp_path: Path, table: str
+) -> None:
+    tables = small()
+    last = tables[table][-1]
+    other = {
+        "person": {"year_of_birth": 1931},
+        "observation_period": {"observation_period_end_date": on(399)},
+        "visit_occurrence": {"care_site_id": 77},
+        "condition_occurrence": {"condition_concept_id": FEVER},
+    }[table]
+    tables[table] = [*tables[table], last | other, last]
+    write(tables, tmp_path / "cdm", "parquet")
+    first = len(tables[table]) - 2
+    said = f"2 with the id of another (row|person) .the first: {table}.parquet, row {first}"
+    with pytest.raises(StudyError, match=said):
+        read(site(tmp_path / "cdm"))
+    made = read(site(tmp_path / "cdm", max_corrupt=0.9))
+    assert made.set_aside is not None
+    rows = [row for row in made.set_aside.to_pylist() if "id of another" in row["reason"]]
+    assert [row["row"] for row in rows] == [first, first + 1]
+    assert made.report["copies"] == {table: 1}
+    told = "\n".join(site_warnings({"a": made}, {"a": []}))
+    assert "rows that cannot be used are set aside in its quarantine.parquet: 2 with the id" in told
 
 
 Graph = Mapping[int, set[int]]
@@ -604,7 +677,8 @@ def long_csv(folder: Path, damage: Mapping[int, str]) -> Path:
     write(small(), folder, "csv")
     file = folder / "condition_occurrence.csv"
     header, *lines = file.read_text().splitlines()
-    rows = [header, *(lines[i % len(lines)] for i in range(30_000))]
+    contents = [line.partition(",")[2] for line in lines]
+    rows = [header, *(f"{i},{contents[i % len(contents)]}" for i in range(30_000))]
     for line, value in damage.items():
         rows[line - 1] = rows[line - 1].rpartition(",")[0] + "," + value
     file.write_text("\n".join(rows) + "\n")

@@ -211,6 +211,16 @@ def test_of_several_states_the_first_of_the_vocabulary_counts(folder: Path, tmp_
     pd.testing.assert_frame_equal(*both, check_exact=True)
 
 
+def test_ids_that_no_row_has_are_no_encounters(folder: Path, tmp_path: Path) -> None:
+    """A table of categories that was cut keeps all of them in its dictionary."""
+    (tmp_path / "bundle").symlink_to(folder / "bundle")
+    whole = pd.DataFrame({"encounter": ["u", "v", "w", "v"], "code": ["rash", "rash", "cough", ""]})
+    whole["encounter"] = whole["encounter"].astype("category")
+    whole[1:].to_parquet(tmp_path / "long.parquet", index=False)
+    made = predicted(tmp_path, "long.parquet", out="long.arrow")
+    assert made["encounter"].tolist() == ["v", "w"]
+
+
 def test_a_table_of_codes_alone_says_what_is_present(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bundle").symlink_to(folder / "bundle")
     (tmp_path / "long.csv").write_text("encounter,code\nv,rash\nv,cough\nw,\n")

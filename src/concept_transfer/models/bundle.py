@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from concept_transfer.concepts.differences import first_difference
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.models.manifest import MANIFEST, check_manifest, write_manifest
@@ -150,6 +151,7 @@ def read_bundle(
         raise StudyError(
             f"{folder} was trained on vocabulary {words.identity[:12]}, but this study uses "
             f"{vocabulary.identity[:12]}: a model only fits encounters coded in its own vocabulary"
+            f". {first_difference(words, vocabulary)}; the bundle's {VOCABULARY} can be the study's"
         )
     own_table = None
     if (folder / TABLE).exists() or table is not None:

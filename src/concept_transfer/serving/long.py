@@ -43,7 +43,7 @@ def read_long(
     numbers: dict[str, int] = {}
     keys, start = [np.zeros(0, np.int64)], 0
     for table in batches(path, [encounter, names.code, *names.cells], ROWS_AT_ONCE):
-        whose = text_column(table.column(encounter))
+        whose = text_column(_occurring(table.column(encounter)))
         refuse_empty(str(path), encounter, whose.where([""]), start)
         place = (numbers.setdefault(w, len(numbers)) if w else -1 for w in whose.values)
         number = np.fromiter(place, np.int64, len(whose.values))
@@ -60,6 +60,14 @@ def read_long(
         owner, token = np.divmod(key[low:high] - first * width, width)
         yield part, coder.findings(*first_states(owner, token, coder.vocabulary), len(part))
         progress.advance(len(part))
+
+
+def _occurring(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column with the values of its rows alone, in their order: the dictionary of a file may be
+    that of all its row groups, or of more rows than it has."""
+    coded = dictionary_encoded(column)
+    used = coded.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, coded.dictionary.take(used.dictionary))
 
 
 def _recorded(
@@ -90,7 +98,9 @@ def _recorded(
                 for number, concepts in enumerate(of_code)
                 if place < len(concepts) and (concepts[place][0] in bins) == binned
             }
-            rows = np.flatnonzero(np.isin(codes.codes, list(said)))
+            asked = np.zeros(len(of_code), bool)
+            asked[list(said)] = True
+            rows = np.flatnonzero(asked[codes.codes])
             tokens = _tokens(codes.codes[rows], column, rows, said, coder)
             if (tokens == UNKNOWN).any():
                 wrong = rows[np.argmax(tokens == UNKNOWN)]
@@ -113,13 +123,13 @@ def _tokens(
         return np.array([present[code] for code in codes.tolist()], np.int32)
     values = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
     cell = column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
-    pair, of_row = np.unique(codes.astype(np.int64) * len(values) + cell[rows], return_inverse=True)
-    code_of_pair, cell_of_pair = np.divmod(pair, len(values))
-    tokens = np.full(len(pair), coder.nothing, np.int32)
+    pair = pa.array(codes.astype(np.int64) * len(values) + cell[rows]).dictionary_encode()
+    code_of_pair, cell_of_pair = np.divmod(pair.dictionary.to_numpy(), len(values))
+    tokens = np.full(len(code_of_pair), coder.nothing, np.int32)
     for number in np.unique(code_of_pair):
         own = np.flatnonzero(code_of_pair == number)
         tokens[own] = coder.tokens(said[int(number)], values.take(pa.array(cell_of_pair[own])))
-    found: NDArray[np.int32] = tokens[of_row]
+    found: NDArray[np.int32] = tokens[pair.indices.to_numpy()]
     return found
 
 

@@ -28,6 +28,7 @@ from concept_transfer.events.meds.aces import aces_labels, check_aces
 from concept_transfer.events.meds.codes import check_unit_keys, matching, meanings
 from concept_transfer.events.meds.dataset import BIRTH, DEATH, Dataset
 from concept_transfer.events.meds.labels import check_labels, read_labels, read_times
+from concept_transfer.events.meds.repeated import repeated
 from concept_transfer.inputs.history import History
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
@@ -73,6 +74,7 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         units = check_units(db)
         made = recorded(db, vocabulary, task, site.age, aside)
         encounters = encounters_of(db, dataset.has_partitions)
+        twice = repeated(db)
     report = ingest_report(
         encounters,
         len(encounters) + sum(dropped.values()),
@@ -83,6 +85,8 @@ def read_meds(site: MedsSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         set_aside,
         units,
     )
+    report |= {"copies": twice.copies, "divided_subjects": twice.divided}
+    report |= {"warnings": twice.warnings()}
     return Extract(encounters, {"findings": made.findings}, report, set_aside)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
@@ -32,7 +31,7 @@ from concept_transfer.events.omop.model import DOMAINS, VISIT, VOCABULARY
 from concept_transfer.events.omop.relations import make_cohort_relations, make_events
 from concept_transfer.events.omop.source import check_version, opened, sets_of
 from concept_transfer.events.omop.tables import Table, make_views
-from concept_transfer.events.omop.usable import make_usable
+from concept_transfer.events.omop.usable import Read, make_usable
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
@@ -62,18 +61,17 @@ def read_omop(site: OmopSite, vocabulary: Vocabulary, task: Task, root: Path) ->
         encounters = encounters_of(db)
     report = ingest_report(
         encounters,
-        cohort.rows_read,
+        cohort.read.rows,
         cohort.dropped,
         made.use.unmapped,
         made.not_recorded,
         made.use.mapping(),
-        cohort.set_aside,
+        cohort.read.set_aside,
         cohort.units,
     )
-    report |= {"events_known_by_the_day": cohort.days}
-    if cohort.warning:
-        report |= {"warnings": [cohort.warning]}
-    return Extract(encounters, {"findings": made.findings}, report, cohort.set_aside)
+    report |= {"events_known_by_the_day": cohort.read.days, "copies": cohort.read.copies}
+    report |= {"warnings": [*cohort.warnings, *map(_of_copies, cohort.read.copies.items())]}
+    return Extract(encounters, {"findings": made.findings}, report, cohort.read.set_aside)
 
 
 def read_numbers(
@@ -103,14 +101,12 @@ def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Cohort:
-    """What happened on the way to a cohort; days: events of which the day alone is known; aside:
-    codes without a concept on purpose; units: of the numbers, by concept."""
+    """What happened on the way to a cohort; aside: codes without a concept on purpose; units: of
+    the numbers, by concept."""
 
-    rows_read: int
+    read: Read
     dropped: Mapping[str, int]
-    set_aside: pa.Table
-    days: int
-    warning: str | None
+    warnings: list[str]
     aside: list[str]
     units: Mapping[str, Units]
 
@@ -121,26 +117,32 @@ def _cohort(
 ) -> Iterator[tuple[DuckDBPyConnection, _Cohort]]:
     """A connection with all that findings are made of."""
     with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
-        warning, aside = _prepare(db, tables, site, vocabulary, root)
-        dropped, bad, total, days = _make_cohort(db, tables, site)
+        warnings, aside = _prepare(db, tables, site, vocabulary, root)
+        read, dropped = _make_cohort(db, tables, site)
         _make_events(db, tables, site, _flagged(db))
         units = check_units(db)
-        yield db, _Cohort(total, dropped, bad, days, warning, aside, units)
+        yield db, _Cohort(read, dropped, warnings, aside, units)
+
+
+def _of_copies(counted: tuple[str, int]) -> str:
+    table, number = counted
+    rows = "one row is a copy" if number == 1 else f"{number:,} rows are copies"
+    return f"of the table {table} {rows} of another one, with its id, and left out"
 
 
 def _make_cohort(
     db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite
-) -> tuple[dict[str, int], pa.Table, int, int]:
-    """Make ``cohort`` of usable rows; returns reason -> who was left out, the rows set aside, the
-    number of all rows, and of how many events the day alone is known."""
+) -> tuple[Read, dict[str, int]]:
+    """Make ``cohort`` of usable rows; returns what became of all rows, and reason -> who was left
+    out."""
     make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
     there = _domains(tables)
-    read = [DOMAINS[name] for name in there]
-    read += [VISIT] if VISIT.table in tables else []
-    bad, total, days = make_usable(db, read, DEATH in tables, site.max_corrupt)
+    domains = [DOMAINS[name] for name in there]
+    domains += [VISIT] if VISIT.table in tables else []
+    read = make_usable(db, domains, DEATH in tables, site.max_corrupt)
     asked = site.cohort
     make_cohort_relations(db, asked.index, asked.outcome, site.care_sites, there, site.answers)
-    return by_rule(db, asked), bad, total, days
+    return read, by_rule(db, asked)
 
 
 def _make_events(
@@ -162,8 +164,8 @@ def _prepare(
     site: OmopSite,
     vocabulary: Vocabulary,
     root: Path,
-) -> tuple[str | None, list[str]]:
-    """Check version and concept ids, make concept sets and the mapping; returns a warning, and
+) -> tuple[list[str], list[str]]:
+    """Check version and concept ids, make concept sets and the mapping; returns warnings, and
     codes without a concept on purpose."""
     warning = check_version(db, tables)
     _make_sets(db, tables, site)
@@ -195,7 +197,7 @@ def _prepare(
         )
     meanings = meanings_of(targets, bases, site.answers, site.units, vocabulary)
     write_mapping(db, meanings, vocabulary)
-    return warning, aside_of(targets, bases)
+    return [warning] if warning else [], aside_of(targets, bases)
 
 
 def _make_sets(db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite) -> None:

@@ -31,6 +31,12 @@ def site_warnings(
         for warning in extract.report.get("warnings", ())
     ]
     sentences += [
+        f"Site {name}: rows that cannot be used are set aside in its quarantine.parquet: "
+        f"{', '.join(f'{count:,} {reason}' for reason, count in reasons.items())}."
+        for name, extract in sites.items()
+        if (reasons := extract.report.get("quarantined"))
+    ]
+    sentences += [
         f"{divided:,} patients of site {name} are in several clusters, so they may be on both "
         "sides of a split; leave 'cluster' out to keep patients together."
         for name, site in sites.items()

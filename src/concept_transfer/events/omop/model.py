@@ -79,6 +79,7 @@ REQUIRED = {
     "concept_relationship": ("concept_id_1", "concept_id_2", "relationship_id"),
     "cdm_source": ("cdm_version",),
 }
+KEYS = {"person": "person_id", "observation_period": "observation_period_id"}
 OPTIONAL = {
     "person": ("month_of_birth", "day_of_birth", "birth_datetime"),
     "observation_period": ("observation_period_id",),
@@ -105,6 +106,12 @@ def read_columns(table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if domain.table == table:
             return columns_of(domain)
     return REQUIRED[table], OPTIONAL.get(table, ())
+
+
+def key_of(table: str) -> str | None:
+    """The column with the id of a table's rows, if the model has one that is read."""
+    domains = {domain.table: domain.key for domain in (VISIT, *DOMAINS.values())}
+    return (domains | KEYS).get(table)
 
 
 TYPES = {"_id": "BIGINT", "_date": "DATE", "_datetime": "TIMESTAMP"}

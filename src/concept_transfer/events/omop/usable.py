@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.events.database import count
 from concept_transfer.events.omop.model import VISIT, Domain
+from concept_transfer.events.omop.repeated import make_single, single
 from concept_transfer.events.quarantine import SCHEMA, set_aside
 
 NO_ROW = {
@@ -18,12 +20,14 @@ NO_ROW = {
 NO_PERSON = NO_ROW | {"without a person": "person_id IS NULL", "of an unknown person": "unknown"}
 PERSON = NO_ROW | {
     "without an id": "person_id IS NULL",
-    "with the id of another person": "same > 1",
+    "with the id of another person": "repeated",
     "without a date of birth": "birth IS NULL",
 }
+REPEATED = {"with the id of another row": "repeated"}
 PERIOD = NO_PERSON | {
     "without both dates": "start IS NULL OR stop IS NULL",
     "ends before it starts": "stop < start",
+    **REPEATED,
 }
 DEATH = NO_PERSON | {"without a date": "day IS NULL"}
 EVENT = NO_PERSON | {
@@ -31,6 +35,7 @@ EVENT = NO_PERSON | {
     "at a time of another day than its date": "time::DATE <> day",
     "ends before it starts": "ended < day",
     "before birth": "day < earliest",
+    **REPEATED,
 }
 
 DAY_END = "INTERVAL 1 DAY - INTERVAL 1 MICROSECOND"
@@ -46,18 +51,36 @@ def usable(domain: Domain) -> str:
     return f"usable_{domain.table}"
 
 
+@dataclass(frozen=True)
+class Read:
+    """What became of the rows of the tables.
+
+    set_aside: those that cannot be used (`concept_transfer.events.quarantine.SCHEMA`); rows: how
+    many there were, copies: table -> how many of these are copies of others; days: of how many
+    events the day alone is known.
+    """
+
+    set_aside: pa.Table
+    rows: int
+    copies: dict[str, int]
+    days: int
+
+
 def make_usable(
     db: DuckDBPyConnection, domains: Iterable[Domain], deaths: bool, most: float
-) -> tuple[pa.Table, int, int]:
+) -> Read:
     """Make ``persons`` (patient, birth, earliest DATE, gender), ``births``, ``deaths``,
     ``observed`` and the views `usable`.
 
     A birth without a day is the first of its month, and without a month the 15th of June, as the
-    model's conventions say; ``earliest`` is the first day that it can be. Returns the rows set
-    aside (`concept_transfer.events.quarantine.SCHEMA`), the number of all rows, and of how many
-    events the day alone is known. Raises StudyError where more than the share `most` of a table
-    is set aside.
+    model's conventions say; ``earliest`` is the first day that it can be. Of rows that are copies
+    of one another one is used. Raises StudyError where more than the share `most` of a table is set
+    aside.
     """
+    domains = list(domains)
+    named = ["person", "observation_period", *(domain.table for domain in domains)]
+    named += ["death"] if deaths else []
+    copies = {table: make_single(db, table) for table in named}
     found = [_persons(db, most), _periods(db, deaths, most)]
     days = 0
     for domain in domains:
@@ -66,21 +89,23 @@ def make_usable(
             alone = "time IS NULL OR time = day::TIMESTAMP"
             days += count(db, f"SELECT count(*) FROM {usable(domain)} WHERE {alone}")
     tables, totals = zip(*found, strict=True)
-    return pa.concat_tables([SCHEMA.empty_table(), *tables]), sum(totals), days
+    set_aside = pa.concat_tables([SCHEMA.empty_table(), *tables])
+    copies = {table: number for table, number in copies.items() if number}
+    return Read(set_aside, sum(totals) + sum(copies.values()), copies, days)
 
 
 def _persons(db: DuckDBPyConnection, most: float) -> tuple[pa.Table, int]:
     db.execute(
-        """
+        f"""
         CREATE TEMP VIEW checked_person AS
-        SELECT *, count(*) OVER (PARTITION BY person_id) AS same,
+        SELECT *,
             coalesce(birth_datetime, TRY(make_date(year_of_birth, coalesce(month_of_birth, 6),
                 CASE WHEN month_of_birth IS NULL THEN 15 ELSE coalesce(day_of_birth, 1) END
             ))::TIMESTAMP) AS birth,
             coalesce(birth_datetime::DATE, TRY(make_date(year_of_birth, coalesce(month_of_birth, 1),
                 CASE WHEN month_of_birth IS NULL THEN 1 ELSE coalesce(day_of_birth, 1) END
             ))) AS earliest
-        FROM cdm_person
+        FROM {single("person")}
         """
     )
     db.execute(
@@ -150,8 +175,8 @@ def _events(db: DuckDBPyConnection, domain: Domain, most: float) -> tuple[pa.Tab
     db.execute(_checked(domain.table, ", ".join(columns)))
     db.execute(
         f"CREATE TEMP VIEW {usable(domain)} AS SELECT person_id AS patient, * EXCLUDE (person_id, "
-        f"unknown, earliest, ended, file, row, broken, zoned) FROM checked_{domain.table} "
-        f"WHERE {_none(EVENT)}"
+        "unknown, earliest, ended, file, row, broken, zoned, repeated) "
+        f"FROM checked_{domain.table} WHERE {_none(EVENT)}"
     )
     return set_aside(db, f"checked_{domain.table}", EVENT, most)
 
@@ -161,7 +186,8 @@ def _checked(table: str, columns: str) -> str:
     return f"""
         CREATE TEMP VIEW checked_{table} AS
         SELECT t.*, p.patient IS NULL AS unknown, p.earliest
-        FROM (SELECT file, row, broken, zoned, person_id, {columns} FROM cdm_{table}) t
+        FROM (SELECT file, row, broken, zoned, repeated, person_id, {columns}
+            FROM {single(table)}) t
         LEFT JOIN persons p ON p.patient = t.person_id
         """
 
