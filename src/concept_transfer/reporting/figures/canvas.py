@@ -152,9 +152,9 @@ def row_panels(
     across = legend_columns(names, 0.6 + columns * (panel[0] + 0.25) - indent)
     top = 0.45 + LEGEND_LINE * -(-len(names) // across)
     figure, axes = panels(len(rows), columns, panel, left=0.6, top=top, gap=(0.25, 0.62))
+    size = max(min(10, 10 * panel[0] / text_width(rows, 11)), 6.5)
     for index, (row, axis) in enumerate(zip(rows, axes, strict=True)):
-        size = min(10, 10 * panel[0] / text_width([row], 11))
-        axis.set_title(row, fontsize=max(size, 6.5), pad=4)
+        axis.set_title(row, fontsize=size, pad=4)
         axis.tick_params(axis="y", labelleft=index % columns == 0)
         if index >= len(rows) - columns:
             axis.set_xlabel(last)
