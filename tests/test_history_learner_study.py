@@ -20,8 +20,9 @@ from concept_transfer.command import main
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.reporting.methods import methods_text
+from concept_transfer.reporting.methods_of_encoders import encoders
 from concept_transfer.study import load_study
-from concept_transfer.workflow import with_offers
+from concept_transfer.workflow import left_out, with_offers
 
 SITES = ("east", "west")
 PATIENTS = 130
@@ -278,6 +279,10 @@ def test_models_that_came_need_no_encoder_and_no_patient_of_their_source(
     results: Path, tmp_path: Path
 ) -> None:
     config = received(results, tmp_path)
+    study = with_offers(load_study(config), tmp_path)
+    (said,) = left_out(study)
+    assert "encoders.codes comes tuned, with the models of east: local, zero would need it" in said
+    assert "brought by the models of east" in encoders(study)
     with planned(tmp_path, config) as jobs:
         made = [(job.rule.name, dict(job.wildcards.items())) for job in jobs]
     assert "pretrain" not in {rule for rule, _ in made}

@@ -73,14 +73,25 @@ def _check_histories(study: Study) -> None:
 
 
 def left_out(study: Study) -> list[str]:
-    """A sentence for each site without encounters whose strategies are not all run."""
+    """A sentence for each site without encounters, and for each encoder that comes with models,
+    whose strategies are not all run."""
     needing = [name for name in study.strategies if study.strategy(name).reads_source]
     sources = dict.fromkeys(source for source, _ in study.ordered_pairs())
+    own = [
+        name
+        for name in study.strategies
+        if not (study.strategy(name).has_source or study.strategy(name).combine)
+    ]
     return [
         f"sites.{source} hands on models without encounters: {choices(needing)} needs a source's "
         "encounters, and is left out for it."
         for source in sources
         if needing and not study.has_encounters(source)
+    ] + [
+        f"encoders.{name} comes tuned, with the models of {choices(encoder.sites)}: {choices(own)} "
+        "would need it as it was before any label, and is left out for it."
+        for name, encoder in study.encoders.items()
+        if own and study.is_received(name)
     ]
 
 

@@ -14,10 +14,11 @@ def encoders(study: Study) -> str:
     described = "; ".join(f"{name} ({_described(name, study)})" for name in study.encoders)
     controls = [name for name in study.encoders if study.is_control(name)]
     said = f" Controls: {listing(controls)}." if controls else ""
+    own = not all(map(study.is_received, study.encoders))
+    seen = " Pre-training here saw no patient who tests, and no label." if own else ""
     return (
         "Each code of a patient's history, background first, then by time, became a vector, and an "
-        f"encoder read the sequence: {described}. Pre-training saw no patient who tests, and no "
-        f"label.{said}"
+        f"encoder read the sequence: {described}.{seen}{said}"
     )
 
 
