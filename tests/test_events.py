@@ -232,7 +232,7 @@ def test_the_last_number_before_the_index_counts_in_the_unit_of_the_bins() -> No
         assert [[words.states[t] for t in row] for row in rows] == [["90 or more"], []]
         for declared in ({}, {"beats/min": 1.0}):
             write_mapping(db, [Meaning("hr", "pulse", None, declared)], words)
-            with pytest.raises(StudyError, match=r"code hr .*2 in beats/s.*ever guessed"):
+            with pytest.raises(StudyError, match=r"2 of code hr in beats/s.*ever guessed"):
                 check_units(db)
 
 
@@ -270,7 +270,9 @@ def test_unusable_rows_are_set_aside_or_refused_and_their_values_are_not_kept() 
         assert total == 100
         assert bad["row"].to_pylist() == [7, 50, 100]
         assert bad.column_names == ["file", "row", "reason"]
-        with pytest.raises(StudyError, match=r"3 of 100 rows .*2 without a patient \(a.csv\)"):
+        with pytest.raises(
+            StudyError, match=r"3 of 100 rows .*2 without a patient \(the first: a.csv, row 50\)"
+        ):
             set_aside(db, "raw", problems, 0.02)
 
 

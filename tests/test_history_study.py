@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from test_meds_study import some_events
 from concept_transfer.concepts.study_vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.history import FILES
-from concept_transfer.learners import LEARNERS
 from concept_transfer.sites.histories import read_timelines
 from concept_transfer.sites.site import Site
 from concept_transfer.study import load_study
@@ -47,10 +45,10 @@ def config(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def reading_histories(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The classifier of the study reads histories."""
-    record = replace(LEARNERS["logistic"], reads="history")
-    monkeypatch.setitem(LEARNERS._loaded, "logistic", record)
+def reading_histories(config: dict[str, Any]) -> None:
+    """A classifier of the study reads histories."""
+    config["encoders"] = {"own": {"sites": ["east"], "min_count": 2}}
+    config["classifiers"] = ["history"]
 
 
 def test_no_study_makes_histories_that_nobody_reads(tmp_path: Path, config: dict[str, Any]) -> None:

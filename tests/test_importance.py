@@ -37,7 +37,7 @@ from concept_transfer.training.validation import Validation
 from concept_transfer.training.work import Workbench
 
 TOKENS = 12
-ALL = sorted(LEARNERS)
+ALL = sorted(name for name, record in LEARNERS.items() if record.reads == "findings")
 
 
 def bench(learner: str, replicates: int = 1) -> Workbench:
