@@ -21,6 +21,7 @@ from concept_transfer.reporting.page import render_page, table_context
 from concept_transfer.reporting.provenance import Provenance, file_digest, provenance
 from concept_transfer.reporting.report import write_figures, write_page
 from concept_transfer.reporting.tables import study_tables
+from concept_transfer.settings.encoders import CodeEncoder
 
 STUDY = a_study()
 PROVENANCE = Provenance("1.2.3 (abc)", {"numpy": "2.4.6"}, {"north/tokens.npy": "ab" * 32})
@@ -230,6 +231,14 @@ def test_limitations_follow_from_the_study() -> None:
     text = " ".join(limitations(evidence(STUDY, estimates=few)))
     assert "north_county and south_county" in text
     assert "In 332 replicates a draw held one class only, and in 166 training diverged" in text
+
+
+def test_a_limitation_tells_of_encoders_that_read_a_target_s_outcomes() -> None:
+    told = "whole records of south_county have read"
+    for sites, pretrain, says in ((["south_county"], True, True), (["south_county"], False, False)):
+        encoders = {"own": CodeEncoder(sites=sites, pretrain=pretrain)}
+        study = STUDY.model_copy(update={"encoders": encoders})
+        assert (told in " ".join(limitations(evidence(study)))) == says
 
 
 def test_numbers_sort_by_value_and_words_stay_words() -> None:

@@ -7,6 +7,7 @@ from concept_transfer.evaluation.schemas import CLASS
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.looks import caveats
 from concept_transfer.reporting.words import listing
+from concept_transfer.study import Study
 
 FEW_SITES = 5
 
@@ -28,6 +29,7 @@ def limitations(evidence: Evidence) -> list[str]:
             "marked and left out of the findings."
         )
     sentences += _of_classes(evidence)
+    sentences += _of_encoders(study)
     if "suppressed" in auroc:
         silent = sorted(set(auroc.loc[auroc["suppressed"], "target"]))
         if silent:
@@ -101,4 +103,22 @@ def _of_classes(evidence: Evidence) -> list[str]:
         *(sentences if missing else []),
         "Recalibration and the Brier score's parts are not reported for more than two classes: "
         "risks that are recalibrated class by class no longer sum to 1.",
+    ]
+
+
+def _of_encoders(study: Study) -> list[str]:
+    """Of encoders that know more of a target than its labels."""
+    targets = {target for _, target in study.ordered_pairs()}
+    taught = {
+        site
+        for encoder in study.encoders.values()
+        if encoder.pretrain
+        for site in targets.intersection(encoder.sites)
+    }
+    if not taught:
+        return []
+    return [
+        f"Encoders that were pre-trained on whole records of {listing(sorted(taught))} have read, "
+        "as codes, what happened after their index times to patients who train: with few labels "
+        "there, models that start from them know more of the site than these labels."
     ]
