@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import yaml
 
-from benchmarks.few_labels_audit import report
 from benchmarks.few_labels_chance import by_chance, of_truth
 from benchmarks.few_labels_pairs import CONFIG, run, studies
+from benchmarks.few_labels_reference import report
 from benchmarks.measure import ROOT, machine, table
 from concept_transfer.cell import ALL_MODELS, Cell
 from concept_transfer.comparison.contrasts import Contrast

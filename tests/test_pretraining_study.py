@@ -33,6 +33,13 @@ def test_encoders_learn_from_those_who_never_test(
         "both": {"sites": ["east"], "unlabelled": ["west"], "copies": 2, **SMALL}
         | {"vectors": "one_hot"},
     }
+    west_cohort = config["sites"]["west"]["cohort"]
+    config["sites"]["west"]["cohort"] = {
+        **west_cohort,
+        "index": ["DX//R05", "VISIT//*"],
+        "which": "every",
+        "washout_days": 0,
+    }
     results = run_study(tmp_path, config, "encoders")
     sites = {}
     for name in ("east", "west"):
@@ -62,6 +69,8 @@ def test_encoders_learn_from_those_who_never_test(
     _, west_split, west = sites["west"]
     assert len(histories[1]) == len(west.labels)
     assert not (masks[1] & (west_split.fold >= 0)).any()
+    who = sites["west"][0].table["patient"].to_numpy()[west_split.fold < 0]
+    assert 0 < masks[1].sum() == len(set(who)) < len(who)
 
     own = EncoderFiles.read(results / "encoders" / "own" / "0")
     dated = timelines.dated[[patient not in testing for patient in patients]]

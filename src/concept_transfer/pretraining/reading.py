@@ -35,7 +35,7 @@ def read_histories(
     shared_identifiers: bool,
 ) -> tuple[list[History], list[NDArray[np.bool_]]]:
     """Histories, memory-mapped, and for each which rows may be learned from, bool [n]: those of
-    patients who never test.
+    patients who never test, the newest of each.
 
     files: of folders ``timelines/<site>``, a row a patient, and ``encounters/<site>``, a row an
     encounter, each site in one of the two; cohorts, shared_identifiers: as `never_test`.
@@ -51,5 +51,24 @@ def read_histories(
             patients = np.asarray(table.column("patient").to_numpy(), dtype=object)
             history = read_inputs(folder, len(table), ["history"])["history"]
         histories.append(history)
-        masks.append(never_test(patients, folder.name, cohorts, shared_identifiers))
+        untested = never_test(patients, folder.name, cohorts, shared_identifiers)
+        masks.append(untested & newest_of_each(patients, history.index_days))
     return histories, masks
+
+
+def newest_of_each(
+    patients: NDArray[np.object_], index_days: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which rows are the newest of their patient, bool [n]: one of each, so that whoever has
+    several index times counts once, and is on one side of any division.
+
+    >>> patients = np.array(["p", "q", "p"], dtype=object)
+    >>> newest_of_each(patients, np.array([9.0, 5.0, 7.0])).tolist()
+    [True, True, False]
+    """
+    _, whose = np.unique(patients.astype(str), return_inverse=True)
+    order = np.lexsort((index_days, whose))
+    last = np.diff(whose[order], append=-1) != 0
+    newest = np.zeros(len(patients), bool)
+    newest[order[last]] = True
+    return newest

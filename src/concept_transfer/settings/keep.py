@@ -21,7 +21,8 @@ class Keep(Section):
         default=None, description="Names of `classifiers`; null: all."
     )
     embeddings: Distinct[Name] | None = Field(
-        default=None, description="Names of `embeddings`; null: all but the controls."
+        default=None,
+        description="Names of `embeddings` and `encoders`; null: all but the controls.",
     )
     strategies: Distinct[Name] | None = Field(
         default=None, description="Names of `strategies`; null: all that train; []: keep nothing."

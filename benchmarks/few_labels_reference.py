@@ -1,6 +1,6 @@
-"""The models that an independent audit fitted to few labels, and this project's own.
+"""Models of other implementations fitted to few labels, and this project's own.
 
-``python -m benchmarks.few_labels_audit DATA`` prints the table that `few_labels` adds to
+``python -m benchmarks.few_labels_reference DATA`` prints the table that `few_labels` adds to
 ``docs/few-labels.md``. What the studies of `few_labels_pairs` hold is read from their results;
 networks, and pooled training with a chosen weight, are fitted here.
 """
@@ -38,17 +38,17 @@ DIRECTIONS = {
     "south to north": "few_labels",
     "distance5 to target": "few_labels_gao2024",
 }
-COLUMNS = ("direction", "the audit's model", *(f"{size} labels" for size in SIZES), "least gain")
-HEAD = """An independent audit fitted these to the counties that an early version's demo sampled and
-to those of the paper, in 6 to 10 draws (in parentheses; "as it was" are that version's own models).
+COLUMNS = ("direction", "their model", *(f"{size} labels" for size in SIZES), "least gain")
+HEAD = """Other implementations fitted these to samples of the same counties, in 6 to 10 draws (in
+parentheses; "as it was": an earlier version of this project's own).
 Before them models of the same kind as they are now, with their defaults, on draws and test
 encounters of their own: what these allow is told by scikit-learn's logistic regression."""
-Figures = tuple[float, ...]  # one of each of `SIZES`; the audit has none of the last in one line
+Figures = tuple[float, ...]  # one of each of `SIZES`; there is none of the last in one line
 
 
 @dataclass(frozen=True)
 class Line:
-    """A model of the audit, its AUROC in each of `DIRECTIONS`, and the model here."""
+    """A model of theirs, its AUROC in each of `DIRECTIONS`, and the model here."""
 
     name: str
     figures: tuple[Figures, Figures, Figures]
@@ -205,7 +205,7 @@ def report(found: Mapping[str, tuple[Study, Results]]) -> str:
                 plain = by_scikit_learn(study, source, target)
                 name = "the same by scikit-learn, with these draws"
                 rows.append((direction, name, *_against(plain, line.figures[place])))
-    return f"## The audit's models\n\n{HEAD}\n\n{table(COLUMNS, rows)}\n"
+    return f"## Other implementations\n\n{HEAD}\n\n{table(COLUMNS, rows)}\n"
 
 
 def _against(ours: Figures, figures: Figures) -> tuple[str, ...]:
