@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +59,23 @@ def meds_events() -> list[Event]:
     return found + [(n, at(1), "DX//secret", None, None) for n in range(1, 5)]
 
 
+IDS = itertools.count(1)
+
+
 def omop_rows(table: str, concepts: list[tuple[int, int]], **more: Any) -> list[Row]:
     start = f"{table}_start" if table != "observation" and table != "measurement" else table
     key = table
     full = {"condition": "condition_occurrence"}.get(table, table)
     return [
         {
-            f"{full}_id": place,
+            f"{full}_id": next(IDS),
             "person_id": n,
             f"{key}_concept_id": concept,
             f"{start}_date": at(9).date(),
             f"{start}_datetime": at(9),
             **{name: value(n) if callable(value) else value for name, value in more.items()},
         }
-        for place, (n, concept) in enumerate(concepts)
+        for n, concept in concepts
     ]
 
 

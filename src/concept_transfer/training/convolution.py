@@ -24,7 +24,8 @@ from torch import Tensor
 
 from concept_transfer.models.cnn import project
 
-RANK_MULTIPLE = 4  # products of other widths round by the number of replicates
+# of the widest vector instructions; products of other widths round by the number of replicates
+RANK_MULTIPLE = 16
 
 
 class Convolution(Protocol):
