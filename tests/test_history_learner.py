@@ -219,6 +219,7 @@ def test_tuning_learns_and_two_replicates_with_the_same_labels_share_it() -> Non
     plan, folds = a_plan(site)
     twice = replace(plan, train=(Part(site, np.repeat(plan.train[0].rows, 2, 0)),))
     one = bench(trained_encoder(), 2, head="token_sum", epochs=3, learning_rate=5e-3)
+    # a family is one of two, and this one cross-fits
     found = one.everyone().cross_fit(twice, TRAINING, np.repeat(folds, 2, 0))  # type: ignore[union-attr]
     models: HistoryModels = found.fitted.models
     assert found.fitted.epochs[0] > 0

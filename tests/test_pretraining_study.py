@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from in_process import run_study
+
+# fixtures, which pytest finds by their names here (so too the argument of that name below)
 from test_history_study import config, reading_histories  # noqa: F401
 
 from concept_transfer.cohorts.encounters import Encounters

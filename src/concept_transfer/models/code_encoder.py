@@ -73,6 +73,7 @@ class CodeModel(nn.Module):
         return hidden
 
     def body(self, hidden: Tensor, batch: Batch, at: Tensor | None) -> Tensor:
+        """What each kind of encoder makes of embedded tokens; see `forward`."""
         raise NotImplementedError
 
     def code_logits(self, hidden: Tensor) -> Tensor:

@@ -71,6 +71,7 @@ def resume(
     """
     try:
         with safe_open(path, framework="pt") as file:
+            # a safetensors file has keys, and cannot be looped over
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             told = file.metadata()
     except (FileNotFoundError, SafetensorError):

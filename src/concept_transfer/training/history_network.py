@@ -159,6 +159,7 @@ class Network:
             for module in linear:
                 update = LowRank(module.weight, rates.rank).to(self.device)
                 parametrize.register_parametrization(module, "weight", update)
+            # typed as any attribute of a module, and not as the list of updates that it is
             encoder = [p for m in linear for p in m.parametrizations.weight[0].parameters()]  # type: ignore[union-attr, index]
         pool = list(reader.pool.parameters()) if reader.pool is not None else []
         groups = (

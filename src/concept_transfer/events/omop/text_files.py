@@ -103,6 +103,7 @@ def _bytes(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked. Raises StudyError where they cannot be read to their end."""
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            # typed as one of two readers, which both read bytes
             yield file  # type: ignore[misc]
     except (OSError, EOFError, zlib.error) as error:
         raise StudyError(
