@@ -36,6 +36,8 @@ def with_files(study: Study, root: Path, home: Path, prefixed: bool = False) -> 
         _replace(site, ADAPTERS[site["adapter"]].paths, locate)
     for embedding in config["embeddings"].values():
         _replace(embedding, PROVIDERS[embedding["provider"]].paths, locate)
+    if config["interconnections"]:
+        _replace(config["interconnections"]["codes"], ("ontology",), locate)
     return Study.model_validate(config)
 
 

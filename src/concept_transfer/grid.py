@@ -54,8 +54,10 @@ class Grid:
     @cached_property
     def histories(self) -> list[str]:
         """The sites whose patients' events are needed in their order: all, if a classifier reads
-        them."""
+        them, or interconnections are sought among them."""
         reading = {self.study.learner(name).reads for name in self.study.classifiers}
+        if self.study.interconnections is not None:
+            reading.add(self.study.interconnections.codes.read)
         return self.sites if "history" in reading else []
 
     @cached_property

@@ -35,6 +35,7 @@ from concept_transfer.settings.embeddings import (
 from concept_transfer.settings.encoders import CodeEncoder
 from concept_transfer.settings.evaluation import Evaluation, Meaning
 from concept_transfer.settings.files import check_size
+from concept_transfer.settings.interconnections import Interconnections
 from concept_transfer.settings.keep import Keep
 from concept_transfer.settings.problems import described
 from concept_transfer.settings.section import Distinct, Name, Section, Sizes
@@ -164,6 +165,11 @@ class Study(Section):
     claims: list[Claim] = Field(
         default=[],
         description="Statements that the report puts to the test; write them before the results.",
+    )
+    interconnections: Interconnections | None = Field(
+        default=None,
+        description="Which codes belong together, and which method foretells it of other patients; "
+        "null does not ask.",
     )
     resources: Resources = Field(default=Resources(), description="Where jobs run.")
 

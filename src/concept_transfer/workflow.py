@@ -61,14 +61,15 @@ def check_study(study: Study, root: Path) -> None:
 
 
 def _check_histories(study: Study) -> None:
-    """Raise StudyError for a site whose adapter has no histories, where a classifier reads them."""
+    """Raise StudyError for a site whose adapter has no histories, where the study reads them."""
     able = [name for name, adapter in ADAPTERS.items() if adapter.histories]
     for name in Grid(study).histories:
         adapter = study.sites[name].adapter
         if adapter not in able:
             raise StudyError(
-                f"sites.{name}: a classifier of the study reads patients' histories, and the "
-                f"adapter '{adapter}' knows no events in their order; {choices(able)} do"
+                f"sites.{name}: the study reads patients' histories (by a classifier, or to "
+                f"find interconnections), and the adapter '{adapter}' knows no events in their "
+                f"order; {choices(able)} do"
             )
 
 

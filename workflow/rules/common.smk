@@ -17,6 +17,9 @@ from concept_transfer.errors import StudyError
 from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, pair_name, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
+from concept_transfer.interconnections.methods import METHODS
+from concept_transfer.interconnections.schemas import TABLES as INTERCONNECTION_TABLES
+from concept_transfer.interconnections.vectors import behind, reads_texts
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles

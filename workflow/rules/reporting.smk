@@ -19,6 +19,7 @@ def evidence():
             *rules.shift_loss.output,
             *rules.embedding_geometry.output,
         ],
+        "interconnections": interconnection_files(),
     }
 
 

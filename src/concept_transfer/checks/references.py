@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concept_transfer.checks.classifiers import check_classifiers, check_encoders
+from concept_transfer.checks.interconnections import check_interconnections
 from concept_transfer.checks.questions import check_keep, check_ladder, check_meaning
 from concept_transfer.checks.sites import check_bins, check_sites
 from concept_transfer.checks.strategies import check_strategies
@@ -28,5 +29,6 @@ def check_references(study: Study) -> None:
         check_claims,
         check_ladder,
         check_meaning,
+        check_interconnections,
     ):
         check(study)

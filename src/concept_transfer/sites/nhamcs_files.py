@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REASONS = tuple(f"RFV{i}" for i in range(1, 6))
 DIAGNOSES = tuple(f"DIAG{i}" for i in range(1, 6))
 FLU_TEST = "FLUTEST"
+SEX = "SEX"
 REQUIRED = ("VMONTH", "REGION", "HOSPCODE", "AGE", "TEMPF", "RFV1", "DIAG1")
 
 
@@ -79,7 +80,7 @@ def _stata(path: Path, year: int) -> pd.DataFrame:
                 archive.open(member) as file,
                 pd.read_stata(file, iterator=True, convert_categoricals=False) as reader,
             ):
-                wanted = {*REQUIRED, *REASONS, *DIAGNOSES, FLU_TEST}
+                wanted = {*REQUIRED, *REASONS, *DIAGNOSES, FLU_TEST, SEX}
                 names = {n.upper(): n for n in reader.variable_labels() if n.upper() in wanted}
                 missing = [column for column in REQUIRED if column not in names]
                 if missing:
@@ -101,7 +102,7 @@ def _stata(path: Path, year: int) -> pd.DataFrame:
 def _ascii(path: Path, year: int, layout: Path) -> pd.DataFrame:
     import pandas as pd
 
-    wanted = {"YEAR", *REQUIRED, *REASONS, *DIAGNOSES, FLU_TEST}
+    wanted = {"YEAR", *REQUIRED, *REASONS, *DIAGNOSES, FLU_TEST, SEX}
     places = read_layout(layout, year, REQUIRED)
     fields = {name: field for name, field in places.items() if name in wanted}
     text = _text(path, year)

@@ -88,6 +88,7 @@ NHAMCS = Adapter(
     check="concept_transfer.sites.nhamcs:check_nhamcs",
     read="concept_transfer.sites.nhamcs:read_nhamcs",
     fetch="concept_transfer.sites.nhamcs_files:fetch_file",
+    codes="concept_transfer.sites.nhamcs_codes:read_codes",
     files=_files,
     paths=("path", "layout", "crosswalk", "code_descriptions"),
     described=_described,

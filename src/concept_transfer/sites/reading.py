@@ -16,6 +16,7 @@ from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.coverage import coverage_of
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.histories import Histories
+from concept_transfer.sites.recorded_codes import RecordedCodes
 
 
 def read_site(site: SiteSection, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
@@ -43,6 +44,12 @@ def read_histories(site: SiteSection, encounters: Encounters, task: Task, root: 
     """Histories of the encounters that `read_site` made, and the whole records of all patients.
     Raises StudyError."""
     made: Histories = imported(ADAPTERS[site.adapter].histories)(site, encounters, task, root)
+    return made
+
+
+def read_codes(site: SiteSection, encounters: Encounters, task: Task, root: Path) -> RecordedCodes:
+    """Codes of the encounters that `read_site` made, which are no findings. Raises StudyError."""
+    made: RecordedCodes = imported(ADAPTERS[site.adapter].codes)(site, encounters, task, root)
     return made
 
 

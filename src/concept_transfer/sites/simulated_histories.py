@@ -105,6 +105,20 @@ def true_risk(
     return np.column_stack([1 - risk, risk])
 
 
+def planted_links(site: SimulatedHistoriesSite, root: Path) -> list[tuple[str, str]]:
+    """(code of a cause, code of what it makes more frequent), of conditions that follow from each
+    other."""
+    world = read_world(resolve(site.model, root))
+    causes, count = world.hazards.causes, len(world.conditions)
+    raised = (causes[:, :count] > 0) | (world.hazards.recent[:, :count] > 0)
+    return [
+        (world.codes[cause], world.codes[effect])
+        for one, other in zip(*np.nonzero(raised), strict=True)
+        for cause in world.conditions[one].wording.codes
+        for effect in world.conditions[other].wording.codes
+    ]
+
+
 def outcome_conditions(world: World, site: SimulatedHistoriesSite) -> Numbers:
     """The conditions that the codes of the outcome are written for.
 

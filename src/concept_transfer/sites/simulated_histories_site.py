@@ -57,6 +57,7 @@ HISTORIES = Adapter(
     read="concept_transfer.sites.simulated_histories:read_histories",
     posterior="concept_transfer.sites.simulated_histories:true_risk",
     histories="concept_transfer.sites.simulated_histories:read_timelines",
+    links="concept_transfer.sites.simulated_histories:planted_links",
     files=_files,
     paths=("model",),
     described=_described,

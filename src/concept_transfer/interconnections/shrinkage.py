@@ -1,0 +1,49 @@
+"""Ratios of observed to expected counts, shrunken by what all pairs together show.
+
+A count is Poisson with the mean ratio x expected; ratios of all pairs are a sample of one
+distribution, which is estimated from them (empirical Bayes; Robbins 1956) without a form being
+assumed: the nonparametric maximum likelihood of Kiefer and Wolfowitz (1956) on a grid, by EM.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+GRID = np.linspace(-5, 7, 61)  # logarithms of ratios
+ROUNDS = 100
+DIGITS = 50  # steps of an expected count's logarithm, a unit
+
+
+def shrunken_log_ratios(observed: Array, expected: Array) -> Array:
+    """Posterior means of the logarithm of each pair's ratio, float64 [pairs].
+
+    observed: whole numbers; expected: above 0, rounded to 1 % so that equal pairs are computed
+    once; pairs with nothing expected have the prior's mean.
+    """
+    steps = np.round(np.log(np.maximum(expected, 1e-12)) * DIGITS).astype(np.int64)
+    kinds, kind, times = np.unique(
+        np.stack([observed.astype(np.int64), steps]),
+        axis=1,
+        return_inverse=True,
+        return_counts=True,
+    )
+    count, log_expected = kinds[0][:, None], kinds[1][:, None] / DIGITS
+    log_likelihood = count * (log_expected + GRID) - np.exp(log_expected + GRID)
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    prior = np.full(len(GRID), 1 / len(GRID))
+    for _ in range(ROUNDS):
+        posterior = likelihood * prior
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        prior = times @ posterior / times.sum()
+    posterior = likelihood * prior
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    return np.asarray((posterior @ GRID)[kind.ravel()])
+
+
+def evidence_to_come(log_ratio: Array, expected: Array) -> Array:
+    """What as many other patients are expected to say against chance: the Kullback-Leibler
+    divergence of Poisson counts with and without the ratio, negative for ratios below 1."""
+    ratio = np.exp(log_ratio)
+    return np.asarray(expected * (ratio * log_ratio - ratio + 1) * np.sign(log_ratio))
