@@ -19,6 +19,7 @@ from concept_transfer.evaluation.schemas import CALIBRATION, CLASS, ESTIMATES, S
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.analysis import Analysis, read_analysis
 from concept_transfer.reporting.classes import of_all, of_each
+from concept_transfer.reporting.interconnections import Connected, read_connected
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.study import Study
 
@@ -32,6 +33,7 @@ class Evidence:
     map a site or an embedding to its JSON; ``ceilings`` maps a target to its Bayes-optimal AUROC
     (estimate, lower, upper) where it can be computed; ``analysis`` holds site shift and geometry;
     ``subgroups`` and ``calibration`` are tidy too (estimates by group, bins of the curves);
+    ``connected`` says which codes belong together, where the study asks;
     ``combinations`` say what combined cells are made of; ``warnings`` are sentences about the
     sites. Of an outcome with more than two classes, ``class_estimates`` and ``calibration`` name in
     ``class`` the class that is told from all others; all else is about the classes together.
@@ -51,6 +53,7 @@ class Evidence:
     )
     combinations: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SHARES.names))
     warnings: Sequence[str] = ()
+    connected: Connected | None = None
     class_estimates: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=ESTIMATES.names)
     )
@@ -72,14 +75,15 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
     files of site shift and embedding geometry, in one folder; ``combinations``: tables of
-    ``combinations/<pair>/``; ``warnings``: one file. All but
-    ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table
-    lacks a column or has no row.
+    ``combinations/<pair>/``; ``interconnections``: files of that folder; ``warnings``: one file.
+    All but ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a
+    table lacks a column or has no row.
     """
     estimates = _read_tables(files["estimates"], ESTIMATES)
     if estimates.empty:
         raise StudyError("The study has no estimates to report; evaluate its cells first.")
     named = {name: files.get(name, ()) for name in ("reports", "cards", "ceilings", "analysis")}
+    connected = files.get("interconnections", ())
     return Evidence(
         study=study,
         estimates=of_all(estimates),
@@ -90,6 +94,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         cards={Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
         ceilings=_read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
         analysis=read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
+        connected=read_connected(Path(connected[0]).parent) if connected else None,
         subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
         calibration=_read_tables(files.get("calibration", ()), CALIBRATION),
         combinations=_read_tables(files.get("combinations", ()), SHARES),

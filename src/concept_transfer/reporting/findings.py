@@ -13,6 +13,7 @@ from concept_transfer.reporting.classes import MACRO
 from concept_transfer.reporting.columns import Column, interval
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.interconnections import answer
 from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.rows import (
     arrange,
@@ -51,7 +52,9 @@ def lead(evidence: Evidence) -> Lead:
 def findings(evidence: Evidence) -> list[Answer]:
     """The questions of the study and their answers, without the one that already leads."""
     leading = lead(evidence).question
-    return [a for a in answered(evidence.study, evidence.answers) if a.question != leading]
+    answers = answered(evidence.study, evidence.answers)
+    connected = [answer(evidence.connected, evidence.study)] if evidence.connected else []
+    return [a for a in [*answers, *connected] if a.question != leading]
 
 
 def simple_model_wins(evidence: Evidence) -> bool:

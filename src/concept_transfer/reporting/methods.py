@@ -8,6 +8,7 @@ from typing import Any
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.formats import markdown_text
+from concept_transfer.reporting.interconnections import methods_paragraph
 from concept_transfer.reporting.methods_of_encoders import encoders
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.rows import level
@@ -47,6 +48,7 @@ def methods_text(
         ("Transfer strategies", strategies(study)),
         ("Training", training(study)),
         ("Evaluation and statistics", _evaluation(study)),
+        ("Interconnections of codes", methods_paragraph(study)),
         ("Software", _software(study, packages)),
     ]
     return [section for section in sections if section[1]]

@@ -39,6 +39,7 @@ SECTIONS = {
     "subgroups": ("Groups of patients", 0),
     "site shift": ("How different the sites are", 2),
     "geometry": ("What the embeddings know", 2),
+    "interconnections": ("Which codes belong together", 3),
     "answers": ("Numbers behind the answers", 0),
     "data": ("Sites and embeddings", 0),
 }

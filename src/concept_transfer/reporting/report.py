@@ -12,6 +12,7 @@ from concept_transfer.reporting.analysis import analysis_figures, analysis_table
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.findings import glance
 from concept_transfer.reporting.formats import Table, write_table
+from concept_transfer.reporting.interconnections import connected_figures, connected_tables
 from concept_transfer.reporting.methods import markdown, methods_text
 from concept_transfer.reporting.page import render_page
 from concept_transfer.reporting.provenance import Provenance
@@ -45,6 +46,8 @@ def write_figures(evidence: Evidence, folder: str | Path, processes: int = 1) ->
     drawings = list(study_figures(shown))
     if shown.analysis:
         drawings += analysis_figures(shown.analysis, shown.study)
+    if shown.connected:
+        drawings += connected_figures(shown.connected, shown.study)
     shares = [drawings[first::processes] for first in range(processes)]
     fork = multiprocessing.get_context("fork")  # a share of the drawings is inherited, not sent
     helpers = [fork.Process(target=_write_all, args=(share, folder)) for share in shares[1:]]
@@ -92,4 +95,6 @@ def _tables(evidence: Evidence) -> list[Table]:
     tables = list(study_tables(evidence))
     if evidence.analysis:
         tables += analysis_tables(evidence.analysis, evidence.study)
+    if evidence.connected:
+        tables += connected_tables(evidence.connected, evidence.study)
     return tables

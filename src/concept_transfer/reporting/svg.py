@@ -17,7 +17,9 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     are rounded to 0.01 points, and what no reader sees is left out, which halves the size.
     """
     element = svg[svg.index("<svg") :]
-    element = re.sub(r"<(metadata|style|title)\b.*?</\1>", "", element, flags=re.DOTALL)
+    element = re.sub(r"<(metadata|style)\b.*?</\1>", "", element, flags=re.DOTALL)
+    outside, group, parts = element.partition("<g ")
+    element = re.sub(r"<title>.*?</title>", "", outside, flags=re.DOTALL) + group + parts
     element = re.sub(r"<!--.*?-->|\n\s*", " ", element, flags=re.DOTALL)
     element = re.sub(rf' (?:{COORDINATES})="[^"]*"', _rounded, element)
     element = re.sub(r'<g id="[^"]*">', "<g>", element)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,15 @@ class Caption:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its words and the table of the numbers it shows."""
+    """A figure with its words and the table of the numbers it shows.
+
+    ``hover``: what a page says of a part under the pointer, by the part's gid.
+    """
 
     caption: Caption
     figure: Figure
     data: pd.DataFrame
+    hover: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
@@ -89,12 +94,30 @@ def write_drawing(drawing: Drawing, folder: Path) -> list[Path]:
         FigureCanvasSVG(drawing.figure).print_svg(
             paths[0], metadata={"Date": None, "Creator": None, "Title": drawing.caption.title}
         )
+        if drawing.hover:
+            svg = paths[0].read_text(encoding="utf-8")
+            paths[0].write_text(with_hover(svg, drawing.hover), encoding="utf-8")
         drawing.figure.dpi = 200
         FigureCanvasAgg(drawing.figure).print_png(paths[1], metadata={"Software": None})
     paths[2].write_text(csv_text(drawing.data), encoding="utf-8")
     words = json.dumps(asdict(drawing.caption), indent=2, ensure_ascii=False)
     paths[3].write_text(words + "\n", encoding="utf-8")
     return paths
+
+
+def with_hover(svg: str, hover: Mapping[str, str]) -> str:
+    """The SVG with a title in each part that has one.
+
+    >>> with_hover('<g id="edge 1"><path/></g>', {"edge 1": "a & b"})
+    '<g id="edge 1"><title>a &amp; b</title><path/></g>'
+    """
+    return re.sub(
+        r'<g id="([^"]+)">',
+        lambda part: (
+            part[0] + (f"<title>{escape(hover[part[1]])}</title>" if part[1] in hover else "")
+        ),
+        svg,
+    )
 
 
 def drawing_files(stem: str, folder: Path) -> list[Path]:

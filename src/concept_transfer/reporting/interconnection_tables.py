@@ -1,0 +1,348 @@
+"""Tables on codes that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.interconnections import (
+    HALVES,
+    SECTION,
+    Connected,
+    is_control,
+    marginals,
+    of_texts,
+)
+from concept_transfer.reporting.rows import level
+from concept_transfer.reporting.words import listing
+from concept_transfer.study import Study
+
+MOST = 1000  # rows of a table of pairs
+CONTROL = "control"
+
+
+def method_table(connected: Connected, study: Study) -> Table:
+    """One row a method: how it foretells edges of other patients."""
+    assert study.interconnections is not None
+    measures = {
+        "precision": ("precision", "all", "significant", "halves"),
+        "precision_rare": ("precision", "rare", "significant", "halves"),
+        "precision_common": ("precision", "common", "significant", "halves"),
+        "precision_strong": ("precision", "all", "strong", "halves"),
+        "precision_sites": ("precision", "all", "significant", "sites"),
+        "auroc_rare": ("auroc", "rare", "significant", "halves"),
+        "auroc_common": ("auroc", "common", "significant", "halves"),
+        "auprc_common": ("auprc", "common", "significant", "halves"),
+        "auroc_new": ("auroc", "new", "significant", "halves"),
+        "ratio": ("ratio", "all", "significant", "halves"),
+    }
+    names = list(study.interconnections.methods)
+    raw = pd.DataFrame({"method": names, "role": [_role(study, name) for name in names]})
+    for column, asked in measures.items():
+        raw[column] = connected.judged(*asked).reindex(names).to_numpy()
+    bounds = connected.performance[
+        connected.performance["judged"].isin(HALVES)
+        & connected.performance["measure"].eq("precision")
+        & connected.performance["truth"].eq("significant")
+        & connected.performance["stratum"].eq("all")
+    ].groupby("method")[["lower", "upper"]]
+    for end in ("lower", "upper"):
+        raw[f"precision_{end}"] = bounds.mean().reindex(names)[end].to_numpy()
+    raw = raw.dropna(subset=list(measures), how="all")
+    shown = [
+        Column("Method", "name", raw["method"]),
+        Column("Role", "name", raw["role"]),
+        Column(
+            "Precision",
+            "interval",
+            intervals(raw, ["precision", "precision_lower", "precision_upper"], unknown=""),
+            2,
+        ),
+        Column("Rare pairs", "number", raw["precision_rare"], 2),
+        Column("Common pairs", "number", raw["precision_common"], 2),
+        Column("Second truth", "number", raw["precision_strong"], 2),
+        Column("At other sites", "number", raw["precision_sites"], 2),
+        Column("AUROC, rare", "number", raw["auroc_rare"]),
+        Column("AUROC, common", "number", raw["auroc_common"]),
+        Column("AUPRC, common", "number", raw["auprc_common"]),
+        Column("AUROC, new", "number", raw["auroc_new"]),
+        Column("Observed / expected", "number", raw["ratio"], 1),
+    ]
+    common = study.interconnections.edges.common
+    return Table(
+        stem="interconnections_methods",
+        section=SECTION,
+        title="How methods foretell the edges of other patients",
+        caption="Learned from one half of the clusters, judged on the other, mean of both ways. "
+        "Precision: of as many pairs as there are true edges, the share that are (interval "
+        f"{level(study)}, mean of both ways); rare and common pairs (chance alone would bring them "
+        f"together less than {common:g} times, or more) are each given as many as they have. The "
+        "second truth are strong odds ratios, adjusted for age and sex. New: among pairs that were "
+        "no edge in the learning half. Observed over expected counts of a method's edges in the "
+        "judging half: high where it chooses rare pairs. Methods that read nobody's record are "
+        "judged alike; encoders only at sites that they never read.",
+        raw=raw,
+        columns=shown,
+    )
+
+
+def text_table(connected: Connected, study: Study) -> Iterator[Table]:
+    """One row a method that learns from no patient: beside frequencies, on all patients."""
+    names = [*of_texts(study)]
+    everywhere = connected.judged("auroc", on="all")
+    others = [name for name in everywhere.index if name not in names]
+    chosen = [name for name in [*names, *others] if name in everywhere]
+    if not names or not chosen:
+        return
+    raw = pd.DataFrame({"method": chosen, "role": [_role(study, name) for name in chosen]})
+    for stratum in ("common", "rare", "all"):
+        for measure in ("auroc", "precision"):
+            found = connected.judged(measure, stratum, on="all")
+            raw[f"{measure}_{stratum}"] = found.reindex(chosen).to_numpy()
+    control = marginals(study)
+    yield Table(
+        stem="interconnections_texts",
+        section=SECTION,
+        title="What texts know that frequencies do not",
+        caption="Methods that learned from no patient, judged on all of them"
+        + (f", beside {control}, which knows how frequent codes are" if control else "")
+        + ". Read the column on common pairs: over all pairs a method is right for knowing which "
+        "codes are frequent, because only frequent codes meet often enough to be significant.",
+        raw=raw,
+        columns=[
+            Column("Method", "name", raw["method"]),
+            Column("Role", "name", raw["role"]),
+            Column("AUROC, common pairs", "number", raw["auroc_common"]),
+            Column("AUROC, rare pairs", "number", raw["auroc_rare"]),
+            Column("AUROC, all pairs", "number", raw["auroc_all"]),
+            Column("Precision, common", "number", raw["precision_common"], 2),
+            Column("Precision, all", "number", raw["precision_all"], 2),
+        ],
+    )
+
+
+def planted_table(connected: Connected, study: Study) -> Iterator[Table]:
+    """One row a method: how many of the links that patients were simulated with it finds."""
+    rows = connected.performance[connected.performance["truth"] == "planted"]
+    if rows.empty:
+        return
+    assert study.interconnections is not None
+    names = [name for name in study.interconnections.methods if name in set(rows["method"])]
+    raw = pd.DataFrame({"method": names, "role": [_role(study, name) for name in names]})
+    for measure in ("recall", "auroc", "auprc", "direction"):
+        told = rows[rows["measure"] == measure].groupby("method")["value"].mean()
+        raw[measure] = told.reindex(names).to_numpy()
+    yield Table(
+        stem="interconnections_planted",
+        section=SECTION,
+        title="Links that were put in",
+        caption="Patients were simulated, so that it is known which codes follow from each other. "
+        f"Recall of {int(rows['edges'].max())} linked pairs in as many pairs, and the areas under "
+        "the curves, means over halves and sites. What is not linked directly may still come "
+        "together, through a third condition or with age, so that no method can have all of them "
+        "first. Direction: of linked pairs, how often the cause is put first.",
+        raw=raw,
+        columns=[
+            Column("Method", "name", raw["method"]),
+            Column("Role", "name", raw["role"]),
+            Column("Recall", "number", raw["recall"], 2),
+            Column("AUROC", "number", raw["auroc"]),
+            Column("AUPRC", "number", raw["auprc"]),
+            Column("Direction", "number", raw["direction"], 2),
+        ],
+    )
+
+
+def difference_table(connected: Connected, study: Study) -> Table:
+    """Each method against the one of highest precision, on the same draws of judging clusters."""
+    precision = connected.judged("precision")
+    own = [name for name in precision.index if not is_control(study, name)]
+    best = str((precision[own] if own else precision).idxmax())
+    frame = connected.differences[connected.differences["measure"] == "precision"]
+    first, second = frame[frame["a"] == best], frame[frame["b"] == best]
+    turned = second.assign(
+        b=second["a"],
+        difference=-second["difference"],
+        lower=-second["upper"],
+        upper=-second["lower"],
+    )
+    raw = pd.concat([first, turned]).assign(a=best)[
+        ["judged", "a", "b", "difference", "lower", "upper"]
+    ]
+    raw = raw.sort_values(["judged", "difference"], kind="stable").reset_index(drop=True)
+    return Table(
+        stem="interconnections_differences",
+        section=SECTION,
+        title=f"How much better {best} is than others",
+        caption=f"Difference in precision, judged on the same patients, with {level(study)} "
+        "intervals of paired draws of clusters. The best of several is named in hindsight.",
+        raw=raw,
+        columns=[
+            Column("Judged on", "name", raw["judged"]),
+            Column("Than", "name", raw["b"]),
+            Column("Difference", "interval", intervals(raw, ["difference", "lower", "upper"])),
+        ],
+    )
+
+
+def graph_table(connected: Connected) -> Table:
+    """One row a method: what its graph of all patients looks like."""
+    raw = connected.graphs
+    return Table(
+        stem="interconnections_graphs",
+        section=SECTION,
+        title="What the graphs look like",
+        caption="Graphs of equal density, of all patients. Clustering: how often two neighbours of "
+        "a code are neighbours; communities by Louvain's method, and how much more lies inside "
+        "them than by chance (modularity). Alone: edges that no other method has, and the share of "
+        "such edges that hold in the half of patients that was not learned from. The consensus has "
+        "the edges that more than half of the methods have, controls apart.",
+        raw=raw,
+        columns=[
+            Column("Method", "name", raw["method"]),
+            Column("Edges", "number", raw["edges"]),
+            Column("Codes linked", "number", raw["linked"]),
+            Column("Highest degree", "number", raw["highest_degree"]),
+            Column("Clustering", "number", raw["clustering"], 2),
+            Column("Communities", "number", raw["communities"]),
+            Column("Modularity", "number", raw["modularity"], 2),
+            Column("Alone", "number", raw["unique"]),
+            Column("Of these hold", "number", raw["unique_hold"], 2),
+        ],
+    )
+
+
+def agreement_table(connected: Connected) -> Table:
+    """One row a pair of methods."""
+    raw = connected.agreement
+    return Table(
+        stem="interconnections_agreement",
+        section=SECTION,
+        title="How alike methods rank pairs",
+        caption="Spearman correlation of their scores over all pairs, of all patients; p by "
+        "permuting the codes of one; Jaccard index of their graphs.",
+        raw=raw,
+        columns=[
+            Column("Method", "name", raw["a"]),
+            Column("Other method", "name", raw["b"]),
+            Column("Spearman", "number", raw["spearman"], 2),
+            Column("p", "p", raw["p"]),
+            Column("Edges shared", "number", raw["jaccard"], 2),
+        ],
+    )
+
+
+def site_table(connected: Connected) -> Table:
+    """One row a pair of sites, and the halves."""
+    raw = connected.sites
+    return Table(
+        stem="interconnections_sites",
+        section=SECTION,
+        title="How many edges sites share",
+        caption="Significant pairs of each, those of both, and their share of those of either "
+        "(Jaccard index). The halves of all patients show what sampling alone does; a site with "
+        "more patients has more edges.",
+        raw=raw,
+        columns=[
+            Column("Site", "name", raw["a"]),
+            Column("Other site", "name", raw["b"]),
+            Column("Edges", "number", raw["edges_a"]),
+            Column("Edges of the other", "number", raw["edges_b"]),
+            Column("Shared", "number", raw["shared"]),
+            Column("Jaccard", "number", raw["jaccard"], 2),
+        ],
+    )
+
+
+def new_edges(connected: Connected) -> Iterator[Table]:
+    """Edges that a method foretold where they were none yet, and that hold elsewhere."""
+    pairs = connected.pairs
+    several = pairs["sites"].map(len) >= min(2, pairs["sites"].map(len).max())
+    found = pairs[(pairs["foretold"].map(len) > 0) & several]
+    if not found.empty:
+        yield _pair_table(
+            found,
+            connected,
+            "interconnections_new",
+            "New edges that hold elsewhere",
+            "Pairs that were significant in one half of the patients and not in the other, in "
+            "whose graph a method had them all the same, and that are significant at several "
+            "sites (with enough patients to be shown). Foretold by: the methods that had them.",
+            "foretold",
+            "Foretold by",
+        )
+
+
+def edge_table(connected: Connected) -> Iterator[Table]:
+    """All edges of all patients that may be shown."""
+    found = connected.pairs[connected.pairs["significant"]]
+    if not found.empty:
+        more = f" The {MOST:,} surest are shown." if len(found) > MOST else ""
+        yield _pair_table(
+            found.head(MOST),
+            connected,
+            "interconnections_edges",
+            "Codes that belong together",
+            "Significant pairs of all patients, the surest first, of enough patients to be shown. "
+            "Find a code to see its neighbours. Ratio: observed over expected counts within groups "
+            "of age and sex, shrunken by what all pairs show; odds ratios are adjusted likewise."
+            f"{more}",
+            "methods",
+            "Methods that have it",
+        )
+
+
+def _pair_table(
+    pairs: pd.DataFrame,
+    connected: Connected,
+    stem: str,
+    title: str,
+    caption: str,
+    methods: str,
+    heading: str,
+) -> Table:
+    names = connected.codes.set_index("code")["name"]
+    raw = pairs.reset_index(drop=True)
+    raw = raw.assign(
+        name_a=raw["code_a"].map(names),
+        name_b=raw["code_b"].map(names),
+        **{name: raw[name].map(listing_of) for name in ("sites", "methods", "foretold")},
+    )
+    if raw["planted"].isna().all():
+        raw = raw.drop(columns="planted")
+    sites = [Column("Sites", "text", raw["sites"])] if raw["sites"].any() else []
+    planted = (
+        [Column("Put in", "name", raw["planted"].map({True: "yes", False: "no"}))]
+        if "planted" in raw
+        else []
+    )
+    return Table(
+        stem=stem,
+        section=SECTION,
+        title=title,
+        caption=caption,
+        raw=raw,
+        columns=[
+            Column("Code", "text", raw["code_a"]),
+            Column("Name", "text", raw["name_a"]),
+            Column("With", "text", raw["code_b"]),
+            Column("Name of that", "text", raw["name_b"]),
+            Column("Patients", "number", raw["patients"]),
+            Column("Ratio", "number", raw["ratio"], 1),
+            Column("Odds ratio", "interval", intervals(raw, ["odds_ratio", "lower", "upper"]), 1),
+            *planted,
+            *sites,
+            Column(heading, "text", raw[methods]),
+        ],
+    )
+
+
+def listing_of(words: list[str]) -> str:
+    return listing(list(words))
+
+
+def _role(study: Study, name: str) -> str:
+    return CONTROL if is_control(study, name) else "method"

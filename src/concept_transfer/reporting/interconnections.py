@@ -1,0 +1,213 @@
+"""What the report shows of codes that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from concept_transfer.cell import ALL_SITES
+from concept_transfer.interconnections.methods import METHODS
+from concept_transfer.interconnections.methods.method import Method
+from concept_transfer.interconnections.schemas import TABLES
+from concept_transfer.parquet import read_table
+from concept_transfer.reporting.answers import Answer
+from concept_transfer.reporting.columns import number
+from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.words import listing
+from concept_transfer.study import Study
+
+if TYPE_CHECKING:
+    from concept_transfer.reporting.figures.canvas import Drawing
+
+SECTION = "interconnections"
+HALVES = ("half a", "half b")
+QUESTION = "Which method foretells which codes come together in other patients?"
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The tables of ``interconnections/`` (docs/contracts.md), by the names of their files; no pair
+    of fewer patients than ``evaluation.small_cells`` is in them."""
+
+    performance: pd.DataFrame
+    differences: pd.DataFrame
+    agreement: pd.DataFrame
+    graphs: pd.DataFrame
+    sites: pd.DataFrame
+    pairs: pd.DataFrame
+    codes: pd.DataFrame
+
+    def judged(
+        self, measure: str, stratum: str = "all", truth: str = "significant", on: str = "halves"
+    ) -> pd.Series:
+        """Method -> mean of a measure over directions: between the `halves`, between `sites`, or
+        of what learned from nobody on `all` patients."""
+        rows = self.performance
+        halves, whole = rows["judged"].isin(HALVES), rows["judged"] == ALL_SITES
+        where = {"halves": halves, "all": whole, "sites": ~halves & ~whole}[on]
+        told = rows["measure"].eq(measure) & rows["stratum"].eq(stratum) & rows["truth"].eq(truth)
+        return rows[where & told].groupby("method", sort=False)["value"].mean()
+
+
+def read_connected(folder: Path) -> Connected:
+    """Read the Parquet files of ``interconnections/``."""
+    return Connected(
+        **{
+            name: read_table(folder / f"{name}.parquet", schema).to_pandas()
+            for name, schema in TABLES.items()
+        }
+    )
+
+
+def record_of(study: Study, name: str) -> Method:
+    """The record of a method of the study."""
+    assert study.interconnections is not None
+    return METHODS[study.interconnections.methods[name].kind]
+
+
+def is_control(study: Study, name: str) -> bool:
+    """Whether a method is there to be compared with; so is one of an embedding that is."""
+    assert study.interconnections is not None
+    record, section = record_of(study, name), study.interconnections.methods[name]
+    return record.control or any(study.is_control(one) for one in record.embeddings(section))
+
+
+def of_texts(study: Study) -> list[str]:
+    """Methods that read embeddings of the study that are no controls."""
+    assert study.interconnections is not None
+    return [
+        name
+        for name, section in study.interconnections.methods.items()
+        if record_of(study, name).embeddings(section) and not is_control(study, name)
+    ]
+
+
+def marginals(study: Study) -> str | None:
+    """The study's control that knows frequencies alone, if it has one."""
+    assert study.interconnections is not None
+    methods = study.interconnections.methods
+    return next((name for name, one in methods.items() if one.kind == "marginals"), None)
+
+
+def answer(connected: Connected, study: Study) -> Answer:
+    """What the report says first of them."""
+    return Answer(SECTION, QUESTION, list(_sentences(connected, study)), [])
+
+
+def _sentences(connected: Connected, study: Study) -> Iterator[str]:
+    precision = connected.judged("precision")
+    methods = [name for name in precision.index if not is_control(study, name)]
+    best = precision[methods].sort_values(ascending=False)
+    if best.empty or best.isna().all():
+        yield "Neither half of the patients has enough edges to judge by."
+        return
+    name = str(best.index[0])
+    control = marginals(study)
+    beside = (
+        f", frequencies alone {number(precision[control], 2)}"
+        if control is not None and control in precision
+        else ""
+    )
+    yield (
+        f"Of as many pairs as there are edges, {name} has {number(best.iloc[0], 2)} right in the "
+        f"half of the patients that it has not seen{beside}."
+    )
+    yield from _of_texts(connected, study)
+    yield from _of_sites(connected)
+
+
+def _of_texts(connected: Connected, study: Study) -> Iterator[str]:
+    """Frequent codes meet often and texts know it a little: what is said is said of common pairs,
+    beside the frequencies."""
+    control = marginals(study)
+    common = connected.judged("auroc", "common", on="all")
+    everywhere = connected.judged("auroc", on="all")
+    if control is None or control not in common:
+        return
+    for name in of_texts(study):
+        if name in common and not pd.isna(common[name]):
+            assert study.interconnections is not None
+            least = study.interconnections.edges.common
+            yield (
+                f"Among pairs that chance alone would bring together {least:g} times, {name} tells "
+                f"those that belong together with AUROC {number(common[name])}, frequencies alone "
+                f"with {number(common[control])}. (Over all pairs the figures are "
+                f"{number(everywhere[name])} and {number(everywhere[control])}: most of that is "
+                "that frequent codes meet often enough to be noticed.)"
+            )
+
+
+def _of_sites(connected: Connected) -> Iterator[str]:
+    shared = connected.sites[~connected.sites["a"].isin(HALVES)]["jaccard"].dropna()
+    if len(shared):
+        low, high = number(shared.min(), 2), number(shared.max(), 2)
+        span = low if low == high else f"between {low} and {high}"
+        yield f"Two sites share {span} of the edges that either has."
+
+
+def methods_paragraph(study: Study) -> str:
+    """How interconnections were sought and judged; "" where they were not."""
+    section = study.interconnections
+    if section is None:
+        return ""
+    told = listing(
+        [f"{name} ({METHODS[one.kind].methods(one)})" for name, one in section.methods.items()]
+    )
+    unit = "within a visit" if section.unit == "visit" else "within all that is known of a patient"
+    cut = f"cut to {section.codes.characters} characters, " if section.codes.characters else ""
+    density = (
+        "as many as there were true edges"
+        if section.density is None
+        else f"{100 * section.density:g} % of all"
+    )
+    least = study.evaluation.small_cells
+    return (
+        f"Codes, {cut}that {section.codes.min_patients} patients or visits have at least, were "
+        f"paired by whether they come together {unit}. Pairs were scored by {told}. Clusters were "
+        "halved at random; what was learned from one half was judged on the other, and what was "
+        "learned at a site on every other site. True edges of the judging patients were pairs "
+        f"significant by Fisher's exact test, one-sided, at a false discovery rate of "
+        f"{section.edges.fdr:g} (Benjamini-Hochberg); as a second truth, pairs of at least "
+        f"{least} patients whose Mantel-Haenszel odds ratio, adjusted for age and sex, had an "
+        f"interval above {section.edges.odds_ratio:g}. Graphs were compared at equal density: the "
+        f"pairs with the highest scores, {density}. Areas under curves are shown among pairs that "
+        f"chance would bring together {section.edges.common:g} times or more, and fewer, because "
+        "the product of two frequencies alone foretells which pairs are significant. Intervals "
+        f"come from {section.draws:,} draws of judging clusters; the edges of the methods, and the "
+        "limit of significance, stayed as they were, and the shift that counting chance twice "
+        "causes was taken off. Rank correlations of methods were tested by permuting codes "
+        f"({section.permutations:,} times; quadratic assignment procedure). Nothing is shown of "
+        f"pairs of fewer than {least} patients."
+    )
+
+
+def connected_tables(connected: Connected, study: Study) -> Iterator[Table]:
+    """Tables on codes that belong together, in the order of the report."""
+    from concept_transfer.reporting import interconnection_tables as tables
+
+    yield tables.method_table(connected, study)
+    yield from tables.text_table(connected, study)
+    yield from tables.planted_table(connected, study)
+    yield tables.difference_table(connected, study)
+    yield tables.graph_table(connected)
+    yield tables.agreement_table(connected)
+    yield tables.site_table(connected)
+    yield from tables.new_edges(connected)
+    yield from tables.edge_table(connected)
+
+
+def connected_figures(connected: Connected, study: Study) -> Iterator[Drawing]:
+    """Figures on codes that belong together, in the order of the report."""
+    from concept_transfer.reporting.figures.chapters import chapter_map
+    from concept_transfer.reporting.figures.foretelling import foretelling
+    from concept_transfer.reporting.figures.network import network
+
+    if connected.pairs["significant"].any():
+        yield network(connected, study)
+    yield foretelling(connected, study)
+    if not connected.pairs.empty:
+        yield chapter_map(connected, study)
