@@ -117,8 +117,9 @@ def chosen_codes(sites: Sequence[CodeSets], settings: CodeNodes) -> list[str]:
     codes = sorted(code for code, count in counts.items() if count >= settings.min_patients)
     if len(codes) < 3:
         raise StudyError(
-            f"interconnections.codes: {len(codes)} codes are left that {settings.min_patients} "
-            "patients have, and a graph needs three; lower min_patients, or widen 'only'"
+            f"interconnections.codes: of all codes {len(codes)} are left that "
+            f"{settings.min_patients} patients have, and a graph needs three; lower min_patients, "
+            "or widen 'only'"
         )
     if len(codes) > MOST:
         raise StudyError(
