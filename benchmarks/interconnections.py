@@ -1,0 +1,129 @@
+"""Time and memory of finding which codes belong together, and what is reached on NHAMCS.
+
+``python -m benchmarks.interconnections``; with a folder of results
+(``results/nhamcs_interconnections/interconnections``) it prints what that study reached.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.measure import in_child, table
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.interconnections.code_sets import CodeSets
+from concept_transfer.interconnections.interconnect import Question, interconnect
+from concept_transfer.interconnections.nodes import Nodes
+from concept_transfer.settings.interconnections import Interconnections
+
+CODES, PATIENTS, EACH = 1000, 1_000_000, 10
+METHODS = ["shrunken", "fisher", "odds_ratio", "pmi", "jaccard", "phi", "cooccurrence", "marginals"]
+TEXT = """## Interconnections
+
+{codes:,} codes of {patients:,} patients, {pairs:,} of a patient and a code: all pairs by {methods}
+methods, adjusted for age and sex in 12 groups, from both halves of the clusters, judged on the
+other half with 200 bootstrap draws, agreement with 199 permutations, graphs and communities.
+
+{table}"""
+
+
+def made_up(patients: int, codes: int, each: int, seed: int = 0) -> CodeSets:
+    """Patients with about `each` codes, the frequencies of codes falling as in Zipf's law, half of
+    them from a theme of ten codes that come together."""
+    rng = np.random.default_rng(seed)
+    share = 1 / (np.arange(codes) + 20)
+    drawn = rng.choice(codes, (patients, each), p=share / share.sum()).astype(np.int32)
+    theme = rng.integers(codes // 10, size=patients)[:, None] * 10
+    themed = rng.random((patients, each)) < 0.3
+    drawn = np.where(themed, theme + rng.integers(10, size=drawn.shape), drawn).astype(np.int32)
+    drawn.sort(axis=1)
+    first = np.ones(drawn.shape, bool)
+    first[:, 1:] = np.diff(drawn, axis=1) > 0
+    offsets = np.concatenate([[0], first.sum(axis=1).cumsum()]).astype(np.int64)
+    values = drawn[first]
+    return CodeSets(
+        CompressedRows(offsets, values),
+        np.full(len(values), np.nan, np.float32),
+        rng.integers(0, 5000, patients),
+        np.array(["a", "b", "c", "d", "e", "f"])[rng.integers(0, 6, patients)],
+        np.array(["f", "m"])[rng.integers(0, 2, patients)],
+        tuple(f"C{number:04d}" for number in range(codes)),
+    )
+
+
+def run(patients: int, codes: int, each: int) -> dict[str, float]:
+    """Seconds of processor and clock, and the largest memory in MB."""
+    sets = made_up(patients, codes, each)
+    names, chapter = sets.names, tuple(name[:3] for name in sets.names)
+    nodes = Nodes(names, names, names, names, chapter, chapter)
+    settings = Interconnections.model_validate({"methods": METHODS})
+    before, cpu = time.perf_counter(), time.process_time()
+    interconnect(Question(settings, nodes, {"here": sets}, 1, 11, 0.95))
+    return {
+        "pairs": len(sets.codes.values),
+        "clock": time.perf_counter() - before,
+        "cpu": time.process_time() - cpu,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def report() -> str:
+    found = json.loads(in_child(__name__, "run", str(PATIENTS), str(CODES), str(EACH)))
+    return TEXT.format(
+        codes=CODES,
+        patients=PATIENTS,
+        pairs=int(found["pairs"]),
+        methods=len(METHODS),
+        table=table(
+            ["processor seconds", "seconds by the clock", "largest memory, MB"],
+            [[f"{found['cpu']:.0f}", f"{found['clock']:.0f}", f"{found['memory']:,.0f}"]],
+        ),
+    )
+
+
+def accuracy(folder: Path) -> str:
+    """What a study of NHAMCS reached: means over both halves, and on all patients."""
+    frame = pq.read_table(folder / "performance.parquet").to_pandas()
+    halves = frame["judged"].str.startswith("half")
+    asked = {
+        "precision": (halves, "precision", "all", "significant"),
+        "second truth": (halves, "precision", "all", "strong"),
+        "AUROC, common": (halves, "auroc", "common", "significant"),
+        "AUROC, new": (halves, "auroc", "new", "significant"),
+        "all patients, all pairs": (
+            ~halves & frame["learned"].eq(""),
+            "auroc",
+            "all",
+            "significant",
+        ),
+        "all patients, common": (
+            ~halves & frame["learned"].eq(""),
+            "auroc",
+            "common",
+            "significant",
+        ),
+    }
+    rows = []
+    for method in dict.fromkeys(frame["method"]):
+        row = [method]
+        for where, measure, stratum, truth in asked.values():
+            own = frame[where & frame["method"].eq(method) & frame["measure"].eq(measure)]
+            own = own[own["stratum"].eq(stratum) & own["truth"].eq(truth)]
+            row.append(f"{own['value'].mean():.3f}" if len(own) else "")
+        rows.append(row)
+    return table(["method", *asked], rows)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        print(json.dumps(run(*map(int, sys.argv[2:]))))
+    elif len(sys.argv) > 1:
+        print(accuracy(Path(sys.argv[1])))
+    else:
+        print(report())
