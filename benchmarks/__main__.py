@@ -10,6 +10,7 @@ from benchmarks import (
     events,
     events_omop,
     histories,
+    interconnections,
     paper_grid,
     predict,
     scaling,
@@ -41,6 +42,7 @@ def main() -> None:
         evaluation,
         *ingesting,
         histories,
+        interconnections,
         predict,
         study_time,
     ):

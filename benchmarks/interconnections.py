@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.measure import in_child, table
+from benchmarks.measure import in_child, peak_memory_mb, table
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.interconnections.code_sets import CodeSets
 from concept_transfer.interconnections.interconnect import Question, interconnect
@@ -69,12 +68,12 @@ def run(patients: int, codes: int, each: int) -> dict[str, float]:
         "pairs": len(sets.codes.values),
         "clock": time.perf_counter() - before,
         "cpu": time.process_time() - cpu,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory": peak_memory_mb(),
     }
 
 
 def report() -> str:
-    found = json.loads(in_child(__name__, "run", str(PATIENTS), str(CODES), str(EACH)))
+    found = in_child("interconnections", "run", PATIENTS, CODES, EACH)
     return TEXT.format(
         codes=CODES,
         patients=PATIENTS,
@@ -91,23 +90,14 @@ def accuracy(folder: Path) -> str:
     """What a study of NHAMCS reached: means over both halves, and on all patients."""
     frame = pq.read_table(folder / "performance.parquet").to_pandas()
     halves = frame["judged"].str.startswith("half")
+    whole = ~halves & frame["learned"].eq("")
     asked = {
         "precision": (halves, "precision", "all", "significant"),
         "second truth": (halves, "precision", "all", "strong"),
         "AUROC, common": (halves, "auroc", "common", "significant"),
         "AUROC, new": (halves, "auroc", "new", "significant"),
-        "all patients, all pairs": (
-            ~halves & frame["learned"].eq(""),
-            "auroc",
-            "all",
-            "significant",
-        ),
-        "all patients, common": (
-            ~halves & frame["learned"].eq(""),
-            "auroc",
-            "common",
-            "significant",
-        ),
+        "all patients, all pairs": (whole, "auroc", "all", "significant"),
+        "all patients, common": (whole, "auroc", "common", "significant"),
     }
     rows = []
     for method in dict.fromkeys(frame["method"]):
