@@ -17,6 +17,11 @@ def referred(kind):
     return list(dict.fromkeys(names))
 
 
+def prepared_methods():
+    """Methods whose scores a job of their own makes."""
+    return [name for name, one in connecting_methods().items() if METHODS[one.kind].prepare]
+
+
 def simulated_with_links():
     """Sites whose adapter knows which codes it was made to link."""
     return [name for name in grid.sites if ADAPTERS[study.sites[name].adapter].links]
@@ -129,6 +134,31 @@ if study.interconnections:
         script:
             "../scripts/embed_codes.py"
 
+    rule ask_about_codes:
+        input:
+            nodes=rules.list_codes.output,
+        output:
+            scores=f"{INTERCONNECTIONS}/prepared/{{method}}.npy",
+            facts=f"{INTERCONNECTIONS}/prepared/{{method}}.json",
+        log:
+            f"{RESULTS}/logs/ask_about_codes/{{method}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/ask_about_codes/{{method}}.tsv"
+        wildcard_constraints:
+            method=alternatives(prepared_methods()),
+        conda:
+            ENVIRONMENT
+        params:
+            settings=lambda wildcards: stable(
+                connecting_methods()[wildcards.method].model_dump(mode="json")
+            ),
+            code=lambda wildcards: code_of(
+                "ask_about_codes",
+                *METHODS.modules(connecting_methods()[wildcards.method].kind, "prepare"),
+            ),
+        script:
+            "../scripts/ask_about_codes.py"
+
     rule interconnect:
         input:
             nodes=rules.list_codes.output,
@@ -140,6 +170,9 @@ if study.interconnections:
                 f"{RESULTS}/encoders/{{encoder}}/0/{{file}}",
                 encoder=referred("encoders"),
                 file=EncoderFiles.names,
+            ),
+            prepared=expand(
+                f"{INTERCONNECTIONS}/prepared/{{method}}.npy", method=prepared_methods()
             ),
             links=[site_inputs(study.sites[name], ROOT) for name in simulated_with_links()],
         output:
@@ -181,7 +214,8 @@ if study.interconnections:
 
 def interconnection_files():
     """What the report reads of interconnections, if the study asks for them."""
-    return list(rules.interconnect.output) if study.interconnections else []
+    facts = [f"{INTERCONNECTIONS}/prepared/{name}.json" for name in prepared_methods()]
+    return [*rules.interconnect.output, *facts] if study.interconnections else []
 
 
 rule interconnections:

@@ -50,6 +50,7 @@ with job(snakemake.log[0]):
         evaluation["confidence"],
         {Path(path).stem: np.load(path) for path in inputs.vectors},
         {Path(path).parent.parent.name: Path(path).parent for path in inputs.encoders},
+        {Path(path).stem: np.load(path) for path in inputs.prepared},
         known_to,
         planted(links, nodes.code) if links else None,
     )

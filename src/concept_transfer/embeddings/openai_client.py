@@ -1,10 +1,11 @@
-"""One request at a time to a server that speaks OpenAI's embeddings API, checked and explained."""
+"""One request at a time to a server that speaks OpenAI's API, checked and explained."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -28,19 +29,36 @@ OFFICIAL = "https://api.openai.com/v1"
 _NO_KEY = "no-key"
 
 
-def base_url(config: OpenAIEmbedding) -> str:
+class ServerSettings(Protocol):
+    """What the config says of a server."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def base_url(self) -> str | None: ...
+    @property
+    def api_version(self) -> str | None: ...
+    @property
+    def key_variable(self) -> str: ...
+    @property
+    def retries(self) -> int: ...
+    @property
+    def timeout(self) -> float: ...
+
+
+def base_url(config: ServerSettings) -> str:
     """The server: the config's, else `$OPENAI_BASE_URL`, else OpenAI's own."""
     return config.base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
 
 
-def public_url(config: OpenAIEmbedding) -> str:
+def public_url(config: ServerSettings) -> str:
     """The server's address without user, password or query, fit for files and errors."""
     parts = urlsplit(base_url(config))
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
 
-def key_of(name: str, config: OpenAIEmbedding) -> str:
+def key_of(where: str, config: ServerSettings) -> str:
     """The key from the environment; servers other than OpenAI's and Azure's may need none.
 
     Raises StudyError where a key is needed and its variable is not set.
@@ -48,9 +66,9 @@ def key_of(name: str, config: OpenAIEmbedding) -> str:
     key = os.environ.get(config.key_variable, "")
     if not key and (base_url(config) == OFFICIAL or config.api_version):
         raise StudyError(
-            f"embeddings.{name}: {public_url(config)} needs a key and the environment variable "
+            f"{where}: {public_url(config)} needs a key and the environment variable "
             f"{config.key_variable} is not set; export it before starting the study (never write a "
-            "key into a config file), or set 'offline: true' to use cached vectors only"
+            "key into a config file), or set 'offline: true' to use what is cached only"
         )
     return key or _NO_KEY
 
@@ -75,13 +93,20 @@ def batches(texts: Sequence[str], texts_at_most: int, tokens_at_most: int) -> It
         yield batch
 
 
-class Client:
-    """The official client, with retries and back-off of its own (Retry-After is honoured)."""
+class Connection:
+    """The official client, with retries and back-off of its own (Retry-After is honoured).
 
-    def __init__(self, name: str, config: OpenAIEmbedding) -> None:
-        self._where = f"embeddings.{name}: {public_url(config)}"
-        self._config = config
-        self._key = key_of(name, config)
+    ``where``: key of the config; ``gentler``: what makes requests smaller; ``kept``: what is not
+    lost when one fails.
+    """
+
+    gentler = ""
+    kept = "What was answered so far is kept"
+
+    def __init__(self, where: str, config: ServerSettings) -> None:
+        self._where = f"{where}: {public_url(config)}"
+        self._server = config
+        self._key = key_of(where, config)
         self._client: OpenAI = (
             AzureOpenAI(
                 api_key=self._key,
@@ -98,6 +123,54 @@ class Client:
                 timeout=config.timeout,
             )
         )
+
+    def _explained(self, error: APIError) -> str:
+        config = self._server
+        if isinstance(error, AuthenticationError | PermissionDeniedError):
+            return (
+                f"refuses the key (HTTP {error.status_code}); set the environment variable "
+                f"{config.key_variable} to a key that may use '{config.model}'"
+            )
+        if isinstance(error, NotFoundError):
+            return (
+                f"knows no model '{config.model}' (HTTP 404); correct 'model', or 'base_url' if it "
+                "lacks the path (usually /v1)"
+            )
+        if isinstance(error, APITimeoutError):
+            return (
+                f"did not answer within {config.timeout:g} seconds, {config.retries + 1} times; "
+                f"raise 'timeout'{self.gentler}. {self.kept}"
+            )
+        if isinstance(error, APIConnectionError):
+            return (
+                f"cannot be reached or broke the connection {config.retries + 1} times; check "
+                "'base_url' and the network, or set 'offline: true' to use what is cached only. "
+                f"{self.kept}"
+            )
+        if isinstance(error, APIStatusError):
+            code = error.status_code
+            said = self._redacted(error.message)
+            if code == 429 or code >= 500:
+                return (
+                    f"still answers HTTP {code} after {config.retries} retries ({said}); run again "
+                    f"later. {self.kept}"
+                )
+            return f"refuses the request with HTTP {code}: {said}"
+        return f"failed: {self._redacted(error.message)}"
+
+    def _redacted(self, message: str) -> str:
+        return message.replace(self._key, "***")[:300]
+
+
+class Client(Connection):
+    """A server of embeddings."""
+
+    gentler = " or lower 'batch_texts'"
+    kept = "What was embedded so far is kept"
+
+    def __init__(self, name: str, config: OpenAIEmbedding) -> None:
+        super().__init__(f"embeddings.{name}", config)
+        self._config = config
 
     def embed(self, texts: list[str]) -> tuple[NDArray[np.float32], int]:
         """Vectors of one batch, float32 [texts, width], and the tokens the server counted.
@@ -160,40 +233,3 @@ class Client:
                         else "the server is inconsistent"
                     )
                 )
-
-    def _explained(self, error: APIError) -> str:
-        config = self._config
-        if isinstance(error, AuthenticationError | PermissionDeniedError):
-            return (
-                f"refuses the key (HTTP {error.status_code}); set the environment variable "
-                f"{config.key_variable} to a key that may use '{config.model}'"
-            )
-        if isinstance(error, NotFoundError):
-            return (
-                f"knows no model '{config.model}' (HTTP 404); correct 'model', or 'base_url' if it "
-                "lacks the path (usually /v1)"
-            )
-        if isinstance(error, APITimeoutError):
-            return (
-                f"did not answer within {config.timeout:g} seconds, {config.retries + 1} times; "
-                "raise 'timeout' or lower 'batch_texts'. What was embedded so far is kept"
-            )
-        if isinstance(error, APIConnectionError):
-            return (
-                f"cannot be reached or broke the connection {config.retries + 1} times; check "
-                "'base_url' and the network, or set 'offline: true' to use cached vectors only. "
-                "What was embedded so far is kept"
-            )
-        if isinstance(error, APIStatusError):
-            code = error.status_code
-            said = self._redacted(error.message)
-            if code == 429 or code >= 500:
-                return (
-                    f"still answers HTTP {code} after {config.retries} retries ({said}); run again "
-                    "later, what was embedded so far is kept"
-                )
-            return f"refuses the request with HTTP {code}: {said}"
-        return f"failed: {self._redacted(error.message)}"
-
-    def _redacted(self, message: str) -> str:
-        return message.replace(self._key, "***")[:300]

@@ -36,7 +36,7 @@ def check(request: Request) -> None:
     unknown = _space(config).missing(texts)
     if unknown:
         _require_online(name, config, unknown)
-        key_of(name, config)
+        key_of(f"embeddings.{name}", config)
 
 
 def embed(request: Request) -> EmbeddingTable:

@@ -7,7 +7,7 @@ teaches on every other site. What is described (graphs, pairs) is of all patient
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,9 @@ class Question:
     """All that the analysis is asked.
 
     sites: name -> its sets of the K codes; vectors: embedding -> [K, width]; encoders: name ->
-    folder; known_to: method -> sites that it has read outside of the learning part; links: planted
-    ones, bool [K, K], from cause to effect, or None; small_cells: a pair of fewer patients is in no
-    row of `pairs`.
+    folder; prepared: method -> scores that need no patient; known_to: method -> sites that it has
+    read outside of the learning part; links: planted ones, bool [K, K], from cause to effect, or
+    None; small_cells: a pair of fewer patients is in no row of `pairs`.
     """
 
     settings: Interconnections
@@ -68,6 +68,7 @@ class Question:
     confidence: float
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     encoders: Mapping[str, Path] = field(default_factory=dict)
+    prepared: Mapping[str, Array] = field(default_factory=dict)
     known_to: Mapping[str, frozenset[str]] = field(default_factory=dict)
     links: NDArray[np.bool_] | None = None
 
@@ -89,6 +90,8 @@ class Findings:
 def interconnect(question: Question) -> dict[str, list[Row]]:
     """The rows of every table of `schemas.TABLES`."""
     parts = _parts(question)
+    unlearned = _unlearned(parts[ALL_SITES], question)
+    question = replace(question, prepared={**unlearned, **question.prepared})
     found = {name: _findings(sets, question) for name, sets in parts.items()}
     whole = found[ALL_SITES]
     count = _count(question, whole.truth)
@@ -136,8 +139,9 @@ def _parts(question: Question) -> dict[str, CodeSets]:
     return {ALL_SITES: whole, **halves, **(sites if len(sites) > 1 else {})}
 
 
-def _findings(sets: CodeSets, question: Question) -> Findings:
-    settings, groups = question.settings, dict[tuple[str, ...], list[PairCounts]]()
+def _learned(sets: CodeSets, question: Question) -> Learned:
+    """What methods may know of some patients."""
+    groups = dict[tuple[str, ...], list[PairCounts]]()
 
     def strata(by: tuple[str, ...]) -> list[PairCounts]:
         if by not in groups:
@@ -145,16 +149,35 @@ def _findings(sets: CodeSets, question: Question) -> Findings:
         return groups[by]
 
     counts = pair_counts(sets.codes, len(question.nodes))
-    learned = Learned(question.nodes, sets, counts, strata, question.vectors, question.encoders)
+    return Learned(question.nodes, sets, counts, strata, question.vectors, question.encoders)
+
+
+def _unlearned(sets: CodeSets, question: Question) -> dict[str, Array]:
+    """Scores of the methods that learn from no patient, whoever is given."""
+    learned, found = _learned(sets, question), {}
+    for name, section in question.settings.methods.items():
+        method = METHODS[section.kind]
+        if method.scores is not None and not method.learns:
+            found[name] = method.scores(section, learned)
+    return found
+
+
+def _findings(sets: CodeSets, question: Question) -> Findings:
+    settings, learned = question.settings, _learned(sets, question)
     scores, directed = {}, {}
     for name, section in settings.methods.items():
         method = METHODS[section.kind]
-        matrix = method.scores(section, learned)
+        matrix = question.prepared.get(name)
+        if matrix is None:
+            assert method.scores is not None, name
+            matrix = method.scores(section, learned)
         scores[name] = of_pairs(matrix)
         if method.directed:
             directed[name] = matrix
-    within = strata(ADJUSTED)
-    truth = truth_of(counts, within, settings.edges, question.small_cells, question.confidence)
+    within = learned.strata(ADJUSTED)
+    truth = truth_of(
+        learned.counts, within, settings.edges, question.small_cells, question.confidence
+    )
     rankings = {name: Ranking.of(own) for name, own in scores.items()}
     expected = expected_within(within)[all_pairs(len(question.nodes))]
     return Findings(sets, scores, rankings, directed, truth, expected)

@@ -156,6 +156,33 @@ def planted_table(connected: Connected, study: Study) -> Iterator[Table]:
     )
 
 
+def answer_table(connected: Connected, study: Study) -> Iterator[Table]:
+    """One row a method that was asked: how far its answers agree with each other."""
+    assert study.interconnections is not None
+    names = [name for name in study.interconnections.methods if name in connected.facts]
+    if not names:
+        return
+    raw = pd.DataFrame([{"method": name, **connected.facts[name]} for name in names])
+    share = raw["no_answer"] / raw["requests"]
+    yield Table(
+        stem="interconnections_answers",
+        section=SECTION,
+        title="What answers are worth",
+        caption="Requests to chat models, the share of answers that were none (counted, not "
+        "guessed), and Cohen's kappa between answers about whether two codes are linked: asked "
+        "again, in other words, and from the other code.",
+        raw=raw,
+        columns=[
+            Column("Method", "name", raw["method"]),
+            Column("Requests", "number", raw["requests"]),
+            Column("No answer", "number", share),
+            Column("Asked again", "number", raw["agreement_repeats"].astype(float), 2),
+            Column("Other words", "number", raw["agreement_phrasings"].astype(float), 2),
+            Column("Other direction", "number", raw["agreement_directions"].astype(float), 2),
+        ],
+    )
+
+
 def difference_table(connected: Connected, study: Study) -> Table:
     """Each method against the one of highest precision, on the same draws of judging clusters."""
     precision = connected.judged("precision")

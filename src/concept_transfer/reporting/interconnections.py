@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -31,7 +32,8 @@ QUESTION = "Which method foretells which codes come together in other patients?"
 @dataclass(frozen=True)
 class Connected:
     """The tables of ``interconnections/`` (docs/contracts.md), by the names of their files; no pair
-    of fewer patients than ``evaluation.small_cells`` is in them."""
+    of fewer patients than ``evaluation.small_cells`` is in them. facts: method -> what is known of
+    how it was asked."""
 
     performance: pd.DataFrame
     differences: pd.DataFrame
@@ -40,6 +42,7 @@ class Connected:
     sites: pd.DataFrame
     pairs: pd.DataFrame
     codes: pd.DataFrame
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def judged(
         self, measure: str, stratum: str = "all", truth: str = "significant", on: str = "halves"
@@ -59,7 +62,11 @@ def read_connected(folder: Path) -> Connected:
         **{
             name: read_table(folder / f"{name}.parquet", schema).to_pandas()
             for name, schema in TABLES.items()
-        }
+        },
+        facts={
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted((folder / "prepared").glob("*.json"))
+        },
     )
 
 
@@ -77,12 +84,13 @@ def is_control(study: Study, name: str) -> bool:
 
 
 def of_texts(study: Study) -> list[str]:
-    """Methods that read embeddings of the study that are no controls."""
+    """Methods that read the names of codes, or embeddings of the study, and are no controls."""
     assert study.interconnections is not None
     return [
         name
         for name, section in study.interconnections.methods.items()
-        if record_of(study, name).embeddings(section) and not is_control(study, name)
+        if (record_of(study, name).embeddings(section) or record_of(study, name).prepare)
+        and not is_control(study, name)
     ]
 
 
@@ -192,6 +200,7 @@ def connected_tables(connected: Connected, study: Study) -> Iterator[Table]:
     yield tables.method_table(connected, study)
     yield from tables.text_table(connected, study)
     yield from tables.planted_table(connected, study)
+    yield from tables.answer_table(connected, study)
     yield tables.difference_table(connected, study)
     yield tables.graph_table(connected)
     yield tables.agreement_table(connected)

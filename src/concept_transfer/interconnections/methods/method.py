@@ -52,14 +52,17 @@ class Method:
     settings: its section of the config; title: in tables and figures; methods: what the methods
     text says of it; scores: (settings, `Learned`) -> float64 [K, K], higher for pairs that belong
     together, NaN where it cannot say; symmetric unless the method is directed, when [i, j] is for
-    i before j. learns: whether from patients of the learning part; control: whether it is there to
+    i before j. prepare: instead, ``module:function`` for a job of its own: (key of the config,
+    settings, nodes) -> such a matrix, and facts for the report. learns: whether from patients of
+    the learning part; control: whether it is there to
     be compared with; embeddings, encoders: names in the study that its settings refer to.
     """
 
     settings: type[MethodSettings]
     title: str
     methods: Callable[[Any], str]
-    scores: Callable[[Any, Learned], NDArray[np.float64]]
+    scores: Callable[[Any, Learned], NDArray[np.float64]] | None = None
+    prepare: str = ""
     learns: bool = True
     control: bool = False
     directed: bool = False

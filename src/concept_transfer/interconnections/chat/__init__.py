@@ -1,0 +1,1 @@
+"""A chat model asked which codes belong together, by their descriptions alone."""
