@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
@@ -30,6 +31,8 @@ def study_schema() -> dict[str, Any]:
     properties = schema["properties"]
     for key, registry in (("strategies", STRATEGIES), ("classifiers", LEARNERS)):
         _add_short_forms(properties[key], definitions, registry)
+    methods = definitions["Interconnections"]["properties"]["methods"]
+    _add_short_forms(methods, definitions, METHODS)
 
     sites = properties["sites"]
     sites["additionalProperties"] = {
@@ -60,7 +63,9 @@ def _add_short_forms(
 ) -> None:
     """A list of registered names, and sections that need not repeat their own name as kind."""
     for record in registry.values():
-        definitions[record.settings.__name__].pop("required", None)
+        section = definitions[record.settings.__name__]
+        required = [key for key in section.pop("required", []) if key != "kind"]
+        section |= {"required": required} if required else {}
     mapping = {key: field.pop(key) for key in ("type", "additionalProperties", "minProperties")}
     sections = mapping["additionalProperties"]["oneOf"]
     mapping["additionalProperties"] = {"anyOf": [*sections, {"type": "null"}]}
