@@ -184,7 +184,7 @@ if study.interconnections:
         conda:
             ENVIRONMENT
         params:
-            interconnections=fixed(ASKED),
+            interconnections=lambda wildcards: study.interconnections.model_dump_json(),
             read_by=fixed(
                 {
                     name: [*study.encoders[name].sites, *study.encoders[name].unlabelled]
