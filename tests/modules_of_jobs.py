@@ -15,9 +15,14 @@ from in_process import planned
 from concept_transfer import closure
 
 NOT_OF_SIMULATED_SITES = (
+    "ask_about_codes",
+    "collect_codes",
     "download",
+    "embed_codes",
     "encode_histories",
     "export_models",
+    "interconnect",
+    "list_codes",
     "pretrain",
     "propose_crosswalk",
     "quantile_edges",

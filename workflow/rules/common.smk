@@ -117,8 +117,10 @@ MODEL_RECORDS = [
     *record_modules(LEARNERS, [entry.kind for entry in study.classifiers.values()]),
     *record_modules(STRATEGIES, [entry.kind for entry in study.strategies.values()]),
 ]
+CONNECTING = study.interconnections.methods if study.interconnections else {}
 RECORDS = [
     *record_modules(ADAPTERS, [entry.adapter for entry in study.sites.values()]),
+    *record_modules(METHODS, [entry.kind for entry in CONNECTING.values()]),
     *MODEL_RECORDS,
 ]
 

@@ -3,15 +3,11 @@
 INTERCONNECTIONS = f"{RESULTS}/interconnections"
 
 
-def connecting_methods():
-    return study.interconnections.methods if study.interconnections else {}
-
-
 def referred(kind):
     """Embeddings or encoders that methods of the study name, each once."""
     names = [
         name
-        for section in connecting_methods().values()
+        for section in CONNECTING.values()
         for name in getattr(METHODS[section.kind], kind)(section)
     ]
     return list(dict.fromkeys(names))
@@ -19,7 +15,7 @@ def referred(kind):
 
 def prepared_methods():
     """Methods whose scores a job of their own makes."""
-    return [name for name, one in connecting_methods().items() if METHODS[one.kind].prepare]
+    return [name for name, one in CONNECTING.items() if METHODS[one.kind].prepare]
 
 
 def simulated_with_links():
@@ -149,12 +145,10 @@ if study.interconnections:
         conda:
             ENVIRONMENT
         params:
-            settings=lambda wildcards: stable(
-                connecting_methods()[wildcards.method].model_dump(mode="json")
-            ),
+            settings=lambda wildcards: stable(CONNECTING[wildcards.method].model_dump(mode="json")),
             code=lambda wildcards: code_of(
                 "ask_about_codes",
-                *METHODS.modules(connecting_methods()[wildcards.method].kind, "prepare"),
+                *METHODS.modules(CONNECTING[wildcards.method].kind, "prepare"),
             ),
         script:
             "../scripts/ask_about_codes.py"
@@ -201,7 +195,7 @@ if study.interconnections:
             seed=study.seed,
             code=code_of(
                 "interconnect",
-                *record_modules(METHODS, [one.kind for one in connecting_methods().values()]),
+                *record_modules(METHODS, [one.kind for one in CONNECTING.values()]),
                 *record_modules(
                     ADAPTERS,
                     [study.sites[name].adapter for name in simulated_with_links()],
