@@ -18,6 +18,27 @@ def prepared_methods():
     return [name for name, one in CONNECTING.items() if METHODS[one.kind].prepare]
 
 
+def vectors_code(wildcards):
+    """Digest of what gives the vectors of texts."""
+    name = behind(wildcards.embedding, study.embeddings)
+    modules = PROVIDERS.modules(study.embeddings[name].provider, "texts")
+    return code_of("embed_codes", *modules)
+
+
+def asking_code(wildcards):
+    """Digest of what a method with a job of its own runs."""
+    modules = METHODS.modules(CONNECTING[wildcards.method].kind, "prepare")
+    return code_of("ask_about_codes", *modules)
+
+
+def connecting_code():
+    """Digest of all methods, and of what knows the links of simulated sites."""
+    adapters = [study.sites[name].adapter for name in simulated_with_links()]
+    kinds = [one.kind for one in CONNECTING.values()]
+    links = record_modules(ADAPTERS, adapters, "links")
+    return code_of("interconnect", *record_modules(METHODS, kinds), *links)
+
+
 def simulated_with_links():
     """Sites whose adapter knows which codes it was made to link."""
     return [name for name in grid.sites if ADAPTERS[study.sites[name].adapter].links]
@@ -120,13 +141,7 @@ if study.interconnections:
             ),
             seed=study.seed,
             vocabulary=reads(*IDENTITY),
-            code=lambda wildcards: code_of(
-                "embed_codes",
-                *PROVIDERS.modules(
-                    study.embeddings[behind(wildcards.embedding, study.embeddings)].provider,
-                    "texts",
-                ),
-            ),
+            code=vectors_code,
         script:
             "../scripts/embed_codes.py"
 
@@ -146,10 +161,7 @@ if study.interconnections:
             ENVIRONMENT
         params:
             settings=lambda wildcards: stable(CONNECTING[wildcards.method].model_dump(mode="json")),
-            code=lambda wildcards: code_of(
-                "ask_about_codes",
-                *METHODS.modules(CONNECTING[wildcards.method].kind, "prepare"),
-            ),
+            code=asking_code,
         script:
             "../scripts/ask_about_codes.py"
 
@@ -193,15 +205,7 @@ if study.interconnections:
             ),
             evaluation=evaluation_settings("confidence", "small_cells"),
             seed=study.seed,
-            code=code_of(
-                "interconnect",
-                *record_modules(METHODS, [one.kind for one in CONNECTING.values()]),
-                *record_modules(
-                    ADAPTERS,
-                    [study.sites[name].adapter for name in simulated_with_links()],
-                    "links",
-                ),
-            ),
+            code=connecting_code(),
         script:
             "../scripts/interconnect.py"
 
