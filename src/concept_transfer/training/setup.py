@@ -30,7 +30,8 @@ class Setup:
 
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
     what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
-    outcome_codes, those of the task, for learners that take one; balanced: see `Cohort`; named: the
+    outcome_codes, those of the task, and look_back_days, how far back the target's histories reach,
+    for learners that take one; balanced: see `Cohort`; named: the
     representation, of an encoder that came with models and has no folder.
     """
 
@@ -47,6 +48,7 @@ class Setup:
     encoder: tuple[Path, ...] = ()
     outcome_codes: tuple[str, ...] = ()
     balanced: bool = False
+    look_back_days: float | None = None
     named: str = NO_EMBEDDING
 
     @property
@@ -103,6 +105,7 @@ class Setup:
             version=__version__,
             task=self.task,
             threads=self.threads,
+            look_back_days=self.look_back_days,
             calibration=handed_on.calibration,
             **facts,
         )
@@ -148,6 +151,7 @@ def read_setup(
         tuple(dict.fromkeys(Path(file).parent for file in files)),
         tuple(label.get("outcome_codes", ())),
         label.get("balanced", False),
+        label.get("look_back_days"),
         representation,
     )
 
