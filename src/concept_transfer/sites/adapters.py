@@ -80,6 +80,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
+        "documents": "concept_transfer.sites.documents_site:DOCUMENTS",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",
         "meds": "concept_transfer.sites.meds_site:MEDS",
