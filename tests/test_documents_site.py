@@ -222,9 +222,7 @@ def test_headers_are_checked_before_any_row(tmp_path: Path) -> None:
         check_site(site("t.csv", category="wards"), VOCABULARY, TASK, tmp_path)
     with pytest.raises(StudyError, match=r"t\.xlsx: tables of documents end in \.csv, \.tsv"):
         check_site(site("t.xlsx"), VOCABULARY, TASK, tmp_path)
-    with pytest.raises(
-        StudyError, match=r"label\.classes has a, b, c, but the classes"
-    ):
+    with pytest.raises(StudyError, match=r"label\.classes has a, b, c, but the classes"):
         check_site(site("t.csv"), VOCABULARY, Task(label="kind"), tmp_path)
     other = Vocabulary.read(REPOSITORY / "resources" / "concepts" / "influenza.tsv")
     with pytest.raises(StudyError, match="no bins of the concept WORDS"):
