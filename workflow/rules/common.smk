@@ -25,6 +25,7 @@ from concept_transfer.settings.embeddings import control_of, encoder_of, parents
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.documents import TEXT_REPORT
 from concept_transfer.sites.histories import PATIENTS, REPORT
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.settings.task import TOKENS_OF_TASK
