@@ -40,7 +40,9 @@ class Scratch(Section):
     feed_forward: int = Field(default=1024, ge=1, description="Width of feed-forward layers.")
     word_pieces: int = Field(default=8000, ge=100, description="Word pieces at most.")
     min_count: int = Field(
-        default=5, ge=1, description="Documents that a word must stand in to teach word pieces."
+        default=5,
+        ge=1,
+        description="Patients in whose documents a word must stand to teach word pieces.",
     )
 
     @model_validator(mode="after")
