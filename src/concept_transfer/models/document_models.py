@@ -23,7 +23,7 @@ from concept_transfer.models.multinomial import Multinomial
 from concept_transfer.models.neighbours import Neighbours
 
 WEIGHTS, CARD = "models.safetensors", "documents.json"
-HEADS = {"linear": Multinomial, "knn": Neighbours}
+HEADS: dict[str, Any] = {"linear": Multinomial, "knn": Neighbours}
 
 Head = Multinomial | Neighbours
 
@@ -69,8 +69,8 @@ class DocumentModels:
         of = arrays.pop("body_of").tolist()
         grouped: dict[str, dict[int, dict[str, NDArray[Any]]]] = {"body": {}, "head": {}}
         for key, array in arrays.items():
-            kind, number, name = key.split(".", 2)
-            grouped[kind].setdefault(int(number), {})[name] = array
+            kind, place, name = key.split(".", 2)
+            grouped[kind].setdefault(int(place), {})[name] = array
         known = {files.folder.name: files for files in encoders}
         bodies = []
         for number, each in enumerate(json.loads((folder / CARD).read_text(encoding="utf-8"))):

@@ -80,9 +80,9 @@ class LanguageModelFiles:
         found: Tokens = []
         for first in range(0, len(texts), TOKENIZED_AT_ONCE):
             some = list(texts[first : first + TOKENIZED_AT_ONCE])
-            found += self._tokenizer(
-                some, truncation=True, max_length=self.longest, verbose=False
-            )["input_ids"]
+            found += self._tokenizer(some, truncation=True, max_length=self.longest, verbose=False)[
+                "input_ids"
+            ]
         return found
 
     @cached_property
@@ -99,7 +99,9 @@ class LanguageModelFiles:
 
         config = AutoConfig.from_pretrained(self.folder / MODEL, local_files_only=True)
         most = getattr(config, "max_position_embeddings", None) or 10**9
-        return int(most - (config.pad_token_id or 0) - 1 if "roberta" in config.model_type else most)
+        return int(
+            most - (config.pad_token_id or 0) - 1 if "roberta" in config.model_type else most
+        )
 
 
 @torch.inference_mode()

@@ -46,7 +46,7 @@ def read_vectors(encoder: Path, site: str, count: int) -> NDArray[np.float32]:
         ) from None
     if len(vectors) != count:
         raise StudyError(
-            f"{path} holds {len(vectors)} vectors, but site {site} has {count} documents; delete it "
-            "and let the workflow write it again"
+            f"{path} holds {len(vectors)} vectors, but site {site} has {count} documents; delete "
+            "it and let the workflow write it again"
         )
     return vectors

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Neighbours:
     """vectors: float32 [n, width], of length 1; votes: float64 [n, K], the weight of each document
-    in the column of its class; number: how many of the nearest, by cosine, vote, the nearer the more."""
+    in the column of its class; number: how many of the nearest, by cosine, vote, the nearer the
+    more."""
 
     vectors: NDArray[np.float32]
     votes: Floats
@@ -53,7 +54,7 @@ class Neighbours:
             near = np.exp((np.take_along_axis(cosines, nearest, 1) - 1) / FADING)
             votes = (self.votes[nearest] * near[..., None]).sum(axis=1) / near.max(axis=1)[:, None]
             found[block] = votes + DOUBT / classes
-        return found / found.sum(axis=1, keepdims=True)
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
 
     def arrays(self) -> Arrays:
         number = np.array(self.number, np.int64)

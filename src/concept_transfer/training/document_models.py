@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from concept_transfer.cohorts.budget import enough_labels
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.text import Texts
 from concept_transfer.learners.document import Document
 from concept_transfer.learners.learner import Context, CrossFitted, Fitted
 from concept_transfer.models.alignment import Affine, Moments
 from concept_transfer.models.document_models import DocumentModels, collected
 from concept_transfer.models.document_reader import Body, LanguageModelFiles
-from concept_transfer.models.document_vectors import read_vectors, vectors_file, write_vectors
+from concept_transfer.models.document_vectors import read_vectors, vectors_file
 from concept_transfer.models.multinomial import Classes, Multinomial
 from concept_transfer.models.recalibration import Recalibration
 from concept_transfer.progress import Progress, within
@@ -45,6 +46,7 @@ class DocumentFamily:
     def __init__(self, settings: Document, context: Context) -> None:
         torch.set_num_threads(context.threads)
         self.settings, self.context = settings, context
+        self._known: dict[tuple[Path, int], tuple[Texts, NDArray[np.float32]]] = {}
 
     def cross_fit(self, plan: Plan, training: Training, folds: Rows) -> CrossFitted:
         """Heads on the language models as they are, and where the plan tunes these, both for as
@@ -68,18 +70,16 @@ class DocumentFamily:
                 found[keys[-1]] = self._fit(body, prior, parts, padded, plan, training, epochs, i)
             progress.advance()
         tuned = [found[key] for key in keys]
-        epochs, diverged = (
-            [getattr(each, name) for each in tuned] for name in ("epochs", "diverged")
-        )
+        after = [each.epochs for each in tuned]
         _log.info(
             within(
-                f"{len(found)} model(s) of {len(folds)} replicate(s) tuned for {epochs} epochs, "
+                f"{len(found)} model(s) of {len(folds)} replicate(s) tuned for {after} epochs, "
                 f"{time.monotonic() - begin:.1f} s"
             )
         )
         models = collected([(each.body, each.head) for each in tuned])
         held = np.stack([each.held[: folds.shape[1]] for each in tuned])
-        return CrossFitted(Fitted(models, epochs, diverged), held)
+        return CrossFitted(Fitted(models, after, [each.diverged for each in tuned]), held)
 
     def predict(self, models: DocumentModels, site: Site, rows: Rows) -> Floats:
         features = [self._features(body, site, rows) for body in models.bodies]
@@ -92,7 +92,9 @@ class DocumentFamily:
     def recalibrated(
         self, models: DocumentModels, changes: Sequence[Recalibration]
     ) -> DocumentModels:
-        heads = [_linear(h).recalibrated(each) for h, each in zip(models.heads, changes, strict=True)]
+        heads = [
+            _linear(h).recalibrated(each) for h, each in zip(models.heads, changes, strict=True)
+        ]
         return replace(models, heads=tuple(heads))
 
     def moments(self, models: DocumentModels, site: Site, rows: Rows) -> list[Moments]:
@@ -126,9 +128,7 @@ class DocumentFamily:
         labels = np.concatenate([site.labels[rows] for site, rows, _ in parts])
         weights, classes = weights_of(parts), self.context.classes
         if not self.settings.is_linear:
-            neighbours, held = fit_neighbours(
-                Classes(features, labels, weights, classes), folds
-            )
+            neighbours, held = fit_neighbours(Classes(features, labels, weights, classes), folds)
             return Tuned(body, neighbours, 0, held)
         if training.class_weight == "balanced":
             weights = weights * balance(labels, classes)
@@ -146,15 +146,19 @@ class DocumentFamily:
         return tune(body, heads, documents, folds, rates, epochs, seed, device)
 
     def _features(self, body: Body, site: Site, rows: Rows) -> Floats:
-        """[n, width]; by a language model as it came they are computed once for all jobs."""
+        """[n, width]; by a language model as it came a job of its own computed them, or they are
+        computed here, once for all cells."""
         texts, device, folder = site.inputs["text"], self.context.device, body.files.folder
         if body.changed:
             progress = Progress("documents", len(rows))
             return body.features(texts, rows, device, progress.advance).astype(np.float64)
-        if not vectors_file(folder, site.name).is_file():
-            progress = Progress("documents", len(texts))
-            write_vectors(folder, site.name, texts, device, progress.advance)
-        return read_vectors(folder, site.name, len(texts))[rows].astype(np.float64)
+        if vectors_file(folder, site.name).is_file():
+            return read_vectors(folder, site.name, len(texts))[rows].astype(np.float64)
+        key = folder, id(texts)
+        if key not in self._known:
+            every, progress = np.arange(len(texts)), Progress("documents", len(texts))
+            self._known[key] = texts, body.features(texts, every, device, progress.advance)
+        return self._known[key][1][rows].astype(np.float64)
 
     def _bodies(self) -> list[Body]:
         """The language model of each replicate as it came."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_transfer.models.document_models import Head
 from concept_transfer.models.document_reader import Body
-from concept_transfer.models.multinomial import Multinomial
 from concept_transfer.progress import Progress
 from concept_transfer.training.document_heads import Floats, Folds, Heads
 from concept_transfer.training.document_network import Labelled, Network, Rates
@@ -22,7 +22,7 @@ class Tuned:
     held float64 [n, classes], NaN where none does; diverged: whether its weights are no numbers."""
 
     body: Body
-    head: Multinomial
+    head: Head
     epochs: int
     held: Floats
     diverged: bool = False
@@ -44,7 +44,9 @@ def tune(
     `history_tuning.tune` does.
     """
     said = [heads.held]
-    judge = Judge(documents.labels.astype(np.int8), folds, np.isfinite(said[0]).all(axis=1))
+    judge = Judge(
+        documents.labels.astype(np.int8), folds, np.asarray(np.isfinite(said[0]).all(axis=1))
+    )
     passes = epochs * (len(heads.of_folds) + 1) * len(documents.labels)
     progress = Progress("documents to tune on", passes, at_most=True)
     networks = {
