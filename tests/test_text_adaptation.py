@@ -151,6 +151,25 @@ def test_what_is_frozen_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_updates_of_low_rank_are_merged(tmp_path: Path, family: str) -> None:
+    base = save_base(family, tmp_path / "base", layers=3)
+    settings = settings_of(base, objectives={"contrastive": 1, "mlm": 1}, rank=2, freeze_layers=1)
+    weights = written(tmp_path / "m" / "0", settings)
+    before = load_file(base / "model.safetensors")
+    ranks = {
+        name: torch.linalg.matrix_rank(weight - before[name], tol=1e-5).item()
+        for name, weight in weights.items()
+        if not torch.equal(weight, before[name])
+    }
+    assert set(ranks.values()) == {2}
+    assert not any("layer.0." in name or "embeddings" in name for name in ranks)
+    assert {sum(f"layer.{k}." in name for name in ranks) for k in (1, 2)} == {6}
+    facts = LanguageModelCard.read(tmp_path / "m" / "0").facts
+    heads = 16 * 16 + 16 * 3 + len(WORDS) + 5  # of masked words, whose matrix is that of words
+    assert facts["learning_parameters"] == 2 * 2 * (4 * (16 + 16) + 2 * (16 + 24)) + heads
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_only_the_lowest_layers_are_taken(tmp_path: Path, family: str) -> None:
     base = save_base(family, tmp_path / "base", layers=3)
     weights = written(tmp_path / "m" / "0", settings_of(base, layers=2, pretrain=False))
@@ -338,6 +357,14 @@ def test_finer_categories_that_determine_the_label_are_refused(tmp_path: Path) -
         written(
             tmp_path / "m", settings, readable_of(documents(60), kinds, [k // 3 for k in kinds])
         )
+
+
+@pytest.mark.parametrize("kinds", [[-1] * 60, [0] * 30 + [-1] * 30])
+def test_a_category_that_tells_nothing_apart_is_refused(tmp_path: Path, kinds: list[int]) -> None:
+    base = save_base("bert", tmp_path / "base")
+    settings = settings_of(base, objectives={"metadata": 1})
+    with pytest.raises(StudyError, match="needs two of them, but of 60 documents"):
+        written(tmp_path / "m", settings, readable_of(documents(60), kinds))
 
 
 def test_a_category_that_only_points_to_the_label_is_learned(tmp_path: Path) -> None:

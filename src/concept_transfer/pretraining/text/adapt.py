@@ -21,6 +21,7 @@ from concept_transfer.pretraining.text.documents import Documents, Readable
 from concept_transfer.pretraining.text.files import LOG, MODEL, LanguageModelCard
 from concept_transfer.pretraining.text.leak import refuse_leak
 from concept_transfer.pretraining.text.learning import learn, measured_steps
+from concept_transfer.pretraining.text.low_rank import merge_updates
 from concept_transfer.pretraining.text.network import AdaptedNetwork
 from concept_transfer.pretraining.text.objectives import Lesson
 from concept_transfer.pretraining.text.schedule import WEIGHTS, Budget
@@ -95,7 +96,6 @@ def _adapted(
     made_of += [start.content, documents.digest, digest(Path(__file__))]
     identity = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     way = learn(model, lesson, seed, budget, folder / CHECKPOINT, identity)
-    start.body.to("cpu")
     facts: dict[str, Any] = {
         "documents": len(documents),
         "documents_without_words": len(readable) - len(documents),
@@ -104,6 +104,7 @@ def _adapted(
         "steps": way.steps,
         "tokens": way.tokens,
     }
+    merge_updates(start.body.to("cpu"))
     if told is not None:
         facts |= {"categories": len(readable.names), "label_told_by_category": told}
     return way.rows, facts

@@ -38,9 +38,16 @@ def _wrong(counts: NDArray[np.int64]) -> int:
 def refuse_leak(where: str, readable: Readable) -> float:
     """`told_by_category`, of the documents with a category.
 
-    Raises StudyError where it is so much that the category is the label under another name.
+    Raises StudyError where it is so much that the category is the label under another name, or
+    where there are no two categories to tell apart.
     """
     known = readable.categories >= 0
+    if len(np.unique(readable.categories[known])) < 2:
+        raise StudyError(
+            f"{where}: learning the category of documents needs two of them, but of "
+            f"{len(readable)} documents that may be learned from {known.sum()} have a category, "
+            "and no two differ; name a column as the category, or take the objective metadata away"
+        )
     told = told_by_category(readable.categories[known], readable.labels[known])
     if told >= MOST:
         raise StudyError(

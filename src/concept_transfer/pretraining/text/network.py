@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.pretraining.text.low_rank import add_updates
 from concept_transfer.pretraining.text.sequences import Sequences
 from concept_transfer.settings.text_encoders import TextEncoder
 
@@ -21,8 +22,7 @@ HEADS = {
 
 
 class AdaptedNetwork(nn.Module):
-    """network: of transformers; categories: how many a document may have (0: they are not
-    learned)."""
+    """network: of transformers; categories: how many kinds of documents there are."""
 
     def __init__(self, where: str, network: Any, categories: int, settings: TextEncoder) -> None:
         """Raises StudyError for a network whose masked words cannot be learned, or of which nothing
@@ -31,9 +31,9 @@ class AdaptedNetwork(nn.Module):
         self.network = network
         self.body = network.base_model
         self.words = words_of(where, network) if settings.objectives.mlm else None
-        linear = categories if settings.metadata == "cross_entropy" else 0
+        linear = settings.objectives.metadata and settings.metadata == "cross_entropy"
         width = self.body.config.hidden_size
-        self.category = nn.Linear(width, linear) if linear else None
+        self.category = nn.Linear(width, categories) if linear else None
         freeze(where, self.body, settings)
 
     def forward(self, sequences: Sequences) -> Tensor:
@@ -74,7 +74,8 @@ def words_of(where: str, network: Any) -> Callable[[Tensor], Tensor]:
 
 
 def freeze(where: str, body: Any, settings: TextEncoder) -> None:
-    """Keep the vectors of words, and the lowest layers with all below them, as they are."""
+    """Keep the vectors of words, and the lowest layers with all below them, as they are; where a
+    rank is given, all but updates of that rank."""
     count = body.config.num_hidden_layers
     if settings.freeze_layers >= count:
         raise StudyError(
@@ -83,14 +84,14 @@ def freeze(where: str, body: Any, settings: TextEncoder) -> None:
         )
     if settings.freeze_words:
         body.get_input_embeddings().weight.requires_grad_(False)
-    if settings.freeze_layers:
-        layers = next(
-            part
-            for part in body.modules()
-            if isinstance(part, nn.ModuleList) and len(part) == count
-        )
-        first = next(layers[settings.freeze_layers].parameters())
-        for weight in body.parameters():
-            if weight is first:
-                break
+    layers = next(
+        part for part in body.modules() if isinstance(part, nn.ModuleList) and len(part) == count
+    )
+    first = next(layers[settings.freeze_layers].parameters())
+    for weight in body.parameters():
+        if weight is first and settings.rank is None:
+            break
+        if settings.freeze_layers or settings.rank is not None:
             weight.requires_grad_(False)
+    if settings.rank is not None:
+        add_updates(layers[settings.freeze_layers :], settings.rank)
