@@ -59,10 +59,11 @@ HEAD = """# Documents: results
 
 Written by `python -m benchmarks.documents`. Machine: {machine}.
 
-Mean test macro F1 over {draws} draws (their standard deviation in brackets) on medical abstracts
-of five classes, each text once with its first label. {pool:,} abstracts to draw from, {tested:,} that test, the same for all. Classes weigh alike
-in training. `words` and `axes` (latent semantic analysis) learn words from all abstracts that never
-test; `frozen`, `nearest` and `tuned` read them by the packaged MiniLM.
+Mean test macro F1 over {draws} draws of the labelled abstracts (all: one), and its standard
+deviation. Medical abstracts of five classes, each text once with its first label: {pool:,} to draw
+from, {tested:,} that test, the same for all. Classes weigh alike in training. `words` and `axes`
+(latent semantic analysis) learn words from all abstracts that never test; `frozen`, `nearest` and
+`tuned` read abstracts by the packaged MiniLM.
 """
 
 
