@@ -59,6 +59,17 @@ class Grid:
         return self.sites if "history" in reading else []
 
     @cached_property
+    def texts(self) -> list[str]:
+        """The sites whose documents are needed: all, if a classifier reads them, else those that
+        language models learn from."""
+        reading = {self.study.learner(name).reads for name in self.study.classifiers}
+        if "text" in reading:
+            return self.sites
+        encoders = [self.study.encoders[name] for name in self.study.encoders_of("text")]
+        learned = {site for one in encoders if one.learns for site in one.all_sites}
+        return [site for site in self.sites if site in learned]
+
+    @cached_property
     def received(self) -> dict[str, list[tuple[str, str]]]:
         """Source that only its models are known of -> these, as (embedding, classifier)."""
         sections: dict[str, Any] = dict(self.study.sites)

@@ -20,15 +20,19 @@ from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
-from concept_transfer.settings.embeddings import control_of, parents_of
+from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
+from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.documents import TEXT_REPORT
 from concept_transfer.sites.histories import PATIENTS, REPORT
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.settings.task import TOKENS_OF_TASK
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
+    base_content,
+    base_files,
     check_study,
     check_writable,
     downloads,
@@ -39,6 +43,7 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    times_ahead,
     with_offers,
 )
 
@@ -60,7 +65,7 @@ if planning and study.parked_sites():
     parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
     logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
 
-for sentence in left_out(study) if planning else []:
+for sentence in [*left_out(study), *times_ahead(study, ROOT)] if planning else []:
     logger.warning(sentence)
 
 # Sums of floats depend on the number of threads, so no library may choose it by itself.
