@@ -1,4 +1,4 @@
-"""What reads the words of a tagger with a network: a language model, or a transformer from scratch."""
+"""What reads a tagger's words: a language model, or a transformer from scratch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _PIECES = 8192  # of a vocabulary from scratch, at most
 _HEAD_WIDTH = 32
 
 
-class _Source(NamedTuple):
-    """Where a model is to be found."""
+class Source(NamedTuple):
+    """Where a model is to be found (`model_files.ModelSource`)."""
 
     model: str
     revision: str | None
     pickled_weights: bool
+
+
+def source_of(model: str, settings: EncoderTaggerSettings) -> Source:
+    return Source(model, settings.revision, settings.pickled_weights)
 
 
 def body_of(
@@ -38,8 +42,7 @@ def body_of(
     from concept_transfer.embeddings.language_model import load_network, load_tokenizer
     from concept_transfer.embeddings.model_files import locate
 
-    source = _Source(settings.model, settings.revision, settings.pickled_weights)
-    found = locate(where, source, root)
+    found = locate(where, source_of(settings.model, settings), root)
     network = load_network(where, found.path, torch.float32, settings.pickled_weights)
     tokenizer = load_tokenizer(where, found.path)
     if not tokenizer.is_fast:

@@ -15,9 +15,9 @@ Counts = NDArray[np.int64]  # [replicates, units, modes, types, 4]
 
 
 def drawn(counts: Counts, draws: int, seed: int) -> NDArray[np.float64]:
-    """Scores of bootstrap draws of units, [draws, modes, types + 1, measures], mean over replicates.
+    """Scores of bootstrap draws of units, [draws, modes, types + 1, measures].
 
-    Counts of the same units and the same seed give paired draws.
+    They are means over replicates. Counts of the same units and the same seed give paired draws.
     """
     replicates, units, *rest = counts.shape
     flat = counts.swapaxes(0, 1).reshape(units, -1).astype(float)
@@ -44,21 +44,18 @@ def interval(draws: NDArray[np.float64], confidence: float) -> NDArray[np.float6
 
 
 def randomisation_p(one: Counts, other: Counts, draws: int, seed: int) -> NDArray[np.float64]:
-    """Two-sided p of no difference, [modes, types + 1, measures]: in every unit, what the two taggers
-    found is exchanged by a coin (approximate randomisation; Yeh 2000, COLING).
+    """Two-sided p of no difference, [modes, types + 1, measures].
 
-    A tagger's replicates are exchanged together. Where a tagger has fewer replicates than the
-    other, each is compared with the mean.
+    In every unit, what the two taggers found is exchanged by a coin (approximate randomisation;
+    Yeh 2000, COLING). Replicates are exchanged together; a single one meets each of the other's.
     """
 
     def score(counts: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(measures(counts).mean(-4))
 
     seen = score(one.sum(1).astype(float)) - score(other.sum(1).astype(float))
-    shape = max(len(one), len(other))
-    if shape % len(one) or shape % len(other):
-        raise ValueError("one tagger's replicates must be a multiple of the other's")
-    first, second = (np.repeat(c, shape // len(c), axis=0) for c in (one, other))
+    first, second = (each.astype(float) for each in np.broadcast_arrays(one, other))
+    shape = len(first)
     generator = np.random.default_rng(seed)
     units, rest = first.shape[1], first.shape[2:]
     total, gap = (first + second).sum(1), (first - second).swapaxes(0, 1).reshape(units, -1)

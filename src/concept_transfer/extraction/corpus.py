@@ -105,6 +105,6 @@ def readable(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise StudyError(
-            f"{path}, line {line}: not UTF-8, though the file may be up to there; save all of it in "
-            "one encoding, UTF-8"
+            f"{path}, line {line}: not UTF-8, whatever the lines before are; save all of "
+            "the file in one encoding, UTF-8"
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from concept_transfer.extraction.spans import Span
-from concept_transfer.extraction.tagger import Sentence
+from concept_transfer.extraction.tagger import Request, Sentence
 
 _SHORT = 3  # letters up to which a word in capitals is an abbreviation, which has no plural
 _SINGULAR_ENDINGS = ("ss", "us", "is", "as", "os")
@@ -95,3 +95,9 @@ class Dictionary:
             else:
                 start += 1
         return spans
+
+
+def learn(request: Request) -> Dictionary:
+    """The names that a corpus marks."""
+    corpus, settings = request.corpus, request.settings
+    return Dictionary.learned(corpus.sentences, corpus.spans, settings.least_precision)

@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from concept_transfer.extraction.network import TaggingNetwork
 from concept_transfer.extraction.pieces import Batch, Window, windows_of
 from concept_transfer.extraction.probable import decoded, layout_of, likeliest
 from concept_transfer.extraction.settings import EncoderTaggerSettings
-from concept_transfer.extraction.spans import Span, labels_of
-from concept_transfer.extraction.tagger import Sentence
+from concept_transfer.extraction.spans import Span, bio_labels, labels_of
+from concept_transfer.extraction.tagger import Request, Sentence
 from concept_transfer.progress import Progress
 
 _LARGEST_STEP = 1.0  # norm of a gradient, beyond which it is shortened
@@ -75,27 +74,22 @@ class EncoderTagger:
         return Chain(*(part.detach().cpu() for part in vars(self.network.chain()).values()))
 
 
-def learn_encoder_tagger(
-    where: str,
-    corpus: Corpus,
-    labels: Sequence[str],
-    settings: EncoderTaggerSettings,
-    seed: int,
-    root: Path,
-    device: str = "cpu",
-) -> EncoderTagger:
-    """All that chance decides follows from the seed.
+def learn(request: Request) -> EncoderTagger:
+    """Tunes the whole network by AdamW, whose steps fall in a line to 0.
 
     Raises StudyError for a model that cannot be loaded, and where the loss is no number.
     """
-    place = torch.device(usable_device(device))
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
-        body, tokenizer = body_of(where, settings, corpus.sentences, root)
-        width = body.config.hidden_size
-        network = TaggingNetwork(body, width, labels, settings.dropout, settings.head == "crf")
-        tagger = EncoderTagger(labels, network.to(place), tokenizer, settings.max_pieces)
-        _learn(where, tagger, corpus, settings, np.random.default_rng(seed))
+    torch.set_num_threads(request.threads)
+    settings: EncoderTaggerSettings = request.settings
+    device, labels = torch.device(usable_device(request.device)), bio_labels(request.types)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(request.seed)
+        body, tokenizer = body_of(request.where, settings, request.corpus.sentences, request.root)
+        width, has_chain = body.config.hidden_size, settings.head == "crf"
+        network = TaggingNetwork(body, width, labels, settings.dropout, has_chain).to(device)
+        tagger = EncoderTagger(labels, network, tokenizer, settings.max_pieces)
+        random = np.random.default_rng(request.seed)
+        _learn(request.where, tagger, request.corpus, settings, random)
     return tagger
 
 

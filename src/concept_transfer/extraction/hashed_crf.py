@@ -17,8 +17,8 @@ from concept_transfer.extraction.dictionary import Dictionary
 from concept_transfer.extraction.hashing import Features, features
 from concept_transfer.extraction.probable import decoded, layout_of
 from concept_transfer.extraction.settings import HashedCrf
-from concept_transfer.extraction.spans import Span, labels_of
-from concept_transfer.extraction.tagger import Sentence
+from concept_transfer.extraction.spans import Span, bio_labels, labels_of
+from concept_transfer.extraction.tagger import Request, Sentence
 from concept_transfer.progress import Progress
 
 _PARTS = 10  # of a corpus, each marked by the dictionary of the others
@@ -58,11 +58,11 @@ def marks(dictionary: Dictionary, sentences: Sequence[Sentence]) -> list[list[st
     return [labels_of(spans, len(words)) for words, spans in zip(sentences, tagged, strict=True)]
 
 
-def learn_hashed_crf(
-    corpus: Corpus, labels: Sequence[str], settings: HashedCrf, seed: int
-) -> HashedCrfTagger:
+def learn(request: Request) -> HashedCrfTagger:
     """Maximises the penalised likelihood of the labels, a batch after the other (AdaGrad; Duchi,
     Hazan, Singer 2011, JMLR), of features that are left out at random."""
+    torch.set_num_threads(request.threads)
+    corpus, labels = request.corpus, bio_labels(request.types)
     found = features(corpus.sentences, _marks_of_others(corpus))
     known, places = np.unique(found.hashes, return_inverse=True)
     numbers = {label: number for number, label in enumerate(labels)}
@@ -70,14 +70,15 @@ def learn_hashed_crf(
         torch.tensor([numbers[label] for label in labels_of(spans, len(words))])
         for words, spans in zip(corpus.sentences, corpus.spans, strict=True)
     ]
-    learner = _Learner(Features(places, found.starts), truth, len(known), labels, settings, seed)
+    columns = Features(places, found.starts)
+    learner = _Learner(columns, truth, len(known), labels, request.settings, request.seed)
     learner.learn()
     whole = Dictionary.learned(corpus.sentences, corpus.spans)
     return HashedCrfTagger(labels, known, learner.weights.numpy(), learner.chain(), whole)
 
 
 def _marks_of_others(corpus: Corpus) -> list[list[str]]:
-    """Marks of the sentences by dictionaries that have not seen them, as new ones will be marked."""
+    """Marks of each sentence by a dictionary that has not seen it, as new ones will be marked."""
     part = np.arange(len(corpus)) * _PARTS // len(corpus)
     found: list[list[str]] = []
     for number in range(_PARTS):

@@ -1,4 +1,4 @@
-"""What a CRF without a network reads of a word: its letters and its neighbours', as hashed features.
+"""What a CRF without a network reads of a word: letters, neighbours, as hashed features.
 
 Nothing keeps the features' names: each is a number of 63 bits, by which it is found again.
 """
@@ -127,7 +127,7 @@ def features(sentences: Sequence[Sentence], marks: Sequence[Sequence[str]]) -> F
 def _around(
     ids: NDArray[np.int64], sentences: Sequence[Sentence], others: int
 ) -> dict[int, NDArray[np.int64]]:
-    """Place relative to each word -> the id there; `others` before a sentence, one more after it."""
+    """Place beside each word -> the id there; `others` before a sentence, one more after it."""
     lengths = np.array([len(words) for words in sentences])
     ends = np.repeat(lengths.cumsum(), lengths)
     starts = ends - np.repeat(lengths, lengths)

@@ -14,9 +14,10 @@ from concept_transfer.extraction.tagger import Sentence
 
 
 class ProbableTagger(Protocol):
-    """labels: BIO labels, in the order of its probabilities."""
-
-    labels: Sequence[str]
+    @property
+    def labels(self) -> Sequence[str]:
+        """BIO labels, in the order of its probabilities."""
+        ...
 
     def probabilities(self, sentences: Sequence[Sentence]) -> Tensor:
         """Each word's, of each label, float64 [words, labels]; sentences laid end to end."""

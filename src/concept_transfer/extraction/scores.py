@@ -1,7 +1,8 @@
 """How well mentions are found: precision, recall and F1 of spans, by type and of all together.
 
-`strict` counts a span whose words and type are those of a marked one; `lenient` one that shares a
-word with a marked one of its type; `boundary` one whose words are those of a marked one of any type.
+`strict` counts a span whose words and type are those of a marked one; `lenient` one that shares
+a word with a marked one of its type; `boundary` one whose words are those of a marked one of any
+type.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ Spans = Sequence[Sequence[Span]]  # a sentence's, none over another
 
 
 def counts(marked: Spans, found: Spans, types: Sequence[str]) -> NDArray[np.int64]:
-    """int64 [sentences, modes, types, 4]: of the spans found, how many are right, and how many there
-    are; of the spans marked, how many are found, and how many there are."""
+    """int64 [sentences, modes, types, 4]: of the spans found, how many are right, and all; of the
+    spans marked, how many are found, and all."""
     number = {name: place for place, name in enumerate(types)}
     result = np.zeros((len(marked), len(MODES), len(types), 4), np.int64)
     for sentence, (truth, guess) in enumerate(zip(marked, found, strict=True)):

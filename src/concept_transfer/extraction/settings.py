@@ -37,6 +37,9 @@ class CorpusFiles(Section):
 
 
 class TaggerSettings(Section):
+    """What all taggers have that learn."""
+
+    kind: str
     keep_empty: float = Field(
         default=1.0,
         gt=0,
@@ -47,7 +50,7 @@ class TaggerSettings(Section):
 
 
 class DictionaryTagger(TaggerSettings):
-    """The mentions that were marked in training, the longest first, whatever their case and number."""
+    """The mentions of training, the longest first, whatever their case and number."""
 
     kind: Literal["dictionary"]
     least_precision: float = Field(
@@ -73,7 +76,7 @@ class HashedCrf(TaggerSettings):
 
 
 class EncoderTaggerSettings(TaggerSettings):
-    """A language model that is tuned to label words, or a transformer that learns it from scratch."""
+    """A language model tuned to label words, or a transformer that learns it from scratch."""
 
     kind: Literal["encoder"]
     model: str | None = Field(

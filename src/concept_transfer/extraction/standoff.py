@@ -1,4 +1,4 @@
-"""Reads texts with standoff annotation (brat): NAME.txt, and NAME.ann with characters of mentions."""
+"""Reads texts (NAME.txt) with standoff annotation (NAME.ann, as brat writes it)."""
 
 from __future__ import annotations
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from concept_transfer.extraction.spans import Span
 
+if TYPE_CHECKING:
+    from concept_transfer.extraction.corpus import Corpus
+
 Sentence = Sequence[str]  # its words
+
+# How a tagger of a kind learns: a function of a Request.
+LEARN = {
+    "dictionary": "concept_transfer.extraction.dictionary:learn",
+    "hashed_crf": "concept_transfer.extraction.hashed_crf:learn",
+    "encoder": "concept_transfer.extraction.encoder_tagger:learn",
+}
 
 
 class Tagger(Protocol):
@@ -16,3 +28,22 @@ class Tagger(Protocol):
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Span]]:
         """The mentions in each sentence: spans of its words, in their order, none over another."""
         ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a tagger is to learn; where: what errors call it; settings: of its kind; seed: all that
+    chance decides follows from it; device, threads: what torch computes on."""
+
+    where: str
+    corpus: Corpus
+    types: Sequence[str]
+    settings: Any
+    seed: int = 0
+    root: Path = field(default_factory=Path.cwd)
+    device: str = "cpu"
+    threads: int = 1
+
+    def of(self, corpus: Corpus) -> Request:
+        """The same of another corpus."""
+        return replace(self, corpus=corpus)
