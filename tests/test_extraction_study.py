@@ -65,7 +65,5 @@ def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:
             job.rule.name: job.params.code for job in jobs if job.rule.name.startswith("tag_")
         }
     assert len(set(digests.values())) == 4
-    with planned(
-        tmp_path, config, "read_corpus" and "results/tiny/corpora/lines/train.parquet"
-    ) as jobs:
+    with planned(tmp_path, config, "results/tiny/corpora/lines/train.parquet") as jobs:
         assert [job.rule.name for job in jobs] == ["read_corpus"]

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from concept_transfer.reporting.extraction.evidence import read_evidence
-from concept_transfer.reporting.extraction.report import write_report
-
 from concept_transfer.extraction.settings import ExtractionStudy
 from concept_transfer.job import job
+from concept_transfer.reporting.extraction.evidence import read_evidence
+from concept_transfer.reporting.extraction.report import write_report
 from concept_transfer.reporting.provenance import provenance
 
 with job(snakemake.log[0]):

@@ -16,10 +16,10 @@ from concept_transfer.device import usable_device
 from concept_transfer.errors import StudyError
 from concept_transfer.extraction.bodies import body_of
 from concept_transfer.extraction.corpus import Corpus
-from concept_transfer.extraction.crf import Chain, marginals
+from concept_transfer.extraction.crf import Chain
 from concept_transfer.extraction.network import TaggingNetwork
 from concept_transfer.extraction.pieces import Batch, Window, windows_of
-from concept_transfer.extraction.probable import decoded, layout_of, likeliest
+from concept_transfer.extraction.probable import Read, likeliest, nothing, read_by_chain
 from concept_transfer.extraction.settings import EncoderTaggerSettings
 from concept_transfer.extraction.spans import Span, bio_labels, labels_of
 from concept_transfer.extraction.tagger import Request, Sentence
@@ -43,15 +43,17 @@ class EncoderTagger:
     limit: int
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Span]]:
-        if not len(self.network.steps):
-            return likeliest(self.probabilities(sentences), self.labels, sentences)
-        return decoded(self.scores(sentences), self._chain(), self.labels, sentences)
+        return self.read(sentences)[0]
 
-    def probabilities(self, sentences: Sequence[Sentence]) -> Tensor:
+    def read(self, sentences: Sequence[Sentence]) -> Read:
+        if not any(map(len, sentences)):
+            return nothing(sentences, self.labels)
         scores = self.scores(sentences)
         if not len(self.network.steps):
-            return scores.softmax(1)
-        return marginals(scores, self._chain(), layout_of(sentences))
+            probabilities = scores.softmax(1)
+            return likeliest(probabilities, self.labels, sentences), probabilities
+        chain = Chain(*(part.detach().cpu() for part in vars(self.network.chain()).values()))
+        return read_by_chain(scores, chain, self.labels, sentences)
 
     @torch.inference_mode()
     def scores(self, sentences: Sequence[Sentence]) -> Tensor:
@@ -69,9 +71,6 @@ class EncoderTagger:
             for place, part in zip(places, parts, strict=True):
                 scores[place] = part
         return torch.cat(scores).double()
-
-    def _chain(self) -> Chain:
-        return Chain(*(part.detach().cpu() for part in vars(self.network.chain()).values()))
 
 
 def learn(request: Request) -> EncoderTagger:

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from concept_transfer.extraction.corpus import Corpus
-from concept_transfer.extraction.crf import Chain, Layout, bio_chain, log_likelihood, marginals
+from concept_transfer.extraction.crf import Chain, Layout, bio_chain, log_likelihood
 from concept_transfer.extraction.dictionary import Dictionary
 from concept_transfer.extraction.hashing import Features, features
-from concept_transfer.extraction.probable import decoded, layout_of
+from concept_transfer.extraction.probable import Read, nothing, read_by_chain
 from concept_transfer.extraction.settings import HashedCrf
 from concept_transfer.extraction.spans import Span, bio_labels, labels_of
 from concept_transfer.extraction.tagger import Request, Sentence
@@ -38,10 +38,12 @@ class HashedCrfTagger:
     dictionary: Dictionary
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Span]]:
-        return decoded(self._scores(sentences), self.chain, self.labels, sentences)
+        return self.read(sentences)[0]
 
-    def probabilities(self, sentences: Sequence[Sentence]) -> Tensor:
-        return marginals(self._scores(sentences), self.chain, layout_of(sentences))
+    def read(self, sentences: Sequence[Sentence]) -> Read:
+        if not any(map(len, sentences)):
+            return nothing(sentences, self.labels)
+        return read_by_chain(self._scores(sentences), self.chain, self.labels, sentences)
 
     def _scores(self, sentences: Sequence[Sentence]) -> Tensor:
         found = features(sentences, marks(self.dictionary, sentences))

@@ -35,8 +35,9 @@ def tagging(request: Request, test: Corpus) -> Tagging:
     if diverged:
         _log.warning("%s diverged: it finds nothing in what it has learned from", request.where)
     facts = {"learning_seconds": seconds, "diverged": diverged}
-    told = getattr(tagger, "probabilities", None)
-    return Tagging(tagger.tag(test.sentences), told and told(test.sentences), facts)
+    read = getattr(tagger, "read", None)  # of a tagger with probabilities
+    spans, probabilities = read(test.sentences) if read else (tagger.tag(test.sentences), None)
+    return Tagging(spans, probabilities, facts)
 
 
 def learned(request: Request) -> Tagger:

@@ -26,7 +26,7 @@ MOST_COLUMNS = 2
 
 @styled
 def f1_by_type(evidence: ExtractionEvidence) -> Drawing:
-    """A row a tagger, a panel a corpus and what is learned from; strict F1 of each type and of all."""
+    """A row a tagger, a panel a corpus and what is learned from; strict F1 by type and of all."""
     scores = evidence.scores[evidence.scores["mode"] == "strict"]
     taggers, groups = list(evidence.study.taggers), evidence.learned()
     types = [ALL_TYPES, *dict.fromkeys(t for t in scores["type"] if t != ALL_TYPES)]
@@ -48,7 +48,7 @@ def f1_by_type(evidence: ExtractionEvidence) -> Drawing:
         (WIDTH, max(len(taggers) * ROW, 0.8)),
         left=left,
         top=top,
-        gap=(0.25, 0.75),
+        gap=(0.4, 0.75),
     )
     low = float(scores["f1_lower"].min())
     for place, ((corpus, train), axis) in enumerate(zip(groups, axes, strict=True)):
@@ -59,7 +59,9 @@ def f1_by_type(evidence: ExtractionEvidence) -> Drawing:
                 y = number + (row - (len(types) - 1) / 2) * min(STEP, 0.8 / len(types))
                 colour, marker = looks[kind]
                 axis.plot(one[["f1_lower", "f1_upper"]].T, [[y] * len(one)] * 2, color=colour, lw=1)
-                axis.plot(one["f1"], [y] * len(one), color=colour, marker=marker, ms=4.5, lw=0)
+                axis.plot(
+                    one["f1"], [y] * len(one), color=colour, marker=marker, ms=4.5, clip_on=False
+                )
         axis.set_title(evidence.place(corpus, train))
         axis.set_ylim(len(taggers) - 0.5, -0.5)
         axis.set_yticks(range(len(taggers)), taggers)
