@@ -211,7 +211,9 @@ class Study(Section):
     def is_received(self, representation: str) -> bool:
         """Whether it is an encoder that comes with the models of sites without encounters."""
         encoder = self.encoders.get(representation)
-        return encoder is not None and not any(map(self.has_encounters, encoder.sites))
+        if encoder is None or not encoder.sites:
+            return False
+        return not any(map(self.has_encounters, encoder.sites))
 
     def representations(self, classifier: str) -> list[str]:
         """The embeddings, or encoders of its kind, that a classifier is trained with, or "none"."""

@@ -30,6 +30,7 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    times_ahead,
     with_offers,
 )
 
@@ -48,7 +49,7 @@ if planning and study.parked_sites():
     parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
     logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
 
-for sentence in left_out(study) if planning else []:
+for sentence in [*left_out(study), *times_ahead(study, ROOT)] if planning else []:
     logger.warning(sentence)
 
 fix_threads(study.resources.threads)

@@ -23,6 +23,7 @@ def evidence():
             *rules.site_shift.output,
             *rules.shift_loss.output,
             *rules.embedding_geometry.output,
+            *document_analysis(),
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +13,8 @@ from concept_transfer.errors import StudyError
 from concept_transfer.extraction.settings import EncoderTaggerSettings
 from concept_transfer.extraction.tagger import Sentence
 
-_SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_PIECES = 8192  # of a vocabulary from scratch, at most
+_PIECES = 8000  # of a vocabulary from scratch, at most
+_FEWEST = 2  # times that a word must stand to teach pieces
 _HEAD_WIDTH = 32
 
 
@@ -58,31 +59,25 @@ def body_of(
 def _from_scratch(
     settings: EncoderTaggerSettings, sentences: Sequence[Sentence]
 ) -> tuple[Any, Any]:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, BertModel
 
-    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    pieces.normalizer = normalizers.BertNormalizer()
-    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=_PIECES, min_frequency=2, special_tokens=_SPECIALS, show_progress=False
-    )
-    pieces.train_from_iterator((" ".join(words) for words in sentences), trainer)
-    ends = [(mark, pieces.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")]
-    pieces.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=ends
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=pieces, pad_token="[PAD]", unk_token="[UNK]", model_max_length=512
-    )
+    from concept_transfer.pretraining.text.word_pieces import splitter, tokenizer_of
+
+    divided = splitter()
+    counts: Counter[str] = Counter()
+    for words in sentences:
+        plain = divided.normalizer.normalize_str(" ".join(words))
+        counts.update(word for word, _ in divided.pre_tokenizer.pre_tokenize_str(plain))
+    frequent = {word: count for word, count in sorted(counts.items()) if count >= _FEWEST}
+    tokenizer = tokenizer_of(frequent, _PIECES, settings.max_pieces)
     network = BertModel(
         BertConfig(
-            vocab_size=pieces.get_vocab_size(),
+            vocab_size=len(tokenizer),
             hidden_size=settings.width,
             num_hidden_layers=settings.layers,
             num_attention_heads=settings.width // _HEAD_WIDTH,
             intermediate_size=4 * settings.width,
-            pad_token_id=0,
+            pad_token_id=tokenizer.pad_token_id,
         ),
         add_pooling_layer=False,
     )
