@@ -151,7 +151,7 @@ def _optimizer(network: TaggingNetwork, settings: EncoderTaggerSettings) -> torc
         {"params": body, "lr": settings.learning_rate},
         {"params": head, "lr": settings.head_learning_rate},
     ]
-    return torch.optim.AdamW(groups, weight_decay=_DECAY)
+    return torch.optim.AdamW(groups, weight_decay=_DECAY, fused=True)
 
 
 def _batches(
