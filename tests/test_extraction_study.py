@@ -10,6 +10,9 @@ import pytest
 from in_process import planned, run_study
 from tagging_data import SIGNS, tiny_extraction
 
+from concept_transfer.extraction.expected import expected_times
+from concept_transfer.extraction.settings import load_extraction
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -67,3 +70,17 @@ def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:
     assert len(set(digests.values())) == 4
     with planned(tmp_path, config, "results/tiny/corpora/lines/train.parquet") as jobs:
         assert [job.rule.name for job in jobs] == ["read_corpus"]
+
+
+def test_a_long_time_is_told_before_the_run(tmp_path: Path) -> None:
+    """By the files' sizes, the network's and the number of replicates."""
+    config = tiny_extraction(tmp_path)
+    assert not list(expected_times(load_extraction(config), tmp_path))
+    large = {**config["taggers"]["network"], "width": 1024, "layers": 24, "epochs": 50}
+    config["taggers"]["network"] = large
+    (sentence,) = expected_times(load_extraction(config), tmp_path)
+    found = re.search(r"about (\d+) min at most, (\d+) (min|h)", sentence)
+    assert found
+    pieces = sum((tmp_path / f"{part}.tsv").stat().st_size for part in ("train", "devel")) / 6
+    minutes = 12 * 24 * 1024**2 * 50 * pieces / 1.7e10 / 60
+    assert int(found[1]) >= 0.9 * minutes

@@ -1,4 +1,5 @@
 # Corpora -> taggers that learn from them -> what they find in test parts -> scores -> the report.
+from concept_transfer.extraction.expected import expected_times
 from concept_transfer.extraction.files import check_extraction, model_files, part_files
 from concept_transfer.extraction.settings import Ensemble, load_extraction
 from concept_transfer.extraction.tagger import LEARN
@@ -13,6 +14,9 @@ try:
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.extraction}/logs")))
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+for sentence in expected_times(study, ROOT) if planning else []:
+    logger.warning(sentence)
 
 fix_threads(study.resources.threads)
 

@@ -5,29 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from typing import Any
 
 from concept_transfer.errors import StudyError
+from concept_transfer.extraction.files import source_of
 from concept_transfer.extraction.settings import EncoderTaggerSettings
 from concept_transfer.extraction.tagger import Sentence
 
 _PIECES = 8000  # of a vocabulary from scratch, at most
 _FEWEST = 2  # times that a word must stand to teach pieces
 _HEAD_WIDTH = 32
-
-
-class Source(NamedTuple):
-    """Where a model is to be found (`model_files.ModelSource`)."""
-
-    model: str
-    revision: str | None
-    pickled_weights: bool
-
-
-def source_of(model: str, settings: EncoderTaggerSettings) -> Source:
-    return Source(model, settings.revision, settings.pickled_weights)
 
 
 def body_of(
@@ -40,6 +27,8 @@ def body_of(
     """
     if settings.model is None:
         return _from_scratch(settings, sentences)
+    import torch
+
     from concept_transfer.embeddings.language_model import load_network, load_tokenizer
     from concept_transfer.embeddings.model_files import locate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from concept_transfer.errors import StudyError, named
 from concept_transfer.extraction.corpus import Corpus
@@ -12,6 +13,18 @@ from concept_transfer.extraction.settings import (
     ExtractionStudy,
 )
 from concept_transfer.paths import resolve
+
+
+class Source(NamedTuple):
+    """Where a model is to be found (`model_files.ModelSource`)."""
+
+    model: str
+    revision: str | None
+    pickled_weights: bool
+
+
+def source_of(model: str, settings: EncoderTaggerSettings) -> Source:
+    return Source(model, settings.revision, settings.pickled_weights)
 
 
 def read_part(corpus: CorpusFiles, part: str, root: Path) -> Corpus:
@@ -67,7 +80,6 @@ def check_extraction(study: ExtractionStudy, root: Path) -> None:
     for name, tagger in study.taggers.items():
         if isinstance(tagger, EncoderTaggerSettings) and tagger.model is not None:
             from concept_transfer.embeddings.model_files import check
-            from concept_transfer.extraction.bodies import source_of
 
             with named(f"taggers.{name}"):
                 check(f"taggers.{name}", source_of(tagger.model, tagger), root)
