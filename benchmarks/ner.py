@@ -156,9 +156,9 @@ Written by `python -m benchmarks.ner`. Machine: {machine}.
 
 BC5CDR (BioCreative V CDR: chemicals and diseases in abstracts), judged on its test part. The files
 do not say which sentences are of one document, so the intervals are of {draws:,} draws of
-sentences, and too narrow where mentions repeat within abstracts. Each tagger was learned once, with one seed.
-Seconds are those of a processor that others used too. "Prototype": strict F1 that a first trial
-reached, the number to reach or beat.
+sentences, and too narrow where mentions repeat within abstracts. Each tagger was learned once, with
+one seed. Seconds are those of a processor that others used too. "Prototype": strict F1 that a first
+trial reached, the number to reach or beat.
 """
 
 
