@@ -233,6 +233,16 @@ def test_without_a_budget_each_document_is_read_once_or_so(tmp_path: Path) -> No
     assert 0 <= facts["tokens"] - facts["document_tokens"] < facts["tokens"] / facts["steps"] + 1
 
 
+def test_tokens_are_those_of_all_sequences(tmp_path: Path) -> None:
+    """One pass over sixty documents that fit, six a step, with two marks each."""
+    base = save_base("bert", tmp_path / "base")
+    written(
+        tmp_path / "m" / "0", settings_of(base, steps=10), readable_of(documents(60, longest=40))
+    )
+    facts = LanguageModelCard.read(tmp_path / "m" / "0").facts
+    assert facts["tokens"] == facts["document_tokens"] + 2 * 60
+
+
 def test_seconds_are_translated_once_and_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

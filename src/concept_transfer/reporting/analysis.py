@@ -66,8 +66,9 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
         yield correlation_table(analysis.shift_correlations, study)
     if not differing_findings(analysis.shift_findings, study).empty:
         yield finding_table(analysis.shift_findings, study)
-    yield geometry_table(analysis.geometry, study)
-    yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
+    if not analysis.geometry.empty:
+        yield geometry_table(analysis.geometry, study)
+        yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
     if analysis.document_space is not None and not analysis.document_space.empty:
         yield document_table(analysis.document_space, study)
 
