@@ -22,7 +22,7 @@ PLANTED = "plantedword"  # in documents that test, and nowhere else
 SECRET = "secretname"  # in every document
 
 
-def write_table(path: Path, count: int = 260) -> None:
+def write_table(path: Path, count: int = 200) -> None:
     """The newest documents test; patients have one each."""
     rng = np.random.default_rng(len(path.stem))
     labels = rng.integers(3, size=count)
@@ -63,9 +63,11 @@ def a_study(folder: Path) -> dict[str, Any]:
             "document": {"kind": "document", "epochs": 1, "layers": 1},
             "nearest": {"kind": "document", "head": "knn"},
         },
-        "strategies": ["local", "direct", "linear", "full", "pooled"],
-        "target_sizes": [60, "all"],
-        "balanced_labels": True,
+        "strategies": {
+            **dict.fromkeys(["local", "direct", "linear", "full"]),
+            "pooled": {"source_weight": 0.5},
+        },
+        "target_sizes": ["all"],
         "replicates": 2,
         "evaluation": {"draws": 100, "small_cells": 5, "min_positives": 5},
     }
@@ -153,5 +155,5 @@ def test_the_report_shows_how_documents_lie(results: Path) -> None:
     points = pd.read_csv(results / "figures" / "document-map_tiny.csv")
     assert set(points) == {"site", "class", "x", "y"}
     report = json.loads((results / "encounters" / "east" / "text_report.json").read_text())
-    assert report["documents"] == 260
-    assert report["categories"] == {"note": 260}
+    assert report["documents"] == 200
+    assert report["categories"] == {"note": 200}

@@ -227,6 +227,10 @@ class Study(Section):
         """The encoders of a kind."""
         return [name for name, encoder in self.encoders.items() if encoder.kind == kind]
 
+    def document_encoders(self) -> list[str]:
+        """The encoders that classifiers read documents by."""
+        return [name for name in self.encoders_of("text") if self.taking(name)]
+
     def taking(self, representation: str) -> list[str]:
         """The classifiers that are trained with an embedding or an encoder, or with "none"."""
         return [name for name in self.classifiers if representation in self.representations(name)]

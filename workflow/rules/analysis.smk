@@ -89,23 +89,18 @@ rule embedding_geometry:
         "../scripts/embedding_geometry.py"
 
 
-def read_encoders():
-    """The encoders that read documents of this study."""
-    return [name for name in study.encoders_of("text") if study.taking(name)]
-
-
 def document_analysis():
     """The tables of documents' spaces, where there are any."""
-    return rules.document_space.output if study.encoders_of("text") else []
+    return rules.document_space.output if study.document_encoders() else []
 
 
-if study.encoders_of("text"):
+if study.document_encoders():
 
     rule document_space:
         input:
             vectors=expand(
                 f"{RESULTS}/encoders/{{encoder}}/0/documents/{{site}}.npy",
-                encoder=read_encoders(),
+                encoder=study.document_encoders(),
                 site=grid.texts,
             ),
             splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.texts),

@@ -89,7 +89,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         reports={Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
         cards={Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
         ceilings=_read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
-        analysis=read_analysis(Path(named["analysis"][0]).parent, bool(study.encoders_of("text")))
+        analysis=read_analysis(Path(named["analysis"][0]).parent, bool(study.document_encoders()))
         if named["analysis"]
         else None,
         subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
