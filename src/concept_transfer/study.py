@@ -297,7 +297,7 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     check_size(config, where)
     data = str(config.get("data", "."))
     try:
-        study = Study.model_validate(_expand(config, data))
+        study = Study.model_validate(expand(config, data))
     except ValidationError as error:
         problems = described(error, config)
         raise StudyError(f"{where} describes no valid study. {problems}") from None
@@ -311,11 +311,12 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     return study
 
 
-def _expand(value: Any, data: str) -> Any:
+def expand(value: Any, data: str) -> Any:
+    """The value with {data} replaced in every text within."""
     if isinstance(value, dict):
-        return {key: _expand(entry, data) for key, entry in value.items()}
+        return {key: expand(entry, data) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_expand(entry, data) for entry in value]
+        return [expand(entry, data) for entry in value]
     if isinstance(value, str):
         return value.replace("{data}", data)
     return value

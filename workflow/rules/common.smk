@@ -1,19 +1,8 @@
 import functools
-import json
-import os
-import re
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
-from snakemake.settings.types import ExecMode
-
-from concept_transfer import closure
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.errors import StudyError
 from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, pair_name, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
@@ -22,7 +11,6 @@ from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
 from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
 from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
-from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.documents import TEXT_REPORT
@@ -34,7 +22,6 @@ from concept_transfer.workflow import (
     base_content,
     base_files,
     check_study,
-    check_writable,
     downloads,
     embedding_inputs,
     left_out,
@@ -46,9 +33,6 @@ from concept_transfer.workflow import (
     times_ahead,
     with_offers,
 )
-
-# The main process looks at files, headers and names once; jobs started by it need not.
-planning = workflow.exec_mode == ExecMode.DEFAULT
 
 try:
     if planning:
@@ -68,27 +52,10 @@ if planning and study.parked_sites():
 for sentence in [*left_out(study), *times_ahead(study, ROOT)] if planning else []:
     logger.warning(sentence)
 
-# Sums of floats depend on the number of threads, so no library may choose it by itself.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = str(study.resources.threads)
+fix_threads(study.resources.threads)
 
 grid = Grid(study)
 RESULTS = f"results/{study.study}"
-
-
-def alternatives(names):
-    """A wildcard constraint that matches just these names."""
-    return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def stable(value):
-    """A parameter that changes only when its content does."""
-    return json.dumps(value, sort_keys=True)
-
-
-def fixed(value):
-    """A stable parameter whose braces Snakemake does not take for wildcards."""
-    return lambda wildcards: stable(value)
 
 
 def task_words(codes=False):
@@ -108,11 +75,6 @@ def task_words(codes=False):
         return stable(words | look_back)
 
     return given
-
-
-def code_of(script, *modules):
-    """A parameter that changes with the code that a script's jobs use, see `closure.digest`."""
-    return closure.digest(HOME / "workflow" / "scripts" / f"{script}.py", *modules)
 
 
 def record_modules(registry, names, *runs):

@@ -1,6 +1,11 @@
 # Everything measured -> tables, figures and the page.
 
 
+def warning_files():
+    """What is said at the end of a run."""
+    return [rules.check_sites.output.warnings, rules.compare.output.warnings]
+
+
 def evidence():
     """What tables, figures and page are made from."""
     return {
@@ -10,7 +15,7 @@ def evidence():
         "comparisons": [rules.compare.output.comparisons],
         "answers": [rules.compare.output.answers],
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
-        "warnings": [rules.check_sites.output.warnings, rules.compare.output.warnings],
+        "warnings": warning_files(),
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
         "combinations": share_files(),
         "ceilings": rules.ceiling.output,

@@ -36,9 +36,12 @@ def _parameters(encoder: TextEncoder, base: Path | None) -> float | None:
     if encoder.base is None:
         shape = encoder.scratch
         return shape.layers * shape.width * (4 * shape.width + 2 * shape.feed_forward)
-    if base is None:
-        return None
-    told = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return None if base is None else parameters_in(base, encoder.layers)
+
+
+def parameters_in(folder: Path, layers: int | None = None) -> float | None:
+    """Of the layers of a model in a folder, or of some of them; None where it does not say."""
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     width = told.get("hidden_size", told.get("dim"))
-    layers = encoder.layers or told.get("num_hidden_layers", told.get("n_layers"))
+    layers = layers or told.get("num_hidden_layers", told.get("n_layers"))
     return 12.0 * layers * width**2 if width and layers else None

@@ -29,17 +29,29 @@ def word_pieces(where: str, readable: Readable, shape: Scratch, longest: int) ->
     patients' documents hold becomes a piece. longest: tokens of a sequence at most. Raises
     StudyError where no word is left.
     """
-    tokenizer = Tokenizer(WordPiece())
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    words = frequent_words(readable, tokenizer, shape.min_count)
+    words = frequent_words(readable, splitter(), shape.min_count)
     if not words:
         raise StudyError(
             f"{where}: no word stands in documents of {shape.min_count} patients "
             f"(scratch.min_count), among {len(readable)} documents that may be learned from; lower "
             "it, or name more sites"
         )
-    known = {piece: place for place, piece in enumerate(_learned(words, shape.word_pieces))}
+    return tokenizer_of(words, shape.word_pieces, longest)
+
+
+def splitter() -> Tokenizer:
+    """Divides texts into lower-case words, as BERT does; it has no pieces yet."""
+    tokenizer = Tokenizer(WordPiece())
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return tokenizer
+
+
+def tokenizer_of(words: Mapping[str, int], most: int, longest: int) -> Any:
+    """A tokenizer of words and their pieces; words: those of a `splitter`, in alphabetic order, and
+    how often each stands; most: of pieces; longest: tokens of a sequence at most."""
+    tokenizer = splitter()
+    known = {piece: place for place, piece in enumerate(_learned(words, most))}
     tokenizer.model = WordPiece(known, unk_token=MARKS["unk"])
     tokenizer.post_processor = TemplateProcessing(
         single=f"{MARKS['cls']} $A {MARKS['sep']}",
