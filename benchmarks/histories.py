@@ -12,8 +12,11 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measure import anonymous_memory_mb, cpu_ms, in_child, table
 from concept_transfer.inputs.history import History
@@ -62,7 +65,10 @@ def made_up(patients: int, seed: int = 0) -> History:
 
 def write(history: History, folder: Path) -> None:
     """Its arrays as files, and its names."""
-    arrays = {"offsets": history.codes.offsets, "codes": history.codes.values}
+    arrays: dict[str, NDArray[Any]] = {
+        "offsets": history.codes.offsets,
+        "codes": history.codes.values,
+    }
     arrays |= {name: getattr(history, name) for name in OTHERS}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
@@ -72,9 +78,11 @@ def write(history: History, folder: Path) -> None:
 def opened(folder: Path) -> History:
     """What `write` wrote, memory-mapped."""
     names = ("offsets", "codes", *OTHERS)
-    offsets, codes, *others = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in names)
-    known = json.loads((folder / "names.json").read_text())
-    return History(CompressedRows(offsets, codes), *others, tuple(known))
+    offsets, codes, visits, days, ages, index_days = (
+        np.load(folder / f"{name}.npy", mmap_mode="r") for name in names
+    )
+    known = tuple(json.loads((folder / "names.json").read_text()))
+    return History(CompressedRows(offsets, codes), visits, days, ages, index_days, known)
 
 
 def epoch_seconds(history: History, settings: CodeEncoder, is_packed: bool) -> dict[str, float]:
@@ -97,15 +105,16 @@ def epoch_seconds(history: History, settings: CodeEncoder, is_packed: bool) -> d
     if not is_packed:
         order = np.random.default_rng(0).permutation(len(lengths))
         batches = np.array_split(order, len(batches))
-        learning.packed = lambda *_: batches
     model = new_model(settings, len(corpus.vocabulary), 0)
     optimizer, progress = learning.new_optimizer(model), Progress("tokens", 1)
 
     def epoch() -> None:
         learning.learn(model, optimizer, corpus, settings, (1, 0), 0, progress)
 
+    with patch("concept_transfer.pretraining.learning.packed", lambda *_: batches):
+        seconds = cpu_ms(epoch, ROUNDS) / 1000
     return {
-        "seconds": cpu_ms(epoch, ROUNDS) / 1000 * len(history) / len(lengths),
+        "seconds": seconds * len(history) / len(lengths),
         "tokens": int(lengths.sum()),
         "computed": int(sum(len(batch) * lengths[batch].max() for batch in batches)),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
