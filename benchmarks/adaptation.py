@@ -132,12 +132,13 @@ def speed() -> str:
     texts, _, _ = abstracts()
     words = {"freeze_words": True}
     kinds = [({name: 1}, exact) for name in ("mlm", "contrastive") for exact in PRECISIONS]
-    rows = []
-    for name, settings in {
+    parts: dict[str, dict[str, Any]] = {
         "all of it": {},
         "vectors of words frozen": words,
         "lowest three layers, vectors of words frozen": {"layers": 3, **words},
-    }.items():
+    }
+    rows = []
+    for name, settings in parts.items():
         row: list[object] = [name]
         for objectives, precision in kinds:
             chosen = {**settings, "objectives": objectives, "precision": precision}
