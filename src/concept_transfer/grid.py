@@ -59,6 +59,12 @@ class Grid:
         return self.sites if "history" in reading else []
 
     @cached_property
+    def texts(self) -> list[str]:
+        """The sites whose documents are needed: all, if a classifier reads them."""
+        reading = {self.study.learner(name).reads for name in self.study.classifiers}
+        return self.sites if "text" in reading else []
+
+    @cached_property
     def received(self) -> dict[str, list[tuple[str, str]]]:
         """Source that only its models are known of -> these, as (embedding, classifier)."""
         sections: dict[str, Any] = dict(self.study.sites)

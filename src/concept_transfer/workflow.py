@@ -19,6 +19,7 @@ from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
 from concept_transfer.settings.filling import TO_FILL, unfilled
 from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.reading import check_site
 from concept_transfer.study import Study
@@ -58,6 +59,16 @@ def check_study(study: Study, root: Path) -> None:
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, known, root, allowed)
+    _check_bases(study, root)
+
+
+def _check_bases(study: Study, root: Path) -> None:
+    """Raise StudyError for a base of a language model that is not there."""
+    for name in study.encoders_of("text"):
+        if source := _with_base(name, study):
+            from concept_transfer.embeddings.model_files import check
+
+            check(f"encoders.{name}", source, root)
 
 
 def _check_histories(study: Study) -> None:
@@ -186,6 +197,28 @@ def embedding_inputs(name: str, embedding: EmbeddingSection, root: Path) -> list
         further = imported(provider.files)(name, embedding, root)
         files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in further]
     return files
+
+
+def base_files(name: str, study: Study, root: Path) -> list[str]:
+    """Local files that a language model of the study starts from (none for packages and hub)."""
+    from concept_transfer.embeddings.model_files import folder_files
+
+    source = _with_base(name, study)
+    files = folder_files(f"encoders.{name}", source, root) if source else []
+    return [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in files]
+
+
+def base_content(name: str, study: Study, root: Path) -> str | None:
+    """Digest of what a language model of the study starts from, as `model_content`."""
+    from concept_transfer.embeddings.model_files import local_content
+
+    source = _with_base(name, study)
+    return local_content(f"encoders.{name}", source, root) if source else None
+
+
+def _with_base(name: str, study: Study) -> TextEncoder | None:
+    encoder = study.encoders[name]
+    return encoder if isinstance(encoder, TextEncoder) and encoder.base else None
 
 
 def model_content(name: str, embedding: EmbeddingSection, root: Path) -> str | None:

@@ -20,15 +20,19 @@ from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
-from concept_transfer.settings.embeddings import control_of, parents_of
+from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
+from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.documents import TEXT_REPORT
 from concept_transfer.sites.histories import PATIENTS, REPORT
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.settings.task import TOKENS_OF_TASK
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
+    base_content,
+    base_files,
     check_study,
     check_writable,
     downloads,

@@ -49,11 +49,12 @@ def encoder_files(wildcards):
         return []
     copies = range(study.encoders[name].copies)
     folder = f"{RESULTS}/encoders/{name}"
-    return [f"{folder}/{copy}/{file}" for copy in copies for file in EncoderFiles.names]
+    files = TAKEN if study.encoders[name].kind == "text" else EncoderFiles.names
+    return [f"{folder}/{copy}/{file}" for copy in copies for file in files]
 
 
-def take_encoders(classifiers):
-    return any(study.learner(name).takes_encoder for name in classifiers)
+def take_codes(classifiers):
+    return any(study.learner(name).takes_encoder == "codes" for name in classifiers)
 
 
 def site_named(classifiers):
@@ -257,7 +258,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders(classifiers)),
+            label=task_words(take_codes(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -287,7 +288,7 @@ for classifier in teams_of("use_received"):
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders([classifier])),
+            label=task_words(take_codes([classifier])),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/receive_source.py"
@@ -333,7 +334,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders(classifiers)),
+            label=task_words(take_codes(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"

@@ -11,6 +11,7 @@ from typing import Any
 from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.settings.embeddings import control_of, parents_of
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.settings.training import several
 from concept_transfer.study import Study
 
@@ -122,6 +123,8 @@ def controls_of_encoder(study: Study, name: str) -> list[str]:
 
     def apart(other: str) -> dict[str, Any]:
         encoder = study.encoders[other]
+        if isinstance(encoder, TextEncoder):
+            return encoder.start
         control = encoder.vectors if encoder.vectors and study.is_control(encoder.vectors) else None
         vectors = parents_of(study.embeddings[control])[0] if control else encoder.vectors
         same = encoder.model_dump(exclude={"pretrain", "shuffled", "vectors"})

@@ -47,8 +47,8 @@ class LanguageModel:
         self._where = where
         self._pooling = pooling
         self._truncate = truncate
-        self._tokenizer = _load_tokenizer(where, folder)
-        self._model = _load_model(where, folder, getattr(torch, dtype), pickled_weights)
+        self._tokenizer = load_tokenizer(where, folder)
+        self._model = load_network(where, folder, getattr(torch, dtype), pickled_weights)
         self._dense = load_dense(where, folder)
         self._device = _moved_to(where, torch.nn.ModuleList([self._model, self._dense]), device)
         self._longest = _longest_input(self._model.config, self._tokenizer)
@@ -128,7 +128,7 @@ def pool(hidden: torch.Tensor, pooling: Pooling) -> torch.Tensor:
 def check_known(where: str, folder: Path) -> None:
     """Refuse (StudyError) a model whose configuration or tokenizer transformers cannot read."""
     _load_config(where, folder)
-    _load_tokenizer(where, folder)
+    load_tokenizer(where, folder)
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _own_code_refused(where: str, folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _load_tokenizer(where: str, folder: Path) -> Any:
+def load_tokenizer(where: str, folder: Path) -> Any:
     try:
         with _own_code_refused(where, folder):
             return AutoTokenizer.from_pretrained(
@@ -174,9 +174,19 @@ def _load_config(where: str, folder: Path) -> Any:
         raise _cannot_load(where, folder, error) from error
 
 
-def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> Any:
-    """The bare network (an encoder-decoder's encoder), in evaluation mode."""
+def load_network(
+    where: str, folder: Path, dtype: torch.dtype, pickled: bool, layers: int | None = None
+) -> Any:
+    """The bare network (an encoder-decoder's encoder), in evaluation mode; layers: how many of the
+    lowest it has (None: all)."""
     config = _load_config(where, folder)
+    if layers is not None:
+        if layers > config.num_hidden_layers:
+            raise StudyError(
+                f"{where}: layers is {layers}, but the model in {folder} has "
+                f"{config.num_hidden_layers}"
+            )
+        config.num_hidden_layers = layers
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -19,13 +19,13 @@ from concept_transfer.models.code_encoder import CodeModel, new_model, weights_o
 from concept_transfer.models.code_layers import SPREAD
 from concept_transfer.pretraining.checkpoint import Epoch, resume, save
 from concept_transfer.pretraining.corpus import Corpus
+from concept_transfer.pretraining.draws import generator
 from concept_transfer.pretraining.encoder import EncoderFiles
 from concept_transfer.pretraining.learning import (
     DEAL,
     DIVISION,
     WEIGHTS,
     Measured,
-    generator,
     learn,
     measure,
     new_optimizer,

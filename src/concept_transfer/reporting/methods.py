@@ -8,7 +8,7 @@ from typing import Any
 from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.formats import markdown_text
-from concept_transfer.reporting.methods_of_encoders import encoders
+from concept_transfer.reporting.methods_of_encoders import encoders, language_models
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
 from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
@@ -43,6 +43,7 @@ def methods_text(
         ("Training, validation and test encounters", _split(study)),
         ("Concept embeddings", embeddings(study, cards)),
         ("Encoders of histories", encoders(study)),
+        ("Language models", language_models(study)),
         ("Models", models(study)),
         ("Transfer strategies", strategies(study)),
         ("Training", training(study)),

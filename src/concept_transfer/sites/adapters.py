@@ -33,7 +33,10 @@ class Adapter:
     for none, for bins; posterior: (site, encounters, findings, vocabulary, task, root) -> the true
     probability of each class, float64 [encounters, classes], for the ceiling; histories: (site,
     encounters, task, root) -> `sites.histories.Histories` of the same raw files, of encounters that
-    `read` made (StudyError where they are others), for learners that read the input `history`.
+    `read` made (StudyError where they are others), for learners that read the input `history`;
+    texts: the same arguments -> `inputs.text.Texts`, a document for each of these encounters, for
+    learners that read the input `text`, and for what learns from texts (of an adapter without, the
+    findings are written out).
 
     offer: (site, study, root) -> `Offer`, of a site that hands on models and has no encounters; its
     `read` is "", and its section has a key ``models`` that takes the offer's. short: the key of the
@@ -53,6 +56,7 @@ class Adapter:
     numbers: str = ""
     posterior: str = ""
     histories: str = ""
+    texts: str = ""
     offer: str = ""
     short: str = ""
 
@@ -76,6 +80,7 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
+        "documents": "concept_transfer.sites.documents_site:DOCUMENTS",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",
         "meds": "concept_transfer.sites.meds_site:MEDS",

@@ -20,6 +20,8 @@ from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
 from concept_transfer.training.work import HandedOn, Workbench
 
+CARD_OF_ENCODER = "encoder.json"  # in the folder of each of its copies
+
 if TYPE_CHECKING:
     from concept_transfer.embeddings.table import EmbeddingTable
 
@@ -145,7 +147,7 @@ def read_setup(
         device,
         threads,
         label["task"],
-        tuple(dict.fromkeys(Path(file).parent for file in files)),
+        tuple(path.parent for path in map(Path, files) if path.name == CARD_OF_ENCODER),
         tuple(label.get("outcome_codes", ())),
         label.get("balanced", False),
         representation,
