@@ -43,6 +43,7 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    with_embeddings_of_notes,
     with_offers,
 )
 
@@ -54,6 +55,7 @@ try:
         check_files(map(Path, workflow.configfiles))
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
     study = with_offers(with_files(study, ROOT, HOME, is_prefixed()), ROOT)
+    study = with_embeddings_of_notes(study)
     if planning:
         check_study(study, ROOT)
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
