@@ -22,6 +22,7 @@ from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
 from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
 from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.files import check_files
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS

@@ -19,6 +19,7 @@ def evidence():
             *rules.shift_loss.output,
             *rules.embedding_geometry.output,
         ],
+        "extraction": extraction_tables(),
     }
 
 
@@ -101,7 +102,12 @@ rule write_page:
 
 def final_output():
     """The chosen study, complete: the page and all that lies beside it."""
-    return [*rules.check_sites.output, *rules.write_page.output, *rules.write_tables.output]
+    return [
+        *rules.check_sites.output,
+        *rules.write_page.output,
+        *rules.write_tables.output,
+        *mention_reviews(),
+    ]
 
 
 rule tables:

@@ -96,7 +96,10 @@ def with_findings(
         if count < len(extract)
     }
     findings = token_rows(row, token, len(extract), vocabulary, task)
-    report = {**extract.report, "not_recorded": silent, "notes": _report(found, texts, contradicted)}
+    concepts = np.array(list(vocabulary.concept_states))
+    in_the_record = concepts[np.unique(vocabulary.concept_numbers[recorded.values])].tolist()
+    notes = {**_report(found, texts, contradicted), "in_the_record": in_the_record}
+    report = {**extract.report, "not_recorded": silent, "notes": notes}
     return replace(
         extract,
         inputs={**extract.inputs, "findings": findings},
