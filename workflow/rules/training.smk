@@ -26,11 +26,14 @@ def strategy_code(name):
     return code_of("train", *STRATEGIES.modules(study.strategies[name].kind))
 
 
-def site_data(classifiers, site):
-    """The files of a site that classifiers read: cohort, inputs and split."""
+def site_data(classifiers, site, embedding=NO_EMBEDDING):
+    """The files of a site that classifiers read: cohort, inputs, vectors of documents by a language
+    model, and split."""
     inputs = dict.fromkeys(study.learner(name).reads for name in classifiers)
     arrays = [array for name in inputs for array in INPUTS[name].arrays]
-    return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
+    vectors = document_vectors(embedding, site) if embedding in study.encoders_of("text") else []
+    outputs = site_outputs(site, [*arrays, "labels.npy"])
+    return [*outputs, *vectors, f"{RESULTS}/splits/{site}.parquet"]
 
 
 def representation(classifiers):
@@ -59,12 +62,14 @@ def take_codes(classifiers):
 
 def site_named(classifiers):
     """As input: the site that a job names."""
-    return lambda wildcards: site_data(classifiers, wildcards.source)
+    return lambda wildcards: site_data(classifiers, wildcards.source, wildcards.embedding)
 
 
 def site_of_pair(classifiers, place):
     """As input: the source (0) or the target (1) of the pair that a job names."""
-    return lambda wildcards: site_data(classifiers, split_pair(wildcards.pair)[place])
+    return lambda wildcards: site_data(
+        classifiers, split_pair(wildcards.pair)[place], wildcards.embedding
+    )
 
 
 def source_files(classifiers):
