@@ -75,7 +75,9 @@ class Grid:
         """Cells on findings read from notes -> the same on the findings themselves."""
         known = set(self.cells)
         twins = {
-            cell: replace(cell, target=self.gold[cell.target], source=self.gold.get(cell.source, ""))
+            cell: replace(
+                cell, target=self.gold[cell.target], source=self.gold.get(cell.source, "")
+            )
             for cell in self.cells
             if cell.target in self.gold and (not cell.source or cell.source in self.gold)
         }

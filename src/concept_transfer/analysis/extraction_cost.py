@@ -115,9 +115,7 @@ def _row(
 class _Side:
     """AUROC of each replicate [replicates], and the mean of their placements, on some encounters."""
 
-    def __init__(
-        self, probability: NDArray[Any], labels: NDArray[Any], fold: NDArray[Any]
-    ) -> None:
+    def __init__(self, probability: NDArray[Any], labels: NDArray[Any], fold: NDArray[Any]) -> None:
         folds = fold if len(np.unique(fold)) > 1 else None
         self.aurocs = np.array([auroc(labels, scores, folds) for scores in probability])
         each = [placements(labels, scores, folds) for scores in probability]

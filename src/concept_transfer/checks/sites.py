@@ -56,7 +56,9 @@ def check_notes(study: Study) -> None:
             raise ValueError(
                 f"sites.{name}: gold names '{gold}'; it is another site of the study: {others}"
             )
-        if gold is not None and gold not in {site for pair in study.ordered_pairs() for site in pair}:
+        if gold is not None and gold not in {
+            site for pair in study.ordered_pairs() for site in pair
+        }:
             raise ValueError(
                 f"sites.{name}: gold names '{gold}', which stands in no pair of 'pairs', so that "
                 "nothing is learned there to compare with"

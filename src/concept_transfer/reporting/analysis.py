@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from concept_transfer.analysis.schemas import TABLES
+from concept_transfer.analysis.schemas import OF_NOTES, TABLES
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.looks import group_of
@@ -31,20 +31,28 @@ class Analysis:
     geometry: pd.DataFrame
     neighbours: pd.DataFrame
     map: pd.DataFrame
+    extraction: pd.DataFrame = field(default_factory=lambda: _none("extraction"))
+    extraction_cost: pd.DataFrame = field(default_factory=lambda: _none("extraction_cost"))
 
 
-def read_analysis(folder: str | Path) -> Analysis:
-    """Read the Parquet files of ``analysis/``."""
+def _none(table: str) -> pd.DataFrame:
+    return OF_NOTES[table].empty_table().to_pandas()
+
+
+def read_analysis(folder: str | Path, of_notes: bool = False) -> Analysis:
+    """Read the Parquet files of ``analysis/``, with those on findings read from notes."""
+    schemas = {**TABLES, **(OF_NOTES if of_notes else {})}
     return Analysis(
         **{
             name: read_table(Path(folder) / f"{name}.parquet", schema).to_pandas()
-            for name, schema in TABLES.items()
+            for name, schema in schemas.items()
         }
     )
 
 
 def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
     """Tables on site shift and embedding geometry, in the order of the report."""
+    from concept_transfer.reporting.extraction_tables import cost_table, extraction_table
     from concept_transfer.reporting.geometry_tables import geometry_table, neighbour_table
     from concept_transfer.reporting.shift_tables import (
         correlation_table,
@@ -54,6 +62,10 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
         shift_table,
     )
 
+    if not analysis.extraction.empty:
+        yield extraction_table(analysis.extraction, study)
+    if not analysis.extraction_cost.empty:
+        yield cost_table(analysis.extraction_cost, study)
     if study.measured_pairs():
         yield shift_table(analysis.shift, study)
     if not analysis.shift_loss.empty:
@@ -69,10 +81,21 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
 def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
     """Figures on site shift and embedding geometry, in the order of the report."""
     from concept_transfer.reporting.figures.concepts import concept_map
+    from concept_transfer.reporting.figures.extraction import (
+        cost_sizes,
+        missed_findings,
+        reading_cost,
+    )
     from concept_transfer.reporting.figures.negation import negation
     from concept_transfer.reporting.figures.shift import finding_shift, shift_against_loss
     from concept_transfer.reporting.shift_tables import differing_findings
 
+    if not analysis.extraction.empty:
+        yield missed_findings(analysis.extraction, study)
+    for size in cost_sizes(analysis.extraction_cost):
+        drawing = reading_cost(analysis.extraction_cost, study, size)
+        if drawing is not None:
+            yield drawing
     if not analysis.shift_loss["loss"].isna().all():
         yield shift_against_loss(analysis.shift_loss, study)
     if not differing_findings(analysis.shift_findings, study).empty:

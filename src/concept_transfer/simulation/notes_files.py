@@ -67,7 +67,9 @@ class Style(Section):
     registers: dict[Literal["formal", "plain", "short"], Share]
     misspelled: Share
     lists: Annotated[list[Share], Field(min_length=1)]
-    asides: dict[Literal["uncertain", "hypothetical", "family", "past"], Annotated[float, Field(ge=0)]]
+    asides: dict[
+        Literal["uncertain", "hypothetical", "family", "past"], Annotated[float, Field(ge=0)]
+    ]
     filler: Annotated[float, Field(ge=0)]
     types: Annotated[dict[str, NoteType], Field(min_length=1)]
     sentences: Sentences

@@ -152,9 +152,7 @@ def _check_keys(path: Path, keys: dict[str, str]) -> None:
             )
 
 
-def _unmapped(
-    path: Path, names: list[str], site: TableSite, vocabulary: Vocabulary
-) -> StudyError:
+def _unmapped(path: Path, names: list[str], site: TableSite, vocabulary: Vocabulary) -> StudyError:
     like = {name: closest_concept(name, vocabulary) for name in names}
     shown = [f"'{name}'{did_you_mean(concept)}" for name, concept in like.items()]
     unlike = [name for name in names if like[name] is None]

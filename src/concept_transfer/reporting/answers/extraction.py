@@ -1,0 +1,70 @@
+"""What it costs to know findings from notes: how right they are, and the AUROC that is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from concept_transfer.reporting.answers.phrases import (
+    Row,
+    direction,
+    model_of,
+    signed,
+    undecided,
+    used,
+)
+from concept_transfer.reporting.columns import interval
+from concept_transfer.reporting.words import listing
+from concept_transfer.study import Study
+
+NAME = "extraction"
+QUESTION = "What does it cost to read findings from notes?"
+FEW = "The study cannot say what that costs: too few encounters test at both sites."
+
+
+def rows(cost: pd.DataFrame, study: Study) -> list[Row]:
+    """The comparisons as rows with labels for readers; those that tell too little are left out."""
+    known = cost[~cost["verdict"].isin(["not estimable", "underpowered"])]
+    if "suppressed" in known:
+        known = known[~known["suppressed"]]
+    chosen = ("size", "difference", "lower", "upper", "p_holm", "verdict")
+    return [
+        {
+            "model": model_of(study, cell),
+            "strategy": cell["strategy"],
+            "direction": direction(cell),
+            **{name: cell[name] for name in chosen},
+        }
+        for cell in known.to_dict("records")
+    ]
+
+
+def sentences(extraction: pd.DataFrame, answers: Sequence[Row]) -> list[str]:
+    overall = extraction[extraction["concept"] == ""]
+    right = listing(
+        [
+            f"{row.site} recall {interval(row.recall, row.recall_lower, row.recall_upper)} and "
+            f"precision {interval(row.precision, row.precision_lower, row.precision_upper)}"
+            for row in overall.itertuples()
+        ]
+    )
+    opening = f"Findings read from notes have at {right}."
+    if not answers:
+        return [opening, FEW]
+    lost = [row for row in answers if row["verdict"] == "worse"]
+    gained = [row for row in answers if row["verdict"] == "better"]
+    also = f", and gains in {len(gained)}" if gained else ""
+    low = min(answers, key=lambda row: row["difference"])
+    high = max(answers, key=lambda row: row["difference"])
+    return [
+        opening,
+        f"It costs AUROC in {len(lost)} of {len(answers)} comparisons with the same model on the "
+        f"true findings of the same encounters{also}{undecided(answers)}.",
+        f"Differences run from {signed(low['difference'])} ({_where(low)}) to "
+        f"{signed(high['difference'])} ({_where(high)}).",
+    ]
+
+
+def _where(row: Row) -> str:
+    return f"{row['model']}, {used(row['strategy'], row['size'])}, {row['direction']}"
