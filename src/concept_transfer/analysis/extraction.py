@@ -40,9 +40,9 @@ def findings_accuracy(
 
     A finding is right that the gold site has at the same encounter. precision: right ones among
     those read; recall: among those of the gold site; percentile intervals of a bootstrap over
-    clusters of encounters (Efron 1979, doi:10.1214/aos/1176344552). Concepts `besides` were not read
-    from notes and are left out, and so are states that neither site has. Raises StudyError where no
-    encounter is at both sites.
+    clusters of encounters (Efron 1979, doi:10.1214/aos/1176344552). Concepts `besides` were not
+    read from notes and are left out, and so are states that neither site has. Raises StudyError
+    where no encounter is at both sites.
     """
     ids, here, there = np.intersect1d(
         read.encounter.astype(str), gold.encounter.astype(str), return_indices=True

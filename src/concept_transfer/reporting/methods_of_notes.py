@@ -24,8 +24,8 @@ def notes(study: Study) -> str:
     )
     if meaning:
         text += (
-            f" At {listing(meaning)} words that were no name were compared with names by a language "
-            "model on the site's own machine."
+            f" At {listing(meaning)} words that were no name were compared with names by a "
+            "language model on the site's own machine."
         )
     gold = {name: site.gold for name, site in sites.items() if site.gold}
     if gold:

@@ -33,9 +33,9 @@ class Extraction(Section):
     )
     embedding: Name | TransformersEmbedding | None = Field(
         default=None,
-        description="Embedding of the study (by name, of provider transformers) whose model compares "
-        "what is left by meaning, on this machine: mentions are patients' words, no server gets "
-        "them.",
+        description="Embedding of the study (by name, of provider transformers) whose model "
+        "compares what is left by meaning, on this machine: mentions are patients' words, no "
+        "server gets them.",
     )
     cosine: float = Field(
         default=0.85, gt=0, le=1, description="The same of `embedding`: cosine of vectors."

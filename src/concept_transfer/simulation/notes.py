@@ -1,9 +1,9 @@
 """Notes of encounters, written from what is recorded of them by a hospital's own templates.
 
 Every finding that has words is written once, as present or absent; beside it stand sentences about
-other people, other times, what may come and what may be, which are no findings, and sentences about
-nothing. Where each finding stands, and what is said of it, is known. A note depends on the seed, its
-number and what it is written from, not on other notes.
+other people, other times, what may come and what may be, which are no findings, and sentences
+about nothing. Where each finding stands, and what is said of it, is known. A note depends on the
+seed, its number and what it is written from, not on other notes.
 """
 
 from __future__ import annotations

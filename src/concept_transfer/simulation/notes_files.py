@@ -1,4 +1,4 @@
-"""What notes are simulated from: how a hospital writes, and the words that there are for findings."""
+"""What notes are simulated from: how a hospital writes, and the words for findings."""
 
 from __future__ import annotations
 

@@ -24,8 +24,9 @@ QUARANTINE, MENTIONS = "quarantine.parquet", "mentions.parquet"
 class Extract:
     """The encounters of a site, its inputs by name (rows as the encounters'), and the ingest report
     (`concept_transfer.sites.report`). set_aside: rows that could not be used, if the adapter looks
-    for them (`concept_transfer.events.quarantine.SCHEMA`). mentions: words of notes, and the concepts
-    that they were taken for, where findings were read (`concept_transfer.sites.mentions`)."""
+    for them (`concept_transfer.events.quarantine.SCHEMA`). mentions: words of notes, and the
+    concepts that they were taken for, where findings were read
+    (`concept_transfer.sites.mentions`)."""
 
     encounters: Encounters
     inputs: Mapping[str, Any]

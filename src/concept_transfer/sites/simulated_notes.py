@@ -21,8 +21,8 @@ from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.simulated import (
-    checked_network,
     check_simulated,
+    checked_network,
     recorded_tokens,
     sampled_encounters,
 )

@@ -87,7 +87,7 @@ def _missed_caption(shown: pd.DataFrame) -> Caption:
         "recall, with intervals. A low recall: the hospital words the finding in a way that no "
         "name or synonym covers, or what is denied is not recognised as denied. A low precision: "
         "something else is taken for it.",
-        alt=f"Dot plot of recall and precision of findings read from notes; of all findings {told}.",
+        alt=f"Dot plot of recall and precision of findings read from notes; of all, {told}.",
     )
 
 
@@ -126,8 +126,9 @@ def reading_cost(cost: pd.DataFrame, study: Study, size: str) -> Drawing | None:
         "the same encounters; left of the line, reading from notes costs. Filled markers remain "
         "significant after Holm's correction over all models, and intervals have the level at "
         "which it judged them.",
-        alt=f"Dot plot of {len(cells)} differences in AUROC between {cells['difference'].min():.3f} "
-        f"and {cells['difference'].max():.3f}; in {len(lost)} reading from notes is worse.",
+        alt=f"Dot plot of {len(cells)} differences in AUROC between "
+        f"{cells['difference'].min():.3f} and {cells['difference'].max():.3f}; in "
+        f"{len(lost)} reading from notes is worse.",
     )
     data = serving.drop(columns=["encounters", "positives"]).reset_index(drop=True)
     label = "difference in AUROC"
