@@ -36,8 +36,8 @@ def _begins(text: str, words: Sequence[Word], place: int) -> bool:
     if word.start == before.end or text[word.start].islower():
         return False
     if before.text in _ENDS and place > 1 and words[place - 2].end == before.start:
-        last = words[place - 2].text
-        return before.text != "." or not (
-            last.casefold() in _TITLES or (len(last) == 1 and last.isupper())
-        )
+        last = words[place - 2]
+        alone = place < 3 or words[place - 3].end < last.start
+        initial = alone and len(last.text) == 1 and last.text.isupper()
+        return before.text != "." or not (last.text.casefold() in _TITLES or initial)
     return "\n" in text[before.end : word.start]

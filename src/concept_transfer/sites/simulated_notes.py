@@ -78,6 +78,11 @@ def texts_of_simulated_notes(
 ) -> Texts:
     """The notes of these encounters, with their types. Raises StudyError."""
     notes = list(simulated_notes(site, task, root))
+    if len(notes) != len(encounters):
+        raise StudyError(
+            f"the site has {len(encounters)} encounters, but {len(notes)} notes are simulated, of "
+            "other encounters; delete the folder of the site's encounters and run again"
+        )
     return Texts.of([note.text for note in notes], [note.category for note in notes])
 
 
