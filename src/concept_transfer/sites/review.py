@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from concept_transfer.sites.extract import MENTIONS
@@ -22,5 +21,10 @@ def review(folder: Path, small_cells: int, path: Path) -> None:
     file = folder / MENTIONS
     table = pq.read_table(file, schema=COLUMNS) if file.is_file() else COLUMNS.empty_table()
     shown = table.filter(pc.greater_equal(table.column("encounters"), small_cells))
-    options = pa_csv.WriteOptions(delimiter="\t", quoting_style="none")
-    pa_csv.write_csv(shown, path, options)
+    lines = [COLUMNS.names, *zip(*(column.to_pylist() for column in shown.columns), strict=True)]
+    text = "".join("\t".join(map(_cell, line)) + "\n" for line in lines)
+    path.write_text(text, encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
