@@ -39,7 +39,9 @@ def test_precision_and_recall_are_those_of_another_library() -> None:
     ids = [f"e{n:03}" for n in range(300)]
     order = rng.permutation(300)
     rows = findings_accuracy(
-        recorded("notes", [*(ids[n] for n in order), "elsewhere"], np.vstack([read[order], true[0]])),
+        recorded(
+            "notes", [*(ids[n] for n in order), "elsewhere"], np.vstack([read[order], true[0]])
+        ),
         recorded("gold", ids, true),
         VOCABULARY,
         ["C3"],

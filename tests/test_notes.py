@@ -159,7 +159,10 @@ def test_a_hundred_thousand_words_are_read(tmp_path: Path) -> None:
             NOTES + f"e9,{WORD},triage,2024-01-01\n",
             r"notes.csv, line 9, column 'id': the value is no encounter's id; 1 row",
         ),
-        (NOTES + f"e1,{WORD},triage,soon\n", r"notes.csv, line 9, column 'at': the value is no date"),
+        (
+            NOTES + f"e1,{WORD},triage,soon\n",
+            r"notes.csv, line 9, column 'at': the value is no date",
+        ),
         (NOTES.encode() + f"e1,{WORD} \0,triage,2024-01-01\n".encode(), r"line 9: a byte 0"),
         (
             NOTES + f"e1,{WORD} \x07,triage,2024-01-01\n",
@@ -174,9 +177,15 @@ def test_a_hundred_thousand_words_are_read(tmp_path: Path) -> None:
             + f"e1,{WORD} für,triage,2024-01-01\n".encode("latin-1"),
             r"line 10: not text in UTF-8 .*mixes encodings",
         ),
-        (NOTES + f'e1,"{WORD},triage,2024-01-01\n', r"notes.csv, line 9: a quotation mark that opens"),
+        (
+            NOTES + f'e1,"{WORD},triage,2024-01-01\n',
+            r"notes.csv, line 9: a quotation mark that opens",
+        ),
         (NOTES + f"e1,{WORD},triage\n", r"notes.csv, line 9: a row of 3 cells"),
-        (f"id,kind,at\ne1,{WORD},2024\n", r"notes.csv has no column 'note', which 'notes.text' names"),
+        (
+            f"id,kind,at\ne1,{WORD},2024\n",
+            r"notes.csv has no column 'note', which 'notes.text' names",
+        ),
     ],
 )
 def test_what_is_wrong_in_notes_is_told_by_line_and_not_shown(

@@ -127,9 +127,7 @@ def test_a_note_depends_on_seed_and_place_alone(read: dict[str, Any]) -> None:
     assert both == list(write_notes(said, style, phrases, 5))
     assert both[0] == next(iter(write_notes(said[:1], style, phrases, 5)))
     assert both[0] != next(iter(write_notes(said[:1], style, phrases, 6)))
-    texts = texts_of_simulated_notes(
-        site("north"), read["north"][1].encounters, TASK, REPOSITORY
-    )
+    texts = texts_of_simulated_notes(site("north"), read["north"][1].encounters, TASK, REPOSITORY)
     assert list(texts) == [note.text for note in read["north"][2]]
     assert texts.names == ("physician", "triage")
     assert np.bincount(texts.categories).min() > 0

@@ -9,7 +9,7 @@ seed, its number and what it is written from, not on other notes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -64,9 +64,10 @@ class _Writer:
 
     def _part(self, part: Part, tokens: Sequence[Token]) -> None:
         self._add(f"{part.heading}\n")
+        asides: Mapping[str, float] = {**self.style.asides}
         for kind in part.holds:
             if kind in ASIDES:
-                for _ in range(self._count(self.style.asides.get(kind, 0.0))):
+                for _ in range(self._count(asides.get(kind, 0.0))):
                     self._aside(kind, tokens)
             else:
                 own = [token for token in tokens if self.phrases.groups[token[0]] == kind]

@@ -57,10 +57,11 @@ def sentences(extraction: pd.DataFrame, answers: Sequence[Row]) -> list[str]:
     also = f", and gains in {len(gained)}" if gained else ""
     low = min(answers, key=lambda row: row["difference"])
     high = max(answers, key=lambda row: row["difference"])
+    shown = f"It costs AUROC in {len(lost)} of" if lost else "No cost in AUROC is shown in"
     return [
         opening,
-        f"It costs AUROC in {len(lost)} of {len(answers)} comparisons with the same model on the "
-        f"true findings of the same encounters{also}{undecided(answers)}.",
+        f"{shown} {len(answers)} comparisons with the same model on the true findings of the same "
+        f"encounters{also}{undecided(answers)}.",
         f"Differences run from {signed(low['difference'])} ({_where(low)}) to "
         f"{signed(high['difference'])} ({_where(high)}).",
     ]
