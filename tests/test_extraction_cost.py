@@ -1,4 +1,4 @@
-"""How right findings from notes are and what they cost: counts by hand, and another library's AUROC."""
+"""How right findings from notes are, and what they cost, beside another library."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_precision_and_recall_are_those_of_another_library() -> None:
 def test_sites_without_a_common_encounter_are_refused() -> None:
     one = recorded("notes", ["e1", "e2"], np.eye(2, 4, dtype=bool))
     other = recorded("gold", ["f1", "f2"], np.eye(2, 4, dtype=bool))
-    with pytest.raises(StudyError, match="sites.notes: gold names 'gold', but no encounter's id"):
+    with pytest.raises(StudyError, match=r"sites\.notes: gold names 'gold', but no encounter's id"):
         findings_accuracy(one, other, VOCABULARY, [], 100, 0.95, 1)
 
 
@@ -123,9 +123,11 @@ def test_the_difference_is_that_of_the_same_encounters_and_replicates() -> None:
     assert row["estimate"] == pytest.approx(areas[0])
     assert row["gold_estimate"] == pytest.approx(areas[1])
     assert row["difference"] == pytest.approx(areas[0] - areas[1])
-    assert row["replicates"] == 5 and row["encounters"] == 400
+    assert row["replicates"] == 5
+    assert row["encounters"] == 400
     assert (row["gold_source"], row["gold_target"]) == ("a", "b")
-    assert row["lower"] < row["upper"] < 0 and row["verdict"] == "worse"
+    assert row["lower"] < row["upper"] < 0
+    assert row["verdict"] == "worse"
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(300):
@@ -144,7 +146,9 @@ def test_equal_predictions_cost_nothing_and_few_positives_say_nothing() -> None:
     names = read.encounters.to_pylist()
     clusters = {"b_notes": dict(zip(names, names, strict=True))}
     (row,) = cost_rows([(read, gold)], clusters, SETTINGS)
-    assert row["difference"] == 0 and row["verdict"] == "no evidence"
+    assert row["difference"] == 0
+    assert row["verdict"] == "no evidence"
     few = Evaluation(min_positives=399, small_cells=11)
     (row,) = cost_rows([pair(loss=1.5)], clusters, few)
-    assert row["verdict"] == "underpowered" and np.isnan(row["p_holm"])
+    assert row["verdict"] == "underpowered"
+    assert np.isnan(row["p_holm"])

@@ -42,7 +42,8 @@ def labelled(lines: list[str]) -> list[tuple[str, str]]:
 def test_the_labelled_set_is_large_and_has_all_that_can_be_said() -> None:
     counts = Counter(label for label, _ in labelled(LINES))
     assert sum(counts.values()) >= 150
-    assert set(counts) == set(ASSERTIONS) and min(counts.values()) >= 15
+    assert set(counts) == set(ASSERTIONS)
+    assert min(counts.values()) >= 15
 
 
 def test_phrases_serve_sentences_that_they_were_not_chosen_by(context: Context) -> None:

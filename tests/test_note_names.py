@@ -59,7 +59,8 @@ def test_names_are_the_vocabularys_words_their_parts_and_synonyms(tmp_path: Path
         "dry, hacking cough": ("C4", "present"),
         "hacking cough": ("C4", "present"),
     }
-    assert name("SOB") in names.tokens and name("sob") not in names.tokens
+    assert name("SOB") in names.tokens
+    assert name("sob") not in names.tokens
 
 
 @pytest.mark.parametrize(
@@ -156,8 +157,11 @@ def test_mentions_match_in_the_order_of_trust() -> None:
     first, second, third, fourth, last = matches
     assert first == Match("C1", "present", "exact", 1.0)
     assert second == Match("C1", "present", "spelling", 1.0)
-    assert third is not None and third[:3] == ("C4", "present", "fuzzy") and 0.7 <= third.score < 1
-    assert fourth is not None and fourth[:3] == ("C1", "present", "embedding")
+    assert third is not None
+    assert third[:3] == ("C4", "present", "fuzzy")
+    assert 0.7 <= third.score < 1
+    assert fourth is not None
+    assert fourth[:3] == ("C1", "present", "embedding")
     assert last is None
     assert "shotrness of breath" not in asked
     assert Normaliser(names, 0.999).matches(mentions[2:4]) == [None, None]

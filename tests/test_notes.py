@@ -1,4 +1,4 @@
-"""The adapter `notes`: encounters in a table, findings in their notes, and nothing of these told."""
+"""The adapter `notes`: encounters in a table, findings in notes, no word of which is told."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def test_notes_say_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert notes["in_the_record"] == ["C3"]
     assert notes["said"] == {
         **dict.fromkeys(("uncertain", "hypothetical", "past"), 0),
-        **{"present": 2, "absent": 2, "family": 1},
+        "present": 2,
+        "absent": 2,
+        "family": 1,
     }
     counted = ("notes", "empty", "of_encounters_left_out", "after_the_encounter", "several_states")
     assert [notes[name] for name in counted] == [6, 1, 1, 1, 1]
@@ -139,6 +141,11 @@ def test_the_order_and_form_of_the_file_make_no_difference(tmp_path: Path) -> No
     notes = section()["notes"] | {"files": ["notes.parquet"]}
     other = read_site(site(notes=notes), VOCABULARY, TASK, root)
     assert found(other) == found(expected)
+
+
+def checked_and_read(root: Path) -> Extract:
+    check_site(site(), VOCABULARY, TASK, root)
+    return read_site(site(), VOCABULARY, TASK, root)
 
 
 HUNDRED_THOUSAND = " ".join([f"{WORD} came home."] * 33_000 + ["No cough today."])
@@ -193,8 +200,7 @@ def test_what_is_wrong_in_notes_is_told_by_line_and_not_shown(
 ) -> None:
     root = written(tmp_path, notes)
     with pytest.raises(StudyError, match=told) as error:
-        check_site(site(), VOCABULARY, TASK, root)
-        read_site(site(), VOCABULARY, TASK, root)
+        checked_and_read(root)
     assert WORD not in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -266,7 +272,7 @@ def study(**embedding: Any) -> Any:
     ],
 )
 def test_mentions_are_embedded_on_this_machine_or_not_at_all(embedding: dict[str, Any]) -> None:
-    with pytest.raises(StudyError, match="patients' words|made from itself|control"):
+    with pytest.raises(StudyError, match=r"patients' words|made from itself|control"):
         load_study(study(**embedding))
 
 
@@ -295,7 +301,8 @@ def test_no_request_leaves_with_a_word_of_a_note(
         assert match is None or match.kind == "embedding"
         reader.normaliser.cosine = 0.3
         (match,) = reader.normaliser.matches([("high", "body", "temperature")])
-        assert match is not None and match[:3] == ("C2", "present", "embedding")
+        assert match is not None
+        assert match[:3] == ("C2", "present", "embedding")
         assert server.requests == 0
     assert not (cache / "vectors").exists()
     words = (WORD.casefold().encode(), b"high body temperature")
@@ -311,4 +318,5 @@ def test_a_mention_that_no_model_can_read_is_not_shown(tmp_path: Path) -> None:
         embed_privately("extraction", config, [f"{WORD} " * 2000], tmp_path)
     assert WORD not in str(error.value)
     vectors = embed_privately("extraction", config, ["cough", "fever"], tmp_path)
-    assert vectors.shape == (2, 384) and np.isfinite(vectors).all()
+    assert vectors.shape == (2, 384)
+    assert np.isfinite(vectors).all()

@@ -172,6 +172,6 @@ def test_wrong_phrases_are_named(tmp_path: Path, row: str, told: str) -> None:
 
 
 def test_checks_name_what_is_wrong() -> None:
-    with pytest.raises(StudyError, match="style .*other.yaml does not exist"):
+    with pytest.raises(StudyError, match=r"style .*other\.yaml does not exist"):
         check_site(site("north", style="other.yaml"), VOCABULARY, TASK, REPOSITORY)
     check_site(site("south"), VOCABULARY, TASK, REPOSITORY)

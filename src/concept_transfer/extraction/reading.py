@@ -89,10 +89,13 @@ class Reader:
         rows = iter(enumerate(texts))
         while part := list(islice(rows, _TEXTS_AT_ONCE)):
             columns += self._part(part, forms, counts)
-        array = np.array(columns, np.int64).reshape(-1, 5)
+        row, start, end, form, assertion = np.array(columns, np.int64).reshape(-1, 5).T
         return Found(
-            *array[:, :4].T,
-            array[:, 4].astype(np.int8),
+            row,
+            start,
+            end,
+            form,
+            assertion.astype(np.int8),
             tuple(forms),
             tuple(self.normaliser.matches(list(forms))),
             counts["words"],
@@ -114,11 +117,11 @@ class Reader:
         counts["sentences"] += len(divided)
         plain = [[word.text for word in sentence] for sentence in divided]
         tagged = self.tagger.tag([self._corrected(its) for its in plain])
-        for row, sentence, its, spans in zip(owners, divided, plain, tagged, strict=True):
+        for row, sentence, written, spans in zip(owners, divided, plain, tagged, strict=True):
             if not spans:
                 continue
-            for span, said in zip(spans, self.context.assertions(its, spans), strict=True):
-                form = tuple(map(compared, its[span.start : span.end]))
+            for span, said in zip(spans, self.context.assertions(written, spans), strict=True):
+                form = tuple(map(compared, written[span.start : span.end]))
                 place = of_characters(span, sentence)
                 number = forms.setdefault(form, len(forms))
                 yield row, place.start, place.end, number, ASSERTIONS.index(said)
