@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from in_process import run_study
 
@@ -56,17 +57,21 @@ def test_encoders_learn_from_those_who_never_test(
     timelines, patients = read_timelines(results / "timelines" / "east")
     assert testing < set(patients)
 
-    histories, masks = read_histories(
-        [
-            str(results / "timelines" / "east" / "patients.parquet"),
-            str(results / "encounters" / "west" / "history_days.npy"),
-        ],
-        read_cohorts(
-            [str(results / "encounters" / name / "encounters.parquet") for name in sites],
-            [str(results / "splits" / f"{name}.parquet") for name in sites],
-        ),
-        False,
+    files = [
+        str(results / "timelines" / "east" / "patients.parquet"),
+        str(results / "encounters" / "west" / "history_days.npy"),
+    ]
+    cohorts = read_cohorts(
+        [str(results / "encounters" / name / "encounters.parquet") for name in sites],
+        [str(results / "splits" / f"{name}.parquet") for name in sites],
     )
+    histories, masks, persons = read_histories(files, cohorts, False)
+    assert persons is None
+    *_, (east, western) = read_histories(files, cohorts, True)
+    names = [patients, sites["west"][0].table["patient"].to_numpy()]
+    found = dict(zip(np.concatenate(names), np.concatenate([east, western]), strict=True))
+    assert len(set(found.values())) == len(found)
+    assert [found[name] for name in names[1]] == western.tolist()
     assert set(patients[~masks[0]]) == testing
     _, west_split, west = sites["west"]
     assert len(histories[1]) == len(west.labels)

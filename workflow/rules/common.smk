@@ -95,14 +95,21 @@ def fixed(value):
 
 def task_words(codes=False):
     """The outcome and its classes, by name, and what decides which tokens an encounter has; with
-    the outcome's codes for those who read them, and how labels are drawn."""
+    the outcome's codes and the look-back of the site for those who read histories, and how labels
+    are drawn."""
     task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
     words = {"label": study.task.label, "classes": study.task.class_names, "task": task}
     if codes:
         words["outcome_codes"] = study.task.outcome_codes
     if study.balanced_labels:
         words["balanced"] = True
-    return fixed(words)
+
+    def given(wildcards):
+        site = study.sites[getattr(wildcards, "source", None) or split_pair(wildcards.pair)[1]]
+        look_back = {"look_back_days": site.look_back_days} if codes and site.look_back_days else {}
+        return stable(words | look_back)
+
+    return given
 
 
 def code_of(script, *modules):

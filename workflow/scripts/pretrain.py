@@ -14,7 +14,8 @@ with job(snakemake.log[0]):
     settings = CodeEncoder.model_validate_json(params.encoder)
     seed = params.seed, int(snakemake.wildcards.number)
     cohorts = read_cohorts(inputs.encounters, inputs.splits)
-    histories, masks = read_histories(inputs.histories, cohorts, params.shared_identifiers)
+    shared = params.shared_identifiers
+    histories, masks, persons = read_histories(inputs.histories, cohorts, shared)
     text = None
     for path in inputs.embedding:
         vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
@@ -26,6 +27,7 @@ with job(snakemake.log[0]):
         masks,
         settings,
         seed,
+        persons=persons,
         text=text,
         device=resources.device,
         threads=snakemake.threads,
