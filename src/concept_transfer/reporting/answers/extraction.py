@@ -49,9 +49,9 @@ def sentences(extraction: pd.DataFrame, answers: Sequence[Row]) -> list[str]:
             for row in overall.itertuples()
         ]
     )
-    opening = f"Findings read from notes have at {right}."
+    accuracy = f"Findings read from notes have at {right}."
     if not answers:
-        return [opening, FEW]
+        return [FEW, accuracy]
     lost = [row for row in answers if row["verdict"] == "worse"]
     gained = [row for row in answers if row["verdict"] == "better"]
     also = f", and gains in {len(gained)}" if gained else ""
@@ -59,11 +59,11 @@ def sentences(extraction: pd.DataFrame, answers: Sequence[Row]) -> list[str]:
     high = max(answers, key=lambda row: row["difference"])
     shown = f"It costs AUROC in {len(lost)} of" if lost else "No cost in AUROC is shown in"
     return [
-        opening,
         f"{shown} {len(answers)} comparisons with the same model on the true findings of the same "
         f"encounters{also}{undecided(answers)}.",
         f"Differences run from {signed(low['difference'])} ({_where(low)}) to "
         f"{signed(high['difference'])} ({_where(high)}).",
+        accuracy,
     ]
 
 
