@@ -50,37 +50,46 @@ def check_notes(study: Study) -> None:
     for name, site in study.sites.items():
         if not isinstance(site, NotedSite):
             continue
-        gold, embedding = site.gold, site.extraction.embedding
-        if gold is not None and (gold == name or gold not in study.sites):
-            others = choices(other for other in study.sites if other != name)
-            raise ValueError(
-                f"sites.{name}: gold names '{gold}'; it is another site of the study: {others}"
-            )
-        if gold is not None and gold not in {
-            site for pair in study.ordered_pairs() for site in pair
-        }:
-            raise ValueError(
-                f"sites.{name}: gold names '{gold}', which stands in no pair of 'pairs', so that "
-                "nothing is learned there to compare with"
-            )
-        if isinstance(embedding, str):
-            if embedding not in study.embeddings:
-                raise ValueError(
-                    f"sites.{name}: extraction.embedding names '{embedding}'; the study's "
-                    f"embeddings are {choices(study.embeddings)}"
-                )
-            embedding = study.embeddings[embedding]  # type: ignore[assignment]
-        if embedding is not None and not isinstance(embedding, TransformersEmbedding):
-            raise ValueError(
-                f"sites.{name}: extraction.embedding is of provider '{embedding.provider}', which "
-                "cannot embed mentions: they are patients' words, and never leave this machine; "
-                "take one of provider transformers"
-            )
-        if embedding is not None and encoder_of(embedding) is not None:
-            raise ValueError(
-                f"sites.{name}: extraction.embedding is learned from the sites' documents, and the "
-                "site's findings are read before anything is learned; take another embedding"
-            )
+        if site.gold is not None:
+            _check_gold(study, name, site.gold)
+        chosen = site.extraction.embedding
+        if isinstance(chosen, str):
+            _check_embedding_of_notes(study, name, chosen)
+
+
+def _check_gold(study: Study, name: str, gold: str) -> None:
+    """The site that has the same encounters as the site `name`."""
+    if gold == name or gold not in study.sites:
+        others = choices(other for other in study.sites if other != name)
+        raise ValueError(
+            f"sites.{name}: gold names '{gold}'; it is another site of the study: {others}"
+        )
+    if gold not in {site for pair in study.ordered_pairs() for site in pair}:
+        raise ValueError(
+            f"sites.{name}: gold names '{gold}', which stands in no pair of 'pairs', so that "
+            "nothing is learned there to compare with"
+        )
+
+
+def _check_embedding_of_notes(study: Study, name: str, chosen: str) -> None:
+    """The embedding that compares mentions at the site `name`."""
+    if chosen not in study.embeddings:
+        raise ValueError(
+            f"sites.{name}: extraction.embedding names '{chosen}'; the study's embeddings are "
+            f"{choices(study.embeddings)}"
+        )
+    embedding = study.embeddings[chosen]
+    if not isinstance(embedding, TransformersEmbedding):
+        raise ValueError(
+            f"sites.{name}: extraction.embedding is of provider '{embedding.provider}', which "
+            "cannot embed mentions: they are patients' words, and never leave this machine; take "
+            "one of provider transformers"
+        )
+    if encoder_of(embedding) is not None:
+        raise ValueError(
+            f"sites.{name}: extraction.embedding is learned from the sites' documents, and the "
+            "site's findings are read before anything is learned; take another embedding"
+        )
 
 
 def check_bins(study: Study) -> None:

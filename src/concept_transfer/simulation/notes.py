@@ -9,7 +9,7 @@ seed, its number and what it is written from, not on other notes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -64,7 +64,7 @@ class _Writer:
 
     def _part(self, part: Part, tokens: Sequence[Token]) -> None:
         self._add(f"{part.heading}\n")
-        asides: Mapping[str, float] = {**self.style.asides}
+        asides = {str(name): mean for name, mean in self.style.asides.items()}
         for kind in part.holds:
             if kind in ASIDES:
                 for _ in range(self._count(asides.get(kind, 0.0))):
