@@ -320,3 +320,16 @@ def test_a_mention_that_no_model_can_read_is_not_shown(tmp_path: Path) -> None:
     vectors = embed_privately("extraction", config, ["cough", "fever"], tmp_path)
     assert vectors.shape == (2, 384)
     assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize(
+    ("gold", "told"),
+    [("a", "another site of the study: b"), ("c", "another site"), ("b", "stands in no pair")],
+)
+def test_gold_is_a_site_to_compare_with(gold: str, told: str) -> None:
+    config = study(provider="one_hot")
+    config["sites"]["a"] = section(gold=gold)
+    config["sites"]["d"] = section()
+    config["pairs"] = [["a", "d"]]
+    with pytest.raises(StudyError, match=told):
+        load_study(config)
