@@ -94,7 +94,7 @@ def test_costs_follow_from_the_predictions(results: Path) -> None:
 def test_the_report_says_what_reading_costs(results: Path) -> None:
     page = (results / "report.html").read_text(encoding="utf-8")
     assert "What does it cost to read findings from notes?" in page
-    assert "Findings read from notes have at north_notes recall" in page
+    assert "How right findings read from notes are: north_notes: recall" in page
     assert "What reading findings from notes costs" in page
     assert {"extraction.csv", "extraction_cost.csv"} <= {
         file.name for file in (results / "tables").iterdir()

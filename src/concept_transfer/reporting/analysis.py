@@ -36,7 +36,8 @@ class Analysis:
 
 
 def _none(table: str) -> pd.DataFrame:
-    return OF_NOTES[table].empty_table().to_pandas()
+    frame: pd.DataFrame = OF_NOTES[table].empty_table().to_pandas()
+    return frame
 
 
 def read_analysis(folder: str | Path, of_notes: bool = False) -> Analysis:

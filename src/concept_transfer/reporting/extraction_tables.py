@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
-from concept_transfer.reporting.columns import Column, intervals
+from concept_transfer.reporting.columns import Column, interval, intervals
 from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.rows import direction_label, level, model_labels, size_label
+from concept_transfer.reporting.rows import (
+    direction_label,
+    level,
+    model_labels,
+    records,
+    size_label,
+)
 from concept_transfer.study import Study
 
 PRECISION = ["precision", "precision_lower", "precision_upper"]
@@ -28,6 +34,16 @@ def shown_findings(extraction: pd.DataFrame, study: Study) -> pd.DataFrame:
         .sort_values(["place", "first", "recall"], kind="stable")
         .drop(columns=["first", "place"])
         .reset_index(drop=True)
+    )
+
+
+def accuracy_words(extraction: pd.DataFrame) -> str:
+    """Recall and precision of all findings of each site."""
+    overall = records(extraction[extraction["concept"] == ""])
+    return "; ".join(
+        f"{row['site']}: recall {interval(*(row[name] for name in RECALL))}, "
+        f"precision {interval(*(row[name] for name in PRECISION))}"
+        for row in overall
     )
 
 

@@ -138,8 +138,8 @@ def _report(found: Found, texts: Sequence[str], contradicted: int) -> dict[str, 
 def mention_table(found: Found) -> pa.Table:
     """The words of mentions, what they were taken for, and at how many encounters; those that are
     most frequent first. These are patients' words."""
-    pairs = np.unique(np.stack([found.form, found.row]), axis=1) if len(found.form) else []
-    encounters = np.bincount(pairs[0] if len(pairs) else [], minlength=len(found.forms))
+    forms, _ = np.unique(np.stack([found.form, found.row]), axis=1)
+    encounters = np.bincount(forms, minlength=len(found.forms))
     order = sorted(range(len(found.forms)), key=lambda form: (-encounters[form], found.forms[form]))
     rows = []
     for form in order:
@@ -147,8 +147,6 @@ def mention_table(found: Found) -> pa.Table:
         concept, state, kind, score = match or ("", "", "", None)
         words = " ".join(found.forms[form])
         rows.append((concept, words, state, kind, score, int(encounters[form])))
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in MENTIONS]
-    return pa.Table.from_arrays(
-        [pa.array(column, field.type) for column, field in zip(columns, MENTIONS, strict=True)],
-        schema=MENTIONS,
+    return pa.Table.from_pylist(
+        [dict(zip(MENTIONS.names, row, strict=True)) for row in rows], MENTIONS
     )

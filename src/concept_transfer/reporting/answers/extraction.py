@@ -14,8 +14,8 @@ from concept_transfer.reporting.answers.phrases import (
     undecided,
     used,
 )
-from concept_transfer.reporting.columns import interval
-from concept_transfer.reporting.words import listing
+from concept_transfer.reporting.extraction_tables import accuracy_words
+from concept_transfer.reporting.rows import records
 from concept_transfer.study import Study
 
 NAME = "extraction"
@@ -36,20 +36,12 @@ def rows(cost: pd.DataFrame, study: Study) -> list[Row]:
             "direction": direction(cell),
             **{name: cell[name] for name in chosen},
         }
-        for cell in known.to_dict("records")
+        for cell in records(known)
     ]
 
 
 def sentences(extraction: pd.DataFrame, answers: Sequence[Row]) -> list[str]:
-    overall = extraction[extraction["concept"] == ""]
-    right = listing(
-        [
-            f"{row.site} recall {interval(row.recall, row.recall_lower, row.recall_upper)} and "
-            f"precision {interval(row.precision, row.precision_lower, row.precision_upper)}"
-            for row in overall.itertuples()
-        ]
-    )
-    accuracy = f"Findings read from notes have at {right}."
+    accuracy = f"How right findings read from notes are: {accuracy_words(extraction)}."
     if not answers:
         return [FEW, accuracy]
     lost = [row for row in answers if row["verdict"] == "worse"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from concept_transfer.reporting.columns import interval
-from concept_transfer.reporting.extraction_tables import ALL, shown_findings
+from concept_transfer.reporting.extraction_tables import (
+    ALL,
+    accuracy_words,
+    shown_findings,
+)
 from concept_transfer.reporting.figures.canvas import (
     BAND,
     RULE,
@@ -73,12 +76,7 @@ def _labels(part: pd.DataFrame) -> list[str]:
 
 
 def _missed_caption(shown: pd.DataFrame) -> Caption:
-    overall = shown[shown["concept"] == ""]
-    told = "; ".join(
-        f"{row.site}: recall {interval(row.recall, row.recall_lower, row.recall_upper)}, "
-        f"precision {interval(row.precision, row.precision_lower, row.precision_upper)}"
-        for row in overall.itertuples()
-    )
+    told = accuracy_words(shown)
     return Caption(
         stem="extraction",
         section="notes",
