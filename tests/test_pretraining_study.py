@@ -14,10 +14,11 @@ from test_history_study import config, reading_histories  # noqa: F401
 
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import Split
+from concept_transfer.cohorts.untested import read_cohorts
 from concept_transfer.embeddings.cache import VARIABLE
 from concept_transfer.models.code_encoder import model_of
 from concept_transfer.pretraining.encoder import EncoderFiles
-from concept_transfer.pretraining.reading import read_cohorts, read_histories
+from concept_transfer.pretraining.reading import read_histories
 from concept_transfer.sites.histories import read_timelines
 from concept_transfer.sites.site import Site
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from concept_transfer.inputs.text import Texts
+from concept_transfer.pretraining.text.documents import Readable
+
 WORDS = [f"{a}{b}" for a in ("fever", "cough", "chest", "renal", "acute") for b in "abcdefgh"]
 FAMILIES = ("bert", "distilbert", "roberta", "mpnet")
 
@@ -60,3 +63,18 @@ def save_base(family: str, folder: Path, *, head: bool = False, layers: int = 2)
     getattr(transformers, kind)(config).save_pretrained(folder)
     reader.save_pretrained(folder)
     return folder
+
+
+def readable_of(
+    texts: list[str],
+    categories: list[int] | None = None,
+    labels: list[int] | None = None,
+    patients: list[int] | None = None,
+) -> Readable:
+    """Documents that may be learned from, each of a patient of its own unless said otherwise."""
+    count = len(texts)
+    kinds = np.array([-1] * count if categories is None else categories)
+    names = tuple(f"kind {place}" for place in range(kinds.max() + 1))
+    classes = np.array([0] * count if labels is None else labels)
+    people = np.arange(count) if patients is None else np.array(patients)
+    return Readable((Texts.of(texts),), people, kinds, names, classes)

@@ -60,9 +60,14 @@ class Grid:
 
     @cached_property
     def texts(self) -> list[str]:
-        """The sites whose documents are needed: all, if a classifier reads them."""
+        """The sites whose documents are needed: all, if a classifier reads them, else those that
+        language models learn from."""
         reading = {self.study.learner(name).reads for name in self.study.classifiers}
-        return self.sites if "text" in reading else []
+        if "text" in reading:
+            return self.sites
+        encoders = [self.study.encoders[name] for name in self.study.encoders_of("text")]
+        learned = {site for one in encoders if one.learns for site in one.all_sites}
+        return [site for site in self.sites if site in learned]
 
     @cached_property
     def gold(self) -> dict[str, str]:

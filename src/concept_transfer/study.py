@@ -211,7 +211,9 @@ class Study(Section):
     def is_received(self, representation: str) -> bool:
         """Whether it is an encoder that comes with the models of sites without encounters."""
         encoder = self.encoders.get(representation)
-        return encoder is not None and not any(map(self.has_encounters, encoder.sites))
+        if encoder is None or not encoder.sites:
+            return False
+        return not any(map(self.has_encounters, encoder.sites))
 
     def representations(self, classifier: str) -> list[str]:
         """The embeddings, or encoders of its kind, that a classifier is trained with, or "none"."""
@@ -224,6 +226,10 @@ class Study(Section):
     def encoders_of(self, kind: str) -> list[str]:
         """The encoders of a kind."""
         return [name for name, encoder in self.encoders.items() if encoder.kind == kind]
+
+    def document_encoders(self) -> list[str]:
+        """The encoders that classifiers read documents by."""
+        return [name for name in self.encoders_of("text") if self.taking(name)]
 
     def taking(self, representation: str) -> list[str]:
         """The classifiers that are trained with an embedding or an encoder, or with "none"."""

@@ -45,6 +45,7 @@ from concept_transfer.workflow import (
     site_inputs,
     table_files,
     with_embeddings_of_notes,
+    times_ahead,
     with_offers,
 )
 
@@ -67,7 +68,7 @@ if planning and study.parked_sites():
     parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
     logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
 
-for sentence in left_out(study) if planning else []:
+for sentence in [*left_out(study), *times_ahead(study, ROOT)] if planning else []:
     logger.warning(sentence)
 
 # Sums of floats depend on the number of threads, so no library may choose it by itself.

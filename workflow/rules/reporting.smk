@@ -18,6 +18,7 @@ def evidence():
             *rules.site_shift.output,
             *rules.shift_loss.output,
             *rules.embedding_geometry.output,
+            *document_analysis(),
         ],
         "extraction": extraction_tables(),
     }

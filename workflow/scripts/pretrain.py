@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from concept_transfer.cohorts.untested import read_cohorts
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.pretraining.cache import write_encoder
-from concept_transfer.pretraining.reading import read_cohorts, read_histories
+from concept_transfer.pretraining.reading import read_histories
 from concept_transfer.settings.encoders import CodeEncoder
 
 with job(snakemake.log[0]):

@@ -76,6 +76,20 @@ NEIGHBOURS = pa.schema(
     ]
 )
 MAP = pa.schema([*CONCEPT, *columns(pa.float64(), ["x", "y", "share_x", "share_y"])])
+DOCUMENT_SPACE = pa.schema(
+    [
+        *columns(pa.string(), ["encoder", "site", "measure"]),
+        *columns(pa.float64(), ["value", "lower", "upper"]),
+        ("documents", pa.int64()),
+    ]
+)
+DOCUMENT_MAP = pa.schema(
+    [
+        *columns(pa.string(), ["encoder", "site", "class"]),
+        *columns(pa.float64(), ["x", "y", "share_x", "share_y"]),
+    ]
+)
+OF_DOCUMENTS = {"document_space": DOCUMENT_SPACE, "document_map": DOCUMENT_MAP}
 TABLES = {
     "shift": SHIFT,
     "shift_findings": FINDINGS,

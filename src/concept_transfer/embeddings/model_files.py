@@ -79,6 +79,11 @@ def folder_files(where: str, source: ModelSource, root: Path) -> list[Path]:
     return _files(where, source, _local_folder(where, source, root))
 
 
+def folder_here(where: str, source: ModelSource, root: Path) -> Path | None:
+    """The folder of a local or packaged model; None for the hub."""
+    return None if is_on_hub(source, root) else _local_folder(where, source, root)
+
+
 def local_content(where: str, source: ModelSource, root: Path) -> str | None:
     """Digest of all that decides the vectors of a folder's or package's model; None for the hub."""
     if is_on_hub(source, root):

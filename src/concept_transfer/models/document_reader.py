@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from concept_transfer.embeddings.cache import file_digest
-from concept_transfer.embeddings.language_model import load_network, load_tokenizer
 from concept_transfer.inputs.text import Texts
 from concept_transfer.models.word_space import NORM
 from concept_transfer.pretraining.text.files import MODEL, LanguageModelCard
@@ -72,6 +71,8 @@ class LanguageModelFiles:
 
     def reader(self) -> Reader:
         """The network in evaluation mode, on the CPU, with weights of its own."""
+        from concept_transfer.embeddings.language_model import load_network
+
         network = load_network(self._where, self.folder / MODEL, torch.float32, False)
         return Reader(network, self._tokenizer.pad_token_id or 0).eval()
 
@@ -87,6 +88,8 @@ class LanguageModelFiles:
 
     @cached_property
     def _tokenizer(self) -> Any:
+        from concept_transfer.embeddings.language_model import load_tokenizer
+
         return load_tokenizer(self._where, self.folder / MODEL)
 
     @property

@@ -18,17 +18,6 @@ from concept_transfer.sites.site import read_inputs
 TIMELINES = "timelines"
 
 
-def read_cohorts(
-    encounters: Iterable[str], splits: Iterable[str]
-) -> dict[str, tuple[Encounters, Split]]:
-    """Site -> its encounters and their split, of files ``encounters/<site>/encounters.parquet`` and
-    ``splits/<site>.parquet`` in the same order."""
-    pairs = zip(map(Path, encounters), map(Path, splits), strict=True)
-    return {
-        split.stem: (Encounters.read(cohort.parent), Split.read(split)) for cohort, split in pairs
-    }
-
-
 def read_histories(
     files: Iterable[str],
     cohorts: Mapping[str, tuple[Encounters, Split]],

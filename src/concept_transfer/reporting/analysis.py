@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from concept_transfer.analysis.schemas import OF_NOTES, TABLES
+from concept_transfer.analysis.schemas import OF_DOCUMENTS, OF_NOTES, TABLES
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.formats import Table
 from concept_transfer.reporting.looks import group_of
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The tables of ``analysis/`` (docs/contracts.md), by the names of their files."""
+    """The tables of ``analysis/`` (docs/contracts.md), by the names of their files; those of
+    documents where a study has language models that read them."""
 
     shift: pd.DataFrame
     shift_findings: pd.DataFrame
@@ -31,6 +32,8 @@ class Analysis:
     geometry: pd.DataFrame
     neighbours: pd.DataFrame
     map: pd.DataFrame
+    document_space: pd.DataFrame | None = None
+    document_map: pd.DataFrame | None = None
     extraction: pd.DataFrame = field(default_factory=lambda: _none("extraction"))
     extraction_cost: pd.DataFrame = field(default_factory=lambda: _none("extraction_cost"))
 
@@ -40,9 +43,12 @@ def _none(table: str) -> pd.DataFrame:
     return frame
 
 
-def read_analysis(folder: str | Path, of_notes: bool = False) -> Analysis:
-    """Read the Parquet files of ``analysis/``, with those on findings read from notes."""
-    schemas = {**TABLES, **(OF_NOTES if of_notes else {})}
+def read_analysis(
+    folder: str | Path, of_documents: bool = False, of_notes: bool = False
+) -> Analysis:
+    """Read the Parquet files of ``analysis/``; of_documents, of_notes: also those of documents, and
+    of findings read from notes."""
+    schemas = {**TABLES, **(OF_DOCUMENTS if of_documents else {}), **(OF_NOTES if of_notes else {})}
     return Analysis(
         **{
             name: read_table(Path(folder) / f"{name}.parquet", schema).to_pandas()
@@ -53,6 +59,7 @@ def read_analysis(folder: str | Path, of_notes: bool = False) -> Analysis:
 
 def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
     """Tables on site shift and embedding geometry, in the order of the report."""
+    from concept_transfer.reporting.document_tables import document_table
     from concept_transfer.reporting.extraction_tables import cost_table, extraction_table
     from concept_transfer.reporting.geometry_tables import geometry_table, neighbour_table
     from concept_transfer.reporting.shift_tables import (
@@ -75,13 +82,17 @@ def analysis_tables(analysis: Analysis, study: Study) -> Iterator[Table]:
         yield correlation_table(analysis.shift_correlations, study)
     if not differing_findings(analysis.shift_findings, study).empty:
         yield finding_table(analysis.shift_findings, study)
-    yield geometry_table(analysis.geometry, study)
-    yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
+    if not analysis.geometry.empty:
+        yield geometry_table(analysis.geometry, study)
+        yield neighbour_table(analysis.neighbours, distinct_maps(analysis.map, study))
+    if analysis.document_space is not None and not analysis.document_space.empty:
+        yield document_table(analysis.document_space, study)
 
 
 def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
     """Figures on site shift and embedding geometry, in the order of the report."""
     from concept_transfer.reporting.figures.concepts import concept_map
+    from concept_transfer.reporting.figures.documents import document_map
     from concept_transfer.reporting.figures.extraction import (
         cost_sizes,
         missed_findings,
@@ -105,6 +116,9 @@ def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
         yield negation(analysis.geometry, study)
     for name in distinct_maps(analysis.map, study):
         yield concept_map(analysis.map, name)
+    if (points := analysis.document_map) is not None:
+        for name in points["encoder"].unique():
+            yield document_map(points, name, study)
 
 
 def distinct_maps(points: pd.DataFrame, study: Study) -> list[str]:

@@ -90,7 +90,7 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         reports={Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
         cards={Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
         ceilings=_read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
-        analysis=_analysis(files),
+        analysis=_analysis(study, files),
         subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
         calibration=_read_tables(files.get("calibration", ()), CALIBRATION),
         combinations=_read_tables(files.get("combinations", ()), SHARES),
@@ -98,10 +98,11 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     )
 
 
-def _analysis(files: Mapping[str, Sequence[str | Path]]) -> Analysis | None:
+def _analysis(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Analysis | None:
     if not files.get("analysis"):
         return None
-    return read_analysis(Path(files["analysis"][0]).parent, bool(files.get("extraction")))
+    folder = Path(files["analysis"][0]).parent
+    return read_analysis(folder, bool(study.document_encoders()), bool(files.get("extraction")))
 
 
 def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:

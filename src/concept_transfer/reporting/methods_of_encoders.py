@@ -113,6 +113,8 @@ def _adapted(name: str, study: Study) -> str:
     ]
     if frozen:
         words.append(f"{listing(frozen)} frozen")
+    if encoder.rank:
+        words.append(f"by updates of rank {encoder.rank}")
     words.append(
         f"for {_budget(encoder)}, {encoder.batch_size} documents a step, by AdamW (peak "
         f"{encoder.learning_rate:g}, slanted triangular)"

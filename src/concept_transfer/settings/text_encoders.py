@@ -40,7 +40,9 @@ class Scratch(Section):
     feed_forward: int = Field(default=1024, ge=1, description="Width of feed-forward layers.")
     word_pieces: int = Field(default=8000, ge=100, description="Word pieces at most.")
     min_count: int = Field(
-        default=5, ge=1, description="Documents that a word must stand in to teach word pieces."
+        default=5,
+        ge=1,
+        description="Patients in whose documents a word must stand to teach word pieces.",
     )
 
     @model_validator(mode="after")
@@ -75,7 +77,9 @@ class TextEncoder(Section):
         default=None, ge=1, description="How many of the base's lowest layers it has; null: all."
     )
     pretrain: bool = Field(
-        default=True, description="false: the base as it is, or untrained weights, a control."
+        default=True,
+        description="false: the base as it is, which adapted ones are compared with; "
+        "without a base untrained weights, a control.",
     )
     objectives: Objectives = Field(default=Objectives(mlm=1), description="What it learns.")
     metadata: Literal["cross_entropy", "contrastive"] = Field(
@@ -98,6 +102,12 @@ class TextEncoder(Section):
     freeze_words: bool = Field(default=False, description="Whether vectors of words stay.")
     freeze_layers: int = Field(
         default=0, ge=0, description="How many of the lowest layers stay, with all below them."
+    )
+    rank: int | None = Field(
+        default=None,
+        ge=1,
+        description="Learn updates of this rank to the matrices of layers that are not frozen "
+        "(LoRA), and nothing else of the network; null: all of it.",
     )
     learning_rate: float = Field(default=5e-5, gt=0, description="Peak of AdamW's step size.")
     batch_size: int = Field(default=16, ge=2, description="Documents a step.")
@@ -165,8 +175,9 @@ class TextEncoder(Section):
 
     @property
     def is_control(self) -> bool:
-        """Whether it is there to be compared with."""
-        return not self.pretrain
+        """Whether it is there to be compared with, and no model for anybody; a base as it is may be
+        the best."""
+        return not self.pretrain and self.base is None
 
     @property
     def start(self) -> dict[str, Any]:
