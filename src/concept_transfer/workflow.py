@@ -17,6 +17,7 @@ from concept_transfer.grid import Grid
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.filling import TO_FILL, unfilled
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.settings.text_encoders import TextEncoder
@@ -117,6 +118,17 @@ def with_offers(study: Study, root: Path) -> Study:
             sites[name] = site.model_copy(update={"models": list(offer.models)})
             vocabulary = vocabulary or offer.vocabulary
     return study.model_copy(update={"sites": sites, "vocabulary": vocabulary})
+
+
+def with_embeddings_of_notes(study: Study) -> Study:
+    """The study with the embeddings that its sites' notes name in the place of their names."""
+    sites = dict(study.sites)
+    for name, site in study.sites.items():
+        if isinstance(site, NotedSite) and isinstance(site.extraction.embedding, str):
+            section = study.embeddings[site.extraction.embedding]
+            extraction = site.extraction.model_copy(update={"embedding": section})
+            sites[name] = site.model_copy(update={"extraction": extraction})
+    return study.model_copy(update={"sites": sites})
 
 
 def planned_vocabulary(study: Study, root: Path) -> Vocabulary:

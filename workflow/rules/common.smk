@@ -11,6 +11,7 @@ from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
 from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
 from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.documents import TEXT_REPORT
@@ -30,6 +31,7 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    with_embeddings_of_notes,
     times_ahead,
     with_offers,
 )
@@ -39,6 +41,7 @@ try:
         check_files(map(Path, workflow.configfiles))
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
     study = with_offers(with_files(study, ROOT, HOME, is_prefixed()), ROOT)
+    study = with_embeddings_of_notes(study)
     if planning:
         check_study(study, ROOT)
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))

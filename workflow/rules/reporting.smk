@@ -25,6 +25,7 @@ def evidence():
             *rules.embedding_geometry.output,
             *document_analysis(),
         ],
+        "extraction": extraction_tables(),
     }
 
 
@@ -107,7 +108,12 @@ rule write_page:
 
 def final_output():
     """The chosen study, complete: the page and all that lies beside it."""
-    return [*rules.check_sites.output, *rules.write_page.output, *rules.write_tables.output]
+    return [
+        *rules.check_sites.output,
+        *rules.write_page.output,
+        *rules.write_tables.output,
+        *mention_reviews(),
+    ]
 
 
 rule tables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.embeddings.text_tables import text_table
 from concept_transfer.embeddings.texts import token_texts
 from concept_transfer.embeddings.transformers_embedding import ADAPTED, TransformersEmbedding
+from concept_transfer.errors import StudyError
 from concept_transfer.progress import Progress
 
 _TEXTS_A_PART = 4096
@@ -80,6 +81,24 @@ def embed_texts(
     return _vectors(_Model(name, config, root), texts, device)
 
 
+def embed_privately(
+    name: str, config: TransformersEmbedding, texts: Sequence[str], root: Path
+) -> NDArray[np.float32]:
+    """Vectors of distinct texts that are patients' words, float32 [texts, width]: past the cache,
+    and without a word of them in an error."""
+    model = _Model(name, config, root)
+    try:
+        parts = list(_computed(model, "cpu", texts))
+    except StudyError:
+        raise StudyError(
+            f"embeddings.{name}: model '{config.model}' cannot read one of {len(texts)} texts, "
+            "which are patients' words and not shown: it has no token for it, or it is longer than "
+            "the model reads (truncate: true cuts it)"
+        ) from None
+    vector_of = {text: row for part, rows in parts for text, row in zip(part, rows, strict=True)}
+    return np.stack([vector_of[text] for text in texts])
+
+
 @dataclass(frozen=True)
 class _Model:
     """The model of an embedding; its folder is looked for only where it is needed.
@@ -119,25 +138,7 @@ class _Model:
 def _vectors(model: _Model, texts: Sequence[str], device: str) -> NDArray[np.float32]:
     """From the cache, or computed and kept there; what documents have taught is not shared."""
     config = model.config
-
-    def compute(texts: list[str]) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        from concept_transfer.embeddings.language_model import LanguageModel
-
-        reader = LanguageModel(
-            f"embeddings.{model.name}",
-            model.folder.path,
-            pooling=config.pooling,
-            device=usable_device(device),
-            dtype=config.dtype,
-            truncate=config.truncate,
-            pickled_weights=config.pickled_weights,
-        )
-        by_length = sorted(texts, key=len, reverse=True)
-        progress = Progress("texts", len(texts))
-        for start in range(0, len(by_length), _TEXTS_A_PART):
-            part = by_length[start : start + _TEXTS_A_PART]
-            yield part, reader.encode(part, done=progress.advance)
-
+    compute = partial(_computed, model, device)
     identity = {
         "provider": config.provider,
         "model": config.model if model.pinned else None,
@@ -151,3 +152,26 @@ def _vectors(model: _Model, texts: Sequence[str], device: str) -> NDArray[np.flo
         return embed_cached(where, VectorSpace(identity), texts, compute)
     with TemporaryDirectory() as folder:
         return embed_cached(where, VectorSpace(identity, Path(folder)), texts, compute)
+
+
+def _computed(
+    model: _Model, device: str, texts: Sequence[str]
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Texts, some at a time, and their vectors."""
+    from concept_transfer.embeddings.language_model import LanguageModel
+
+    config = model.config
+    reader = LanguageModel(
+        f"embeddings.{model.name}",
+        model.folder.path,
+        pooling=config.pooling,
+        device=usable_device(device),
+        dtype=config.dtype,
+        truncate=config.truncate,
+        pickled_weights=config.pickled_weights,
+    )
+    by_length = sorted(texts, key=len, reverse=True)
+    progress = Progress("texts", len(texts))
+    for start in range(0, len(by_length), _TEXTS_A_PART):
+        part = by_length[start : start + _TEXTS_A_PART]
+        yield part, reader.encode(part, done=progress.advance)

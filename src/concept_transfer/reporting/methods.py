@@ -10,6 +10,7 @@ from concept_transfer.grid import Grid
 from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.methods_of_encoders import encoders, language_models
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
+from concept_transfer.reporting.methods_of_notes import notes
 from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.sites.adapters import ADAPTERS
@@ -40,6 +41,7 @@ def methods_text(
     """
     sections = [
         ("Data and outcome", _data(study)),
+        ("Findings from notes", notes(study)),
         ("Training, validation and test encounters", _split(study)),
         ("Concept embeddings", embeddings(study, cards)),
         ("Encoders of histories", encoders(study)),

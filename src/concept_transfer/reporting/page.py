@@ -37,6 +37,7 @@ SECTIONS = {
     "comparisons": ("Paired comparisons", 2),
     "calibration": ("Calibration", 1),
     "subgroups": ("Groups of patients", 0),
+    "notes": ("Findings read from notes", 2),
     "site shift": ("How different the sites are", 2),
     "geometry": ("What the embeddings know", 2),
     "answers": ("Numbers behind the answers", 0),

@@ -64,9 +64,10 @@ class _Writer:
 
     def _part(self, part: Part, tokens: Sequence[Token]) -> None:
         self._add(f"{part.heading}\n")
+        asides = {str(name): mean for name, mean in self.style.asides.items()}
         for kind in part.holds:
             if kind in ASIDES:
-                for _ in range(self._count(self.style.asides.get(kind, 0.0))):
+                for _ in range(self._count(asides.get(kind, 0.0))):
                     self._aside(kind, tokens)
             else:
                 own = [token for token in tokens if self.phrases.groups[token[0]] == kind]

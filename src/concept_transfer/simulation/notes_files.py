@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from concept_transfer.concepts.tsv import read_rows
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.extraction.mentions import FAMILY, HYPOTHETICAL, PAST, PRESENT, UNCERTAIN
-from concept_transfer.settings.section import Section
 from concept_transfer.yaml_files import read_yaml
 
 REGISTERS = ("formal", "plain", "short")
@@ -27,14 +26,18 @@ Template = Annotated[str, Field(pattern=r"^[^{}]*\{([Oo]ne|[Aa]nd|[Oo]r)\}[^{}]*
 Templates = Annotated[list[Template], Field(min_length=1)]
 
 
-class Said(Section):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Said(_Strict):
     """How a finding that is there is written, and one that is not."""
 
     present: Templates
     absent: Templates
 
 
-class Sentences(Section):
+class Sentences(_Strict):
     """Templates by what they say."""
 
     person: Templates
@@ -47,21 +50,21 @@ class Sentences(Section):
     filler: Annotated[list[str], Field(min_length=1)]
 
 
-class Part(Section):
+class Part(_Strict):
     """A section of a note: its heading, and the kinds of sentence that it holds."""
 
     heading: str
     holds: list[Literal["person", "symptom", "sign", "uncertain", "hypothetical", "family", "past"]]
 
 
-class NoteType(Section):
+class NoteType(_Strict):
     """A kind of note."""
 
     share: Share
     sections: Annotated[list[Part], Field(min_length=1)]
 
 
-class Style(Section):
+class Style(_Strict):
     """How a hospital writes (the keys are explained in resources/notes/north.yaml)."""
 
     registers: dict[Literal["formal", "plain", "short"], Share]

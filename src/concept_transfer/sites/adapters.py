@@ -80,6 +80,8 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
+        "notes": "concept_transfer.sites.notes_site:NOTES",
+        "simulated_notes": "concept_transfer.sites.simulated_notes_site:SIMULATED_NOTES",
         "documents": "concept_transfer.sites.documents_site:DOCUMENTS",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",

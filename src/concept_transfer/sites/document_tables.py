@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FORMATS = (*DELIMITERS, ".parquet")
 SIGNED = {"utf-8": "utf-8-sig"}  # a mark at the beginning of a file is no text
 LONGEST_CELL = 2**31 - 1
+_BLANK = "\t\n\r\v\f"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,18 @@ def read_columns(path: Path, columns: Sequence[str], encoding: str) -> DocumentT
         for name, place in zip(columns, chosen, strict=True)
     }
     return DocumentTable(path, [line for line, _ in rows], read)
+
+
+def check_characters(table: DocumentTable, texts: Sequence[str]) -> None:
+    """Refuse a document with characters that no text has."""
+    for row, text in enumerate(texts):
+        if not text.isprintable() and any(
+            unicodedata.category(each) == "Cc" and each not in _BLANK for each in text
+        ):
+            raise StudyError(
+                f"{table.where(row)}: the document holds control characters, as binary files do; "
+                "text has blanks and line ends alone"
+            )
 
 
 def _rows(path: Path, encoding: str, width: int) -> Iterator[tuple[int, list[str]]]:

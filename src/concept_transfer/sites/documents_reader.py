@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,12 @@ from concept_transfer.inputs.text import Texts
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.coverage import closest, did_you_mean
-from concept_transfer.sites.document_tables import DocumentTable, column_names, read_columns
+from concept_transfer.sites.document_tables import (
+    DocumentTable,
+    check_characters,
+    column_names,
+    read_columns,
+)
 from concept_transfer.sites.documents_site import DocumentsSite, Part
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.report import ingest_report
@@ -29,7 +33,6 @@ from concept_transfer.sites.tokens import token_rows
 
 WORDS = "WORDS"  # the concept of a document's length
 VOCABULARY = "resources/concepts/documents.tsv"
-_BLANK = "\t\n\r\v\f"
 
 
 def check_documents(site: DocumentsSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
@@ -211,14 +214,7 @@ def _check_texts(table: DocumentTable, texts: Sequence[str]) -> None:
             f"{table.where(empty[0])}: the document is empty; {len(empty)} row(s) are. Take them "
             "out of the table: nothing can be read from them"
         )
-    for row, text in enumerate(texts):
-        if not text.isprintable() and any(
-            unicodedata.category(each) == "Cc" and each not in _BLANK for each in text
-        ):
-            raise StudyError(
-                f"{table.where(row)}: the document holds control characters, as binary files do; "
-                "text has blanks and line ends alone"
-            )
+    check_characters(table, texts)
 
 
 def _repeated(

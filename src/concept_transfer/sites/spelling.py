@@ -9,7 +9,7 @@ from typing import Protocol
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.task import Task
-from concept_transfer.sites.tabular_site import DROP, LabelColumn, TabularSite
+from concept_transfer.sites.tabular_site import DROP, LabelColumn, TableSite
 
 PRESENT, NOT_RECORDED = "present", "not recorded"
 DROPPED = -1
@@ -39,7 +39,7 @@ def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[s
     return state_of
 
 
-def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
+def spelling_of_concept(site: TableSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
     """Spelling -> state of one concept: its own entry if it has one, else the site's.
 
     The site's entry is for concepts with one of its states; a concept of grades or bins takes from
@@ -64,7 +64,7 @@ def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str)
 
 
 def tokens_of_column(
-    site: TabularSite, vocabulary: Vocabulary, concept: str, state: str
+    site: TableSite, vocabulary: Vocabulary, concept: str, state: str
 ) -> dict[str, int]:
     """Spelling -> token id, of a column that a crosswalk gives one state of a concept.
 
