@@ -137,13 +137,13 @@ def written(parts: Mapping[str, tuple[Corpus, Corpus]]) -> str:
             found[name] = ensemble(members, TYPES, parts[own.learns][1])
     blocks = []
     for learns, (corpus, test) in parts.items():
-        own = {
+        here = {
             name: [found[name]] for name in runs if name in found and runs[name].learns == learns
         }
-        taggings = {(learns, runs[name].tagger): each for name, each in own.items()}
+        taggings = {(learns, runs[name].tagger): each for name, each in here.items()}
         evaluation = ExtractionEvaluation(draws=DRAWS)
         scores, tests = measured("BC5CDR", test, TYPES, taggings, evaluation, seed=1)
-        prototypes = {runs[name].tagger: runs[name].prototype for name in own}
+        prototypes = {runs[name].tagger: runs[name].prototype for name in here}
         blocks.append(_block(learns, corpus, test, scores, tests, prototypes))
     missing = [f"{own.tagger} ({own.learns})" for name, own in runs.items() if name not in found]
     todo = f"\nNot run yet on this machine: {'; '.join(missing)}.\n" if missing else ""
