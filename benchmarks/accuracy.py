@@ -20,7 +20,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
-from benchmarks.engine import SETTINGS
+from benchmarks.engine import SETTINGS, published_optimizer
 from benchmarks.measure import ROOT, table
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
@@ -62,13 +62,7 @@ def plain_auroc(embedding: str, origin: str, seed: int) -> float:
     tokens, labels = batch(site, train_rows, len(vectors))
     held, held_labels = batch(site, held_rows, len(vectors))
     model = PlainCNN(vectors, SETTINGS.filters)
-    optimizer = torch.optim.SGD(
-        [p for p in model.parameters() if p.requires_grad],
-        SETTINGS.learning_rate,
-        SETTINGS.momentum,
-        weight_decay=SETTINGS.weight_decay,
-        nesterov=True,
-    )
+    optimizer = published_optimizer(model)
     dropout = nn.Dropout(SETTINGS.dropout)
     shares = torch.full((SETTINGS.batch_size,), 1 / SETTINGS.batch_size)
     best, kept, order = -1.0, copy.deepcopy(model.state_dict()), torch.empty(0, dtype=torch.int64)

@@ -54,7 +54,8 @@ def random_vectors(tokens: int, width: int) -> Tensor:
     if tokens == width:
         return torch.eye(tokens)
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(tokens, width, generator=generator) * (15 / width**0.5)
+    drawn: Tensor = torch.randn(tokens, width, generator=generator) * (15 / width**0.5)
+    return drawn
 
 
 def trainer_for(dataset: Dataset, vectors: Tensor, rows: Tensor, settings: Training) -> Trainer:

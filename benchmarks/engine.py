@@ -9,21 +9,33 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.data import random_dataset, random_vectors, trainer_for
 from benchmarks.measure import cpu_ms, in_child, peak_memory_mb, table
 from concept_transfer.models.dataset import Dataset
 from concept_transfer.settings.training import Training
+from concept_transfer.training.trainer import Trainer
 from tests.plain_reference import PlainCNN, train
 
 WIDTHS = (180, 768, 3072)
 REPLICATES = (1, 3, 10)
 ENCOUNTERS, FINDINGS, TOKENS = 6000, 87, 180
 SETTINGS = Training.model_validate({"protocol": "gao2024"})
+
+
+def published_optimizer(model: PlainCNN) -> torch.optim.Optimizer:
+    """As the paper trains."""
+    keys = {"learning_rate": "lr", "momentum": "momentum", "weight_decay": "weight_decay"}
+    values: dict[str, Any] = {name: getattr(SETTINGS, key) for key, name in keys.items()}
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.SGD(trained, nesterov=True, **values)
 
 
 class Plain:
@@ -34,21 +46,16 @@ class Plain:
         data = TensorDataset(tokens, dataset.labels.long())
         self.loader = DataLoader(data, SETTINGS.batch_size, shuffle=True)
         self.model = PlainCNN(random_vectors(TOKENS, width), SETTINGS.filters)
-        self.optimizer = torch.optim.SGD(
-            [p for p in self.model.parameters() if p.requires_grad],
-            SETTINGS.learning_rate,
-            SETTINGS.momentum,
-            weight_decay=SETTINGS.weight_decay,
-            nesterov=True,
-        )
-        self.batches = iter(self.loader)
+        self.optimizer = published_optimizer(self.model)
+        self.batches = self.forever()
+
+    def forever(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield from self.loader
 
     def steps(self, count: int) -> None:
         for _ in range(count):
-            tokens, labels = next(self.batches, (None, None))
-            if tokens is None:
-                self.batches = iter(self.loader)
-                tokens, labels = next(self.batches)
+            tokens, labels = next(self.batches)
             kept = (torch.rand(len(labels), SETTINGS.filters) >= SETTINGS.dropout).float()
             scale = kept / (1 - SETTINGS.dropout)
             shares = torch.full((len(labels),), 1 / len(labels))
@@ -72,7 +79,7 @@ def measure(width: int) -> dict[str, float]:
             for count, engine in engines.items():
                 steps = 64 // count
 
-                def work(engine=engine, steps=steps) -> None:
+                def work(engine: Trainer = engine, steps: int = steps) -> None:
                     for _ in range(steps):
                         engine.step()
 

@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from benchmarks.measure import ROOT
+from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splitting import make_split
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.sites.reading import read_site
@@ -42,7 +43,8 @@ def of_truth(study: Study, target: str) -> float:
     vocabulary = Vocabulary.read(ROOT / study.vocabulary)
     extract = read_site(section, vocabulary, study.task, ROOT)
     _, _, test = make_split(extract.encounters, study.split, study.seed, target).parts(0)
+    tested = Encounters(extract.encounters.table.take(test))
     findings = extract.inputs["findings"].select(test)
-    odds = logit(site_posterior(section, findings, vocabulary, study.task, ROOT)[:, 1])
-    labels = extract.encounters.labels[test]
+    risks = site_posterior(section, tested, findings, vocabulary, study.task, ROOT)
+    odds, labels = logit(risks[:, 1]), tested.labels
     return float(brentq(lambda moved: (labels - expit(moved + odds)).sum(), -30, 30))

@@ -13,7 +13,7 @@ from benchmarks.measure import ROOT, table
 
 COLUMNS = ("rule", "jobs", "seconds", "processor seconds", "peak, MB")
 
-Row = tuple[str, int, float, float, float | str]
+Row = tuple[str, int, float, float, float | str]  # the sums have no largest memory
 
 
 def by_rule(folder: Path) -> list[Row]:
@@ -39,8 +39,8 @@ def by_rule(folder: Path) -> list[Row]:
 
 def total(rows: list[Row]) -> Row:
     """The sums over all rules."""
-    jobs, seconds, processor = (sum(row[i] for row in rows) for i in (1, 2, 3))
-    return ("**all**", jobs, seconds, processor, "")
+    jobs = sum(row[1] for row in rows)
+    return ("**all**", jobs, sum(row[2] for row in rows), sum(row[3] for row in rows), "")
 
 
 def _number(text: str) -> float:

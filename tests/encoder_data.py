@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from document_data import language_model
 from history_data import history
 
 from concept_transfer.cohorts.cohort import Cohort
@@ -55,8 +56,11 @@ def write_encoder(folder: Path, names: Sequence[str], background: int = 0, **set
 
 
 def encoders_for(learner: str) -> tuple[Path, ...]:
-    """An untrained encoder that knows the codes of `history_of_findings`, for who takes one."""
-    return (_token_encoder(),) if LEARNERS[learner].takes_encoder else ()
+    """An untrained encoder that knows the codes of `history_of_findings`, or words, for who takes
+    one."""
+    kinds = {"codes": _token_encoder, "text": language_model}
+    kind = LEARNERS[learner].takes_encoder
+    return (kinds[kind](),) if kind else ()
 
 
 @cache

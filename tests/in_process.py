@@ -67,7 +67,7 @@ def run_study(folder: Path, config: dict[str, Any], *targets: str) -> Path:
     with planned(folder, config, *targets) as jobs:
         for job in jobs:
             run_job(job)
-    return folder / "results" / config["study"]
+    return folder / "results" / (config.get("extraction") or config["study"])
 
 
 def run_job(job: Job) -> None:

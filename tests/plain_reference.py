@@ -39,9 +39,15 @@ class PlainCNN(nn.Module):
         if weights is not None:
             with torch.no_grad():
                 self.convolution.weight.copy_(weights.convolution[0].T[..., None])
-                self.convolution.bias.copy_(weights.convolution_bias[0])
+                self._bias.copy_(weights.convolution_bias[0])
                 self.linear.weight.copy_(weights.linear[0].T)
                 self.linear.bias.copy_(weights.linear_bias[0])
+
+    @property
+    def _bias(self) -> Tensor:
+        """Of the convolution."""
+        assert self.convolution.bias is not None
+        return self.convolution.bias
 
     def forward(self, tokens: Tensor, dropout: Tensor | None = None) -> Tensor:
         """Logits [batch, classes] of token ids [batch, findings]; dropout scales the features."""
@@ -51,13 +57,14 @@ class PlainCNN(nn.Module):
         length = (tokens != self.padding).sum(1, keepdim=True).clamp(min=1)
         largest, added = activated.max(2).values, activated.sum(2)
         features = (largest, added, added / length, largest + added)[self.pooling]
-        return self.linear(features if dropout is None else features * dropout)
+        logits: Tensor = self.linear(features if dropout is None else features * dropout)
+        return logits
 
     def weights(self) -> Weights:
         """A copy of the current weights as a stack of one replicate."""
         return Weights(
             self.convolution.weight.detach()[None, :, :, 0].mT.clone(),
-            self.convolution.bias.detach()[None].clone(),
+            self._bias.detach()[None].clone(),
             self.linear.weight.detach()[None].mT.clone(),
             self.linear.bias.detach()[None].clone(),
             torch.tensor([self.pooling], dtype=torch.int8),

@@ -27,6 +27,7 @@ from test_cells import target_site as site_with_repetitions
 
 from concept_transfer.cohorts.cross_fitting import fold_numbers
 from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.inputs.text import Texts
 from concept_transfer.models import boosting as boosting_module
 from concept_transfer.models.baselines import Classifier, Examples, losses
 from concept_transfer.models.boosting import (
@@ -53,7 +54,8 @@ def target_site(*arguments: Any, **options: Any) -> Site:
     offsets = np.cumsum([0, *map(len, held)])
     findings = CompressedRows(offsets, np.concatenate(held))
     history = history_of_findings(findings, TOKENS)
-    return replace(site, inputs={"findings": findings, "history": history})
+    texts = Texts.of([" ".join(f"word{token}" for token in row) for row in findings])
+    return replace(site, inputs={"findings": findings, "history": history, "text": texts})
 
 
 def dense(site: Site, rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -121,7 +121,7 @@ def test_a_claim_that_cannot_be_tested_is_refused(better, more, message) -> None
 
 def test_heads_on_one_encoder_are_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     """Gradient boosting stands for a learner of encoders that can predict without any label."""
-    record = replace(LEARNERS["gradient_boosting"], takes_encoder=True, can=frozenset({ZERO}))
+    record = replace(LEARNERS["gradient_boosting"], takes_encoder="codes", can=frozenset({ZERO}))
     monkeypatch.setitem(LEARNERS._loaded, "gradient_boosting", record)
 
     def separation(cell: Cell) -> float:

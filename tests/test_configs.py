@@ -9,11 +9,14 @@ from jsonschema import Draft202012Validator
 
 from concept_transfer import schema
 from concept_transfer.errors import StudyError
+from concept_transfer.extraction.settings import ExtractionStudy, load_extraction
 from concept_transfer.settings.section import Section
 from concept_transfer.study import Study, load_study
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
-STUDIES = sorted(CONFIG.glob("*.yaml"))
+EXTRACTION = [CONFIG / "ner.yaml"]
+STUDIES = sorted({*CONFIG.glob("*.yaml")} - {*EXTRACTION})
+WRITTEN = ("schema.json", "extraction.schema.json", "README.md")
 
 
 def read(file: Path) -> dict:
@@ -35,10 +38,10 @@ def test_every_key_has_a_meaning():
 
 
 def test_schema_and_reference_are_in_step_with_the_models(tmp_path):
-    for name in ("schema.json", "README.md"):
+    for name in WRITTEN:
         (tmp_path / name).write_bytes((CONFIG / name).read_bytes())
     schema.write(tmp_path)
-    for name in ("schema.json", "README.md"):
+    for name in WRITTEN:
         fresh = (tmp_path / name).read_text(encoding="utf-8")
         assert fresh == (CONFIG / name).read_text(encoding="utf-8"), (
             f"config/{name} is out of date; run python -m concept_transfer.schema"
@@ -66,6 +69,14 @@ def test_shipped_study_loads_and_fits_the_schema(file):
     as_json = json.loads(json.dumps(config, default=str))
     problems = Draft202012Validator(schema.study_schema()).iter_errors(as_json)
     assert not [f"{problem.json_path}: {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize("file", EXTRACTION, ids=lambda file: file.name)
+def test_shipped_study_of_taggers_loads_and_fits_its_schema(file):
+    config = read(file)
+    study = load_extraction(config, where=str(file))
+    assert ExtractionStudy.model_validate_json(study.model_dump_json()) == study
+    assert not list(Draft202012Validator(schema.extraction_schema()).iter_errors(config))
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.name)

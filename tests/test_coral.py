@@ -27,7 +27,7 @@ from concept_transfer.training.work import Workbench
 
 TOKENS = 12
 ABLE = sorted(name for name, record in LEARNERS.items() if ALIGN in record.can)
-OF_TOKENS = [name for name in ABLE if name not in ("cnn", "history")]
+OF_TOKENS = [name for name in ABLE if name not in ("cnn", "history", "document")]
 Floats = NDArray[np.float64]
 
 

@@ -46,6 +46,9 @@ TABLES = {
             "hospitaldischargestatus",
             "unitdischargeoffset",
         ],
+    ).assign(
+        patienthealthsystemstayid=range(101, 109),
+        hospitaladmitoffset=[0, -300, 0, -10, 0, 0, 0, 0],
     ),
     "hospital": pd.DataFrame(
         {"hospitalid": [1, 2, 3, 4], "region": ["South", "South", "West", ""]}

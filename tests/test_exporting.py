@@ -87,7 +87,7 @@ def sender(site: Site, folder: Path, **changes: Any) -> Sender:
     return Sender({"hospital": hospital_of(site)}, evaluation, 1, use, limits, folder)
 
 
-@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize("learner", sorted(n for n, each in LEARNERS.items() if each.leaves))
 def test_an_export_predicts_the_same_and_tells_of_no_patient(learner: str, tmp_path: Path) -> None:
     site, settings = a_site(), {"kind": learner, **LEAVING.get(learner, {})}
     inner, predictions = kept(site, settings, tmp_path)
@@ -155,6 +155,16 @@ def test_a_learner_that_does_not_say_stays(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(LEARNERS._loaded, "logistic", replace(LEARNERS["logistic"], leaves=None))
     row = sender(site, tmp_path).export(inner, tmp_path / "out", predictions)
     assert "its record has no `leaves`" in row["reason"]
+
+
+@pytest.mark.parametrize("learner", sorted(n for n, each in LEARNERS.items() if not each.leaves))
+def test_models_of_documents_stay(learner: str, tmp_path: Path) -> None:
+    assert LEARNERS[learner].reads == "text"
+    site = a_site()
+    inner, predictions = kept(site, {"kind": learner}, tmp_path)
+    row = sender(site, tmp_path).export(inner, tmp_path / "out", predictions)
+    assert row["exported"] == "no"
+    assert not (tmp_path / "out").exists()
 
 
 def test_models_of_few_encounters_stay(tmp_path: Path) -> None:

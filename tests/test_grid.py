@@ -155,7 +155,7 @@ def test_no_concept_of_an_encoder_is_shuffled() -> None:
     [
         ({"split": {"by": "folds"}}, "every fold would need an encoder of its own"),
         ({"classifiers": ["cnn"], "strategies": ["local"]}, "no classifier takes an encoder"),
-        ({"encoders": {}}, "takes an encoder; define one"),
+        ({"encoders": {}}, "takes an encoder of kind codes; define one"),
         ({"encoders": {"one_hot": {"sites": ["north"]}}}, "the name is that of an embedding"),
         ({"encoders": {"codes": {"sites": ["west"]}}}, "names the site 'west'"),
         ({"encoders": {"codes": {"sites": ["north"], "vectors": "words"}}}, "vectors is 'words'"),

@@ -19,14 +19,18 @@ from test_meds_study import some_events
 from concept_transfer.command import main
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.events.patients import Asked
 from concept_transfer.reporting.methods import methods_text
 from concept_transfer.reporting.methods_of_encoders import encoders
+from concept_transfer.serving.patients import dataset_of
+from concept_transfer.serving.scoring import Scorer
 from concept_transfer.study import load_study
 from concept_transfer.workflow import left_out, with_offers
 
 SITES = ("east", "west")
 PATIENTS = 130
 COHORT = {"index": ["VISIT//*"], "outcome": ["DX//J10"], "horizon_days": 30}
+BACK = 4000.0  # days, before the first event
 TINY: dict[str, Any] = {"sites": ["east"], "width": 8, "heads": 2, "layers": 1}
 TINY |= {"feed_forward": 8, "epochs": 3, "max_length": 32, "min_count": 2}
 
@@ -51,7 +55,11 @@ def a_study(folder: Path) -> dict[str, Any]:
         "vocabulary": str(folder / "vocabulary.tsv"),
         "task": {"label": "flu", "outcome_codes": ["DX//J10"]},
         "sites": {
-            name: {"adapter": "meds", "path": str(folder / name), "cohort": COHORT}
+            name: {
+                "adapter": "meds",
+                "path": str(folder / name),
+                "cohort": {**COHORT, "look_back_days": BACK},
+            }
             for name in SITES
         },
         "split": {"by": "share"},
@@ -198,6 +206,7 @@ def test_predict_says_of_a_dataset_what_the_study_does(
     dataset = ["--encounters", str(results.parents[1] / "west"), "--labels", str(labels)]
     assert main(["predict", *arguments, *dataset, "--replicates"]) == 0
     said = capsys.readouterr().err
+    assert "Events of the last 4000 days before the time are read." in said
     assert "1 code that the model does not know:" in said
     assert "OTHER//Z99" in said
     found = pd.read_parquet(out).set_index("encounter")
@@ -235,6 +244,37 @@ def test_predict_without_times_is_at_the_last_event(
     capsys.readouterr()
 
 
+def test_a_bundle_brings_its_look_back_and_a_site_its_own(results: Path, tmp_path: Path) -> None:
+    scorer = Scorer.read(bundle(results))
+    assert scorer.bundle.card.look_back_days == BACK
+    assert dataset_of(scorer, "elsewhere", None, None).look_back_days == BACK
+    config = a_study(results.parents[1])
+    config["sites"]["west"]["cohort"]["look_back_days"] = 10
+    (tmp_path / "study.yaml").write_text(json.dumps(config), encoding="utf-8")
+    given = dataset_of(scorer, None, str(tmp_path / "study.yaml"), "west")
+    assert (given.path, given.look_back_days) == (str(results.parents[1] / "west"), 10)
+    given = dataset_of(scorer, "elsewhere", str(tmp_path / "study.yaml"), "west")
+    assert (given.path, given.look_back_days) == ("elsewhere", 10)
+
+
+def test_patients_are_predicted_some_at_a_time(
+    results: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = labels_of(results, tmp_path / "labels.parquet")
+    given = ["predict", "--bundle", str(bundle(results)), "--labels", str(labels)]
+    given += ["--encounters", str(results.parents[1] / "west"), "--out"]
+    assert main([*given, str(tmp_path / "whole.csv")]) == 0
+    whole = capsys.readouterr().err
+    monkeypatch.setattr(Asked.histories, "__defaults__", (7,))
+    assert main([*given, str(tmp_path / "parts.csv")]) == 0
+    assert capsys.readouterr().err == whole.replace("whole.csv", "parts.csv")
+    both = [pd.read_csv(tmp_path / f"{name}.csv") for name in ("whole", "parts")]
+    pd.testing.assert_frame_equal(*both, rtol=1e-5)
+
+
 def test_what_cannot_be_predicted_is_said_in_one_paragraph(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,9 +293,12 @@ def test_what_cannot_be_predicted_is_said_in_one_paragraph(
         (history, [west, "--labels", str(tmp_path / "no.parquet")], "does not exist or holds no"),
         (history, [west, "--labels", str(tmp_path / "early.parquet")], "the cohort is empty: 1 "),
         (history, [west, "--site", "west"], "--config and --site go together"),
+        (history, [], "--encounters is needed where no --config"),
+        (str(findings), [], "--encounters is needed: "),
     ):
         out = tmp_path / "out.csv"
-        arguments = ["predict", "--bundle", models, "--out", str(out), "--encounters", *given]
+        arguments = ["predict", "--bundle", models, "--out", str(out)]
+        arguments += ["--encounters", *given] if given else []
         assert main(arguments) == 1, said
         error = capsys.readouterr().err
         assert said in error

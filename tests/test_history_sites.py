@@ -9,6 +9,7 @@ from typing import Any
 
 import meds
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from eicu_meds import eicu_events
@@ -24,6 +25,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.history import BACKGROUND, History, check
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.settings.task import Task
+from concept_transfer.sites import omop
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.meds_site import MedsSite
@@ -147,7 +149,8 @@ def test_findings_until_later_do_not_make_later_histories(tmp_path: Path) -> Non
     ]
 
 
-def test_histories_of_omop_tables(tmp_path: Path) -> None:
+def omop_site(folder: Path) -> OmopSite:
+    """Two persons, each with an index visit on day 100."""
     tables: dict[str, list[Mapping[str, Any]]] = {
         **concept_tables(),
         "person": [person(1), person(2)],
@@ -166,17 +169,20 @@ def test_histories_of_omop_tables(tmp_path: Path) -> None:
             event("observation", 2, 100, 31, 10),
         ],
     }
-    write(tables, tmp_path / "cdm", "parquet")
-    given = OmopSite.model_validate(
+    write(tables, folder / "cdm", "parquet")
+    return OmopSite.model_validate(
         {
             "adapter": "omop",
-            "path": str(tmp_path / "cdm"),
+            "path": str(folder / "cdm"),
             "concept_sets": {"flu": {"concepts": [FLU]}},
             "cohort": {"index": {"visits": [9203]}, "outcome": "flu", "horizon_days": 30},
             "domains": ["condition", "observation", "person"],
         }
     )
-    extract, histories = read(given, omop_words(), FLU_TASK)
+
+
+def test_histories_of_omop_tables(tmp_path: Path) -> None:
+    extract, histories = read(omop_site(tmp_path), omop_words(), FLU_TASK)
     assert [codes(histories.cohort, row) for row in range(2)] == [
         ["8507", "21", "21", "0 (J06)"],
         ["8507", "21", "31=4188540"],
@@ -186,6 +192,38 @@ def test_histories_of_omop_tables(tmp_path: Path) -> None:
     words = omop_words()
     recorded = [{words.concepts[t] for t in row} for row in extract.inputs["findings"]]
     assert recorded == [{"21", "8507"}, {"21", "31", "8507"}]
+
+
+def test_persons_of_omop_tables_are_asked_for_by_times(tmp_path: Path) -> None:
+    """Their histories are those of a study with these index times, also in parts of one person."""
+    given = omop_site(tmp_path)
+    extract, histories = read(given, omop_words(), FLU_TASK)
+    names = extract.encounters.table["encounter"].to_pylist()
+    people, texts = zip(*(name.split("@") for name in names), strict=True)
+    times = [datetime.datetime.fromisoformat(text) for text in texts]
+    columns = {"subject_id": list(map(int, people)), "prediction_time": times}
+    labels = tmp_path / "times.parquet"
+    pq.write_table(pa.table(columns), labels)
+    with omop.asked_patients(given, labels, Path("/")) as asked:
+        (ids, whole), *_ = asked.histories()
+        parts = list(asked.histories(at_once=1))
+    assert ids.to_pylist() == names
+    assert [part.to_pylist() for part, _ in parts] == [[name] for name in names]
+    for row in range(len(names)):
+        expected = histories.cohort.select(np.array([row]))
+        for found in (whole.select(np.array([row])), parts[row][1]):
+            assert codes(found, 0) == codes(expected, 0)
+            for name in ("visits", "days", "ages", "index_days"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    with omop.asked_patients(given, None, Path("/")) as asked:
+        ((_, last),) = asked.histories()
+    assert codes(last, 0)[-1] == "11"
+    back = given.model_copy(
+        update={"cohort": given.cohort.model_copy(update={"look_back_days": 70})}
+    )
+    with omop.asked_patients(back, labels, Path("/")) as asked:
+        ((_, recent),) = asked.histories()
+    assert codes(recent, 0) == ["8507", "21", "0 (J06)"]
 
 
 @pytest.fixture(scope="module")

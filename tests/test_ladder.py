@@ -190,7 +190,7 @@ def test_a_ladder_that_nobody_can_climb_is_refused(rungs, changes, message) -> N
 @pytest.fixture
 def reads_histories(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradient boosting stands for a learner of encoders that can predict without any label."""
-    record = replace(LEARNERS["gradient_boosting"], takes_encoder=True, can=frozenset({ZERO}))
+    record = replace(LEARNERS["gradient_boosting"], takes_encoder="codes", can=frozenset({ZERO}))
     monkeypatch.setitem(LEARNERS._loaded, "gradient_boosting", record)
 
 

@@ -70,6 +70,19 @@ def test_patients_of_several_sites_count_together() -> None:
     assert vocabulary_of([TWO, other], rows, encoder(min_count=2)).names == ("D/1", "D/12", "M/1")
 
 
+def test_a_person_at_two_sites_counts_once() -> None:
+    other = history([[("M/1", 1, 3.0), ("D/12", 2, 1.0)]], ["D/12", "M/1"])
+    rows, least = [np.arange(2), np.arange(1)], encoder(min_count=2)
+    persons = [np.array([7, 8]), np.array([7])]
+    assert vocabulary_of([TWO, other], rows, least, persons).names == ("D/1", "D/12")
+    persons = [np.array([7, 8]), np.array([9])]
+    assert vocabulary_of([TWO, other], rows, least, persons).names == ("D/1", "D/12", "M/1")
+    assert vocabulary_of([TWO], [np.array([1])], encoder(min_count=1), persons[:1]).names == (
+        "D/1",
+        "D/12",
+    )
+
+
 @pytest.mark.parametrize("chosen", [{"min_count": 3}, {"codes": ["X/*"]}])
 def test_an_empty_vocabulary_is_refused(chosen: dict[str, object]) -> None:
     with pytest.raises(StudyError, match="lower 'min_count', or widen 'codes'"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from in_process import run_study
 
@@ -13,10 +14,11 @@ from test_history_study import config, reading_histories  # noqa: F401
 
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import Split
+from concept_transfer.cohorts.untested import read_cohorts
 from concept_transfer.embeddings.cache import VARIABLE
 from concept_transfer.models.code_encoder import model_of
 from concept_transfer.pretraining.encoder import EncoderFiles
-from concept_transfer.pretraining.reading import read_cohorts, read_histories
+from concept_transfer.pretraining.reading import read_histories
 from concept_transfer.sites.histories import read_timelines
 from concept_transfer.sites.site import Site
 
@@ -56,17 +58,21 @@ def test_encoders_learn_from_those_who_never_test(
     timelines, patients = read_timelines(results / "timelines" / "east")
     assert testing < set(patients)
 
-    histories, masks = read_histories(
-        [
-            str(results / "timelines" / "east" / "patients.parquet"),
-            str(results / "encounters" / "west" / "history_days.npy"),
-        ],
-        read_cohorts(
-            [str(results / "encounters" / name / "encounters.parquet") for name in sites],
-            [str(results / "splits" / f"{name}.parquet") for name in sites],
-        ),
-        False,
+    files = [
+        str(results / "timelines" / "east" / "patients.parquet"),
+        str(results / "encounters" / "west" / "history_days.npy"),
+    ]
+    cohorts = read_cohorts(
+        [str(results / "encounters" / name / "encounters.parquet") for name in sites],
+        [str(results / "splits" / f"{name}.parquet") for name in sites],
     )
+    histories, masks, persons = read_histories(files, cohorts, False)
+    assert persons is None
+    *_, (east, western) = read_histories(files, cohorts, True)
+    names = [patients, sites["west"][0].table["patient"].to_numpy()]
+    found = dict(zip(np.concatenate(names), np.concatenate([east, western]), strict=True))
+    assert len(set(found.values())) == len(found)
+    assert [found[name] for name in names[1]] == western.tolist()
     assert set(patients[~masks[0]]) == testing
     _, west_split, west = sites["west"]
     assert len(histories[1]) == len(west.labels)

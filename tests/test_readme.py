@@ -21,6 +21,7 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 SNAKEMAKE_COMMANDS = [line for line in COMMANDS if line.startswith("snakemake ")]
+QUICK = "training: {epochs: 3, fixed_epochs: 3, max_iterations: 40}\nevaluation: {draws: 100}\n"
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", README, flags=re.M | re.S))
 
 
@@ -61,7 +62,7 @@ def project(tmp_path_factory) -> Path:
     (example / "concepts.tsv").write_text(block("tsv"), encoding="utf-8")
     for seed, site in enumerate(("north", "south")):
         (example / f"{site}.csv").write_text(simulated_rows(block("csv"), seed), encoding="utf-8")
-    (folder / "my.yaml").write_text(own_config(), encoding="utf-8")
+    (folder / "my.yaml").write_text(own_config() + QUICK, encoding="utf-8")
     return folder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from matplotlib.collections import LineCollection
 from reporting_data import a_study, comparisons, estimates, evidence
 
@@ -17,11 +18,12 @@ from concept_transfer.reporting.figures.canvas import Drawing, write_drawing
 from concept_transfer.reporting.figures.forest import forest
 from concept_transfer.reporting.figures.heatmap import BLUES, _is_light, heat_map
 from concept_transfer.reporting.gallery import study_figures
-from concept_transfer.reporting.looks import strategy_looks
+from concept_transfer.reporting.looks import learner_looks, strategy_looks
 from concept_transfer.reporting.report import write_figures
 from concept_transfer.reporting.rows import arrange, rows_of
 from concept_transfer.reporting.sides import labelled
 from concept_transfer.reporting.svg import inline_svg
+from concept_transfer.study import load_study
 
 STUDY = a_study()
 MANY = {
@@ -350,3 +352,10 @@ def test_networks_beside_simple_models_are_named_where_none_was_chosen(split, na
     drawing = forest(table, study, "simple baselines", "all", [PAIR], "stem")
     labels = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
     assert f"{name} − logistic regression" in labels
+
+
+def test_no_two_learners_of_a_shipped_study_have_one_colour(repository: Path) -> None:
+    for file in sorted((repository / "config").glob("*.yaml")):
+        study = load_study(yaml.safe_load(file.read_text(encoding="utf-8")))
+        colours = [look.colour for look in learner_looks(study).values()]
+        assert len(set(colours)) == len(colours), file

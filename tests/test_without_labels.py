@@ -34,7 +34,7 @@ CEILING = {"estimate": 0.97, "lower": 0.96, "upper": 0.98}
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory):
     """Gradient boosting stands for a learner of encoders; the source's models rank in reverse."""
-    record = replace(LEARNERS["gradient_boosting"], takes_encoder=True, can=frozenset({ZERO}))
+    record = replace(LEARNERS["gradient_boosting"], takes_encoder="codes", can=frozenset({ZERO}))
 
     def separation(cell: Cell) -> float:
         return {"zero": 1.7, "direct": -1.0}.get(cell.strategy, 1.2 if cell.size == "50" else 1.9)

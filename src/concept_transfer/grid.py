@@ -9,7 +9,7 @@ meets a strategy that asks for what it cannot do.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,36 @@ class Grid:
         if self.study.interconnections is not None:
             reading.add(self.study.interconnections.codes.read)
         return self.sites if "history" in reading else []
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The sites whose documents are needed: all, if a classifier reads them, else those that
+        language models learn from."""
+        reading = {self.study.learner(name).reads for name in self.study.classifiers}
+        if "text" in reading:
+            return self.sites
+        encoders = [self.study.encoders[name] for name in self.study.encoders_of("text")]
+        learned = {site for one in encoders if one.learns for site in one.all_sites}
+        return [site for site in self.sites if site in learned]
+
+    @cached_property
+    def gold(self) -> dict[str, str]:
+        """Site whose findings are read from notes -> the site that has them otherwise."""
+        chosen = {name: getattr(self.study.sites[name], "gold", None) for name in self.sites}
+        return {name: gold for name, gold in chosen.items() if gold}
+
+    @cached_property
+    def twins(self) -> dict[Cell, Cell]:
+        """Cells on findings read from notes -> the same on the findings themselves."""
+        known = set(self.cells)
+        twins = {
+            cell: replace(
+                cell, target=self.gold[cell.target], source=self.gold.get(cell.source, "")
+            )
+            for cell in self.cells
+            if cell.target in self.gold and (not cell.source or cell.source in self.gold)
+        }
+        return {cell: twin for cell, twin in twins.items() if twin in known}
 
     @cached_property
     def received(self) -> dict[str, list[tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""Write config/schema.json and the reference in config/README.md from the config models.
+"""Write the schemas and the reference in config/README.md from the config models.
 
 ``python -m concept_transfer.schema``, run in the repository, brings both up to date.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from concept_transfer.extraction.settings import ExtractionStudy
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.learners import LEARNERS
 from concept_transfer.registry import OneOf
@@ -74,17 +75,29 @@ def _add_short_forms(
     field["anyOf"] = [names, mapping]
 
 
+def extraction_schema() -> dict[str, Any]:
+    """JSON schema of a config that begins with `extraction`."""
+    schema = ExtractionStudy.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
 def reference() -> str:
-    """Markdown tables of every key: what it accepts, its default and its meaning."""
-    schema = Study.model_json_schema()
+    """Markdown tables of every key of a transfer study, then of an extraction study."""
+    heading = "## Keys of a study of taggers"
+    return f"{_reference(Study)}\n\n{heading}\n\n{_reference(ExtractionStudy)}"
+
+
+def _reference(study: type[Section]) -> str:
+    """What every key accepts, its default and its meaning."""
+    schema = study.model_json_schema()
     properties = {name: part["properties"] for name, part in schema["$defs"].items()}
-    properties["Study"] = schema["properties"]
+    properties[study.__name__] = schema["properties"]
     blocks = []
-    for path, model in _sections("", Study, seen=set()):
+    for path, model in _sections("", study, seen=set()):
         kind = _kind(model)
         title = " with ".join(f"`{part}`" for part in (path, kind and ": ".join(kind)) if part)
         lines = [f"### {title or 'Top level'}", ""]
-        if model is not Study:
+        if model is not study:
             lines += [" ".join((model.__doc__ or "").split("\n\n")[0].split()), ""]
         keys = [name for name in model.model_fields if not kind or name != kind[0]]
         if keys:
@@ -193,9 +206,11 @@ def updated(readme: str) -> str:
 
 
 def write(folder: Path) -> None:
-    """Bring schema.json and README.md of a config folder up to date."""
-    schema = json.dumps(study_schema(), indent=2, ensure_ascii=False)
-    (folder / "schema.json").write_text(f"{schema}\n", encoding="utf-8")
+    """Bring the schemas and README.md of a config folder up to date."""
+    schemas = {"schema.json": study_schema(), "extraction.schema.json": extraction_schema()}
+    for name, schema in schemas.items():
+        text = json.dumps(schema, indent=2, ensure_ascii=False)
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
     readme = folder / "README.md"
     readme.write_text(updated(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

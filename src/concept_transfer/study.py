@@ -42,6 +42,7 @@ from concept_transfer.settings.section import Distinct, Name, Section, Sizes
 from concept_transfer.settings.sites import Site
 from concept_transfer.settings.splits import SplitSettings
 from concept_transfer.settings.task import Task
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.strategies import STRATEGIES
@@ -61,6 +62,16 @@ def _check_rungs(rungs: list[str]) -> list[str]:
     if len(rungs) == 1:
         raise ValueError(f"'{rungs[0]}' is the only rung; a ladder has two at least")
     return rungs
+
+
+Encoder = Annotated[
+    Annotated[CodeEncoder, Tag("codes")] | Annotated[TextEncoder, Tag("text")],
+    Discriminator(
+        lambda entry: entry.get("kind", "codes") if isinstance(entry, dict) else entry.kind,
+        custom_error_type="encoder_kind",
+        custom_error_message="the kind of an encoder is 'codes' or 'text'",
+    ),
+]
 
 
 class Resources(Section):
@@ -108,10 +119,11 @@ class Study(Section):
         description="Embedding name -> how its vectors are made; a name alone stands for the "
         "entry of that name in config/embeddings/.",
     )
-    encoders: dict[Name, CodeEncoder] = Field(
+    encoders: dict[Name, Encoder] = Field(
         default={},
         description="Encoder name -> what it is pre-trained on, without labels; classifiers that "
-        "read patients' histories are trained with each.",
+        "read patients' histories (`kind: codes`), or documents (`kind: text`), are trained with "
+        "each of theirs.",
     )
     classifiers: Annotated[
         dict[Name, Annotated[LearnerSettings, OneOf(LEARNERS, "kind")]],
@@ -199,20 +211,31 @@ class Study(Section):
         return [name for name in self.classifiers if self.learner(name).takes_embedding]
 
     def encoder_classifiers(self) -> list[str]:
-        """Classifiers that are trained with each of the study's encoders."""
+        """Classifiers that are trained with each of the study's encoders of their kind."""
         return [name for name in self.classifiers if self.learner(name).takes_encoder]
 
     def is_received(self, representation: str) -> bool:
         """Whether it is an encoder that comes with the models of sites without encounters."""
         encoder = self.encoders.get(representation)
-        return encoder is not None and not any(map(self.has_encounters, encoder.sites))
+        if encoder is None or not encoder.sites:
+            return False
+        return not any(map(self.has_encounters, encoder.sites))
 
     def representations(self, classifier: str) -> list[str]:
-        """The embeddings or encoders that a classifier is trained with, or "none"."""
+        """The embeddings, or encoders of its kind, that a classifier is trained with, or "none"."""
         learner = self.learner(classifier)
         if learner.takes_embedding:
             return list(self.embeddings)
-        return list(self.encoders) if learner.takes_encoder else [NO_EMBEDDING]
+        kind = learner.takes_encoder
+        return self.encoders_of(kind) if kind else [NO_EMBEDDING]
+
+    def encoders_of(self, kind: str) -> list[str]:
+        """The encoders of a kind."""
+        return [name for name, encoder in self.encoders.items() if encoder.kind == kind]
+
+    def document_encoders(self) -> list[str]:
+        """The encoders that classifiers read documents by."""
+        return [name for name in self.encoders_of("text") if self.taking(name)]
 
     def taking(self, representation: str) -> list[str]:
         """The classifiers that are trained with an embedding or an encoder, or with "none"."""
@@ -227,9 +250,8 @@ class Study(Section):
         """Whether an embedding or an encoder is there to be compared with alone."""
         if name in self.encoders:
             encoder = self.encoders[name]
-            return encoder.is_control or (
-                encoder.vectors is not None and self.is_control(encoder.vectors)
-            )
+            vectors = encoder.vectors if isinstance(encoder, CodeEncoder) else None
+            return encoder.is_control or (vectors is not None and self.is_control(vectors))
         return name in self.embeddings and control_of(self.embeddings[name]) is not None
 
     def climbing_classifiers(self) -> list[str]:
@@ -281,7 +303,7 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     check_size(config, where)
     data = str(config.get("data", "."))
     try:
-        study = Study.model_validate(_expand(config, data))
+        study = Study.model_validate(expand(config, data))
     except ValidationError as error:
         problems = described(error, config)
         raise StudyError(f"{where} describes no valid study. {problems}") from None
@@ -295,11 +317,12 @@ def load_study(config: dict[str, Any], where: str = "the config") -> Study:
     return study
 
 
-def _expand(value: Any, data: str) -> Any:
+def expand(value: Any, data: str) -> Any:
+    """The value with {data} replaced in every text within."""
     if isinstance(value, dict):
-        return {key: _expand(entry, data) for key, entry in value.items()}
+        return {key: expand(entry, data) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_expand(entry, data) for entry in value]
+        return [expand(entry, data) for entry in value]
     if isinstance(value, str):
         return value.replace("{data}", data)
     return value

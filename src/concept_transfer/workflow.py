@@ -17,8 +17,10 @@ from concept_transfer.grid import Grid
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
 from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.filling import TO_FILL, unfilled
 from concept_transfer.settings.sites import SiteSection
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.reading import check_site
 from concept_transfer.study import Study
@@ -58,6 +60,16 @@ def check_study(study: Study, root: Path) -> None:
     for name, embedding in study.embeddings.items():
         with named(f"embeddings.{name}"):
             check_embedding(name, embedding, known, root, allowed)
+    _check_bases(study, root)
+
+
+def _check_bases(study: Study, root: Path) -> None:
+    """Raise StudyError for a base of a language model that is not there."""
+    for name in study.encoders_of("text"):
+        if source := _with_base(name, study):
+            from concept_transfer.embeddings.model_files import check
+
+            check(f"encoders.{name}", source, root)
 
 
 def _check_histories(study: Study) -> None:
@@ -107,6 +119,17 @@ def with_offers(study: Study, root: Path) -> Study:
             sites[name] = site.model_copy(update={"models": list(offer.models)})
             vocabulary = vocabulary or offer.vocabulary
     return study.model_copy(update={"sites": sites, "vocabulary": vocabulary})
+
+
+def with_embeddings_of_notes(study: Study) -> Study:
+    """The study with the embeddings that its sites' notes name in the place of their names."""
+    sites = dict(study.sites)
+    for name, site in study.sites.items():
+        if isinstance(site, NotedSite) and isinstance(site.extraction.embedding, str):
+            section = study.embeddings[site.extraction.embedding]
+            extraction = site.extraction.model_copy(update={"embedding": section})
+            sites[name] = site.model_copy(update={"extraction": extraction})
+    return study.model_copy(update={"sites": sites})
 
 
 def planned_vocabulary(study: Study, root: Path) -> Vocabulary:
@@ -187,6 +210,45 @@ def embedding_inputs(name: str, embedding: EmbeddingSection, root: Path) -> list
         further = imported(provider.files)(name, embedding, root)
         files += [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in further]
     return files
+
+
+def base_files(name: str, study: Study, root: Path) -> list[str]:
+    """Local files that a language model of the study starts from (none for packages and hub)."""
+    from concept_transfer.embeddings.model_files import folder_files
+
+    source = _with_base(name, study)
+    files = folder_files(f"encoders.{name}", source, root) if source else []
+    return [str(p.relative_to(root) if p.is_relative_to(root) else p) for p in files]
+
+
+def base_content(name: str, study: Study, root: Path) -> str | None:
+    """Digest of what a language model of the study starts from, as `model_content`."""
+    from concept_transfer.embeddings.model_files import local_content
+
+    source = _with_base(name, study)
+    return local_content(f"encoders.{name}", source, root) if source else None
+
+
+def times_ahead(study: Study, root: Path) -> list[str]:
+    """A sentence for each language model that is still to be adapted, and takes its time."""
+    from concept_transfer.embeddings.model_files import folder_here
+    from concept_transfer.pretraining.text.expected import expected_time
+    from concept_transfer.pretraining.text.files import CARD
+
+    sentences = []
+    for name in study.encoders_of("text"):
+        encoder, source = study.encoders[name], _with_base(name, study)
+        assert isinstance(encoder, TextEncoder)
+        made = root / "results" / study.study / "encoders" / name
+        if study.resources.device == "cpu" and not (made / "0" / CARD).is_file():
+            folder = folder_here(f"encoders.{name}", source, root) if source else None
+            sentences.append(expected_time(name, encoder, folder, study.resources.threads))
+    return [sentence for sentence in sentences if sentence]
+
+
+def _with_base(name: str, study: Study) -> TextEncoder | None:
+    encoder = study.encoders[name]
+    return encoder if isinstance(encoder, TextEncoder) and encoder.base else None
 
 
 def model_content(name: str, embedding: EmbeddingSection, root: Path) -> str | None:

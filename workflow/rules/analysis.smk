@@ -89,6 +89,39 @@ rule embedding_geometry:
         "../scripts/embedding_geometry.py"
 
 
+def document_analysis():
+    """The tables of documents' spaces, where there are any."""
+    return rules.document_space.output if study.document_encoders() else []
+
+
+if study.document_encoders():
+
+    rule document_space:
+        input:
+            vectors=expand(
+                f"{RESULTS}/encoders/{{encoder}}/0/documents/{{site}}.npy",
+                encoder=study.document_encoders(),
+                site=grid.texts,
+            ),
+            splits=expand(f"{RESULTS}/splits/{{site}}.parquet", site=grid.texts),
+        output:
+            space=f"{ANALYSIS}/document_space.parquet",
+            map=f"{ANALYSIS}/document_map.parquet",
+        log:
+            f"{RESULTS}/logs/document_space.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/document_space.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            evaluation=evaluation_settings("draws", "confidence", "small_cells"),
+            classes=study.task.class_names,
+            seed=study.seed,
+            code=code_of("document_space"),
+        script:
+            "../scripts/document_space.py"
+
+
 def posterior_modules():
     """The modules of the adapters that know the true probabilities."""
     adapters = [study.sites[name].adapter for name in targets_with_ceiling()]

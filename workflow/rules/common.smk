@@ -1,19 +1,8 @@
 import functools
-import json
-import os
-import re
-import sys
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
-from snakemake.settings.types import ExecMode
-
-from concept_transfer import closure
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
 from concept_transfer.embeddings.providers import PROVIDERS
-from concept_transfer.errors import StudyError
 from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, pair_name, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
@@ -23,17 +12,20 @@ from concept_transfer.interconnections.vectors import behind, reads_texts
 from concept_transfer.learners import LEARNERS
 from concept_transfer.models.bundle import bundle_files
 from concept_transfer.pretraining.encoder import FILES as ENCODER_FILES, EncoderFiles
-from concept_transfer.settings.embeddings import control_of, parents_of
-from concept_transfer.settings.files import check_files
+from concept_transfer.pretraining.text.files import FILES as LANGUAGE_MODEL_FILES, TAKEN
+from concept_transfer.settings.embeddings import control_of, encoder_of, parents_of
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.sites import UNREAD, CodedSite
 from concept_transfer.sites.adapters import ADAPTERS
+from concept_transfer.sites.documents import TEXT_REPORT
 from concept_transfer.sites.histories import PATIENTS, REPORT
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.settings.task import TOKENS_OF_TASK
 from concept_transfer.study import load_study
 from concept_transfer.workflow import (
+    base_content,
+    base_files,
     check_study,
-    check_writable,
     downloads,
     embedding_inputs,
     left_out,
@@ -42,17 +34,17 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    with_embeddings_of_notes,
+    times_ahead,
     with_offers,
 )
-
-# The main process looks at files, headers and names once; jobs started by it need not.
-planning = workflow.exec_mode == ExecMode.DEFAULT
 
 try:
     if planning:
         check_files(map(Path, workflow.configfiles))
     study = load_study(config, " + ".join(map(str, workflow.configfiles)))
     study = with_offers(with_files(study, ROOT, HOME, is_prefixed()), ROOT)
+    study = with_embeddings_of_notes(study)
     if planning:
         check_study(study, ROOT)
         check_writable(Path(workflow.modifier.modify_path(f"results/{study.study}/logs")))
@@ -63,47 +55,32 @@ if planning and study.parked_sites():
     parked = ", ".join(f"sites.{name}" for name in study.parked_sites())
     logger.warning(f"No pair of 'pairs' names {parked}: this study does without.")
 
-for sentence in left_out(study) if planning else []:
+for sentence in [*left_out(study), *times_ahead(study, ROOT)] if planning else []:
     logger.warning(sentence)
 
-# Sums of floats depend on the number of threads, so no library may choose it by itself.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = str(study.resources.threads)
+fix_threads(study.resources.threads)
 
 grid = Grid(study)
 RESULTS = f"results/{study.study}"
 
 
-def alternatives(names):
-    """A wildcard constraint that matches just these names."""
-    return "|".join(map(re.escape, names)) or "(?!)"
-
-
-def stable(value):
-    """A parameter that changes only when its content does."""
-    return json.dumps(value, sort_keys=True)
-
-
-def fixed(value):
-    """A stable parameter whose braces Snakemake does not take for wildcards."""
-    return lambda wildcards: stable(value)
-
-
 def task_words(codes=False):
     """The outcome and its classes, by name, and what decides which tokens an encounter has; with
-    the outcome's codes for those who read them, and how labels are drawn."""
+    the outcome's codes and the look-back of the site for those who read histories, and how labels
+    are drawn."""
     task = study.task.model_dump(mode="json", include=set(TOKENS_OF_TASK))
     words = {"label": study.task.label, "classes": study.task.class_names, "task": task}
     if codes:
         words["outcome_codes"] = study.task.outcome_codes
     if study.balanced_labels:
         words["balanced"] = True
-    return fixed(words)
 
+    def given(wildcards):
+        site = study.sites[getattr(wildcards, "source", None) or split_pair(wildcards.pair)[1]]
+        look_back = {"look_back_days": site.look_back_days} if codes and site.look_back_days else {}
+        return stable(words | look_back)
 
-def code_of(script, *modules):
-    """A parameter that changes with the code that a script's jobs use, see `closure.digest`."""
-    return closure.digest(HOME / "workflow" / "scripts" / f"{script}.py", *modules)
+    return given
 
 
 def record_modules(registry, names, *runs):

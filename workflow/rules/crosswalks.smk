@@ -9,7 +9,7 @@ CODED = [
 READERS = {
     name: embedding
     for name, embedding in study.embeddings.items()
-    if PROVIDERS[embedding.provider].texts
+    if PROVIDERS[embedding.provider].texts and not encoder_of(embedding)
 }
 READING = record_modules(PROVIDERS, [e.provider for e in READERS.values()], "texts")
 

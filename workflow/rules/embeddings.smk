@@ -7,6 +7,12 @@ def embedding_parent(name):
     return expand(f"{RESULTS}/embeddings/{{parent}}.safetensors", parent=parents)
 
 
+def language_model(wildcards):
+    """The study's own language model that reads an embedding's texts, as input."""
+    encoder = encoder_of(study.embeddings[wildcards.embedding])
+    return [f"{RESULTS}/encoders/{encoder}/0/{file}" for file in TAKEN] if encoder else []
+
+
 def about_embedding(describe):
     """What a function says of an embedding, by its name and settings."""
     return lambda wildcards: describe(
@@ -32,6 +38,7 @@ rule embed:
         **vocabulary_files(),
         parents=lambda wildcards: embedding_parent(wildcards.embedding),
         files=about_embedding(embedding_inputs),
+        language_model=language_model,
     output:
         table=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         card=f"{RESULTS}/embeddings/{{embedding}}.json",

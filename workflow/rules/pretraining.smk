@@ -19,13 +19,15 @@ def read_before_labels(wildcards):
 
 
 def who_tests(wildcards):
-    """The splits that say it: of all sites where they may be of the same people."""
-    encoder = study.encoders[wildcards.encoder]
-    shared = study.split.shared_identifiers
-    return grid.sites if shared else [*encoder.sites, *encoder.unlabelled]
+    """The splits that say it: of all sites where they may be of the same people; none for an
+    encoder that learns nothing."""
+    encoder, shared = study.encoders[wildcards.encoder], study.split.shared_identifiers
+    if not encoder.learns:
+        return []
+    return grid.sites if shared else encoder.all_sites
 
 
-if study.encoders:
+if study.encoders_of("codes"):
 
     rule pretrain:
         input:
@@ -48,7 +50,7 @@ if study.encoders:
         benchmark:
             f"{RESULTS}/benchmarks/pretrain/{{encoder}}/{{number}}.tsv"
         wildcard_constraints:
-            encoder=alternatives(study.encoders),
+            encoder=alternatives(study.encoders_of("codes")),
             number=r"\d+",
         conda:
             ENVIRONMENT
@@ -66,6 +68,52 @@ if study.encoders:
             code=code_of("pretrain"),
         script:
             "../scripts/pretrain.py"
+
+
+def read_by_language_model(wildcards):
+    """The documents that a language model learns from; none if it learns nothing."""
+    encoder = study.encoders[wildcards.encoder]
+    sites = encoder.sites if encoder.learns else []
+    return [file for site in sites for file in site_outputs(site, INPUTS["text"].arrays)]
+
+
+if study.encoders_of("text"):
+
+    rule adapt:
+        input:
+            base=lambda wildcards: base_files(wildcards.encoder, study, ROOT),
+            texts=read_by_language_model,
+            encounters=lambda wildcards: expand(
+                f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=who_tests(wildcards)
+            ),
+            splits=lambda wildcards: expand(
+                f"{RESULTS}/splits/{{site}}.parquet", site=who_tests(wildcards)
+            ),
+        output:
+            expand(f"{ENCODER}/{{file}}", file=LANGUAGE_MODEL_FILES, allow_missing=True),
+        log:
+            f"{RESULTS}/logs/adapt/{{encoder}}/{{number}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/adapt/{{encoder}}/{{number}}.tsv"
+        wildcard_constraints:
+            encoder=alternatives(study.encoders_of("text")),
+            number=r"\d+",
+        conda:
+            ENVIRONMENT
+        threads: study.resources.threads
+        resources:
+            gpu=study.resources.gpu,
+            device=study.resources.device,
+        params:
+            encoder=lambda wildcards: stable(
+                study.encoders[wildcards.encoder].model_dump(mode="json", exclude={"copies"})
+            ),
+            base=lambda wildcards: base_content(wildcards.encoder, study, ROOT),
+            shared_identifiers=study.split.shared_identifiers,
+            seed=study.seed,
+            code=code_of("adapt"),
+        script:
+            "../scripts/adapt.py"
 
 
 rule encoders:

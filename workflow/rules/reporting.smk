@@ -1,6 +1,11 @@
 # Everything measured -> tables, figures and the page.
 
 
+def warning_files():
+    """What is said at the end of a run."""
+    return [rules.check_sites.output.warnings, rules.compare.output.warnings]
+
+
 def evidence():
     """What tables, figures and page are made from."""
     return {
@@ -10,7 +15,7 @@ def evidence():
         "comparisons": [rules.compare.output.comparisons],
         "answers": [rules.compare.output.answers],
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
-        "warnings": [rules.check_sites.output.warnings, rules.compare.output.warnings],
+        "warnings": warning_files(),
         "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
         "combinations": share_files(),
         "ceilings": rules.ceiling.output,
@@ -18,7 +23,9 @@ def evidence():
             *rules.site_shift.output,
             *rules.shift_loss.output,
             *rules.embedding_geometry.output,
+            *document_analysis(),
         ],
+        "extraction": extraction_tables(),
         "interconnections": interconnection_files(),
     }
 
@@ -102,7 +109,12 @@ rule write_page:
 
 def final_output():
     """The chosen study, complete: the page and all that lies beside it."""
-    return [*rules.check_sites.output, *rules.write_page.output, *rules.write_tables.output]
+    return [
+        *rules.check_sites.output,
+        *rules.write_page.output,
+        *rules.write_tables.output,
+        *mention_reviews(),
+    ]
 
 
 rule tables:

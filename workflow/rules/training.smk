@@ -26,11 +26,14 @@ def strategy_code(name):
     return code_of("train", *STRATEGIES.modules(study.strategies[name].kind))
 
 
-def site_data(classifiers, site):
-    """The files of a site that classifiers read: cohort, inputs and split."""
+def site_data(classifiers, site, embedding=NO_EMBEDDING):
+    """The files of a site that classifiers read: cohort, inputs, vectors of documents by a language
+    model, and split."""
     inputs = dict.fromkeys(study.learner(name).reads for name in classifiers)
     arrays = [array for name in inputs for array in INPUTS[name].arrays]
-    return [*site_outputs(site, [*arrays, "labels.npy"]), f"{RESULTS}/splits/{site}.parquet"]
+    vectors = document_vectors(embedding, site) if embedding in study.encoders_of("text") else []
+    outputs = site_outputs(site, [*arrays, "labels.npy"])
+    return [*outputs, *vectors, f"{RESULTS}/splits/{site}.parquet"]
 
 
 def representation(classifiers):
@@ -49,21 +52,24 @@ def encoder_files(wildcards):
         return []
     copies = range(study.encoders[name].copies)
     folder = f"{RESULTS}/encoders/{name}"
-    return [f"{folder}/{copy}/{file}" for copy in copies for file in EncoderFiles.names]
+    files = TAKEN if study.encoders[name].kind == "text" else EncoderFiles.names
+    return [f"{folder}/{copy}/{file}" for copy in copies for file in files]
 
 
-def take_encoders(classifiers):
-    return any(study.learner(name).takes_encoder for name in classifiers)
+def take_codes(classifiers):
+    return any(study.learner(name).takes_encoder == "codes" for name in classifiers)
 
 
 def site_named(classifiers):
     """As input: the site that a job names."""
-    return lambda wildcards: site_data(classifiers, wildcards.source)
+    return lambda wildcards: site_data(classifiers, wildcards.source, wildcards.embedding)
 
 
 def site_of_pair(classifiers, place):
     """As input: the source (0) or the target (1) of the pair that a job names."""
-    return lambda wildcards: site_data(classifiers, split_pair(wildcards.pair)[place])
+    return lambda wildcards: site_data(
+        classifiers, split_pair(wildcards.pair)[place], wildcards.embedding
+    )
 
 
 def source_files(classifiers):
@@ -257,7 +263,7 @@ for team, classifiers in grid.teams.items():
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders(classifiers)),
+            label=task_words(take_codes(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train_source.py"
@@ -287,7 +293,7 @@ for classifier in teams_of("use_received"):
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders([classifier])),
+            label=task_words(take_codes([classifier])),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/receive_source.py"
@@ -333,7 +339,7 @@ for job, team, classifiers, kept, embeddings in TRAINED:
             replicates=block_replicates,
             seed=study.seed,
             study=study.study,
-            label=task_words(take_encoders(classifiers)),
+            label=task_words(take_codes(classifiers)),
             vocabulary=reads(*IDENTITY),
         script:
             "../scripts/train.py"

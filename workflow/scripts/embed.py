@@ -19,6 +19,7 @@ with job(snakemake.log[0]):
     embedding = TypeAdapter(Embedding).validate_python(json.loads(params.embedding))
     parents = [EmbeddingTable.read(Path(path), vocabulary) for path in inputs.parents]
     allowed = allowed_tokens(vocabulary, Task.model_validate_json(params.task))
+    models = [Path(path).parent for path in inputs.language_model if path.endswith(".safetensors")]
     table = embed(
         snakemake.wildcards.embedding,
         embedding,
@@ -27,5 +28,6 @@ with job(snakemake.log[0]):
         parents,
         snakemake.resources.device,
         allowed,
+        next(iter(models), None),
     )
     table.write(Path(snakemake.output.table))

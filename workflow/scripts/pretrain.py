@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from concept_transfer.cohorts.untested import read_cohorts
 from concept_transfer.concepts.study_vocabulary import study_vocabulary
 from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.pretraining.cache import write_encoder
-from concept_transfer.pretraining.reading import read_cohorts, read_histories
+from concept_transfer.pretraining.reading import read_histories
 from concept_transfer.settings.encoders import CodeEncoder
 
 with job(snakemake.log[0]):
@@ -14,7 +15,8 @@ with job(snakemake.log[0]):
     settings = CodeEncoder.model_validate_json(params.encoder)
     seed = params.seed, int(snakemake.wildcards.number)
     cohorts = read_cohorts(inputs.encounters, inputs.splits)
-    histories, masks = read_histories(inputs.histories, cohorts, params.shared_identifiers)
+    shared = params.shared_identifiers
+    histories, masks, persons = read_histories(inputs.histories, cohorts, shared)
     text = None
     for path in inputs.embedding:
         vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
@@ -26,6 +28,7 @@ with job(snakemake.log[0]):
         masks,
         settings,
         seed,
+        persons=persons,
         text=text,
         device=resources.device,
         threads=snakemake.threads,

@@ -41,8 +41,12 @@ def geometry(vectors: NDArray[np.float32], vocabulary: Vocabulary, seed: int) ->
     - silhouette, neighbour_purity: mean silhouette of the categories, and the share of the
       `NEIGHBOURS` nearest concepts that share a concept's category; categories of a single
       concept are left out.
+
+    Nothing is measured of a single concept.
     """
     points = concept_points(vectors, vocabulary)
+    if len(points.ids) < 2:
+        return []
     pairs = np.triu_indices(len(points.ids), k=1)
     return [
         _spread("anisotropy", points.cosines[pairs]),
@@ -93,6 +97,8 @@ def concept_map(vectors: NDArray[np.float32], vocabulary: Vocabulary) -> Iterato
     Rows: concept, name, category, x, y, share_x, share_y (of the variance that an axis shows).
     """
     points = concept_points(vectors, vocabulary)
+    if len(points.ids) < 2:
+        return
     coordinates, shares = plane(points.units)
     for place, (x, y) in enumerate(coordinates):
         yield {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from concept_transfer.cell import CELL_COLUMNS
 from concept_transfer.parquet import columns
 
 DISTANCES = (
@@ -75,6 +76,20 @@ NEIGHBOURS = pa.schema(
     ]
 )
 MAP = pa.schema([*CONCEPT, *columns(pa.float64(), ["x", "y", "share_x", "share_y"])])
+DOCUMENT_SPACE = pa.schema(
+    [
+        *columns(pa.string(), ["encoder", "site", "measure"]),
+        *columns(pa.float64(), ["value", "lower", "upper"]),
+        ("documents", pa.int64()),
+    ]
+)
+DOCUMENT_MAP = pa.schema(
+    [
+        *columns(pa.string(), ["encoder", "site", "class"]),
+        *columns(pa.float64(), ["x", "y", "share_x", "share_y"]),
+    ]
+)
+OF_DOCUMENTS = {"document_space": DOCUMENT_SPACE, "document_map": DOCUMENT_MAP}
 TABLES = {
     "shift": SHIFT,
     "shift_findings": FINDINGS,
@@ -84,3 +99,32 @@ TABLES = {
     "neighbours": NEIGHBOURS,
     "map": MAP,
 }
+
+EXTRACTION = pa.schema(
+    [
+        *columns(pa.string(), ["site", "gold", "concept", "name", "category", "state"]),
+        *columns(pa.int64(), ["encounters", "read", "true", "right"]),
+        *columns(
+            pa.float64(),
+            [
+                *("precision", "precision_lower", "precision_upper"),
+                *("recall", "recall_lower", "recall_upper"),
+            ],
+        ),
+    ]
+)
+EXTRACTION_COST = pa.schema(
+    [
+        *columns(pa.string(), [*CELL_COLUMNS, "gold_source", "gold_target"]),
+        *columns(pa.int64(), ["encounters", "positives", "replicates"]),
+        *columns(
+            pa.float64(),
+            [
+                *("estimate", "gold_estimate", "difference", "lower", "upper"),
+                *("lower_holm", "upper_holm", "p", "p_holm"),
+            ],
+        ),
+        ("verdict", pa.string()),
+    ]
+)
+OF_NOTES = {"extraction": EXTRACTION, "extraction_cost": EXTRACTION_COST}  # where gold is known

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from concept_transfer.checks.classifiers import check_classifiers, check_encoders
 from concept_transfer.checks.interconnections import check_interconnections
 from concept_transfer.checks.questions import check_keep, check_ladder, check_meaning
-from concept_transfer.checks.sites import check_bins, check_sites
+from concept_transfer.checks.sites import check_bins, check_notes, check_sites
 from concept_transfer.checks.strategies import check_strategies
 from concept_transfer.settings.claims import check_claims
 from concept_transfer.settings.embeddings import check_parents
@@ -22,6 +22,7 @@ def check_references(study: Study) -> None:
     for check in (
         check_sites,
         check_bins,
+        check_notes,
         check_classifiers,
         check_encoders,
         check_strategies,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concept_transfer.cell import ALL_SITES
+from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import choices
+from concept_transfer.settings.embeddings import encoder_of
+from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.sites.adapters import ADAPTERS
 
 if TYPE_CHECKING:
@@ -40,6 +43,53 @@ def check_sites(study: Study) -> None:
         )
     if not study.vocabulary and all(map(study.has_encounters, study.sites)):
         raise ValueError("vocabulary: is required (no site is a bundle that brings one)")
+
+
+def check_notes(study: Study) -> None:
+    """Raise ValueError for a site whose notes name a site or an embedding that cannot serve."""
+    for name, site in study.sites.items():
+        if not isinstance(site, NotedSite):
+            continue
+        if site.gold is not None:
+            _check_gold(study, name, site.gold)
+        chosen = site.extraction.embedding
+        if isinstance(chosen, str):
+            _check_embedding_of_notes(study, name, chosen)
+
+
+def _check_gold(study: Study, name: str, gold: str) -> None:
+    """The site that has the same encounters as the site `name`."""
+    if gold == name or gold not in study.sites:
+        others = choices(other for other in study.sites if other != name)
+        raise ValueError(
+            f"sites.{name}: gold names '{gold}'; it is another site of the study: {others}"
+        )
+    if gold not in {site for pair in study.ordered_pairs() for site in pair}:
+        raise ValueError(
+            f"sites.{name}: gold names '{gold}', which stands in no pair of 'pairs', so that "
+            "nothing is learned there to compare with"
+        )
+
+
+def _check_embedding_of_notes(study: Study, name: str, chosen: str) -> None:
+    """The embedding that compares mentions at the site `name`."""
+    if chosen not in study.embeddings:
+        raise ValueError(
+            f"sites.{name}: extraction.embedding names '{chosen}'; the study's embeddings are "
+            f"{choices(study.embeddings)}"
+        )
+    embedding = study.embeddings[chosen]
+    if not isinstance(embedding, TransformersEmbedding):
+        raise ValueError(
+            f"sites.{name}: extraction.embedding is of provider '{embedding.provider}', which "
+            "cannot embed mentions: they are patients' words, and never leave this machine; take "
+            "one of provider transformers"
+        )
+    if encoder_of(embedding) is not None:
+        raise ValueError(
+            f"sites.{name}: extraction.embedding is learned from the sites' documents, and the "
+            "site's findings are read before anything is learned; take another embedding"
+        )
 
 
 def check_bins(study: Study) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,17 @@ from numpy.typing import NDArray
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.cohorts.splits import Split
 from concept_transfer.errors import StudyError
+
+
+def read_cohorts(
+    encounters: Iterable[str], splits: Iterable[str]
+) -> dict[str, tuple[Encounters, Split]]:
+    """Site -> its encounters and their split, of files ``encounters/<site>/encounters.parquet`` and
+    ``splits/<site>.parquet`` in the same order."""
+    pairs = zip(map(Path, encounters), map(Path, splits), strict=True)
+    return {
+        split.stem: (Encounters.read(cohort.parent), Split.read(split)) for cohort, split in pairs
+    }
 
 
 def never_test(

@@ -19,8 +19,8 @@ FINDINGS, HISTORY = "findings", "history"
 HELP = """Say how probable the outcome of new encounters is. Models of findings read CSV, Parquet,
 Arrow or XLSX: wide tables (one row an encounter, one column a concept) or long ones (a row a
 finding, with the columns encounter, concept or code, and state or value). Models of histories read
-the folder of a MEDS dataset, and predict whom --labels names from the events before that time, or
-everybody at the last event. Writes CSV, Parquet or Arrow."""
+the folder of a MEDS dataset, or the MEDS or OMOP site of a study, and predict whom --labels names
+from the events before that time, or everybody at the last event. Writes CSV, Parquet or Arrow."""
 
 MOST = 10
 
@@ -29,7 +29,9 @@ def add(subcommands: Any) -> None:
     parser = declared(subcommands, "predict", HELP, work)
     parser.add_argument("--bundle", metavar="FOLDER", required=True, help="the models")
     parser.add_argument(
-        "--encounters", metavar="PATH", required=True, help="whom to predict: a file, or a folder"
+        "--encounters",
+        metavar="PATH",
+        help="whom to predict: a file, or a folder (of histories: what --site reads)",
     )
     parser.add_argument("--out", metavar="FILE", required=True, help="where predictions go")
     parser.add_argument("--encounter", metavar="COLUMN", help="ids of encounters (encounter)")
@@ -37,13 +39,13 @@ def add(subcommands: Any) -> None:
     parser.add_argument(
         "--labels",
         metavar="FILE",
-        help="of a MEDS dataset: subject_id and prediction_time, as in its label schema",
+        help="of histories: subject_id and prediction_time, as in the label schema of MEDS",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
         help="a study, of whose tabular site --site the columns and spellings are, or of whose "
-        "MEDS site the columns and the look-back",
+        "MEDS or OMOP site the data, their columns and the look-back",
     )
     parser.add_argument("--site", metavar="NAME", help="a site of --config")
     parser.add_argument(
@@ -57,7 +59,8 @@ def work(arguments: argparse.Namespace, further: list[str]) -> int:
     from concept_transfer.serving.output import check_output
     from concept_transfer.serving.scoring import Scorer
 
-    check_output(Path(arguments.out), arguments.force, Path(arguments.encounters))
+    given = Path(arguments.encounters) if arguments.encounters else None
+    check_output(Path(arguments.out), arguments.force, given)
     scorer = Scorer.read(Path(arguments.bundle))
     check_form(arguments, scorer)
     with on_terminal("predict"):
@@ -72,17 +75,19 @@ def check_form(arguments: argparse.Namespace, scorer: Scorer) -> None:
     is for another form."""
     from concept_transfer.errors import StudyError
 
-    histories, path = scorer.reads == HISTORY, Path(arguments.encounters)
+    histories, path = scorer.reads == HISTORY, Path(arguments.encounters or "")
     if scorer.reads not in (FINDINGS, HISTORY):
         raise StudyError(
             f"{arguments.bundle} is of a learner that reads the input '{scorer.reads}'; "
             f"{FINDINGS} and {HISTORY} can be predicted from"
         )
-    if histories and path.is_file():
+    if histories and path.is_file() and arguments.config is None:
         raise StudyError(
             f"{path} is a file, but the models of {arguments.bundle} read patients' histories; "
             "give the folder of a MEDS dataset, with the folders data and metadata"
         )
+    if not histories and arguments.encounters is None:
+        raise StudyError(f"--encounters is needed: {arguments.bundle} reads a table of findings")
     if not histories and path.is_dir():
         raise StudyError(
             f"{path} is a folder, but the models of {arguments.bundle} read findings; give a table "
@@ -124,25 +129,25 @@ def of_findings(arguments: argparse.Namespace, scorer: Scorer) -> Iterator[str]:
 
 
 def of_histories(arguments: argparse.Namespace, scorer: Scorer) -> Iterator[str]:
-    """Predict patients of a MEDS dataset; says what of their events models do not know."""
-    from concept_transfer.learners import LEARNERS
+    """Predict patients of a dataset of events; says what of the events models do not know."""
     from concept_transfer.reporting.words import count
-    from concept_transfer.serving.patients import Patients
+    from concept_transfer.serving.patients import Tally, counted, dataset_of, read_patients
     from concept_transfer.serving.predict import predict
 
-    times = Path(arguments.labels) if arguments.labels else None
-    patients = Patients.read(Path(arguments.encounters), times, arguments.config, arguments.site)
-    recorded = [(patients.ids, patients.history)]
-    predict(scorer, recorded, Path(arguments.out), arguments.replicates)
-    yield predicted(arguments, scorer, len(patients.ids))
-    for reason, number in patients.left_out.items():
+    dataset = dataset_of(scorer, arguments.encounters, arguments.config, arguments.site)
+    times, tally = Path(arguments.labels) if arguments.labels else None, Tally()
+    with read_patients(dataset, times) as asked:
+        recorded = counted(asked, scorer, tally)
+        predict(scorer, recorded, Path(arguments.out), arguments.replicates)
+    yield predicted(arguments, scorer, tally.patients)
+    if dataset.look_back_days:
+        yield f"Events of the last {dataset.look_back_days:g} days before the time are read."
+    for reason, number in asked.left_out.items():
         if number:
             yield f"Left out: {number:,} {reason}."
-    if patients.without:
-        yield f"Of these, {patients.without:,} have no event before their time."
-    coverage = LEARNERS[scorer.bundle.card.learner["kind"]].coverage
-    each = coverage(scorer.models, patients.history) if coverage else []
-    for known in (one for place, one in enumerate(each) if one not in each[:place]):
+    if tally.without:
+        yield f"Of these, {tally.without:,} have no event before their time."
+    for known in (one for place, one in enumerate(tally.known) if one not in tally.known[:place]):
         prefix, unknown, cut = known.shares().values()
         yield (
             f"Of {count(known.events, 'event')} {prefix:.1%} are read as the beginning of their "

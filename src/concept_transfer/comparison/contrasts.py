@@ -11,6 +11,8 @@ from typing import Any
 from concept_transfer.cell import NO_EMBEDDING, Cell
 from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.settings.embeddings import control_of, parents_of
+from concept_transfer.settings.encoders import CodeEncoder
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.settings.training import several
 from concept_transfer.study import Study
 
@@ -120,15 +122,32 @@ def _of_encoder_controls(study: Study, cells: Iterable[Cell]) -> Iterator[Contra
 def controls_of_encoder(study: Study, name: str) -> list[str]:
     """The controls that are like an encoder in all but what makes them controls."""
 
+    meant = study.encoders[name]
+    if isinstance(meant, TextEncoder):
+        return _bases(study, meant)
+
     def apart(other: str) -> dict[str, Any]:
         encoder = study.encoders[other]
+        assert isinstance(encoder, CodeEncoder)
         control = encoder.vectors if encoder.vectors and study.is_control(encoder.vectors) else None
         vectors = parents_of(study.embeddings[control])[0] if control else encoder.vectors
         same = encoder.model_dump(exclude={"pretrain", "shuffled", "vectors"})
         return same | {"vectors": vectors}
 
-    controls = [other for other in study.encoders if study.is_control(other)]
+    controls = [other for other in study.encoders_of("codes") if study.is_control(other)]
     return [other for other in controls if apart(other) == apart(name)]
+
+
+def _bases(study: Study, adapted: TextEncoder) -> list[str]:
+    """The encoders that a language model was before it was adapted."""
+    return [
+        name
+        for name, encoder in study.encoders.items()
+        if isinstance(encoder, TextEncoder)
+        and adapted.pretrain
+        and not encoder.pretrain
+        and encoder.start == adapted.start
+    ]
 
 
 def _of_ladder(study: Study, cells: Iterable[Cell]) -> Iterator[Contrast]:

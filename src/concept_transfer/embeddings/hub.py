@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from concept_transfer.embeddings.dense_layers import dense_folders
-from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
 from concept_transfer.errors import StudyError
+
+if TYPE_CHECKING:
+    from concept_transfer.embeddings.model_files import ModelSource
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model"]
 
 
-def download(name: str, config: TransformersEmbedding) -> Path:
+def download(where: str, source: ModelSource) -> Path:
     """Fetch a model (or find it in the hub's local cache); the folder is named by its commit.
 
     Raises StudyError: no such model or revision, gated, or hub unreachable.
@@ -28,17 +31,17 @@ def download(name: str, config: TransformersEmbedding) -> Path:
     def fetch(patterns: list[str], ignored: str = "*/*") -> Path:
         return Path(
             snapshot_download(
-                config.model,
-                revision=config.revision,
+                source.model,
+                revision=source.revision,
                 allow_patterns=patterns,
                 ignore_patterns=[ignored],
             )
         )
 
-    where = f"embeddings.{name}: model '{config.model}'"
+    where = f"{where}: model '{source.model}'"
     try:
         folder = fetch([*_SMALL_FILES, "*.safetensors"])
-        if config.pickled_weights and not any(folder.glob("*.safetensors")):
+        if source.pickled_weights and not any(folder.glob("*.safetensors")):
             folder = fetch([*_SMALL_FILES, "pytorch_model*.bin"])
         dense = [part.name for part in dense_folders(where, folder)]
         if dense:
@@ -47,11 +50,11 @@ def download(name: str, config: TransformersEmbedding) -> Path:
     except GatedRepoError:
         raise StudyError(
             f"{where} is gated: its owner must grant you access. Ask for it on "
-            f"https://huggingface.co/{config.model}, then run 'hf auth login' or set HF_TOKEN"
+            f"https://huggingface.co/{source.model}, then run 'hf auth login' or set HF_TOKEN"
         ) from None
     except RevisionNotFoundError:
         raise StudyError(
-            f"{where} has no revision '{config.revision}' on the hub; give a commit, tag or branch"
+            f"{where} has no revision '{source.revision}' on the hub; give a commit, tag or branch"
         ) from None
     except RepositoryNotFoundError:
         raise StudyError(
@@ -67,5 +70,5 @@ def download(name: str, config: TransformersEmbedding) -> Path:
         raise StudyError(
             f"{where} is not in the local cache and the hub cannot be reached "
             f"({type(error).__name__}). Without network: download the model elsewhere (hf download "
-            f"{config.model} --local-dir FOLDER), copy the folder here and set 'model: FOLDER'"
+            f"{source.model} --local-dir FOLDER), copy the folder here and set 'model: FOLDER'"
         ) from None

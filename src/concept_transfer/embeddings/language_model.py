@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from concept_transfer.embeddings.dense_layers import load_dense
@@ -47,11 +47,11 @@ class LanguageModel:
         self._where = where
         self._pooling = pooling
         self._truncate = truncate
-        self._tokenizer = _load_tokenizer(where, folder)
-        self._model = _load_model(where, folder, getattr(torch, dtype), pickled_weights)
+        self._tokenizer = load_tokenizer(where, folder)
+        self._model = load_network(where, folder, getattr(torch, dtype), pickled_weights)
         self._dense = load_dense(where, folder)
         self._device = _moved_to(where, torch.nn.ModuleList([self._model, self._dense]), device)
-        self._longest = _longest_input(self._model.config, self._tokenizer)
+        self._longest = longest_input(self._model.config, self._tokenizer)
 
     def encode(
         self, texts: Sequence[str], done: Callable[[int], None] = lambda count: None
@@ -128,7 +128,7 @@ def pool(hidden: torch.Tensor, pooling: Pooling) -> torch.Tensor:
 def check_known(where: str, folder: Path) -> None:
     """Refuse (StudyError) a model whose configuration or tokenizer transformers cannot read."""
     _load_config(where, folder)
-    _load_tokenizer(where, folder)
+    load_tokenizer(where, folder)
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _own_code_refused(where: str, folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _load_tokenizer(where: str, folder: Path) -> Any:
+def load_tokenizer(where: str, folder: Path) -> Any:
     try:
         with _own_code_refused(where, folder):
             return AutoTokenizer.from_pretrained(
@@ -174,15 +174,33 @@ def _load_config(where: str, folder: Path) -> Any:
         raise _cannot_load(where, folder, error) from error
 
 
-def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> Any:
-    """The bare network (an encoder-decoder's encoder), in evaluation mode."""
+def load_network(
+    where: str,
+    folder: Path,
+    dtype: torch.dtype,
+    pickled: bool,
+    *,
+    layers: int | None = None,
+    masked_words: bool = False,
+) -> Any:
+    """The bare network (an encoder-decoder's encoder), in evaluation mode; layers: how many of the
+    lowest it has (None: all); masked_words: with the layers that predict them, which are random
+    where the folder lacks them."""
     config = _load_config(where, folder)
+    if layers is not None:
+        if layers > config.num_hidden_layers:
+            raise StudyError(
+                f"{where}: layers is {layers}, but the model in {folder} has "
+                f"{config.num_hidden_layers}"
+            )
+        config.num_hidden_layers = layers
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
         with _own_code_refused(where, folder):
-            model, info = AutoModel.from_pretrained(
+            kind = AutoModelForMaskedLM if masked_words else AutoModel
+            model, info = kind.from_pretrained(
                 folder,
                 config=config,
                 dtype=dtype,
@@ -198,7 +216,10 @@ def _load_model(where: str, folder: Path, dtype: torch.dtype, pickled: bool) -> 
     finally:
         transformers_logging.set_verbosity(verbosity)
         transformers_logging.enable_progress_bar()
-    absent = sorted(key for key in info["missing_keys"] if not key.startswith("pooler"))
+    own = f"{model.base_model_prefix}." if masked_words else ""
+    absent = sorted(
+        key for key in info["missing_keys"] if key.startswith(own) and not key.startswith("pooler")
+    )
     if absent:
         raise StudyError(
             f"{where}: the weights in {folder} lack {len(absent)} tensor(s) of the architecture "
@@ -221,7 +242,7 @@ def _moved_to(where: str, model: Any, device: str) -> torch.device:
     return torch.device(device)
 
 
-def _longest_input(config: Any, tokenizer: Any) -> int:
+def longest_input(config: Any, tokenizer: Any) -> int:
     """Tokens the model reads at most.
 
     RoBERTa and its kin count positions from their padding index + 1, so they read less than

@@ -27,7 +27,7 @@ class Request:
 
     allowed: bool [tokens], those that models of the study see; the others need no published
     vector. parents: the tables that the section names (none in a check), in order. device: a torch
-    device.
+    device. model: the folder of the study's language model that reads the texts, where one does.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Request:
     allowed: NDArray[np.bool_]
     parents: Sequence[EmbeddingTable] = ()
     device: str = "cpu"
+    model: Path | None = None
 
 
 def _settings_in_words(embedding: Any) -> str:
@@ -56,6 +57,7 @@ class Provider:
     texts: (name, section, texts, root, device) -> vectors of distinct texts, float32 [texts,
     width], of those that can embed any text.
     described: (section) -> the vectors in words, for the methods, without their scale.
+    encoder: (section) -> which of the study's language models it reads texts with, or None.
     parents: keys of the section that name other embeddings; paths: keys that hold files, with dots
     where they lie deeper; files: (name, section, root) -> further local files, and
     content: the same arguments -> a digest of what the vectors are made from and is no file.
@@ -70,6 +72,7 @@ class Provider:
     check: str = ""
     texts: str = ""
     described: Callable[[Any], str] = _settings_in_words
+    encoder: Callable[[Any], str | None] = lambda embedding: None
     parents: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     files: str = ""
@@ -128,6 +131,7 @@ def embed(
     parents: Sequence[EmbeddingTable] = (),
     device: str = "cpu",
     allowed: NDArray[np.bool_] | None = None,
+    model: Path | None = None,
 ) -> EmbeddingTable:
     """Compute the embedding `name` of a study; the arguments are those of a `Request`.
 
@@ -135,7 +139,8 @@ def embed(
     """
     for parent in parents:
         parent.require_vocabulary(vocabulary)
-    request = Request(name, config, vocabulary, root, _all_or(allowed, vocabulary), parents, device)
+    known = _all_or(allowed, vocabulary)
+    request = Request(name, config, vocabulary, root, known, parents, device, model)
     table: EmbeddingTable = imported(PROVIDERS[config.provider].embed)(request)
     return table
 

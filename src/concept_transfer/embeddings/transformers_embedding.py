@@ -10,12 +10,17 @@ from concept_transfer.embeddings.providers import Provider
 from concept_transfer.settings.scale import SCALE, Scale
 from concept_transfer.settings.wording import WORDING_FILES, TextEmbedding
 
+ADAPTED = "adapted:"
+
 
 class TransformersEmbedding(TextEmbedding):
     """Texts embedded by a language model (hub id, local folder, or package:NAME)."""
 
     provider: Literal["transformers"]
-    model: str = Field(description="Hub id, local folder, or package:NAME of an installed package.")
+    model: str = Field(
+        description="Hub id, local folder, package:NAME of an installed package, or adapted:NAME "
+        "of `encoders` (kind: text)."
+    )
     revision: str | None = Field(default=None, description="Commit or tag of a hub model.")
     pooling: Literal["cls", "mean", "last"] = Field(
         default="mean",
@@ -42,14 +47,20 @@ def _described(embedding: TransformersEmbedding) -> str:
     return f"language model {embedding.model}{revision}, {embedding.pooling} pooling{wording}"
 
 
+def _encoder(embedding: TransformersEmbedding) -> str | None:
+    name = embedding.model.removeprefix(ADAPTED)
+    return name if name != embedding.model else None
+
+
 TRANSFORMERS = Provider(
     settings=TransformersEmbedding,
     embed="concept_transfer.embeddings.transformers_provider:embed",
     check="concept_transfer.embeddings.transformers_provider:check",
     texts="concept_transfer.embeddings.transformers_provider:embed_texts",
-    files="concept_transfer.embeddings.model_files:folder_files",
-    content="concept_transfer.embeddings.model_files:local_content",
+    files="concept_transfer.embeddings.transformers_provider:folder_files",
+    content="concept_transfer.embeddings.transformers_provider:content",
     paths=WORDING_FILES,
     reads_words=True,
+    encoder=_encoder,
     described=_described,
 )

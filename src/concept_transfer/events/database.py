@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
@@ -56,6 +56,20 @@ def reading(what: str, remedy: str) -> Iterator[None]:
     except duckdb.Error as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise StudyError(f"{what} cannot be read ({lines[0]}); {remedy}") from None
+
+
+def quoted(text: object) -> str:
+    """A text, or a path, in SQL.
+
+    >>> quoted("O'Hara")
+    "'O''Hara'"
+    """
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def listed(texts: Iterable[object]) -> str:
+    """Texts, or paths, as a list in SQL."""
+    return f"[{', '.join(map(quoted, texts))}]"
 
 
 def count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

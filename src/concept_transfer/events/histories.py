@@ -48,28 +48,26 @@ def check_any(history: History) -> None:
         )
 
 
-def cohort_histories(db: DuckDBPyConnection, until_before: bool = True) -> History:
-    """The history of each row of ``cohort``: the events of its patient from `since` to before
-    `time` (or up to it), and those without a time. From ``events`` with a column ``visit``, and
-    ``births``.
+def cohort_histories(
+    db: DuckDBPyConnection, until_before: bool = True, rows: range | None = None
+) -> History:
+    """The history of each row of ``cohort``, or of the given ones: the events of its patient from
+    `since` to before `time` (or up to it), and those without a time. From ``events`` with a column
+    ``visit``, and ``births``.
 
     The events that one visit holds are of one visit, and so are those without any of one day;
     visits are numbered as they begin. Events at one time are ordered by visit and code.
     """
     until = "time" if until_before else f"time + {INSTANT}"
+    first, some = (0, "") if rows is None else (rows.start, f"AND row < {rows.stop}")
     db.execute(
-        "CREATE OR REPLACE TEMP TABLE spans AS "
-        f"SELECT row, patient, since, {until} AS until, time AS index_time FROM cohort"
+        f"""
+        CREATE OR REPLACE TEMP TABLE spans AS
+        SELECT row - {first} AS row, patient, since, {until} AS until, time AS index_time
+        FROM cohort WHERE row >= {first} {some}
+        """
     )
     return _histories(db)
-
-
-def at_last_events(db: DuckDBPyConnection) -> None:
-    """Make ``labels`` (patient, time, label): of class 0, each patient at the last event."""
-    db.execute(
-        "CREATE OR REPLACE TEMP TABLE labels AS SELECT patient, max(time) AS time, "
-        f"0::TINYINT AS label FROM events WHERE time IS NOT NULL AND {OWN} GROUP BY patient"
-    )
 
 
 def patient_histories(db: DuckDBPyConnection) -> tuple[History, pa.Array]:

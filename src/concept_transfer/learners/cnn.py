@@ -66,6 +66,8 @@ def methods(settings: ConceptCNN, training: Training) -> str:
     if settings.seeds > 1:
         sentences.append(f"The logits of {settings.seeds} such networks were averaged.")
     if cross_fits(training):
+        if training.class_weight == "none":
+            sentences.append("Training began at the shares of the classes.")
         chosen = [name for name in CHOSEN if isinstance(getattr(training, name), list)]
         chosen += ["pooling"] if len(poolings) > 1 else []
         also = "".join(f", {name.replace('_', ' ')}" for name in chosen)

@@ -172,14 +172,15 @@ class Learner:
     text says of it, from its settings and those of training; family: makes a `Family`, and
     imports only then what that needs; files: what it writes into a bundle; training: the keys of
     the section `training` that its models depend on; reads: its input; takes_embedding: whether it
-    is trained with each of the study's embeddings; takes_encoder: or with each of its encoders;
-    can: what strategies may ask of it (the abilities in `strategies.strategy`); lacks: those of
-    them that its settings rule out; refused: why a task is none for it, or ""; uses_torch: its jobs
-    ask for the device and GPUs of the config; cross_fits: whether, with these settings of training,
-    it is refitted on all labels, none are set apart, and `family` makes a `CrossFittingFamily`
-    (else a `ValidatedFamily`); folds: without how many folds in turn it is then fitted, given the
-    number of labels and whether the models are a source's, to be handed on; 1: without the
-    encounters that the split sets apart for validation, so that nothing is said of the others;
+    is trained with each of the study's embeddings; takes_encoder: or with each of its encoders of a
+    kind, "codes" or "text"; can: what strategies may ask of it (the abilities in
+    `strategies.strategy`); lacks: those of them that its settings rule out; refused: why a task is
+    none for it, or ""; uses_torch: its jobs ask for the device and GPUs of the config; cross_fits:
+    whether, with these settings of training, it is refitted on all labels, none are set apart, and
+    `family` makes a `CrossFittingFamily` (else a `ValidatedFamily`); folds: without how many folds
+    in turn it is then fitted, given the number of labels and whether the models are a source's, to
+    be handed on; 1: without the encounters that the split sets apart for validation, so that
+    nothing is said of the others;
     leaves: why models that `family` reads may not leave the hospital where counts of encounters
     below ``small_cells`` stay there, as the end of a sentence with its remedy, or "" where they may
     (None: they never do); coverage: what models know of events that they read, one
@@ -195,7 +196,7 @@ class Learner:
     training: frozenset[str]
     reads: str = "findings"
     takes_embedding: bool = False
-    takes_encoder: bool = False
+    takes_encoder: str = ""
     can: frozenset[str] = frozenset()
     lacks: Callable[[Any], frozenset[str]] = nothing
     refused: Callable[[Any, Task], str] = welcome

@@ -35,9 +35,10 @@ class ModelCard:
     ""; strategy: its name and settings, None for models that a source hands on; learner: its name
     and settings; encounters: of the site, None where they are too few to show; task: what of the
     study's task decides which tokens an encounter has; threads: how many computed, which float32
-    sums depend on; performance: of the cell that the models are of, None where nothing was tested;
-    calibration: a replicate's `models.recalibration.Recalibration` as ``slope`` and ``intercepts``
-    [classes], which held-out labels taught, or None.
+    sums depend on; look_back_days: how far back histories reach, None: to the first event, or no
+    histories are read; performance: of the cell that the models are of, None where nothing was
+    tested; calibration: a replicate's `models.recalibration.Recalibration` as ``slope`` and
+    ``intercepts`` [classes], which held-out labels taught, or None.
 
     What leaves a hospital also has: data: site -> what is told of the encounters that models
     learned from; use: ``licence``, ``intended_use`` and ``limits``.
@@ -60,6 +61,7 @@ class ModelCard:
     version: str
     task: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
+    look_back_days: float | None = None
     performance: dict[str, Any] | None = None
     calibration: list[dict[str, Any] | None] = field(default_factory=list)
     data: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -44,6 +44,7 @@ def write_encoder(
     settings: CodeEncoder,
     seed: tuple[int, int],
     *,
+    persons: Sequence[NDArray[np.int64]] | None = None,
     text: tuple[Vocabulary, NDArray[np.float32]] | None = None,
     device: str = "cpu",
     threads: int = 1,
@@ -59,6 +60,7 @@ def write_encoder(
         "device": device,
         "threads": threads,
         "histories": [_content(h, mask) for h, mask in zip(histories, masks, strict=True)],
+        "persons": None if persons is None else _digest(persons),
         "text": None if text is None else [text[0].identity, _digest([text[1]])],
         "code": digest(Path(__file__)),
     }
@@ -70,6 +72,7 @@ def write_encoder(
             masks,
             settings,
             seed,
+            persons=persons,
             text=text,
             device=device,
             threads=threads,

@@ -52,13 +52,15 @@ class Corpus:
         masks: Sequence[NDArray[np.bool_]],
         settings: CodeEncoder,
         generator: np.random.Generator,
+        persons: Sequence[NDArray[np.int64]] | None = None,
     ) -> Corpus:
-        """masks: bool [n] a history, the rows that may be learned from.
+        """masks: bool [n] a history, the rows that may be learned from; persons: see
+        `vocabulary_of`.
 
         Raises StudyError where too few hold an event of a known code.
         """
         rows = [mask.nonzero()[0] for mask in masks]
-        vocabulary = vocabulary_of(histories, rows, settings)
+        vocabulary = vocabulary_of(histories, rows, settings, persons)
         sites = tuple(Sequences.of(history, vocabulary, settings) for history in histories)
         counts, found = np.zeros(len(vocabulary), np.int64), np.zeros(3, np.int64)
         usable, start = [], 0

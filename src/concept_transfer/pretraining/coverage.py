@@ -38,6 +38,15 @@ class Coverage:
             int(sequences.cut.sum()),
         )
 
+    def __add__(self, other: Coverage) -> Coverage:
+        """Of the events of both."""
+        return Coverage(
+            self.events + other.events,
+            self.by_prefix + other.by_prefix,
+            self.unknown + other.unknown,
+            self.cut + other.cut,
+        )
+
     def shares(self) -> dict[str, float]:
         """Of the events that are read, ``events_by_prefix`` and ``events_unknown``; of all,
         ``events_cut``."""

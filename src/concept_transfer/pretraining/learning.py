@@ -15,6 +15,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.models.code_encoder import CodeModel
 from concept_transfer.pretraining.batches import packed
 from concept_transfer.pretraining.corpus import Corpus
+from concept_transfer.pretraining.draws import generator
 from concept_transfer.pretraining.masking import masked
 from concept_transfer.pretraining.next_visits import cut_off
 from concept_transfer.progress import Progress
@@ -54,11 +55,6 @@ class Sums:
     histories: int
     next_visit_loss: Tensor
     next_visits: int
-
-
-def generator(seed: tuple[int, int], purpose: int, epoch: int = 0) -> np.random.Generator:
-    """The random numbers of a purpose; seed: that of the study, and the number of the copy."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([*seed, purpose, epoch])))
 
 
 def new_optimizer(model: CodeModel) -> torch.optim.AdamW:

@@ -19,13 +19,13 @@ from concept_transfer.models.code_encoder import CodeModel, new_model, weights_o
 from concept_transfer.models.code_layers import SPREAD
 from concept_transfer.pretraining.checkpoint import Epoch, resume, save
 from concept_transfer.pretraining.corpus import Corpus
+from concept_transfer.pretraining.draws import generator
 from concept_transfer.pretraining.encoder import EncoderFiles
 from concept_transfer.pretraining.learning import (
     DEAL,
     DIVISION,
     WEIGHTS,
     Measured,
-    generator,
     learn,
     measure,
     new_optimizer,
@@ -45,6 +45,7 @@ def pretrain(
     settings: CodeEncoder,
     seed: tuple[int, int],
     *,
+    persons: Sequence[NDArray[np.int64]] | None = None,
     text: tuple[Vocabulary, NDArray[np.float32]] | None = None,
     device: str = "cpu",
     threads: int = 1,
@@ -53,7 +54,8 @@ def pretrain(
     """An encoder, and how its pre-training went.
 
     masks: bool [n] a history, the rows that may be learned from; seed: that of the study and the
-    number of the copy, from which all that chance decides follows; text: tokens and the table
+    number of the copy, from which all that chance decides follows; persons: whose each
+    row of each history is, see `vocabulary_of`; text: tokens and the table
     [tokens, any] from which vectors of codes start; checkpoint: the file that is replaced after
     every epoch, and from which a killed pre-training goes on to the same weights.
 
@@ -65,7 +67,7 @@ def pretrain(
         dealer = generator(seed, DEAL)
         pairs = zip(histories, masks, strict=True)
         histories = [shuffled(history, mask, dealer) for history, mask in pairs]
-    corpus = Corpus.of(histories, masks, settings, generator(seed, DIVISION))
+    corpus = Corpus.of(histories, masks, settings, generator(seed, DIVISION), persons)
     model = _start(corpus, settings, seed, text).to(device)
     best, epochs = _learned(model, corpus, settings, seed, checkpoint)
     chosen = min(epochs, key=lambda epoch: epoch.held_out)

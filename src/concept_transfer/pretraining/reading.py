@@ -18,31 +18,21 @@ from concept_transfer.sites.site import read_inputs
 TIMELINES = "timelines"
 
 
-def read_cohorts(
-    encounters: Iterable[str], splits: Iterable[str]
-) -> dict[str, tuple[Encounters, Split]]:
-    """Site -> its encounters and their split, of files ``encounters/<site>/encounters.parquet`` and
-    ``splits/<site>.parquet`` in the same order."""
-    pairs = zip(map(Path, encounters), map(Path, splits), strict=True)
-    return {
-        split.stem: (Encounters.read(cohort.parent), Split.read(split)) for cohort, split in pairs
-    }
-
-
 def read_histories(
     files: Iterable[str],
     cohorts: Mapping[str, tuple[Encounters, Split]],
     shared_identifiers: bool,
-) -> tuple[list[History], list[NDArray[np.bool_]]]:
-    """Histories, memory-mapped, and for each which rows may be learned from, bool [n]: those of
-    patients who never test, the newest of each.
+) -> tuple[list[History], list[NDArray[np.bool_]], list[NDArray[np.int64]] | None]:
+    """Histories, memory-mapped; for each which rows may be learned from, bool [n], those of
+    patients who never test, the newest of each; and whose each row is, int64 [n], where several
+    may be of one person.
 
     files: of folders ``timelines/<site>``, a row a patient, and ``encounters/<site>``, a row an
     encounter, each site in one of the two; cohorts, shared_identifiers: as `never_test`.
 
     Raises StudyError where files do not belong together, or it is not known whose encounters are.
     """
-    histories, masks = [], []
+    histories, masks, names = [], [], []
     for folder in dict.fromkeys(Path(file).parent for file in files):
         if folder.parent.name == TIMELINES:
             history, patients = read_timelines(folder)
@@ -51,9 +41,13 @@ def read_histories(
             patients = np.asarray(table.column("patient").to_numpy(), dtype=object)
             history = read_inputs(folder, len(table), ["history"])["history"]
         histories.append(history)
+        names.append(patients.astype(str))
         untested = never_test(patients, folder.name, cohorts, shared_identifiers)
         masks.append(untested & newest_of_each(patients, history.index_days))
-    return histories, masks
+    if not shared_identifiers or len(names) == 1:
+        return histories, masks, None
+    _, numbers = np.unique(np.concatenate(names), return_inverse=True)
+    return histories, masks, np.split(numbers, np.cumsum([len(own) for own in names[:-1]]))
 
 
 def newest_of_each(

@@ -86,25 +86,46 @@ def read(names: Sequence[str], patterns: Iterable[str]) -> NDArray[np.bool_]:
 
 
 def vocabulary_of(
-    histories: Sequence[History], rows: Sequence[NDArray[np.int64]], settings: CodeEncoder
+    histories: Sequence[History],
+    rows: Sequence[NDArray[np.int64]],
+    settings: CodeEncoder,
+    persons: Sequence[NDArray[np.int64]] | None = None,
 ) -> CodeVocabulary:
-    """The codes that at least `min_count` of the given rows of the histories have.
+    """The codes that at least `min_count` persons have, by the given rows of the histories.
 
-    Raises StudyError where no event's code is left.
+    persons: int64 [n] a history, whose each of its rows is; None: every row is another's. Raises
+    StudyError where no event's code is left.
     """
-    counts: dict[tuple[bool, str], int] = {}
-    for history, chosen in zip(histories, rows, strict=True):
-        reads = read(history.names, settings.codes)
-        for timed, found in zip((False, True), _patients(history, chosen), strict=True):
-            for place in found.nonzero()[0]:
-                name = history.names[place]
-                if reads[place] if timed else settings.background:
-                    counts[timed, name] = counts.get((timed, name), 0) + int(found[place])
-    kept = [key for key, count in counts.items() if count >= settings.min_count]
+    keys: dict[tuple[bool, str], int] = {}
+    width = 2 * sum(len(history.names) for history in histories)
+    counts, pairs = np.zeros(width, np.int64), [np.zeros(0, np.int64)]
+    for place, (history, chosen) in enumerate(zip(histories, rows, strict=True)):
+        numbers = np.array(
+            [
+                [keys.setdefault((timed, name), len(keys)) for name in history.names]
+                for timed in (False, True)
+            ]
+        )
+        for part in parts(history.codes.lengths[chosen]):
+            owners, timed, codes = _distinct(history, chosen[part])
+            if persons is None:
+                counts += np.bincount(numbers[timed, codes], minlength=width)
+            else:
+                whose = persons[place][chosen[part]][owners]
+                pairs.append(whose * width + numbers[timed, codes])
+    if persons is not None:
+        counts = np.bincount(np.unique(np.concatenate(pairs)) % width, minlength=width)
+    reads = read([name for _, name in keys], settings.codes)
+    asked = {
+        key: int(counts[number])
+        for key, number in keys.items()
+        if (reads[number] if key[0] else settings.background)
+    }
+    kept = [key for key, count in asked.items() if count >= settings.min_count]
     events = sorted(name for timed, name in kept if timed)
     background = sorted({name for timed, name in kept if not timed} - {*events})
     if not events:
-        most = max((count for (timed, _), count in counts.items() if timed), default=0)
+        most = max((count for (timed, _), count in asked.items() if timed), default=0)
         raise StudyError(
             f"of the codes that 'codes' lets through ({json.dumps(settings.codes)}) none is left "
             f"that {settings.min_count} patients have (the most frequent one: {most}); lower "
@@ -113,19 +134,18 @@ def vocabulary_of(
     return CodeVocabulary((*background, *events), len(background))
 
 
-def _patients(
+def _distinct(
     history: History, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """In how many of the rows each code stands without a time, and with one; int64 [names]."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """What each row has, once: its place among the given ones, whether (1) or not (0) with a time,
+    and the code; int64 [m] each."""
     width = len(history.names)
-    counts = np.zeros((2, width), np.int64)
-    for part in parts(history.codes.lengths[rows]):
-        places = history.codes.places(rows[part])
-        owners = np.repeat(np.arange(len(rows[part])), history.codes.lengths[rows[part]])
-        timed = history.visits[places] != BACKGROUND
-        once = np.unique((owners * 2 + timed) * width + history.codes.values[places])
-        counts += np.bincount(once % (2 * width), minlength=2 * width).reshape(2, width)
-    return counts[0], counts[1]
+    places = history.codes.places(rows)
+    owners = np.repeat(np.arange(len(rows)), history.codes.lengths[rows])
+    timed = history.visits[places] != BACKGROUND
+    once = np.unique((owners * 2 + timed) * width + history.codes.values[places])
+    held, codes = np.divmod(once, width)
+    return held // 2, held % 2, codes
 
 
 def parts(lengths: NDArray[np.int64]) -> Iterator[slice]:

@@ -74,15 +74,16 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
     ``estimates``, ``subgroups``, ``calibration``: tables of ``metrics/<target>/<embedding>/``;
     ``comparisons``, ``answers``, ``ceilings``: one file each; ``reports``:
     ``encounters/<site>/report.json``; ``cards``: ``embeddings/<name>.json``; ``analysis``: the
-    files of site shift and embedding geometry, in one folder; ``combinations``: tables of
-    ``combinations/<pair>/``; ``interconnections``: files of that folder; ``warnings``: one file.
-    All but ``estimates``, ``comparisons`` and ``answers`` may be absent. Raises StudyError where a
-    table lacks a column or has no row.
+    files of site shift and embedding geometry, in one folder; ``extraction``: those on findings
+    read from notes, in the same; ``combinations``: tables of ``combinations/<pair>/``;
+    ``interconnections``: files of that folder; ``warnings``: one file. All but ``estimates``,
+    ``comparisons`` and ``answers`` may be absent. Raises StudyError where a table lacks a column or
+    has no row.
     """
     estimates = _read_tables(files["estimates"], ESTIMATES)
     if estimates.empty:
         raise StudyError("The study has no estimates to report; evaluate its cells first.")
-    named = {name: files.get(name, ()) for name in ("reports", "cards", "ceilings", "analysis")}
+    named = {name: files.get(name, ()) for name in ("reports", "cards", "ceilings")}
     connected = files.get("interconnections", ())
     return Evidence(
         study=study,
@@ -93,13 +94,20 @@ def read_evidence(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Ev
         reports={Path(path).parent.name: _read_json(Path(path)) for path in named["reports"]},
         cards={Path(path).stem: _read_json(Path(path)) for path in named["cards"]},
         ceilings=_read_json(Path(named["ceilings"][0])) if named["ceilings"] else {},
-        analysis=read_analysis(Path(named["analysis"][0]).parent) if named["analysis"] else None,
+        analysis=_analysis(study, files),
         connected=read_connected(Path(connected[0]).parent) if connected else None,
         subgroups=of_all(_read_tables(files.get("subgroups", ()), SUBGROUPS)),
         calibration=_read_tables(files.get("calibration", ()), CALIBRATION),
         combinations=_read_tables(files.get("combinations", ()), SHARES),
         warnings=[text for path in files.get("warnings", ()) for text in _read_json(Path(path))],
     )
+
+
+def _analysis(study: Study, files: Mapping[str, Sequence[str | Path]]) -> Analysis | None:
+    if not files.get("analysis"):
+        return None
+    folder = Path(files["analysis"][0]).parent
+    return read_analysis(folder, bool(study.document_encoders()), bool(files.get("extraction")))
 
 
 def _read_tables(paths: Sequence[str | Path], schema: pa.Schema) -> pd.DataFrame:

@@ -11,7 +11,7 @@ QUESTIONS = {
     "the study has them)?",
     "width and scale": "Does a control without meaning beat one-hot findings?",
     "encoder controls": "Does an encoder beat itself untrained, pre-trained on shuffled histories "
-    "or begun with shuffled vectors?",
+    "or begun with shuffled vectors, and an adapted language model its base?",
     LADDER: "What does every rung of the ladder gain over the one before, and over the first?",
     "unlabelled encounters": "Does looking at the target's encounters without labels help?",
     "tuning": "Does using target labels beat a model that uses none?",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from concept_transfer.cell import ALL_SITES
-from concept_transfer.reporting.answers import Answer, answered
+from concept_transfer.reporting.answers import Answer, answered, extraction
 from concept_transfer.reporting.classes import MACRO
 from concept_transfer.reporting.columns import Column, interval
 from concept_transfer.reporting.evidence import Evidence
@@ -52,9 +52,19 @@ def lead(evidence: Evidence) -> Lead:
 def findings(evidence: Evidence) -> list[Answer]:
     """The questions of the study and their answers, without the one that already leads."""
     leading = lead(evidence).question
-    answers = answered(evidence.study, evidence.answers)
     connected = [answer(evidence.connected, evidence.study)] if evidence.connected else []
-    return [a for a in [*answers, *connected] if a.question != leading]
+    answers = [*answered(evidence.study, evidence.answers), *_of_notes(evidence), *connected]
+    return [a for a in answers if a.question != leading]
+
+
+def _of_notes(evidence: Evidence) -> list[Answer]:
+    """What it costs to read findings from notes, where that is known."""
+    analysis = evidence.analysis
+    if analysis is None or analysis.extraction.empty:
+        return []
+    rows = extraction.rows(analysis.extraction_cost, evidence.study)
+    sentences = extraction.sentences(analysis.extraction, rows)
+    return [Answer(extraction.NAME, extraction.QUESTION, sentences, rows)]
 
 
 def simple_model_wins(evidence: Evidence) -> bool:

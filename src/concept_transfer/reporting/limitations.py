@@ -112,7 +112,7 @@ def _of_encoders(study: Study) -> list[str]:
     taught = {
         site
         for encoder in study.encoders.values()
-        if encoder.pretrain
+        if encoder.kind == "codes" and encoder.pretrain
         for site in targets.intersection(encoder.sites)
     }
     if not taught:

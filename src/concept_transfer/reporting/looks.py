@@ -26,7 +26,10 @@ class Look:
 
 
 SPARE_COLOURS = ("#CC79A7", "#56B4E9", "#8C6D1F", "#7F7F7F")
-LEARNER_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#56B4E9", "#8C6D1F")
+LEARNER_COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#E69F00", "#000000", "#56B4E9", "#8C6D1F"),
+    *("#CC79A7", "#7F7F7F"),
+)
 LEARNER_MARKERS = ("o", "s", "D", "^", "v")
 SPARE_MARKERS = ("P", "X", "<", ">", "*")
 
@@ -77,16 +80,17 @@ def strategy_looks(study: Study) -> dict[str, Look]:
 
 
 def learner_looks(study: Study) -> dict[str, Look]:
-    """Colour and marker of every learner: of classifiers, and of strategies that combine them."""
+    """Colour and marker of every learner: of classifiers, and of strategies that combine them,
+    whose colours no classifier has."""
     strategies = strategy_looks(study)
-    names = enumerate(study.classifiers)
+    combined = {name: strategies[name] for name in study.combining_strategies()}
+    taken = {look.colour for look in combined.values()}
+    colours = [colour for colour in LEARNER_COLOURS if colour not in taken]
     looks = {
-        name: Look(
-            LEARNER_COLOURS[i % len(LEARNER_COLOURS)], LEARNER_MARKERS[i % len(LEARNER_MARKERS)]
-        )
-        for i, name in names
+        name: Look(colours[i % len(colours)], LEARNER_MARKERS[i % len(LEARNER_MARKERS)])
+        for i, name in enumerate(study.classifiers)
     }
-    return looks | {name: strategies[name] for name in study.combining_strategies()}
+    return looks | combined
 
 
 def group_of(study: Study, embedding: str, classifier: str = "") -> str:

@@ -9,8 +9,9 @@ from concept_transfer.comparison.comparisons import FEWEST_REPLICATES
 from concept_transfer.grid import Grid
 from concept_transfer.reporting.formats import markdown_text
 from concept_transfer.reporting.interconnections import methods_paragraph
-from concept_transfer.reporting.methods_of_encoders import encoders
+from concept_transfer.reporting.methods_of_encoders import encoders, language_models
 from concept_transfer.reporting.methods_of_models import embeddings, models, strategies, training
+from concept_transfer.reporting.methods_of_notes import notes
 from concept_transfer.reporting.rows import level
 from concept_transfer.reporting.words import count, listing
 from concept_transfer.sites.adapters import ADAPTERS
@@ -41,9 +42,11 @@ def methods_text(
     """
     sections = [
         ("Data and outcome", _data(study)),
+        ("Findings from notes", notes(study)),
         ("Training, validation and test encounters", _split(study)),
         ("Concept embeddings", embeddings(study, cards)),
         ("Encoders of histories", encoders(study)),
+        ("Language models", language_models(study)),
         ("Models", models(study)),
         ("Transfer strategies", strategies(study)),
         ("Training", training(study)),

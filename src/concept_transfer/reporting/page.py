@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ SECTIONS = {
     "comparisons": ("Paired comparisons", 2),
     "calibration": ("Calibration", 1),
     "subgroups": ("Groups of patients", 0),
+    "notes": ("Findings read from notes", 2),
     "site shift": ("How different the sites are", 2),
     "geometry": ("What the embeddings know", 2),
     "interconnections": ("Which codes belong together", 3),
@@ -58,16 +59,29 @@ def render_page(
     """
     study = evidence.study
     config = study.model_dump(mode="json", exclude={"resources"})
-    sections = _sections(tables, figures)
+    return filled_template(
+        sections_of(tables, figures, SECTIONS),
+        title=study.title or study.study,
+        subtitle=_subtitle(evidence),
+        notice=study.notice,
+        lead=lead(evidence),
+        findings=findings(evidence),
+        glance=[table_context(glance(evidence))],
+        methods=methods_text(study, evidence.cards, provenance.packages),
+        limitations=limitations(evidence),
+        provenance_tables=provenance_tables(provenance),
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+    )
+
+
+def filled_template(sections: Sequence[Mapping[str, Any]], **parts: Any) -> str:
+    """The HTML of a page; sections: of `sections_of`; parts: what else the template shows."""
     templates = files("concept_transfer.reporting") / "templates"
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     template = environment.from_string((templates / "report.html.j2").read_text("utf-8"))
     return template.render(
-        title=study.title or study.study,
-        subtitle=_subtitle(evidence),
-        notice=study.notice,
         style=Markup((templates / "style.css").read_text("utf-8")),
         script=Markup((templates / "table.js").read_text("utf-8")),
         contents=[
@@ -77,14 +91,8 @@ def render_page(
             ("limitations", "Limitations"),
             ("provenance", "Provenance"),
         ],
-        lead=lead(evidence),
-        findings=findings(evidence),
-        glance=[table_context(glance(evidence))],
         sections=sections,
-        methods=methods_text(study, evidence.cards, provenance.packages),
-        limitations=limitations(evidence),
-        provenance_tables=[table_context(table) for table in _provenance(provenance)],
-        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        **parts,
     )
 
 
@@ -139,14 +147,18 @@ def _breakable(text: str) -> Markup:
     return Markup(" ".join(words))
 
 
-def _sections(tables: Sequence[Table], figures: Iterable[Path]) -> list[dict[str, Any]]:
-    drawn: dict[str, list[dict[str, Any]]] = {key: [] for key in SECTIONS}
+def sections_of(
+    tables: Sequence[Table], figures: Iterable[Path], sections: Mapping[str, tuple[str, int]]
+) -> list[dict[str, Any]]:
+    """The parts of a page that have something to show; sections: key -> title, and how many of its
+    figures are open."""
+    drawn: dict[str, list[dict[str, Any]]] = {key: [] for key in sections}
     for words_file in figures:
         words = json.loads(words_file.read_text("utf-8"))
         svg = words_file.with_suffix(".svg").read_text("utf-8")
         figure = {**words, "svg": Markup(inline_svg(svg, words["stem"], words["alt"]))}
         drawn[words["section"]].append(figure)
-    sections = [
+    parts = [
         {
             "anchor": key.replace(" ", "-"),
             "title": title,
@@ -154,9 +166,9 @@ def _sections(tables: Sequence[Table], figures: Iterable[Path]) -> list[dict[str
             "open": shown,
             "tables": [table_context(table) for table in tables if table.section == key],
         }
-        for key, (title, shown) in SECTIONS.items()
+        for key, (title, shown) in sections.items()
     ]
-    return [section for section in sections if section["figures"] or section["tables"]]
+    return [part for part in parts if part["figures"] or part["tables"]]
 
 
 def _subtitle(evidence: Evidence) -> str:
@@ -178,7 +190,7 @@ def _classes(study: Study) -> str:
     return f" ({', '.join(task.class_names)})" if task.many_classes else ""
 
 
-def _provenance(provenance: Provenance) -> list[Table]:
+def provenance_tables(provenance: Provenance) -> list[dict[str, Any]]:
     """The tables of packages and of data, as far as there is anything to name."""
     packages = _pairs_table(
         "packages",
@@ -195,7 +207,7 @@ def _provenance(provenance: Provenance) -> list[Table]:
             "SHA-256": list(provenance.fingerprints.values()),
         },
     )
-    return [table for table in (packages, fingerprints) if not table.raw.empty]
+    return [table_context(table) for table in (packages, fingerprints) if not table.raw.empty]
 
 
 def _pairs_table(stem: str, title: str, caption: str, pairs: dict[str, list[str]]) -> Table:

@@ -212,10 +212,21 @@ def _analysis(analysis: Analysis, hidden: Hidden) -> Analysis:
     loss["verdict"] = loss["verdict"].mask(taken, COMPLEMENT)
     return replace(
         analysis,
+        extraction_cost=_cost(analysis.extraction_cost, hidden),
         shift=_shift(analysis.shift, hidden),
         shift_findings=_shift(analysis.shift_findings, hidden),
         shift_loss=loss.assign(suppressed=taken),
     )
+
+
+def _cost(cost: pd.DataFrame, hidden: Hidden) -> pd.DataFrame:
+    """What reading from notes costs, without what was measured on hidden test sets."""
+    taken = cost["target"].isin(hidden.tests) | cost["gold_target"].isin(hidden.tests)
+    numbers = ["estimate", "gold_estimate", "difference", "lower", "upper"]
+    numbers += ["lower_holm", "upper_holm", "p", "p_holm"]
+    shown = cost.assign(suppressed=taken, verdict=cost["verdict"].mask(taken, COMPLEMENT))
+    shown[numbers] = cost[numbers].mask(taken)
+    return shown
 
 
 def _shift(frame: pd.DataFrame, hidden: Hidden) -> pd.DataFrame:

@@ -19,11 +19,11 @@ from concept_transfer.serving.files import ARROW
 FORMATS = (".csv", ".parquet", *ARROW)
 
 
-def check_output(path: Path, force: bool, encounters: Path) -> None:
+def check_output(path: Path, force: bool, encounters: Path | None) -> None:
     """Refuse a file that cannot or may not be written (StudyError), that of the encounters too."""
     if path.suffix.lower() not in FORMATS:
         raise StudyError(f"{path}: files of predictions end in {', '.join(FORMATS)}")
-    if path.exists() and encounters.exists() and path.samefile(encounters):
+    if encounters and path.exists() and encounters.exists() and path.samefile(encounters):
         raise StudyError(f"{path} is the file of encounters; give --out another name")
     if path.exists() and not force:
         raise StudyError(f"{path} is there already; --force replaces it")

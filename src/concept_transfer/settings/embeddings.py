@@ -32,6 +32,11 @@ def parents_of(embedding: EmbeddingSection) -> tuple[str, ...]:
     return tuple(named)
 
 
+def encoder_of(embedding: EmbeddingSection) -> str | None:
+    """The study's language model that reads the texts of an embedding, if one of them does."""
+    return PROVIDERS[embedding.provider].encoder(embedding)
+
+
 def control_of(embedding: EmbeddingSection) -> Control | None:
     """Which control of its parent an embedding is, if it is one."""
     return PROVIDERS[embedding.provider].control

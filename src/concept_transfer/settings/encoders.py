@@ -117,6 +117,16 @@ class CodeEncoder(Section):
         return self
 
     @property
+    def all_sites(self) -> list[str]:
+        """The sites that it reads of."""
+        return [*self.sites, *self.unlabelled]
+
+    @property
+    def learns(self) -> bool:
+        """Whether it knows anything of the sites: codes, if not weights."""
+        return True
+
+    @property
     def is_control(self) -> bool:
         """Whether it is there to be compared with, and no model for anybody."""
         return not self.pretrain or self.shuffled

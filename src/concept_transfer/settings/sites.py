@@ -16,6 +16,11 @@ class SiteSection(Section):
 
     adapter: str
 
+    @property
+    def look_back_days(self) -> float | None:
+        """How many days before the index time what is recorded reaches back; None: all."""
+        return None
+
 
 class CodedSite(SiteSection):
     """What the section of an adapter has whose site records codes."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from concept_transfer.errors import StudyError
 from concept_transfer.events.meds.codes import nearest
 from concept_transfer.simulation.world import Floats
-from concept_transfer.yaml_files import read_yaml
+from concept_transfer.yaml_files import read_model
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(gt=0)]
@@ -110,17 +109,14 @@ class SiteFile(_File):
     wording: dict[str, Shares] = {}
 
 
-_Read = TypeVar("_Read", DiseasesFile, SiteFile)
-
-
 def read_files(path: Path) -> tuple[SiteFile, DiseasesFile, Path]:
     """A site's file, and the diseases that it names (a path relative to it; the third), checked.
 
     Raises StudyError that names the file, the key and what is accepted.
     """
-    site = _parse(path, SiteFile)
+    site = read_model(path, SiteFile, "simulated site", "resources/histories")
     below = path.parent / site.base
-    base = _parse(below, DiseasesFile)
+    base = read_model(below, DiseasesFile, "simulated site", "resources/histories")
     _check_base(base, f"simulated site {below}")
     at = f"simulated site {path}"
     _known(site.hazards, base.conditions, f"{at}: hazards")
@@ -172,22 +168,3 @@ def _known(names: Iterable[str], accepted: Iterable[str], at: str) -> None:
 def logs(values: Mapping[str, float], names: Iterable[str]) -> Floats:
     """Logarithms in the order of the names, 0 for those without a value."""
     return np.log([values.get(name, 1.0) for name in names])
-
-
-def _parse(path: Path, model: type[_Read]) -> _Read:
-    try:
-        content: Any = read_yaml(path)
-    except FileNotFoundError:
-        raise StudyError(f"simulated site {path} does not exist; see resources/histories") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(
-            f"simulated site {path} is no YAML file: {' '.join(str(error).split())}"
-        ) from None
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']} (got {detail['input']!r})"
-            for detail in error.errors()
-        )
-        raise StudyError(f"simulated site {path}: {problems}") from None

@@ -34,6 +34,9 @@ class Adapter:
     probability of each class, float64 [encounters, classes], for the ceiling; histories: (site,
     encounters, task, root) -> `sites.histories.Histories` of the same raw files, of encounters that
     `read` made (StudyError where they are others), for learners that read the input `history`;
+    texts: the same arguments -> `inputs.text.Texts`, a document for each of these encounters, for
+    learners that read the input `text`, and for what learns from texts (of an adapter without, the
+    findings are written out).
     codes: the same arguments -> `sites.recorded_codes.RecordedCodes` of these encounters, which are
     no findings, and links: (site, root) -> pairs of codes (cause, effect) that the site was
     simulated with, for interconnections.
@@ -56,6 +59,7 @@ class Adapter:
     numbers: str = ""
     posterior: str = ""
     histories: str = ""
+    texts: str = ""
     codes: str = ""
     links: str = ""
     offer: str = ""
@@ -81,6 +85,9 @@ ADAPTERS: Registry[Adapter] = Registry(
         "simulated": "concept_transfer.sites.simulated_site:SIMULATED",
         "simulated_histories": "concept_transfer.sites.simulated_histories_site:HISTORIES",
         "tabular": "concept_transfer.sites.tabular_site:TABULAR",
+        "notes": "concept_transfer.sites.notes_site:NOTES",
+        "simulated_notes": "concept_transfer.sites.simulated_notes_site:SIMULATED_NOTES",
+        "documents": "concept_transfer.sites.documents_site:DOCUMENTS",
         "nhamcs": "concept_transfer.sites.nhamcs_site:NHAMCS",
         "eicu": "concept_transfer.sites.eicu_site:EICU",
         "meds": "concept_transfer.sites.meds_site:MEDS",

@@ -21,14 +21,9 @@ from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.code_use import code_use, fate_of
 from concept_transfer.sites.codes import crosswalk_of, token_pairs, tokens_of
-from concept_transfer.sites.eicu_site import EicuSite, file_names, table_file
-from concept_transfer.sites.eicu_tables import (
-    STAY,
-    Records,
-    check_file,
-    read_frame,
-    read_records,
-)
+from concept_transfer.sites.eicu_site import EicuSite, file_names
+from concept_transfer.sites.eicu_stays import AGE, MINUTES, SEX, ages_of, at_site, read_stays
+from concept_transfer.sites.eicu_tables import STAY, Records, check_file, read_records
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.report import ingest_report
 from concept_transfer.sites.tokens import token_rows
@@ -37,12 +32,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MORTALITY = "mortality"
-AGE, SEX = "age", "sex"
 # A step of a diagnosis' path that begins so is the outcome; a code with the word in it tells it.
 OUTCOMES = {"pneumonia": r"\|pneumonia", "sepsis": r"\|(sepsis|septic shock)"}
 TELLING = {"pneumonia": "pneumonia", "sepsis": "sepsis|septic"}
-_MINUTES = 60
-_OLDEST = re.compile(r"> ?(\d+)")
 
 
 def check_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
@@ -77,7 +69,7 @@ def read_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) ->
     check_eicu(site, vocabulary, task, root)
     folder = resolve(site.path, root)
     stays, rows_read, dropped = _cohort(site, task, folder)
-    count, index = len(stays), site.after_hours * _MINUTES
+    count, index = len(stays), site.after_hours * MINUTES
 
     people = _demographics(stays, vocabulary)
     not_recorded = {
@@ -120,14 +112,8 @@ def read_eicu(site: EicuSite, vocabulary: Vocabulary, task: Task, root: Path) ->
 def _cohort(site: EicuSite, task: Task, folder: Path) -> tuple[pd.DataFrame, int, dict[str, int]]:
     """The site's stays with their `label`, the number of all stays, and why others are dropped."""
     stays = read_stays(folder)
-    index = site.after_hours * _MINUTES
-    if unknown := set(map(str, site.hospitals)) - set(stays["hospitalid"]):
-        raise StudyError(
-            f"hospitals: no stay of {table_file(folder, 'patient')} is at {choices(unknown)}"
-        )
-    here = stays["hospitalid"].isin(map(str, site.hospitals))
-    if site.region:
-        here = stays["region"] == site.region
+    index = site.after_hours * MINUTES
+    here = at_site(site, stays, folder)
     label, diagnosed = _label(stays, task, folder, index)
     reasons = {
         "another region or hospital": ~here,
@@ -146,37 +132,6 @@ def _cohort(site: EicuSite, task: Task, folder: Path) -> tuple[pd.DataFrame, int
             "and after_hours"
         )
     return stays.assign(label=label)[kept].reset_index(drop=True), len(stays), dropped
-
-
-def read_stays(folder: Path) -> pd.DataFrame:
-    """All stays, as text, with the `region` of the hospital, `minutes` (the length of the stay in
-    the unit), and a row each. Raises StudyError naming file, row and column."""
-    path = table_file(folder, "patient")
-    stays, hospitals = read_frame(folder, "patient"), read_frame(folder, "hospital")
-    for column in (STAY, "uniquepid"):
-        _refuse(path, column, stays[column] == "", "is empty; every stay needs one")
-    twice = "is there twice; a stay has one row"
-    _refuse(path, STAY, stays[STAY].duplicated(), twice)
-    where = table_file(folder, "hospital")
-    _refuse(
-        where, "hospitalid", hospitals["hospitalid"].duplicated(), twice.replace("stay", "hospital")
-    )
-    minutes = _numbers(stays["unitdischargeoffset"])
-    problem = "is no number of minutes since unit admission"
-    _refuse(path, "unitdischargeoffset", np.isnan(minutes), problem)
-    region = stays["hospitalid"].map(hospitals.set_index("hospitalid")["region"])
-    return stays.assign(minutes=minutes, region=region)
-
-
-def _refuse(
-    path: Path, column: str, bad: pd.Series[bool] | NDArray[np.bool_], problem: str
-) -> None:
-    rows = np.flatnonzero(bad)
-    if len(rows):
-        raise StudyError(
-            f"{path}, row {rows[0] + 1}, column '{column}': the value {problem}; "
-            f"{len(rows)} row(s) are affected"
-        )
 
 
 def _label(
@@ -229,7 +184,7 @@ def _demographics(
     """Stays (their rows) at which each token of age and sex is recorded."""
     found = []
     if bins := vocabulary.bins.get(AGE):
-        ages = _numbers(stays["age"].str.replace(_OLDEST, lambda m: str(int(m[1]) + 1), regex=True))
+        ages = ages_of(stays)
         known = np.flatnonzero(~np.isnan(ages))
         state = bins.state_numbers(ages[known])
         found += [
@@ -241,9 +196,3 @@ def _demographics(
         for state in vocabulary.concept_states.get(SEX, ())
     ]
     return found
-
-
-def _numbers(texts: pd.Series[str]) -> NDArray[np.float64]:
-    import pandas as pd
-
-    return np.asarray(pd.to_numeric(texts, errors="coerce"), np.float64)

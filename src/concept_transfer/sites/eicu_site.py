@@ -48,9 +48,16 @@ TABLES = {
     ),
     "treatment": Recorded("treatment", "treatmentoffset", "treatmentstring", "|"),
     "medication": Recorded("medication", "drugorderoffset", "drugname", ""),
+    "lab": Recorded("lab", "labresultoffset", "labname", ""),
 }
 Table = Literal[
-    "diagnosis", "past history", "physical exam", "admission diagnosis", "treatment", "medication"
+    "diagnosis",
+    "past history",
+    "physical exam",
+    "admission diagnosis",
+    "treatment",
+    "medication",
+    "lab",
 ]
 DEFAULT: list[Table] = ["diagnosis", "past history", "physical exam", "admission diagnosis"]
 
@@ -75,7 +82,7 @@ class EicuSite(CodedSite):
         "known, and stays that end before it are left out.",
     )
     tables: Annotated[Distinct[Table], Field(min_length=1)] = Field(
-        default=DEFAULT, description="The tables that findings come from."
+        default=DEFAULT, description="The tables that findings and histories come from."
     )
 
     @model_validator(mode="after")
@@ -124,6 +131,7 @@ EICU = Adapter(
     settings=EicuSite,
     check="concept_transfer.sites.eicu:check_eicu",
     read="concept_transfer.sites.eicu:read_eicu",
+    histories="concept_transfer.sites.eicu_histories:read_histories",
     files=_files,
     paths=("path", "crosswalk", "code_descriptions"),
     described=_described,

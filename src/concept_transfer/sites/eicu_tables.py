@@ -19,14 +19,17 @@ from concept_transfer.sites.eicu_site import TABLES, Recorded, table_file
 
 if TYPE_CHECKING:
     import pandas as pd
+    from duckdb import DuckDBPyConnection
 
 STAY = "patientunitstayid"
 PATIENT = (
     STAY,
+    "patienthealthsystemstayid",
     "uniquepid",
     "gender",
     "age",
     "hospitalid",
+    "hospitaladmitoffset",
     "hospitaldischargeyear",
     "hospitaldischargestatus",
     "unitdischargeoffset",
@@ -103,44 +106,59 @@ def read_records(
     """
     import duckdb
 
-    table = TABLES[name]
-    path = table_file(folder, table.file)
     asked = pa.table({"stay": pa.array(stays, pa.string())})
     asked = asked.append_column("place", pa.array(np.arange(len(asked))))
     limit = "true" if before is None else f"minutes < {before!r}"
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("asked", asked)
-        try:
-            found = connection.execute(
-                f"""
-                SELECT place, code, min(number) FILTER (minutes IS NULL) AS wrong
-                FROM (
-                    SELECT row_number() OVER () AS number, {STAY} AS stay,
-                        try_cast({table.minutes} AS DOUBLE) AS minutes, {_code(name, table)} AS code
-                    FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"',
-                        escape = '"')
-                ) JOIN asked USING (stay)
-                WHERE minutes IS NULL OR {limit}
-                GROUP BY place, code
-                """,
-                [str(path)],
-            ).to_arrow_table()
-        except duckdb.Error as error:
-            line = re.search(r"Line: (\d+)", str(error))
-            where = f", line {line[1]}" if line else ""
-            raise StudyError(
-                f"{path}{where}: no comma-separated table ({type(error).__name__}); fetch it "
-                "again from PhysioNet"
-            ) from None
+        found = query_rows(
+            connection,
+            folder,
+            name,
+            f"""
+            SELECT place, code, min(number) FILTER (minutes IS NULL) AS wrong
+            FROM rows JOIN asked USING (stay)
+            WHERE minutes IS NULL OR {limit}
+            GROUP BY place, code
+            """,
+        )
+    code = found.column("code").combine_chunks().dictionary_encode()
+    stay = np.asarray(found.column("place").to_numpy(), np.int64)
+    return Records(stay, code.indices.to_numpy(), code.dictionary.to_pylist())
+
+
+def query_rows(connection: DuckDBPyConnection, folder: Path, name: str, query: str) -> pa.Table:
+    """What a query makes of ``rows`` (number, stay, minutes, code), those of the table `name`; its
+    column ``wrong`` is the number of a row whose minutes are no number.
+
+    Raises StudyError naming the file and such a row, or a line that is no row.
+    """
+    import duckdb
+
+    table = TABLES[name]
+    path = table_file(folder, table.file)
+    rows = f"""
+        SELECT row_number() OVER () AS number, {STAY} AS stay,
+            try_cast({table.minutes} AS DOUBLE) AS minutes, {_code(name, table)} AS code
+        FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '"',
+            escape = '"')
+        """
+    try:
+        found = connection.execute(f"WITH rows AS ({rows}) {query}", [str(path)]).to_arrow_table()
+    except duckdb.Error as error:
+        line = re.search(r"Line: (\d+)", str(error))
+        where = f", line {line[1]}" if line else ""
+        raise StudyError(
+            f"{path}{where}: no comma-separated table ({type(error).__name__}); fetch it "
+            "again from PhysioNet"
+        ) from None
     wrong = found.column("wrong").drop_null().to_pylist()
     if wrong:
         raise StudyError(
             f"{path}, row {min(wrong)}, column '{table.minutes}': the value is no number of "
             "minutes since unit admission"
         )
-    code = found.column("code").combine_chunks().dictionary_encode()
-    stay = np.asarray(found.column("place").to_numpy(), np.int64)
-    return Records(stay, code.indices.to_numpy(), code.dictionary.to_pylist())
+    return found
 
 
 def _code(name: str, table: Recorded) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 from concept_transfer.concepts.bins import OPEN, state_names
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
-from concept_transfer.sites.eicu import AGE, SEX, read_stays
 from concept_transfer.sites.eicu_site import DEFAULT, TABLES, Table
+from concept_transfer.sites.eicu_stays import AGE, SEX, read_stays
 from concept_transfer.sites.eicu_tables import STAY, Records, check_file, read_records
 
 AGES = (45, 65, 80)

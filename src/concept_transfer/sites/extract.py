@@ -17,19 +17,22 @@ from concept_transfer.inputs.registry import INPUTS
 from concept_transfer.private import private
 from concept_transfer.sites.site import read_inputs
 
-QUARANTINE = "quarantine.parquet"
+QUARANTINE, MENTIONS = "quarantine.parquet", "mentions.parquet"
 
 
 @dataclass(frozen=True)
 class Extract:
     """The encounters of a site, its inputs by name (rows as the encounters'), and the ingest report
     (`concept_transfer.sites.report`). set_aside: rows that could not be used, if the adapter looks
-    for them (`concept_transfer.events.quarantine.SCHEMA`)."""
+    for them (`concept_transfer.events.quarantine.SCHEMA`). mentions: words of notes, and the
+    concepts that they were taken for, where findings were read
+    (`concept_transfer.sites.mentions`)."""
 
     encounters: Encounters
     inputs: Mapping[str, Any]
     report: Mapping[str, Any]
     set_aside: pa.Table | None = None
+    mentions: pa.Table | None = None
 
     def __len__(self) -> int:
         return len(self.encounters)
@@ -41,7 +44,8 @@ class Extract:
 
     def write(self, folder: Path, vocabulary: Vocabulary) -> None:
         """Check and write the files of ``encounters/<site>/`` (see docs/contracts.md);
-        ``quarantine.parquet`` only where rows were set aside."""
+        ``quarantine.parquet`` only where rows were set aside, ``mentions.parquet`` where notes
+        mention findings."""
         self.validate(f"site {folder.name}", vocabulary)
         ids = self.encounters.table.column("encounter").combine_chunks()
         with private(folder, "encounters"):
@@ -50,9 +54,10 @@ class Extract:
                 INPUTS[name].write(folder, value, ids, vocabulary)
             text = json.dumps(self.report, indent=2) + "\n"
             (folder / "report.json").write_text(text, encoding="utf-8")
-            (folder / QUARANTINE).unlink(missing_ok=True)
-            if self.set_aside is not None and len(self.set_aside):
-                pq.write_table(self.set_aside, folder / QUARANTINE)
+            for name, rows in ((QUARANTINE, self.set_aside), (MENTIONS, self.mentions)):
+                (folder / name).unlink(missing_ok=True)
+                if rows is not None and len(rows):
+                    pq.write_table(rows, folder / name)
 
     @classmethod
     def read(

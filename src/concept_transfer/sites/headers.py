@@ -10,10 +10,10 @@ from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
 from concept_transfer.sites.coverage import closest, did_you_mean
 from concept_transfer.sites.files import check_types, header
-from concept_transfer.sites.tabular_site import LongTable, TabularSite
+from concept_transfer.sites.tabular_site import LongTable, TableSite
 
 
-def column_names(path: Path, site: TabularSite) -> list[str]:
+def column_names(path: Path, site: TableSite) -> list[str]:
     """Column names of a site's file; reads no row.
 
     Raises StudyError where names repeat, or where the first line is a row of data, whose cells
@@ -35,7 +35,7 @@ def column_names(path: Path, site: TabularSite) -> list[str]:
     return columns
 
 
-def check_long(site: TabularSite, long: LongTable, root: Path) -> None:
+def check_long(site: TableSite, long: LongTable, root: Path) -> None:
     """Check the headers of a site's long tables; reads no row (StudyError)."""
     roles = {"encounter": long.encounter or site.encounter}
     roles |= {key: getattr(long, key) for key in ("concept", "state", "value")}
@@ -53,7 +53,7 @@ def check_long(site: TabularSite, long: LongTable, root: Path) -> None:
         check_types(path, list(named.values()), [])
 
 
-def _spellings(site: TabularSite) -> set[str]:
+def _spellings(site: TableSite) -> set[str]:
     label = site.label
     lists = [label.positive, label.negative, label.drop, *label.classes.values()]
     lists += site.spelling.values()

@@ -19,7 +19,7 @@ from concept_transfer.sites.coverage import closest, closest_concept, did_you_me
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import check_long, column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label, tokens_of_column
-from concept_transfer.sites.tabular_site import TabularSite
+from concept_transfer.sites.tabular_site import TableSite
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Layout:
         }
 
 
-def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
+def layout_of(site: TableSite, vocabulary: Vocabulary, root: Path) -> Layout:
     """Find and check files, headers, crosswalk and spellings of a tabular site.
 
     Raises StudyError naming the file and the column, concept or key that is wrong.
@@ -87,7 +87,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
         for link in links.get(name, []):
             if link.concept:
                 columns_of.setdefault(link.concept, []).append(name)
-    if not columns_of and site.long is None:
+    if not (columns_of or site.long or site.findings_elsewhere):
         known = [each.code for each in crosswalk.links] if crosswalk else vocabulary.concepts
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
@@ -129,7 +129,7 @@ def layout_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> Layout:
 
 
 def _held(
-    site: TabularSite,
+    site: TableSite,
     vocabulary: Vocabulary,
     crosswalk: Crosswalk | None,
     concept_columns: Iterable[str],
@@ -152,9 +152,7 @@ def _check_keys(path: Path, keys: dict[str, str]) -> None:
             )
 
 
-def _unmapped(
-    path: Path, names: list[str], site: TabularSite, vocabulary: Vocabulary
-) -> StudyError:
+def _unmapped(path: Path, names: list[str], site: TableSite, vocabulary: Vocabulary) -> StudyError:
     like = {name: closest_concept(name, vocabulary) for name in names}
     shown = [f"'{name}'{did_you_mean(concept)}" for name, concept in like.items()]
     unlike = [name for name in names if like[name] is None]
@@ -166,13 +164,13 @@ def _unmapped(
     )
 
 
-def columns_of(site: TabularSite, vocabulary: Vocabulary, root: Path) -> list[str]:
+def columns_of(site: TableSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The concepts that a column of the site holds, or a long table may."""
     layout = layout_of(site, vocabulary, root)
     return _held(site, vocabulary, layout.crosswalk, layout.concept_columns)
 
 
-def _files(site: TabularSite, root: Path) -> list[TableFile]:
+def _files(site: TableSite, root: Path) -> list[TableFile]:
     listed: list[tuple[str | None, str]] = [(None, site.path)] if site.path else []
     for partition in PARTITIONS:
         listed += [(partition, path) for path in getattr(site, partition)]

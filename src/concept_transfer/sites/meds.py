@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
@@ -17,19 +17,14 @@ from concept_transfer.errors import StudyError
 from concept_transfer.events.cohort import by_labels, by_rule, encounters_of
 from concept_transfer.events.database import database, reading
 from concept_transfer.events.findings import numbers_of, recorded
-from concept_transfer.events.histories import (
-    at_last_events,
-    check_any,
-    cohort_histories,
-    histories_of,
-)
+from concept_transfer.events.histories import histories_of
 from concept_transfer.events.mapping import check_units, write_mapping
 from concept_transfer.events.meds.aces import aces_labels, check_aces
 from concept_transfer.events.meds.codes import check_unit_keys, matching, meanings
 from concept_transfer.events.meds.dataset import BIRTH, DEATH, Dataset
-from concept_transfer.events.meds.labels import check_labels, read_labels, read_times
+from concept_transfer.events.meds.labels import check_labels, read_labels
 from concept_transfer.events.meds.repeated import repeated
-from concept_transfer.inputs.history import History
+from concept_transfer.events.patients import Asked
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
@@ -127,28 +122,15 @@ def read_histories(site: MedsSite, encounters: Encounters, task: Task, root: Pat
         return histories_of(db, encounters)
 
 
-def read_patients(
-    site: MedsSite, times: Path | None, root: Path
-) -> tuple[pa.Array, History, dict[str, int]]:
-    """Patients whose outcome nobody knows: ids (``<subject>@<time>``), histories, and reason -> how
-    many of the times were left out.
-
-    times: in the label schema, whom to predict and when, from events before; None: everybody at
-    the last event, which then is in the history. Of `site` the dataset, its columns and the span of
-    the look-back are read. Raises StudyError, also where nobody has any event.
-    """
+@contextlib.contextmanager
+def asked_patients(site: MedsSite, times: Path | None, root: Path) -> Iterator[Asked]:
+    """Patients whose outcome nobody knows, see `Asked`. Of `site` the dataset, its columns and the
+    span of the look-back are read. Raises StudyError."""
     dataset = _dataset(site, root)
     dataset.check()
     with database() as db, reading(str(dataset.folder), REMEDY):
         dataset.load(db, site.max_corrupt)
-        if times is None:
-            at_last_events(db)
-        else:
-            read_times(db, times)
-        dropped = by_labels(db, site.cohort or site.window)
-        history = cohort_histories(db, until_before=times is not None)
-        check_any(history)
-        return encounters_of(db).table["encounter"].combine_chunks(), history, dropped
+        yield Asked.of(db, times, site.cohort or site.window)
 
 
 def _dataset(site: MedsSite, root: Path) -> Dataset:

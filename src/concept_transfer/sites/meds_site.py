@@ -75,6 +75,10 @@ class MedsSite(SiteSection):
         description="Largest share of rows that may be unusable and set aside.",
     )
 
+    @property
+    def look_back_days(self) -> float | None:
+        return (self.cohort or self.window).look_back_days
+
     @model_validator(mode="after")
     def _one_cohort(self) -> MedsSite:
         given = [key for key in COHORTS if getattr(self, key) is not None]

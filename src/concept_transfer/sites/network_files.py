@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.sites.networks import Finding, Network
-from concept_transfer.yaml_files import read_yaml
+from concept_transfer.yaml_files import read_model
 
 Array = NDArray[np.float64]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -59,18 +58,15 @@ class _County(_File):
     wording: dict[str, Shares] = {}
 
 
-_Read = TypeVar("_Read", _Base, _County)
-
-
 def read_network(path: Path | str) -> Network:
     """Read and check a county file and the base it names (a path relative to the county's).
 
     Raises StudyError that names the file, the key and what is accepted.
     """
     path = Path(path)
-    county = _parse(path, _County)
+    county = read_model(path, _County, "network", "resources/networks")
     base_path = path.parent / county.base
-    base = _parse(base_path, _Base)
+    base = read_model(base_path, _Base, "network", "resources/networks")
     at = f"network {path}"
     diseases, ages, seasons = base.diseases, base.age.states, base.season.states
     comorbid = _entries(county.comorbidity, ages, f"{at}: comorbidity")
@@ -200,22 +196,3 @@ def _sum_to_one(values: Iterable[float], at: str) -> None:
     total = sum(values)
     if abs(total - 1) > _TOLERANCE:
         raise StudyError(f"{at} sums to {total:g}; the shares must sum to 1")
-
-
-def _parse(path: Path, model: type[_Read]) -> _Read:
-    try:
-        content = read_yaml(path)
-    except FileNotFoundError:
-        raise StudyError(f"network {path} does not exist; see resources/networks") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(
-            f"network {path} is no YAML file: {' '.join(str(error).split())}"
-        ) from None
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']} (got {detail['input']!r})"
-            for detail in error.errors()
-        )
-        raise StudyError(f"network {path}: {problems}") from None

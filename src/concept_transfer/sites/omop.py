@@ -32,6 +32,7 @@ from concept_transfer.events.omop.relations import make_cohort_relations, make_e
 from concept_transfer.events.omop.source import check_version, opened, sets_of
 from concept_transfer.events.omop.tables import Table, make_views
 from concept_transfer.events.omop.usable import Read, make_usable
+from concept_transfer.events.patients import Asked
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
@@ -92,6 +93,20 @@ def read_histories(site: OmopSite, encounters: Encounters, task: Task, root: Pat
         return histories_of(db, encounters)
 
 
+@contextlib.contextmanager
+def asked_patients(site: OmopSite, times: Path | None, root: Path) -> Iterator[Asked]:
+    """Persons whose outcome nobody knows, see `Asked`; all of the cohort's section that is read is
+    the span of the look-back. Raises StudyError."""
+    with opened(site, root) as (db, tables), reading("the OMOP tables", UNREACHABLE):
+        _make_usable(db, tables, site)
+        _make_events(db, tables, site, [])
+        db.execute(
+            "CREATE OR REPLACE TEMP TABLE observed AS SELECT patient, min(start) AS start, "
+            "max(stop) AS stop, any_value(death) AS death FROM observed GROUP BY patient"
+        )
+        yield Asked.of(db, times, site.cohort)
+
+
 def columns_of(site: OmopSite, vocabulary: Vocabulary, root: Path) -> list[str]:
     """The concepts that the site's concept ids lead to."""
     targets = targets_of(vocabulary, _crosswalk(site, root))
@@ -135,14 +150,16 @@ def _make_cohort(
 ) -> tuple[Read, dict[str, int]]:
     """Make ``cohort`` of usable rows; returns what became of all rows, and reason -> who was left
     out."""
-    make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
-    there = _domains(tables)
-    domains = [DOMAINS[name] for name in there]
-    domains += [VISIT] if VISIT.table in tables else []
-    read = make_usable(db, domains, DEATH in tables, site.max_corrupt)
-    asked = site.cohort
+    read, there, asked = _make_usable(db, tables, site), _domains(tables), site.cohort
     make_cohort_relations(db, asked.index, asked.outcome, site.care_sites, there, site.answers)
     return read, by_rule(db, asked)
+
+
+def _make_usable(db: DuckDBPyConnection, tables: Mapping[str, Table], site: OmopSite) -> Read:
+    make_views(db, tables, tables.keys() - {*VOCABULARY, "cdm_source"}, site.time_zone)
+    domains = [DOMAINS[name] for name in _domains(tables)]
+    domains += [VISIT] if VISIT.table in tables else []
+    return make_usable(db, domains, DEATH in tables, site.max_corrupt)
 
 
 def _make_events(

@@ -96,6 +96,10 @@ class OmopSite(SiteSection):
         description="Largest share of a table's rows that may be unusable and set aside.",
     )
 
+    @property
+    def look_back_days(self) -> float | None:
+        return self.cohort.look_back_days
+
     @model_validator(mode="after")
     def _one_source(self) -> OmopSite:
         if (self.path is None) == (self.database is None):

@@ -9,11 +9,14 @@ from concept_transfer.cohorts.classes import check_classes, class_counts
 from concept_transfer.cohorts.encounters import Encounters
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.inputs.rows import CompressedRows
+from concept_transfer.inputs.text import Texts
 from concept_transfer.registry import imported
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.adapters import ADAPTERS
 from concept_transfer.sites.coverage import coverage_of
+from concept_transfer.sites.documents import written_out
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.histories import Histories
 from concept_transfer.sites.recorded_codes import RecordedCodes
@@ -50,6 +53,23 @@ def read_histories(site: SiteSection, encounters: Encounters, task: Task, root: 
 def read_codes(site: SiteSection, encounters: Encounters, task: Task, root: Path) -> RecordedCodes:
     """Codes of the encounters that `read_site` made, which are no findings. Raises StudyError."""
     made: RecordedCodes = imported(ADAPTERS[site.adapter].codes)(site, encounters, task, root)
+    return made
+
+
+def read_texts(
+    site: SiteSection,
+    encounters: Encounters,
+    findings: CompressedRows,
+    vocabulary: Vocabulary,
+    task: Task,
+    root: Path,
+) -> Texts:
+    """A document for each of the encounters that `read_site` made; of an adapter without documents
+    their findings, written out. Raises StudyError."""
+    reader = ADAPTERS[site.adapter].texts
+    if not reader:
+        return written_out(findings, vocabulary)
+    made: Texts = imported(reader)(site, encounters, task, root)
     return made
 
 

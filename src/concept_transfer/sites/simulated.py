@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample, class_of_diseases, posterior, sample
 from concept_transfer.sites.report import ingest_report
-from concept_transfer.sites.simulated_site import SimulatedSite
+from concept_transfer.sites.simulated_site import NetworkSite
 from concept_transfer.sites.tokens import token_rows
 
 FIRST_DAY, LAST_DAY = datetime.date(2021, 7, 1), datetime.date(2025, 6, 30)
@@ -28,31 +29,18 @@ MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autum
 _ENCOUNTERS_AT_ONCE = 100_000
 
 
-def check_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+def check_simulated(site: NetworkSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check the network, its label and that the vocabulary has all its tokens (StudyError)."""
-    class_of_diseases(_checked_network(site, vocabulary, root), task)
+    class_of_diseases(checked_network(site, vocabulary, root), task)
 
 
-def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+def read_simulated(site: NetworkSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
     """Sample the site's encounters, in order of time; the label is the class of the disease.
 
     The same site gives the same encounters on every machine.
     """
-    network = _checked_network(site, vocabulary, root)
-    classes = class_of_diseases(network, task)
-    drawn = sample(network, site.encounters, site.seed)
-    days = _days(network, drawn.season, site.seed)
-    order = np.argsort(days, kind="stable")
-    label = classes[drawn.disease[order]]
-    patient = _ids("P", drawn.patient[order])
-    table = encounter_table(
-        encounter=_ids("E", np.arange(site.encounters)),
-        patient=patient,
-        cluster=patient,
-        label=label,
-        time=days[order],
-    )
-    encounters = Encounters(table)
+    network = checked_network(site, vocabulary, root)
+    encounters, drawn, order = sampled_encounters(site, network, task)
     findings = _findings(network, drawn, order, vocabulary, task)
     report = ingest_report(
         encounters,
@@ -64,8 +52,36 @@ def read_simulated(site: SimulatedSite, vocabulary: Vocabulary, task: Task, root
     return Extract(encounters, {"findings": findings}, report)
 
 
+def sampled_encounters(
+    site: NetworkSite, network: Network, task: Task
+) -> tuple[Encounters, Sample, NDArray[np.int64]]:
+    """The encounters, what was sampled, and the place of each encounter in the sample."""
+    classes = class_of_diseases(network, task)
+    drawn = sample(network, site.encounters, site.seed)
+    days = _days(network, drawn.season, site.seed)
+    order = np.argsort(days, kind="stable")
+    patient = _ids("P", drawn.patient[order])
+    table = encounter_table(
+        encounter=_ids("E", np.arange(site.encounters)),
+        patient=patient,
+        cluster=patient,
+        label=classes[drawn.disease[order]],
+        time=days[order],
+    )
+    return Encounters(table), drawn, order
+
+
+def recorded_tokens(
+    network: Network, drawn: Sample, order: NDArray[np.int64]
+) -> Iterator[list[tuple[str, str]]]:
+    """Concept and state of all that is written of each encounter."""
+    tokens = [finding.tokens for finding in network.findings]
+    for row in drawn.written[order].tolist():
+        yield [of[place] for of, place in zip(tokens, row, strict=True) if place < len(of)]
+
+
 def site_posterior(
-    site: SimulatedSite,
+    site: NetworkSite,
     encounters: Encounters,
     findings: CompressedRows,
     vocabulary: Vocabulary,
@@ -77,7 +93,7 @@ def site_posterior(
     return posterior(read_network(resolve(site.network, root)), findings, vocabulary, task)
 
 
-def _checked_network(site: SimulatedSite, vocabulary: Vocabulary, root: Path) -> Network:
+def checked_network(site: NetworkSite, vocabulary: Vocabulary, root: Path) -> Network:
     path = resolve(site.network, root)
     network = read_network(path)
     unknown = [season for season in network.seasons if season not in MONTHS]

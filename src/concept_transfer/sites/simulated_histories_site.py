@@ -27,6 +27,10 @@ class SimulatedHistoriesSite(SiteSection):
         default=None, description="The binned concept that holds the years since MEDS_BIRTH."
     )
 
+    @property
+    def look_back_days(self) -> float | None:
+        return self.cohort.look_back_days
+
     @model_validator(mode="after")
     def _risk_is_known(self) -> SimulatedHistoriesSite:
         if self.cohort.washout_days is not None or self.cohort.gap_days:

@@ -12,21 +12,26 @@ from concept_transfer.sites.adapters import Adapter
 from concept_transfer.yaml_files import read_yaml
 
 
-class SimulatedSite(SiteSection):
-    """Encounters sampled from a small Bayesian network."""
+class NetworkSite(SiteSection):
+    """Encounters sampled from a network."""
 
-    adapter: Literal["simulated"]
     network: str = Field(description="YAML file of the network (see resources/networks).")
     encounters: int = Field(default=6000, ge=1, description="How many encounters to sample.")
     seed: int = Field(default=1, ge=0, description="Seed of the sample.")
 
 
-def _files(site: SimulatedSite, root: Path) -> list[str]:
+class SimulatedSite(NetworkSite):
+    """Encounters sampled from a small Bayesian network."""
+
+    adapter: Literal["simulated"]
+
+
+def network_files(site: NetworkSite, root: Path) -> list[str]:
     base = read_yaml(root / site.network)["base"]
     return [site.network, str(Path(site.network).parent / base)]
 
 
-def _described(site: SimulatedSite) -> str:
+def described_network(site: NetworkSite) -> str:
     return (
         f"{site.encounters:,} encounters simulated from the Bayesian network {site.network} "
         f"(seed {site.seed})"
@@ -38,9 +43,9 @@ SIMULATED = Adapter(
     check="concept_transfer.sites.simulated:check_simulated",
     read="concept_transfer.sites.simulated:read_simulated",
     posterior="concept_transfer.sites.simulated:site_posterior",
-    files=_files,
+    files=network_files,
     paths=("network",),
-    described=_described,
+    described=described_network,
     limitation="Encounters were simulated. Differences between methods show what can happen, not "
     "what will happen with real patients.",
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.task import Task
-from concept_transfer.sites.tabular_site import DROP, TabularSite
+from concept_transfer.sites.tabular_site import DROP, LabelColumn, TableSite
 
 PRESENT, NOT_RECORDED = "present", "not recorded"
 DROPPED = -1
@@ -38,7 +39,7 @@ def state_of_spelling(states: Mapping[str, Sequence[str]], where: str) -> dict[s
     return state_of
 
 
-def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
+def spelling_of_concept(site: TableSite, vocabulary: Vocabulary, concept: str) -> dict[str, str]:
     """Spelling -> state of one concept: its own entry if it has one, else the site's.
 
     The site's entry is for concepts with one of its states; a concept of grades or bins takes from
@@ -63,7 +64,7 @@ def spelling_of_concept(site: TabularSite, vocabulary: Vocabulary, concept: str)
 
 
 def tokens_of_column(
-    site: TabularSite, vocabulary: Vocabulary, concept: str, state: str
+    site: TableSite, vocabulary: Vocabulary, concept: str, state: str
 ) -> dict[str, int]:
     """Spelling -> token id, of a column that a crosswalk gives one state of a concept.
 
@@ -92,14 +93,21 @@ def _by_name(states: Sequence[str], others: Collection[str]) -> dict[str, str]:
     return {spelled(state): state for state in states if state not in others}
 
 
-def spelling_of_label(site: TabularSite) -> dict[str, str]:
+class Labelled(Protocol):
+    """The section of a site whose table has a column of labels."""
+
+    @property
+    def label(self) -> LabelColumn: ...
+
+
+def spelling_of_label(site: Labelled) -> dict[str, str]:
     """Spelling -> class (positive or negative without `label.classes`), or drop."""
     label = site.label
     kinds = label.classes or {name: getattr(label, name) for name in _TWO}
     return state_of_spelling({**kinds, DROP: label.drop}, "label")
 
 
-def class_of_spelling(site: TabularSite, task: Task) -> dict[str, int]:
+def class_of_spelling(site: Labelled, task: Task) -> dict[str, int]:
     """Spelling of the label -> class of the task, or DROPPED.
 
     Raises StudyError where the site tells other classes apart than the task has.

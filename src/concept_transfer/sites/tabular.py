@@ -36,19 +36,19 @@ from concept_transfer.sites.spelling import (
     tokens_of_column,
 )
 from concept_transfer.sites.tabular_long import read_long
-from concept_transfer.sites.tabular_site import TabularSite
+from concept_transfer.sites.tabular_site import TableSite
 from concept_transfer.sites.tokens import token_rows
 
 _BLOCK = 100_000
 
 
-def check_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
+def check_tabular(site: TableSite, vocabulary: Vocabulary, task: Task, root: Path) -> None:
     """Check files, headers, crosswalk and spellings without reading a row (StudyError)."""
     class_of_spelling(site, task)
     layout_of(site, vocabulary, root)
 
 
-def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
+def read_tabular(site: TableSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
     """Encounters, findings and ingest report of a tabular site.
 
     Rows are counted from 1 below the header, in errors and in the ids of encounters without an
@@ -57,7 +57,7 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
     concept (absent, for complaints) counts as not recorded. Raises StudyError.
     """
     layout = layout_of(site, vocabulary, root)
-    seen = _of_every_finding(task) if site.long else task
+    seen = of_every_finding(task) if site.long else task
     parts = [_read_file(site, vocabulary, seen, layout, file) for file in layout.files]
     columns = {
         name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
@@ -95,7 +95,7 @@ def read_tabular(site: TabularSite, vocabulary: Vocabulary, task: Task, root: Pa
     return Extract(encounters, {"findings": findings}, report | rows_of_findings)
 
 
-def _of_every_finding(task: Task) -> Task:
+def of_every_finding(task: Task) -> Task:
     """The task before it leaves out or fills in any finding."""
     all_of_them = {"exclude_categories": [], "exclude_concepts": [], "not_recorded": "omit"}
     return task.model_copy(update=all_of_them)
@@ -129,7 +129,7 @@ def _use(
 
 
 def _read_file(
-    site: TabularSite, vocabulary: Vocabulary, task: Task, layout: Layout, file: TableFile
+    site: TableSite, vocabulary: Vocabulary, task: Task, layout: Layout, file: TableFile
 ) -> _Part:
     roles = [site.label.column, site.encounter, site.patient, site.cluster, site.time]
     columns_read = [*roles, site.partition, *layout.unmapped, *layout.set_aside]
@@ -182,7 +182,7 @@ def _read_file(
 
 
 def _tokens(
-    site: TabularSite,
+    site: TableSite,
     vocabulary: Vocabulary,
     layout: Layout,
     cells: Cells,
@@ -232,7 +232,7 @@ def _findings(
     return concatenated(blocks)
 
 
-def _check_unique(ids: Any, parts: list[_Part], site: TabularSite) -> None:
+def _check_unique(ids: Any, parts: list[_Part], site: TableSite) -> None:
     repeated = repeated_rows(ids)
     if not len(repeated):
         return

@@ -26,7 +26,7 @@ from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED
 from concept_transfer.sites.codes import crosswalk_of, links_of
 from concept_transfer.sites.files import TextColumn, read_batches, text_column
 from concept_transfer.sites.spelling import PRESENT, spelling_of_concept, tokens_of_column
-from concept_transfer.sites.tabular_site import LongTable, TabularSite
+from concept_transfer.sites.tabular_site import LongTable, TableSite
 from concept_transfer.sites.tokens import distinct, first_states, token_rows
 
 _BLOCK = 100_000
@@ -68,7 +68,7 @@ class LongFindings:
 
 
 def read_long(
-    site: TabularSite,
+    site: TableSite,
     long: LongTable,
     vocabulary: Vocabulary,
     crosswalk: Crosswalk | None,
@@ -113,7 +113,7 @@ def read_long(
 
 
 def long_numbers(
-    site: TabularSite,
+    site: TableSite,
     long: LongTable,
     concept: str,
     vocabulary: Vocabulary,
@@ -163,7 +163,7 @@ class _Batch:
 
 
 def _batches(
-    site: TabularSite, long: LongTable, kept: pa.Array, dropped: pa.Array, root: Path
+    site: TableSite, long: LongTable, kept: pa.Array, dropped: pa.Array, root: Path
 ) -> Iterator[_Batch]:
     whose = long.encounter or site.encounter
     assert whose is not None
@@ -191,7 +191,7 @@ def _plain(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _tokens(
-    site: TabularSite,
+    site: TableSite,
     long: LongTable,
     vocabulary: Vocabulary,
     batch: _Batch,

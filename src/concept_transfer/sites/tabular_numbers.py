@@ -14,11 +14,11 @@ from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import layout_of
 from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
 from concept_transfer.sites.tabular_long import long_numbers
-from concept_transfer.sites.tabular_site import DROP, TabularSite
+from concept_transfer.sites.tabular_site import DROP, TableSite
 
 
 def read_numbers(
-    site: TabularSite, concept: str, vocabulary: Vocabulary, root: Path
+    site: TableSite, concept: str, vocabulary: Vocabulary, root: Path
 ) -> NDArray[np.float64]:
     """The concept's number at every encounter of the site, the smallest where there are several."""
     layout = layout_of(site, vocabulary, root)

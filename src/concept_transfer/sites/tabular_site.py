@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -62,14 +62,11 @@ class LongTable(Section):
     )
 
 
-class TabularSite(CodedSite):
-    """A table of encounters, one a row, with findings in its columns (wide), in tables with a row a
-    finding (long), or both (CSV, Parquet or XLSX).
+class TableSite(CodedSite):
+    """Encounters in a table. `findings_elsewhere`: whether its columns may hold no finding."""
 
-    Without a crosswalk columns are concepts; with one, their names are codes.
-    """
+    findings_elsewhere: ClassVar[bool] = False
 
-    adapter: Literal["tabular"]
     path: str | None = Field(default=None, description="The file, when one file holds all rows.")
     train: Distinct[str] = Field(default=[], description="Files whose rows are given for training.")
     validation: Distinct[str] = Field(default=[], description="Files given for validation.")
@@ -108,7 +105,7 @@ class TabularSite(CodedSite):
     )
 
     @model_validator(mode="after")
-    def _one_source_of_rows(self) -> TabularSite:
+    def _one_source_of_rows(self) -> TableSite:
         given = bool(self.train or self.validation or self.test)
         if (self.path is None) == (not given):
             raise ValueError("give either 'path' or the lists 'train', 'validation', 'test'")
@@ -117,28 +114,39 @@ class TabularSite(CodedSite):
         return self
 
 
-def table_files(site: TabularSite) -> list[str]:
+class TabularSite(TableSite):
+    """A table of encounters, one a row, with findings in its columns (wide), in tables with a row a
+    finding (long), or both (CSV, Parquet or XLSX).
+
+    Without a crosswalk columns are concepts; with one, their names are codes.
+    """
+
+    adapter: Literal["tabular"]
+
+
+def table_files(site: TableSite) -> list[str]:
     return [site.path] if site.path else [*site.train, *site.validation, *site.test]
 
 
-def _files(site: TabularSite, root: Path) -> list[str]:
+def files_of_tables(site: TableSite, root: Path) -> list[str]:
     findings = site.long.files if site.long else []
     return [*table_files(site), *findings, *([site.crosswalk] if site.crosswalk else [])]
 
 
-def _described(site: TabularSite) -> str:
+def described_tables(site: TableSite) -> str:
     findings = f", with findings in {listing(site.long.files)}" if site.long else ""
     return f"tabular files {listing(table_files(site))}{findings}"
 
 
+PATHS = ("path", "train", "validation", "test", "crosswalk", "code_descriptions", "long.files")
 TABULAR = Adapter(
     settings=TabularSite,
     check="concept_transfer.sites.tabular:check_tabular",
     read="concept_transfer.sites.tabular:read_tabular",
     columns="concept_transfer.sites.layout:columns_of",
     numbers="concept_transfer.sites.tabular_numbers:read_numbers",
-    files=_files,
+    files=files_of_tables,
     table_files=table_files,
-    paths=("path", "train", "validation", "test", "crosswalk", "code_descriptions", "long.files"),
-    described=_described,
+    paths=PATHS,
+    described=described_tables,
 )

@@ -34,6 +34,7 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Part, Plan
 from concept_transfer.training.adversary import Domains, domains_of
+from concept_transfer.training.base_rates import at_base_rates
 from concept_transfer.training.candidates import averaged, best_of
 from concept_transfer.training.draws import ENSEMBLE, hashes, initial_weights
 from concept_transfer.training.engine import Fit, Tuning, fit
@@ -42,6 +43,7 @@ from concept_transfer.training.joining import described, joined, side_by_side
 from concept_transfer.training.optimizers import TOWARDS_ZERO
 
 FILE = "weights.safetensors"
+BEGINS_AT_SHARES = ("early_stopping", "none")  # protocol and class_weight
 
 _log = logging.getLogger(__name__)
 
@@ -184,6 +186,9 @@ class ConceptCNNs:
         assert not isinstance(training.norm, list)
         factor = factor_to(training.norm, vectors)
         given = start.select(torch.arange(len(start)).repeat_interleave(each))
+        if plan.start is None and (training.protocol, training.class_weight) == BEGINS_AT_SHARES:
+            every = torch.ones(train.shape, dtype=torch.bool)
+            given = at_base_rates(given, dataset, train, folds.trained if folds else every)
         weights = start = given if plan.start is None else _times(given, 1 / factor)
         settings = training.model_copy(update={"filters": start.convolution_bias.shape[1]})
         device, early = self.context.device, choose.repeat(each).tolist()

@@ -17,11 +17,11 @@ from scipy.special import log_softmax
 from concept_transfer.models.baselines import losses
 from concept_transfer.models.logistic_mode import INTERCEPT_PRECISION, SLOPE_PRECISION
 from concept_transfer.models.multinomial import Multinomial
+from concept_transfer.training.choosing import FEWEST_TO_CHOOSE
 
 AS_IT_CAME = Multinomial(np.array([[0.0], [1.0]]), np.zeros(2))  # of log odds
 VARIANCES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of coefficients, to choose among
 USUAL = 2  # the place of the one that serves where labels are too few to choose
-FEWEST_TO_CHOOSE = 5  # labels of every class
 SMALLEST = 1e-9  # spread of a feature that says anything
 ITERATIONS = 50
 HALVINGS = 20

@@ -17,9 +17,8 @@ from concept_transfer.models.history_models import Body, features_of
 from concept_transfer.models.history_reader import Reader
 from concept_transfer.models.multinomial import Multinomial
 from concept_transfer.pretraining.batches import Batch, Sequences, batch_of, packed
+from concept_transfer.pretraining.learning import DECAY, LARGEST_STEP
 
-DECAY = 0.01  # weight decay of AdamW
-LARGEST_STEP = 1.0  # norm of a gradient, beyond which it is shortened
 FEWEST_STEPS = 8  # of an epoch
 
 Floats = NDArray[np.float64]

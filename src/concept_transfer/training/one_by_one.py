@@ -22,6 +22,7 @@ from concept_transfer.progress import Progress
 from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Plan, Weight
+from concept_transfer.training.choosing import FEWEST_TO_CHOOSE
 
 FILE = "models.safetensors"
 ROWS_AT_ONCE = 1 << 16
@@ -31,8 +32,6 @@ WeighedRows = tuple[Site, NDArray[np.int64], Weight]
 
 # (training, its weights [n], number of classes) -> models to choose among, the simplest first
 Fit = Callable[[Examples, NDArray[np.float64], int], Sequence[Classifier]]
-
-FEWEST_TO_CHOOSE = 5  # labels of every class
 
 
 @dataclass(frozen=True)

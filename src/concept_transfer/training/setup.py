@@ -20,6 +20,8 @@ from concept_transfer.sites.site import Site
 from concept_transfer.training.block import Block
 from concept_transfer.training.work import HandedOn, Workbench
 
+CARD_OF_ENCODER = "encoder.json"  # in the folder of each of its copies
+
 if TYPE_CHECKING:
     from concept_transfer.embeddings.table import EmbeddingTable
 
@@ -30,7 +32,8 @@ class Setup:
 
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
     what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
-    outcome_codes, those of the task, for learners that take one; balanced: see `Cohort`; named: the
+    outcome_codes, those of the task, and look_back_days, how far back the target's histories reach,
+    for learners that take one; balanced: see `Cohort`; named: the
     representation, of an encoder that came with models and has no folder.
     """
 
@@ -47,6 +50,7 @@ class Setup:
     encoder: tuple[Path, ...] = ()
     outcome_codes: tuple[str, ...] = ()
     balanced: bool = False
+    look_back_days: float | None = None
     named: str = NO_EMBEDDING
 
     @property
@@ -103,6 +107,7 @@ class Setup:
             version=__version__,
             task=self.task,
             threads=self.threads,
+            look_back_days=self.look_back_days,
             calibration=handed_on.calibration,
             **facts,
         )
@@ -145,9 +150,10 @@ def read_setup(
         device,
         threads,
         label["task"],
-        tuple(dict.fromkeys(Path(file).parent for file in files)),
+        tuple(path.parent for path in map(Path, files) if path.name == CARD_OF_ENCODER),
         tuple(label.get("outcome_codes", ())),
         label.get("balanced", False),
+        label.get("look_back_days"),
         representation,
     )
 

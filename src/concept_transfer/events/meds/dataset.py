@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
-from concept_transfer.events.database import reading
+from concept_transfer.events.database import listed, reading
 from concept_transfer.events.meds.columns import KEY, NUMBER, PATIENT, TEXT, TIME, check_columns
 from concept_transfer.events.quarantine import set_aside
 
@@ -116,7 +115,7 @@ class Dataset:
             SELECT subject_id AS patient, time::TIMESTAMP AS time, code::VARCHAR AS code,
                 {value} AS value, {unit} AS unit, {visit} AS visit,
                 filename[{len(str(self.folder)) + 2}:] AS file, file_row_number + 1 AS row
-            FROM read_parquet({_listed(self.files)}, filename = true, file_row_number = true,
+            FROM read_parquet({listed(self.files)}, filename = true, file_row_number = true,
                 union_by_name = true)
             """
         )
@@ -128,7 +127,7 @@ class Dataset:
         cases = " ".join(f"WHEN '{name}' THEN '{ours}'" for name, ours in PARTITIONS.items())
         db.execute(
             f"CREATE OR REPLACE TEMP TABLE partitions AS SELECT subject_id AS patient, "
-            f"CASE split {cases} END AS partition FROM read_parquet({_listed([path])})"
+            f"CASE split {cases} END AS partition FROM read_parquet({listed([path])})"
         )
         twice = db.execute("SELECT 1 FROM partitions GROUP BY patient HAVING count(*) > 1")
         if twice.fetchone():
@@ -148,12 +147,7 @@ class Dataset:
         parents = "parent_codes::VARCHAR[]" if "parent_codes" in names else "NULL"
         with reading(str(path), "make it anew"):
             rows = db.execute(
-                f"SELECT code, {description}, {parents} FROM read_parquet({_listed([path])}) "
+                f"SELECT code, {description}, {parents} FROM read_parquet({listed([path])}) "
                 "WHERE code IS NOT NULL"
             ).fetchall()
         return {code: (text, parents or []) for code, text, parents in rows}
-
-
-def _listed(files: Iterable[Path]) -> str:
-    """Files as a list in SQL."""
-    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"

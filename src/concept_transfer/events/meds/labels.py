@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
-from concept_transfer.events.database import count, reading
+from concept_transfer.events.database import count, listed, quoted, reading
 from concept_transfer.events.meds.columns import NUMBER, PATIENT, TEXT, TIME, TRUTH, check_columns
 
 REQUIRED = {"subject_id": PATIENT, "prediction_time": TIME}
@@ -94,14 +94,13 @@ def _check_there(path: Path) -> None:
 
 def _read_given(db: DuckDBPyConnection, path: Path, values: Sequence[str]) -> None:
     """Make ``given_labels`` (patient, time, file, row and the columns `values`) of the files."""
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in label_files(path))
     columns = ["subject_id AS patient", "prediction_time::TIMESTAMP AS time", *values]
     with reading(f"labels {path}", "write them anew"):
         db.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE given_labels AS
             SELECT {", ".join(columns)}, filename AS file, file_row_number + 1 AS row
-            FROM read_parquet([{listed}], filename = true, file_row_number = true,
+            FROM read_parquet({listed(label_files(path))}, filename = true, file_row_number = true,
                 union_by_name = true)
             """
         )
@@ -120,8 +119,7 @@ def _class_number(column: str, classes: Sequence[str]) -> str:
         return "integer_value"
     if column == "boolean_value":
         return "boolean_value::BIGINT" if len(classes) == 2 else "NULL::BIGINT"
-    quoted = ["'" + name.replace("'", "''") + "'" for name in classes]
-    cases = " ".join(f"WHEN {name} THEN {number}" for number, name in enumerate(quoted))
+    cases = " ".join(f"WHEN {quoted(name)} THEN {number}" for number, name in enumerate(classes))
     return f"CASE categorical_value {cases} END"
 
 

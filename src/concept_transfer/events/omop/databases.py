@@ -14,8 +14,9 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.events.database import quoted
 from concept_transfer.events.omop.model import DOMAINS, VISIT
-from concept_transfer.events.omop.tables import Table, described, quoted
+from concept_transfer.events.omop.tables import Table, described
 
 PASSWORD = "PGPASSWORD"
 PACKAGE = "duckdb_extension_postgres_scanner"
@@ -27,7 +28,7 @@ KEYS["observation_period"] = "observation_period_id"
 def attach_file(db: DuckDBPyConnection, path: Path) -> None:
     """Attach a DuckDB file as ``cdm``, to be read alone."""
     try:
-        db.execute(f"ATTACH {quoted(str(path))} AS cdm (READ_ONLY)")
+        db.execute(f"ATTACH {quoted(path)} AS cdm (READ_ONLY)")
     except duckdb.Error as error:
         raise StudyError(
             f"{path} cannot be opened as a DuckDB database ({_first_line(error)}); close the "
@@ -41,7 +42,7 @@ def attached_postgresql(db: DuckDBPyConnection, url: str, name: str) -> Iterator
 
     DuckDB tells the URL in its errors, so a password in it goes to libpq by its own variable.
     """
-    db.execute(f"LOAD {quoted(str(extension_file()))}")
+    db.execute(f"LOAD {quoted(extension_file())}")
     address, password = without_password(url)
     before = os.environ.get(PASSWORD)
     if password is not None:
@@ -116,7 +117,7 @@ def attached_tables(
         key = KEYS.get(name)
         row = f'TRY_CAST("{key}" AS BIGINT)' if key in columns else "NULL::BIGINT"
         table = f"table {written} of {place}"
-        found[name] = Table(name, table, relation, columns, quoted(str(written)), row, copied)
+        found[name] = Table(name, table, relation, columns, quoted(written), row, copied)
     return found
 
 

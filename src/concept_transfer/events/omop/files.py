@@ -7,7 +7,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
-from concept_transfer.events.omop.tables import Table, described, quoted
+from concept_transfer.events.database import listed, quoted
+from concept_transfer.events.omop.tables import Table, described
 from concept_transfer.events.omop.text_files import TextFile, text_file
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
@@ -41,11 +42,11 @@ def _table(db: DuckDBPyConnection, name: str, files: list[Path], folder: Path) -
             f"{folder} has the table {name} more than once: "
             f"{', '.join(str(file.relative_to(folder)) for file in files)}; keep one of them"
         )
-    listed = f"[{', '.join(quoted(str(file)) for file in files)}]"
+    paths = listed(files)
     place = str(files[0] if len(files) == 1 else files[0].parent)
     file = f"substr(filename, {len(str(folder)) + 2})"
     if kinds == {"parquet"}:
-        given = f"{listed}, union_by_name = true"
+        given = f"{paths}, union_by_name = true"
         columns = described(db, f"read_parquet({given})", place)
         relation = f"read_parquet({given}, filename = true, file_row_number = true)"
         return Table(name, place, relation, columns, file, "file_row_number + 1", False)
@@ -66,7 +67,7 @@ def _scan(name: str, text: TextFile) -> str:
     columns = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in text.columns)
     dialect = "'\t', quote = ''" if text.tabs else "',', quote = '\"', escape = '\"'"
     return (
-        f"SELECT *, row_number() OVER () AS csv_row FROM read_csv({quoted(str(text.path))}, "
+        f"SELECT *, row_number() OVER () AS csv_row FROM read_csv({quoted(text.path)}, "
         f"header = true, auto_detect = false, columns = {{{columns}}}, delim = {dialect}, "
         f"filename = true, store_rejects = true, rejects_table = 'rejects_{name}', "
         f"rejects_scan = 'scans_{name}')"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
+from concept_transfer.events.database import quoted
 from concept_transfer.events.omop.model import DOMAINS, ENTERING, VISIT, Domain
 from concept_transfer.events.omop.usable import KNOWN, usable
 from concept_transfer.sites.omop_settings import DEATH, Index
@@ -110,7 +111,7 @@ def _in_set(name: str) -> str:
 
 
 def _named(name: str) -> str:
-    return "name = '" + name.replace("'", "''") + "'"
+    return f"name = {quoted(name)}"
 
 
 def _ids(column: str, ids: Iterable[int]) -> str:

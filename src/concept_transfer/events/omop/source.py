@@ -11,7 +11,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
-from concept_transfer.events.database import database
+from concept_transfer.events.database import database, quoted
 from concept_transfer.events.omop.databases import (
     attach_file,
     attached_postgresql,
@@ -32,7 +32,6 @@ from concept_transfer.events.omop.tables import (
     check_columns,
     make_views,
     may_have_zone,
-    quoted,
 )
 from concept_transfer.paths import resolve
 from concept_transfer.sites.omop_settings import DEATH, UrlFrom

@@ -9,7 +9,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from concept_transfer.errors import StudyError
-from concept_transfer.events.database import reading
+from concept_transfer.events.database import quoted, reading
 from concept_transfer.events.omop.model import VOCABULARY, read_columns, type_of
 from concept_transfer.events.omop.text_files import TextFile, check_rows, lines_below_header
 
@@ -36,11 +36,6 @@ class Table:
     copied: bool = False
     malformed: str = ""
     texts: Mapping[str, TextFile] = field(default_factory=dict)
-
-
-def quoted(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def described(db: DuckDBPyConnection, relation: str, place: str) -> dict[str, str]:
@@ -133,7 +128,7 @@ def _has_zone(column: str) -> str:
 def _copy(db: DuckDBPyConnection, table: Table, query: str) -> str:
     """Write the rows of a query beside what the connection spills, and give the relation."""
     folder = db.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
-    copy = quoted(str(Path(folder) / f"{table.name}.parquet"))
+    copy = quoted(Path(folder) / f"{table.name}.parquet")
     lines = {file: lines_below_header(text.path) for file, text in table.texts.items()}
     with reading(table.place, "see that it stays within reach, and start again"):
         db.execute(f"COPY ({query}) TO {copy} (FORMAT parquet)")

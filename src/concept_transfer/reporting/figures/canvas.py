@@ -23,6 +23,7 @@ from concept_transfer.reporting.formats import csv_text
 
 ROW_COLUMNS = 4
 LEGEND_LINE = 0.2  # inches
+CEILING = "Bayes-optimal"
 INK = "#222222"
 MUTED = "#5f6368"
 RULE = "#d9dce1"
@@ -187,17 +188,18 @@ def row_panels(
     return figure, axes
 
 
-def ceiling_line(axis: Axes, place: float, words: str = "Bayes-optimal") -> None:
-    """A level line at the best AUROC that any model could reach."""
+def ceiling_line(axis: Axes, place: float, words: str = CEILING, *, outside: bool = False) -> None:
+    """A level line at the best AUROC that any model could reach; its name stands below it on the
+    left, or outside the axes, at the line's right end."""
     axis.axhline(place, color=MUTED, lw=0.8, ls=(0, (1, 1.5)), zorder=1)
     axis.annotate(
         words,
-        (0, place),
+        (int(outside), place),
         xycoords=("axes fraction", "data"),
-        xytext=(3, -1.5),
+        xytext=(3, 0 if outside else -1.5),
         textcoords="offset points",
         ha="left",
-        va="top",
+        va="center" if outside else "top",
         size=8,
         color=MUTED,
     )

@@ -43,7 +43,7 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
     Labels that would lie on others are left out; the data name every point.
     """
     points = points[points["embedding"] == embedding].reset_index(drop=True)
-    looks = _looks(points["category"])
+    looks = looks_of(points["category"])
     categories = points["category"].where(points["category"].isin(looks), "other")
     figure, (axis,) = panels(
         1, 1, (7.6, 5.6), left=0.75, top=0.32 * (1 + len(looks) // 5), gap=(0, 0)
@@ -79,7 +79,7 @@ def concept_map(points: pd.DataFrame, embedding: str) -> Drawing:
     return Drawing(caption, figure, data)
 
 
-def _looks(categories: pd.Series) -> dict[str, Look]:
+def looks_of(categories: pd.Series) -> dict[str, Look]:
     """Colour and marker of the most frequent categories; the rest are 'other'."""
     names = list(categories.value_counts().index)
     if len(names) > MOST_CATEGORIES:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from concept_transfer.comparison.contrasts import LADDER
 from concept_transfer.reporting.figures.canvas import (
     BAND,
+    CEILING,
     LEGEND_LINE,
     MUTED,
     RULE,
@@ -111,7 +112,7 @@ def ladder(
         _draw(upper, of_size, own, lines=True)
         _draw(lower, steps[steps["size"] == size], own, lines=False)
         if ceiling:
-            ceiling_line(upper, ceiling["estimate"], "" if index else "Bayes-optimal")
+            ceiling_line(upper, ceiling["estimate"], "" if index else CEILING)
         lower.axhline(0, color=MUTED, lw=0.8, zorder=1)
         _frame(upper, lower, study.ladder, limits, layout)
         first = index % layout.across == 0

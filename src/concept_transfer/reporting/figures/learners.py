@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from concept_transfer.cell import NO_EMBEDDING
 from concept_transfer.reporting.answers.phrases import Row
 from concept_transfer.reporting.figures.canvas import (
+    CEILING,
     LEGEND_LINE,
     MUTED,
     RULE,
@@ -65,7 +66,8 @@ def learners(
     across = legend_columns(labels, left + WIDTH - indent)
     top = 0.2 + LEGEND_LINE * -(-len(labels) // across)
     bottom = 0.5 + NAMES * len(named)
-    width, height = left + WIDTH + 0.15, top + HEIGHT + bottom
+    right = text_width([CEILING], 8) + 0.12 if ceiling else 0.15
+    width, height = left + WIDTH + right, top + HEIGHT + bottom
     figure = Figure(figsize=(width, height))
     axis = figure.add_axes((left / width, bottom / height, WIDTH / width, HEIGHT / height))
     step = 0.36 / max(len(series) - 1, 4)
@@ -82,7 +84,7 @@ def learners(
     axis.yaxis.grid(True, color=RULE, lw=0.6)
     axis.set_axisbelow(True)
     if ceiling:
-        ceiling_line(axis, ceiling["estimate"])
+        ceiling_line(axis, ceiling["estimate"], outside=True)
     for place, name in enumerate(named):
         own = shown[(shown["learner"] == name) & (shown["apart"] == "")]
         _name(axis, own, sizes, place, learner_title(study, name), looks[name].colour)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from concept_transfer.reporting.figures.canvas import (
+    CEILING,
     MUTED,
     ROW_COLUMNS,
     RULE,
@@ -74,7 +75,7 @@ def learning_curve(
     for index, (row, axis) in enumerate(zip(names, axes, strict=True)):
         _panel(axis, cells[cells["row"] == row], sizes, looks)
         if ceiling:
-            ceiling_line(axis, ceiling["estimate"], "Bayes-optimal" if index == 0 else "")
+            ceiling_line(axis, ceiling["estimate"], CEILING if index == 0 else "")
         axis.set(ylim=limits, xlim=(-0.25, len(sizes) - 0.75))
         axis.set_xticks(range(len(sizes)), sizes)
         axis.yaxis.grid(True, color=RULE, lw=0.6)

@@ -1,0 +1,84 @@
+"""Reads texts (NAME.txt) with standoff annotation (NAME.ann, as brat writes it)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+from concept_transfer.errors import StudyError, choices
+from concept_transfer.extraction.corpus import Corpus, readable
+from concept_transfer.extraction.sentences import sentences
+from concept_transfer.extraction.spans import Span, apart, of_words
+from concept_transfer.extraction.words import words
+
+# An identifier, the type, and characters; of a mention in parts ("1 4;9 12") from first to last.
+_MENTION = re.compile(r"T\d+\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)(?:\t.*)?")
+_OTHER = tuple("REAMN#*")  # relations, events, attributes, notes: of no use here
+
+
+def read_standoff(folder: Path, types: Collection[str]) -> Corpus:
+    """A document a pair of files, in the order of their names.
+
+    A mention has all words that it touches, and no sentence ends within one. Raises StudyError that
+    names the file and the line, and never what stands in it: no text, a line that is no annotation,
+    a type that is none of these, characters outside the text, mentions that overlap, or touch the
+    same word.
+    """
+    texts = sorted(folder.glob("*.txt"))
+    if not texts:
+        raise StudyError(f"{folder} holds no text; a document is NAME.txt with NAME.ann beside it")
+    words_of: list[list[str]] = []
+    spans_of: list[list[Span]] = []
+    documents: list[int] = []
+    for number, path in enumerate(texts):
+        text = readable(path)
+        every = words(text)
+        mentions = _in_words(path.with_suffix(".ann"), text, types)
+        starts = [0, *accumulate(map(len, sentences(text, every)))]
+        inside = {place for start, end, _ in mentions for place in range(start + 1, end)}
+        for start, end in pairwise(place for place in starts if place not in inside):
+            words_of.append([word.text for word in every[start:end]])
+            spans_of.append(
+                [Span(s - start, e - start, k) for s, e, k in mentions if start <= s < end]
+            )
+            documents.append(number)
+    return Corpus(words_of, spans_of, documents)
+
+
+def _in_words(path: Path, text: str, types: Collection[str]) -> list[Span]:
+    """The mentions of a file as spans of the text's words."""
+    lines: dict[Span, int] = {}
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip() or line.startswith(_OTHER):
+            continue
+        found = _MENTION.fullmatch(line)
+        if not found:
+            raise StudyError(
+                f"{path}, line {number}: no annotation of a mention, which is T and a number, a "
+                "tab, its type, its first character and the one after its last, and a tab"
+            )
+        span = Span(int(found[2]), int(found[3]), found[1])
+        if span.label not in types:
+            raise StudyError(
+                f"{path}, line {number}: a type that the config does not know; the corpus's types "
+                f"are {choices(types)}"
+            )
+        try:
+            apart([span], len(text))
+        except StudyError as error:
+            raise StudyError(f"{path}, line {number}: {error}") from None
+        lines[span] = number
+    try:
+        ordered = apart(lines, len(text))
+        return apart(of_words(ordered, words(text)), len(words(text)), "words")
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from None
+
+
+def _lines(path: Path) -> list[str]:
+    """Of an annotation file, which may be empty where nothing is mentioned."""
+    if not path.is_file():
+        raise StudyError(f"{path} does not exist; beside a text stand its mentions, if only none")
+    return readable(path).split("\n") if path.stat().st_size else []

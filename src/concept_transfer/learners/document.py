@@ -1,0 +1,95 @@
+"""A language model that reads documents, with a head that predicts the class."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
+from concept_transfer.settings.training import Training
+from concept_transfer.strategies.strategy import ALIGN, FREEZE, RATES, RECALIBRATE, START
+
+MANY_LABELS = 300
+
+
+class Document(LearnerSettings):
+    """A language model of the section `encoders` (kind: text) with a head on the mean vector."""
+
+    kind: Literal["document"]
+    head: Literal["linear", "knn"] = Field(
+        default="linear",
+        description="Regularised multinomial logistic regression, or votes of the nearest labelled "
+        "documents, whose language model is never tuned.",
+    )
+    layers: int | None = Field(
+        default=2, ge=1, description="How many of the last layers tuning changes; null: everything."
+    )
+    epochs: int = Field(
+        default=4,
+        ge=0,
+        description="At most so many epochs of tuning; held-out labels choose, also none. Where "
+        "they are too few to choose the language model stays.",
+    )
+    learning_rate: float = Field(
+        default=1e-4,
+        gt=0,
+        description="Step size of the language model's weights (2e-5 is usual for all of a large "
+        "one).",
+    )
+    head_rate: float = Field(default=1e-3, gt=0, description="Step size of the head's weights.")
+    batch_size: int = Field(default=16, ge=1, description="Documents a step.")
+
+    @property
+    def is_linear(self) -> bool:
+        return self.head == "linear"
+
+
+def methods(settings: Document, training: Training) -> str:
+    if not settings.is_linear:
+        return (
+            "Documents were classified by the labelled ones whose vectors by the language model "
+            "are nearest in cosine; cross-validated log loss chose how many."
+        )
+    layers = f"its last {settings.layers} layers" if settings.layers else "all of it"
+    return (
+        "Language models read documents as the mean of their tokens' vectors, of one length, with "
+        "a multinomial logistic regression, whose L2 penalty cross-validation chose by the log "
+        "loss at the best slope. Where a strategy tunes the language model "
+        f"({layers}), it and the head were then trained by AdamW (step sizes "
+        f"{settings.learning_rate:g} and {settings.head_rate:g}, batches of {settings.batch_size}) "
+        f"for at most {settings.epochs} epochs, chosen by the log loss of labels that were held "
+        "out in cross-validation by cluster; none was a choice."
+    )
+
+
+def family(settings: Document, context: Context) -> Family:
+    from concept_transfer.training.document_models import DocumentFamily
+
+    return DocumentFamily(settings, context)
+
+
+def folds(labels: int, handed_on: bool) -> int:
+    """As few as can choose, because tuning a language model takes long."""
+    return 5 if labels < MANY_LABELS else 2
+
+
+def lacks(settings: Document) -> frozenset[str]:
+    return frozenset() if settings.is_linear else LEARNER.can
+
+
+LEARNER = Learner(
+    settings=Document,
+    title="language model",
+    methods=methods,
+    family=family,
+    files=("models.safetensors", "documents.json"),
+    training=frozenset({"class_weight"}),
+    reads="text",
+    takes_encoder="text",
+    can=frozenset({START, FREEZE, RATES, RECALIBRATE, ALIGN}),
+    lacks=lacks,
+    uses_torch=True,
+    cross_fits=always,
+    folds=folds,
+)

@@ -1,0 +1,86 @@
+"""A study of taggers from its files to its report, through Snakemake."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from in_process import planned, run_study
+from tagging_data import SIGNS, tiny_extraction
+
+from concept_transfer.extraction.expected import expected_times
+from concept_transfer.extraction.settings import load_extraction
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("extraction")
+    return run_study(folder, tiny_extraction(folder))
+
+
+def test_every_tagger_is_scored_on_every_corpus(results: Path) -> None:
+    scores = pd.concat(map(pd.read_parquet, sorted(results.glob("scores/*/scores.parquet"))))
+    cells = set(scores[["corpus", "train", "tagger"]].itertuples(index=False, name=None))
+    assert len(cells) == 2 * 2 * 4
+    strict = scores[(scores["mode"] == "strict") & (scores["type"] == "all types")]
+    assert (strict["f1_lower"] <= strict["f1"]).all()
+    assert (strict["f1"] <= strict["f1_upper"]).all()
+    learned = strict.set_index(["corpus", "train", "tagger"])["f1"]
+    assert learned["lines", "all", "crf"] > 0.95  # there are but six frames
+    assert set(scores.groupby("corpus")["unit"].first().items()) == {
+        ("lines", "sentence"),
+        ("notes", "document"),
+    }
+    assert set(scores.groupby("tagger")["replicates"].first().items()) == {
+        *{("names", 1), ("crf", 2), ("network", 2), ("both", 2)}
+    }
+
+
+def test_the_page_has_its_parts_and_no_word_of_the_notes(results: Path) -> None:
+    page = (results / "report.html").read_text(encoding="utf-8")
+    for words in ("Taggers at a glance", "Paired comparisons", "Strict F1 by tagger and type"):
+        assert words in page
+    assert (
+        "sentences as if they were independent" in re.sub(r"\s+", " ", page)
+        or "independent" in page
+    )
+    for file in [
+        *results.glob("logs/**/*.log"),
+        *results.glob("tables/*"),
+        results / "report.html",
+    ]:
+        text = file.read_text(encoding="utf-8").casefold()
+        assert not [name for name in SIGNS if f"{name} " in text], file
+
+
+def test_texts_and_what_is_found_are_for_their_user_alone(results: Path) -> None:
+    for room in ("corpora", "taggings"):
+        assert (results / room).stat().st_mode & 0o77 == 0
+
+
+def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:
+    """Each tagger's job has a rule of its own, with the digest of just its code."""
+    config = tiny_extraction(tmp_path)
+    with planned(tmp_path, config) as jobs:
+        digests = {
+            job.rule.name: job.params.code for job in jobs if job.rule.name.startswith("tag_")
+        }
+    assert len(set(digests.values())) == 4
+    with planned(tmp_path, config, "results/tiny/corpora/lines/train.parquet") as jobs:
+        assert [job.rule.name for job in jobs] == ["read_corpus"]
+
+
+def test_a_long_time_is_told_before_the_run(tmp_path: Path) -> None:
+    """By the files' sizes, the network's and the number of replicates."""
+    config = tiny_extraction(tmp_path)
+    assert not list(expected_times(load_extraction(config), tmp_path))
+    large = {**config["taggers"]["network"], "width": 1024, "layers": 24, "epochs": 50}
+    config["taggers"]["network"] = large
+    (sentence,) = expected_times(load_extraction(config), tmp_path)
+    found = re.search(r"about (\d+) min at most, (\d+) (min|h)", sentence)
+    assert found
+    pieces = sum((tmp_path / f"{part}.tsv").stat().st_size for part in ("train", "devel")) / 6
+    minutes = 12 * 24 * 1024**2 * 50 * pieces / 1.7e10 / 60
+    assert int(found[1]) >= 0.9 * minutes
