@@ -15,18 +15,30 @@ from in_process import planned
 from concept_transfer import closure
 
 NOT_OF_SIMULATED_SITES = (
+    "adapt",
     "ask_about_codes",
     "collect_codes",
+    "document_space",
     "download",
     "embed_codes",
+    "encode_documents",
     "encode_histories",
+    "encode_texts",
     "export_models",
+    "extraction_accuracy",
+    "extraction_cost",
     "interconnect",
     "list_codes",
+    "measure_taggers",
     "pretrain",
     "propose_crosswalk",
     "quantile_edges",
+    "read_corpus",
     "receive_source",
+    "report_taggers",
+    "review_mentions",
+    "tag",
+    "tag_together",
     "write_vocabulary",
 )
 

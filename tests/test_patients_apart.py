@@ -130,7 +130,10 @@ def omop(visits: list[Visit], folder: Path) -> Built:
 @form
 def eicu(visits: list[Visit], folder: Path) -> Built:
     stays = [
-        (100 + i, f"p{p}", "Male", "50", 1 + SITES.index(s), 2015, "Expired" if y else "Alive", 9e3)
+        (
+            *(100 + i, f"p{p}", "Male", "50", 1 + SITES.index(s), 2015),
+            *("Expired" if y else "Alive", 9e3, i, 0),
+        )
         for i, (p, s, _, y) in enumerate(visits)
     ]
     made = {

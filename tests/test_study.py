@@ -140,8 +140,8 @@ def test_a_refusal_names_the_key_as_it_stands_in_the_config(
         (
             {"strategies": ["linear", "full"], "classifiers": ["logistic", "gradient_boosting"]},
             "strategies: full, linear ask for what no classifier of the study can do (freeze, "
-            "start); add a classifier that can (cnn, history), or a strategy that asks for nothing "
-            "(direct, importance_weighted, local, pooled)",
+            "start); add a classifier that can (cnn, document, history), or a strategy that asks "
+            "for nothing (direct, importance_weighted, local, pooled)",
         ),
         (
             {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.serving.coding import Coder, some
-from concept_transfer.sites.tabular_site import LongTable
+from concept_transfer.sites.table_settings import LongTable
 
 CODES = ("concept", "code")
 STATE, VALUE = "state", "value"

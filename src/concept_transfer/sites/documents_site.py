@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from concept_transfer.settings.section import Section
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import Adapter
-from concept_transfer.sites.tabular_site import LabelColumn
+from concept_transfer.sites.table_settings import LabelColumn
 
 
 class Part(Section):

@@ -10,7 +10,7 @@ from concept_transfer.errors import StudyError, choices
 from concept_transfer.paths import resolve
 from concept_transfer.sites.coverage import closest, did_you_mean
 from concept_transfer.sites.files import check_types, header
-from concept_transfer.sites.tabular_site import LongTable, TableSite
+from concept_transfer.sites.table_settings import LongTable, TableSite
 
 
 def column_names(path: Path, site: TableSite) -> list[str]:

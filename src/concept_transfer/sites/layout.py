@@ -19,7 +19,7 @@ from concept_transfer.sites.coverage import closest, closest_concept, did_you_me
 from concept_transfer.sites.files import check_types, count_nulls
 from concept_transfer.sites.headers import check_long, column_names
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label, tokens_of_column
-from concept_transfer.sites.tabular_site import TableSite
+from concept_transfer.sites.table_settings import TableSite
 
 
 @dataclass(frozen=True)

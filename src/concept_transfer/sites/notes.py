@@ -28,8 +28,8 @@ from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.mentions import reader_of, with_findings
 from concept_transfer.sites.notes_site import NotesSite
+from concept_transfer.sites.table_settings import table_files
 from concept_transfer.sites.tabular import check_tabular, of_every_finding, read_tabular
-from concept_transfer.sites.tabular_site import table_files
 
 BETWEEN = "\n\n"  # notes of an encounter
 

@@ -11,7 +11,7 @@ from concept_transfer.reporting.words import listing
 from concept_transfer.settings.extraction import EXTRACTION_PATHS, NotedSite, extraction_files
 from concept_transfer.settings.section import Distinct, Section
 from concept_transfer.sites.adapters import Adapter
-from concept_transfer.sites.tabular_site import (
+from concept_transfer.sites.table_settings import (
     PATHS,
     TableSite,
     described_tables,

@@ -9,7 +9,7 @@ from typing import Protocol
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.settings.task import Task
-from concept_transfer.sites.tabular_site import DROP, LabelColumn, TableSite
+from concept_transfer.sites.table_settings import DROP, LabelColumn, TableSite
 
 PRESENT, NOT_RECORDED = "present", "not recorded"
 DROPPED = -1

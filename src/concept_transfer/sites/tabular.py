@@ -35,8 +35,8 @@ from concept_transfer.sites.spelling import (
     spelling_of_concept,
     tokens_of_column,
 )
+from concept_transfer.sites.table_settings import TableSite
 from concept_transfer.sites.tabular_long import read_long
-from concept_transfer.sites.tabular_site import TableSite
 from concept_transfer.sites.tokens import token_rows
 
 _BLOCK = 100_000

@@ -26,7 +26,7 @@ from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED
 from concept_transfer.sites.codes import crosswalk_of, links_of
 from concept_transfer.sites.files import TextColumn, read_batches, text_column
 from concept_transfer.sites.spelling import PRESENT, spelling_of_concept, tokens_of_column
-from concept_transfer.sites.tabular_site import LongTable, TableSite
+from concept_transfer.sites.table_settings import LongTable, TableSite
 from concept_transfer.sites.tokens import distinct, first_states, token_rows
 
 _BLOCK = 100_000

@@ -13,8 +13,8 @@ from concept_transfer.sites.binning import numbers_of
 from concept_transfer.sites.files import read_table, text_column
 from concept_transfer.sites.layout import layout_of
 from concept_transfer.sites.spelling import spelled, spelling_of_concept, spelling_of_label
+from concept_transfer.sites.table_settings import DROP, TableSite
 from concept_transfer.sites.tabular_long import long_numbers
-from concept_transfer.sites.tabular_site import DROP, TableSite
 
 
 def read_numbers(
