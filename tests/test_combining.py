@@ -293,7 +293,7 @@ def test_without_labels_it_weighs_models_by_how_they_rank_their_source(tmp_path:
     target = cohort(labels)
     candidates = offered(target, scores, tmp_path)
     made = combined(target, candidates[:2], "0")
-    share = 1 / (1 + (0.3 / 0.4) ** POWER)
+    share = 1 / (1 + (4 / 9) ** POWER)  # odds of .8 and .9
     assert made.records[0]["shares"] == {
         "there-to-here/none/a/direct/0": round(share, 3),
         "there-to-here/none/b/direct/0": round(1 - share, 3),
@@ -322,9 +322,11 @@ def test_weights_without_choice_compare_models_of_one_source() -> None:
         ]
         return without_choice(candidates, (0, 0)).tolist()
 
-    two = 1 + 0.95**POWER
+    two = 1 + (0.88 / 0.12 / 9) ** POWER
     assert weights(("a", 0.9, "0"), ("a", 0.88, "0")) == pytest.approx([1 / two, 1 - 1 / two])
     assert weights(("a", 0.9, "0"), ("b", 0.88, "0")) == [0.5, 0.5]
+    almost = weights(("a", 0.9996, "0"), ("a", 0.9998, "0"), ("a", 1.0, "0"))
+    assert almost == pytest.approx(np.array([0.25, 0.5, 1.0]) ** POWER / 1.0322, rel=1e-2)
     assert weights(("a", 0.9, "0"), ("a", 0.4, "0")) == [1, 0]
     assert weights(("a", 0.4, "0"), ("a", 0.5, "0")) == [0.5, 0.5]
     assert weights(("a", 0.9, "0"), ("a", None, "0"), ("b", None, "0")) == pytest.approx(
@@ -345,7 +347,7 @@ def test_with_too_few_labels_to_choose_it_says_so(tmp_path: Path) -> None:
     assert made.records[0]["shares"].keys() == {
         f"there-to-here/none/{name}/direct/0" for name in "ab"
     }
-    share = 1 / (1 + (0.3 / 0.4) ** POWER)
+    share = 1 / (1 + (4 / 9) ** POWER)  # odds of .8 and .9
     mean = np.tensordot([share, 1 - share], scores[:2], 1)
     order = np.argsort(mean[:, 1] - mean[:, 0])
     for rows, probability in rows_of(made, "test"):

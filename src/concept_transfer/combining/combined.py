@@ -23,7 +23,8 @@ Combine = Callable[[Labelled, np.random.Generator], Pool]
 NO_LABELS = "0"  # a target size
 FEWEST_OF_A_CLASS = 3  # labels, of two classes; fewer cannot choose
 DECIMALS = 3  # of a model's share
-POWER = 16  # of the source AUROC's excess over chance: a twentieth less counts half as much
+POWER = 5  # of the odds that a model ranks a pair of its source rightly
+WRONG = 1e-4  # of such pairs, the least share that is told from none
 
 
 @dataclass(frozen=True)
@@ -143,21 +144,26 @@ def can_choose(labels: NDArray[np.int8]) -> bool:
 def without_choice(candidates: Sequence[Candidate], model: Model) -> NDArray[np.float64]:
     """The weights of models where labels cannot choose, float64 [C]; they sum to 1.
 
-    Models that used no label of the target count by how far the AUROC at their source exceeds
-    chance, as a share of the best there, to a power (a Gibbs posterior in its logarithm: Ridgway et
-    al. 2014, PAC-Bayesian AUC classification and scoring, NIPS 27); one whose AUROC is not known
-    counts as the best, one without a source not at all where others have one. All count alike where
-    every model used some.
+    Models that used no label of the target count by the odds that they rank a pair of encounters of
+    their source rightly, AUROC / (1 - AUROC), as a share of the best there, to a power (a Gibbs
+    posterior in the odds' logarithm; compare Ridgway et al. 2014, PAC-Bayesian AUC classification
+    and scoring, NIPS 27). Odds still tell models apart that all rank their source almost perfectly.
+    No better than chance counts nothing where another is; one whose AUROC is not known counts as
+    the best, one without a source not at all where others have one. All count alike where every
+    model used some.
     """
     free = np.array([each.free for each in candidates])
     if not free.any():
         return np.full(len(candidates), 1 / len(candidates))
-    excess = np.array([each.source_auroc.get(model, np.nan) - 0.5 for each in candidates])
+    area = np.array([each.source_auroc.get(model, np.nan) for each in candidates])
+    odds = np.where(
+        area > 0.5, area / np.maximum(1 - area, WRONG), np.where(area <= 0.5, 0.0, area)
+    )
     sources = np.array([each.cell.source for each in candidates])
     if (free & (sources != "")).any():
         free = free & (sources != "")
-    best = np.array([np.nanmax(excess[free & (sources == own)], initial=0.0) for own in sources])
-    share = np.divide(np.maximum(excess, 0), best, out=np.ones_like(best), where=best > 0)
+    best = np.array([np.nanmax(odds[free & (sources == own)], initial=0.0) for own in sources])
+    share = np.divide(odds, best, out=np.ones_like(best), where=best > 0)
     weights = np.where(free, np.nan_to_num(share, nan=1.0) ** POWER, 0.0)
     return np.asarray(weights / weights.sum())
 
