@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from concept_transfer.extraction.context import Context
@@ -35,7 +36,8 @@ def negspacy() -> Says | None:
     """It tells absent from all others."""
     try:
         import spacy
-        from negspacy.negation import Negex  # noqa: F401
+
+        import_module("negspacy.negation")  # registers the step `negex`
     except ImportError:
         return None
     pipeline = spacy.blank("en")

@@ -99,12 +99,6 @@ class Models(Protocol):
     def recalibrated(self, models: Any, changes: Sequence[Recalibration]) -> Any:
         """Models whose probabilities are those of R models, each changed (`RECALIBRATE`)."""
 
-    def moments(self, models: Any, site: Site, rows: NDArray[np.int64]) -> Sequence[Moments]:
-        """Of the features of encounters [n] that R models are linear in (`ALIGN`)."""
-
-    def mapped(self, models: Any, maps: Sequence[Affine]) -> Any:
-        """R models whose features are mapped first (`ALIGN`)."""
-
     def write(self, models: Any, folder: Path) -> None:
         """Write `Learner.files`."""
 
@@ -127,6 +121,16 @@ class CrossFittingFamily(Models, Protocol):
         """Fit R models, on all encounters and without each fold. folds: int64 [R, n], that of
         every encounter of `plan.train[0]`, or -1 for those in the training of all, as other parts
         are."""
+
+
+class AligningFamily(Protocol):
+    """A learner at work whose models are linear in features that can be mapped (`ALIGN`)."""
+
+    def moments(self, models: Any, site: Site, rows: NDArray[np.int64]) -> Sequence[Moments]:
+        """Of the features of encounters [n] that R models are linear in."""
+
+    def mapped(self, models: Any, maps: Sequence[Affine]) -> Any:
+        """R models whose features are mapped first."""
 
 
 class UntaughtFamily(Protocol):

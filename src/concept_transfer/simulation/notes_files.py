@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from concept_transfer.concepts.tsv import read_rows
 from concept_transfer.errors import StudyError, choices
 from concept_transfer.extraction.mentions import FAMILY, HYPOTHETICAL, PAST, PRESENT, UNCERTAIN
-from concept_transfer.yaml_files import read_yaml
+from concept_transfer.yaml_files import read_model
 
 REGISTERS = ("formal", "plain", "short")
 GROUPS = ("person", "symptom", "sign")
@@ -97,19 +96,7 @@ class Phrases:
 
 def read_style(path: Path) -> Style:
     """Read and check the file of a hospital's style. Raises StudyError naming file and key."""
-    try:
-        content = read_yaml(path)
-    except FileNotFoundError:
-        raise StudyError(f"style {path} does not exist; see resources/notes") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"style {path} is no YAML file: {' '.join(str(error).split())}") from None
-    try:
-        return Style.model_validate(content)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()
-        )
-        raise StudyError(f"style {path}: {problems}") from None
+    return read_model(path, Style, "style", "resources/notes")
 
 
 def read_phrases(path: Path) -> Phrases:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_transfer.learners.learner import Models
+from concept_transfer.learners.learner import AligningFamily
 from concept_transfer.models.alignment import Affine, Moments
 from concept_transfer.sites.site import Site
 
@@ -16,7 +16,7 @@ Change = Callable[[Moments, Moments], Affine]
 
 
 def align(
-    family: Models,
+    family: AligningFamily,
     models: Any,
     change: Change,
     source: Site,

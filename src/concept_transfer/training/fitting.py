@@ -19,6 +19,7 @@ from concept_transfer.cohorts.budget import (
 )
 from concept_transfer.cohorts.cross_fitting import fold_numbers, folds_of_budget
 from concept_transfer.learners.learner import (
+    AligningFamily,
     CrossFitted,
     CrossFittingFamily,
     Fitted,
@@ -144,7 +145,8 @@ def _as_given(
     if strategy.alignment:
         assert work.source is not None
         change = partial(strategy.alignment, work.strategy)
-        return align(family, models, change, work.source, work.target, pool), None
+        able = cast(AligningFamily, family)
+        return align(able, models, change, work.source, work.target, pool), None
     if strategy.recalibration is None:
         return models, None
     rows = budget.select(places).train if budget else same_for_all(pool, len(places))

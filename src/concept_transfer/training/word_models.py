@@ -112,12 +112,6 @@ class WordFamily:
             ]
         )
 
-    def moments(self, models: WordModels, site: Site, rows: Rows) -> Any:
-        raise NotImplementedError("words are no features to align")
-
-    def mapped(self, models: WordModels, maps: Any) -> Any:
-        raise NotImplementedError("words are no features to align")
-
     def write(self, models: WordModels, folder: Path) -> None:
         arrays: dict[str, NDArray[Any]] = {"of": np.array(models.of, np.int64)}
         parts = {f"space.{k}": space.arrays() for k, space in enumerate(models.spaces)}

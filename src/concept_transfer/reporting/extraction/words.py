@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from concept_transfer.extraction.settings import (
     DictionaryTagger,
     EncoderTaggerSettings,
     Ensemble,
+    ExtractionStudy,
     HashedCrf,
 )
 from concept_transfer.reporting.columns import interval
 from concept_transfer.reporting.extraction.evidence import ExtractionEvidence
 from concept_transfer.reporting.words import count, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,8 @@ def _of_ensemble(evidence: ExtractionEvidence, name: str, tagger: Ensemble) -> F
     )
 
 
-def _verdict(tests: object, one: str, other: str) -> str:
-    rows = tests[tests["a"].isin([one, other]) & tests["b"].isin([one, other])]  # type: ignore[index]
+def _verdict(tests: pd.DataFrame, one: str, other: str) -> str:
+    rows = tests[tests["a"].isin([one, other]) & tests["b"].isin([one, other])]
     (row,) = rows.to_dict("records")
     opposite = {"better": "worse", "worse": "better"}
     verdict = str(row["verdict"])
@@ -109,8 +114,8 @@ def methods(evidence: ExtractionEvidence) -> list[tuple[str, str]]:
     ]
 
 
-def _tagger(name: str, study: object) -> str:
-    tagger = study.taggers[name]  # type: ignore[attr-defined]
+def _tagger(name: str, study: ExtractionStudy) -> str:
+    tagger = study.taggers[name]
     if isinstance(tagger, Ensemble):
         return (
             f"{name}: the mean of the probabilities of {listing(tagger.of)}, and the likeliest "
