@@ -14,7 +14,7 @@ from concept_transfer.settings.section import Section
 from concept_transfer.study import Study, load_study
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
-EXTRACTION = [CONFIG / "ner.yaml"]
+EXTRACTION = [CONFIG / "ner.yaml", CONFIG / "taggers.yaml"]
 STUDIES = sorted({*CONFIG.glob("*.yaml")} - {*EXTRACTION})
 WRITTEN = ("schema.json", "extraction.schema.json", "README.md")
 

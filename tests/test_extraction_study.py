@@ -10,8 +10,12 @@ import pytest
 from in_process import planned, run_study
 from tagging_data import SIGNS, tiny_extraction
 
+from concept_transfer.extraction.corpus import Corpus
 from concept_transfer.extraction.expected import expected_times
+from concept_transfer.extraction.kept import kept_tagger
 from concept_transfer.extraction.settings import load_extraction
+from concept_transfer.extraction.tagger import CARD
+from concept_transfer.extraction.taggings import Tagging
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +60,19 @@ def test_the_page_has_its_parts_and_no_word_of_the_notes(results: Path) -> None:
 
 
 def test_texts_and_what_is_found_are_for_their_user_alone(results: Path) -> None:
-    for room in ("corpora", "taggings"):
+    for room in ("corpora", "taggings", "taggers"):
         assert (results / room).stat().st_mode & 0o77 == 0
+
+
+def test_what_has_learned_is_kept_and_finds_the_same(results: Path) -> None:
+    for corpus in ("lines", "notes"):
+        test = Corpus.read(results / "corpora" / corpus / "test.parquet")
+        for card in sorted(results.glob(f"taggers/{corpus}/some/*/*/{CARD}")):
+            found = Tagging.read(
+                results / "taggings" / card.parent.relative_to(results / "taggers")
+            )
+            assert kept_tagger(card.parent).tag(test.sentences) == list(found.spans), card
+    assert len(list(results.glob(f"taggers/*/*/*/*/{CARD}"))) == 2 * 2 * (1 + 3 * 2)
 
 
 def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # Corpora -> taggers that learn from them -> what they find in test parts -> scores -> the report.
 from concept_transfer.extraction.expected import expected_times
 from concept_transfer.extraction.files import check_extraction, model_files, part_files
+from concept_transfer.extraction.kept import kept_files
 from concept_transfer.extraction.settings import Ensemble, load_extraction
 from concept_transfer.extraction.tagger import LEARN
 from concept_transfer.extraction.taggings import FILES as TAGGING_FILES
@@ -23,6 +24,7 @@ fix_threads(study.resources.threads)
 RESULTS = f"results/{study.extraction}"
 PART = f"{RESULTS}/corpora/{{corpus}}/{{part}}"
 TAGGING = f"{RESULTS}/taggings/{{corpus}}/{{train}}/{{tagger}}/{{replicate}}"
+TAGGER = f"{RESULTS}/taggers/{{corpus}}/{{train}}/{{tagger}}/{{replicate}}"
 SCORES = f"{RESULTS}/scores/{{corpus}}"
 
 
@@ -43,6 +45,34 @@ def tagging_files(corpus, train, tagger, replicates):
         f"{TAGGING}/{file}".format(corpus=corpus, train=train, tagger=tagger, replicate=replicate)
         for replicate in replicates
         for file in TAGGING_FILES
+    ]
+
+
+def tagging_outputs(tagger):
+    return [f"{TAGGING}/{file}".replace("{tagger}", tagger) for file in TAGGING_FILES]
+
+
+def tagger_outputs(tagger):
+    """The files of what has learned."""
+    files = kept_files(tagger, study.taggers)
+    return [f"{TAGGER}/{file}".replace("{tagger}", tagger) for file in files]
+
+
+def replicate_of(member, wildcards):
+    """That of an ensemble's member which has so many, or the only one."""
+    return int(wildcards.replicate) % study.repeats(member)
+
+
+def files_of_members(outputs, tagger):
+    """Some files of the taggers that an ensemble is of."""
+    return lambda wildcards: [
+        file.format(
+            corpus=wildcards.corpus,
+            train=wildcards.train,
+            replicate=replicate_of(member, wildcards),
+        )
+        for member in tagger.of
+        for file in outputs(member)
     ]
 
 
@@ -84,19 +114,12 @@ for name, tagger in study.taggers.items():
             name:
                 f"tag_{name}"
             input:
-                members=lambda wildcards, tagger=tagger: [
-                    file
-                    for member in tagger.of
-                    for file in tagging_files(
-                        wildcards.corpus,
-                        wildcards.train,
-                        member,
-                        [int(wildcards.replicate) % study.repeats(member)],
-                    )
-                ],
+                taggings=files_of_members(tagging_outputs, tagger),
+                taggers=files_of_members(tagger_outputs, tagger),
                 test=test_of,
             output:
-                [f"{TAGGING}/{file}".replace("{tagger}", name) for file in TAGGING_FILES],
+                tagging=tagging_outputs(name),
+                tagger=tagger_outputs(name),
             log:
                 f"{RESULTS}/logs/tag/{{corpus}}/{{train}}/{name}/{{replicate}}.log",
             benchmark:
@@ -104,6 +127,7 @@ for name, tagger in study.taggers.items():
             conda:
                 ENVIRONMENT
             params:
+                tagger=fixed(tagger.model_dump(mode="json")),
                 types=types_of,
                 code=code_of("tag_together"),
             script:
@@ -122,7 +146,8 @@ for name, tagger in study.taggers.items():
                 test=test_of,
                 model=model_files(name, tagger, ROOT) if is_network else [],
             output:
-                [f"{TAGGING}/{file}".replace("{tagger}", name) for file in TAGGING_FILES],
+                tagging=tagging_outputs(name),
+                tagger=tagger_outputs(name),
             log:
                 f"{RESULTS}/logs/tag/{{corpus}}/{{train}}/{name}/{{replicate}}.log",
             benchmark:

@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from concept_transfer.errors import named
 from concept_transfer.extraction.files import read_part
-from concept_transfer.extraction.settings import CorpusFiles
+from concept_transfer.extraction.settings import AnyCorpus
 from concept_transfer.job import job
 from concept_transfer.private import private
 
 with job(snakemake.log[0]):
-    settings = CorpusFiles.model_validate_json(snakemake.params.corpus)
+    settings = TypeAdapter(AnyCorpus).validate_json(snakemake.params.corpus)
     name, part = snakemake.wildcards.corpus, snakemake.wildcards.part
     with named(f"corpora.{name}.parts.{part}"):
         corpus = read_part(settings, part, Path.cwd())

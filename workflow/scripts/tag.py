@@ -1,11 +1,12 @@
-"""Let a tagger learn, and find the mentions in a test part."""
+"""Let a tagger learn, keep it, and find the mentions in a test part."""
 
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from concept_transfer.extraction.corpus import Corpus, joined
-from concept_transfer.extraction.learning import tagging
+from concept_transfer.extraction.kept import keep
+from concept_transfer.extraction.learning import observed, tagged
 from concept_transfer.extraction.settings import AnyTagger
 from concept_transfer.extraction.tagger import Request
 from concept_transfer.job import job
@@ -23,7 +24,10 @@ with job(snakemake.log[0]):
         snakemake.resources.device,
         snakemake.threads,
     )
-    found = tagging(request, Corpus.read(Path(inputs.test)))
-    folder = Path(snakemake.output[0]).parent
+    tagger, facts = observed(request)
+    kept, folder = (Path(snakemake.output[part][0]).parent for part in ("tagger", "tagging"))
+    with private(kept, "taggers"):
+        keep(tagger, request.settings, request.types, kept)
+    found = tagged(Corpus.read(Path(inputs.test)), tagger, facts)
     with private(folder, "taggings"):
         found.write(folder)

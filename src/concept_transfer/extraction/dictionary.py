@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from concept_transfer.extraction.spans import Span
 from concept_transfer.extraction.tagger import Request, Sentence
 
 _SHORT = 3  # letters up to which a word in capitals is an abbreviation, which has no plural
 _SINGULAR_ENDINGS = ("ss", "us", "is", "as", "os")
+
+NAMES = "names.json"
 
 Name = tuple[str, ...]  # its words as they are compared
 
@@ -95,6 +100,17 @@ class Dictionary:
             else:
                 start += 1
         return spans
+
+    def write(self, folder: Path) -> None:
+        """Write the names with their types, a name a line."""
+        lines = [json.dumps([list(name), label]) for name, label in sorted(self.types.items())]
+        (folder / NAMES).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
+def read(folder: Path, types: Sequence[str] = (), settings: Any = None) -> Dictionary:
+    """What `write` wrote."""
+    names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+    return Dictionary({tuple(name): label for name, label in names})
 
 
 def learn(request: Request) -> Dictionary:

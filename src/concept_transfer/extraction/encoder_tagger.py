@@ -6,13 +6,17 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from concept_transfer.device import usable_device
+from concept_transfer.embeddings.language_model import load_network, load_tokenizer
+from concept_transfer.embeddings.saving import save_model
 from concept_transfer.errors import StudyError
 from concept_transfer.extraction.bodies import body_of
 from concept_transfer.extraction.corpus import Corpus
@@ -25,6 +29,7 @@ from concept_transfer.extraction.spans import Span, bio_labels, labels_of
 from concept_transfer.extraction.tagger import Request, Sentence
 from concept_transfer.progress import Progress
 
+HEAD = "head.safetensors"
 _LARGEST_STEP = 1.0  # norm of a gradient, beyond which it is shortened
 _DECAY = 0.01  # weight decay of AdamW
 _JITTER = 0.1  # of lengths, so that a sentence meets others in every epoch
@@ -71,6 +76,21 @@ class EncoderTagger:
             for place, part in zip(places, parts, strict=True):
                 scores[place] = part
         return torch.cat(scores).double()
+
+    def write(self, folder: Path) -> None:
+        """Write a folder that transformers loads, and the head beside it."""
+        save_model(self.network.body, self.tokenizer, folder)
+        save_file(self.network.labelling.state_dict(), folder / HEAD)
+
+
+def read(folder: Path, types: Sequence[str], settings: EncoderTaggerSettings) -> EncoderTagger:
+    """What `write` wrote, on the CPU. Raises StudyError for a model that cannot be loaded."""
+    where, labels = f"the tagger in {folder}", bio_labels(types)
+    body = load_network(where, folder, torch.float32, pickled=False)
+    has_chain = settings.head == "crf"
+    network = TaggingNetwork(body, body.config.hidden_size, labels, settings.dropout, has_chain)
+    network.labelling.load_state_dict(load_file(folder / HEAD))
+    return EncoderTagger(labels, network, load_tokenizer(where, folder), settings.max_pieces)
 
 
 def learn(request: Request) -> EncoderTagger:

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from concept_transfer.embeddings.model_files import is_on_hub, locate
 from concept_transfer.extraction.files import part_files, source_of
-from concept_transfer.extraction.settings import EncoderTaggerSettings, ExtractionStudy
+from concept_transfer.extraction.settings import (
+    EncoderTaggerSettings,
+    ExtractionStudy,
+    SimulatedCorpus,
+)
 from concept_transfer.paths import resolve
 from concept_transfer.pretraining.text.expected import SPEED, WORTH_SAYING, parameters_in
 from concept_transfer.progress import duration
 
+_PIECES_A_NOTE = 400.0  # of those that templates write
 _BYTES_A_PIECE = {"iob": 6.0, "standoff": 4.0}  # of a corpus's files
 
 
@@ -42,6 +47,8 @@ def _learned(study: ExtractionStudy) -> list[tuple[str, str]]:
 def _pieces(study: ExtractionStudy, corpus: str, train: str, root: Path) -> float:
     """Word pieces of an epoch, by the size of files."""
     files = study.corpora[corpus]
+    if isinstance(files, SimulatedCorpus):
+        return _PIECES_A_NOTE * sum(files.parts[part].encounters for part in study.train[train])
     paths = [resolve(f, root) for part in study.train[train] for f in part_files(files, part, root)]
     return sum(path.stat().st_size for path in paths) / _BYTES_A_PIECE[files.format]
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
 from concept_transfer.extraction.corpus import Corpus
 from concept_transfer.extraction.crf import Chain, Layout, bio_chain, log_likelihood
 from concept_transfer.extraction.dictionary import Dictionary
+from concept_transfer.extraction.dictionary import read as read_dictionary
 from concept_transfer.extraction.hashing import Features, features
 from concept_transfer.extraction.probable import Read, nothing, read_by_chain
 from concept_transfer.extraction.settings import HashedCrf
@@ -21,6 +24,7 @@ from concept_transfer.extraction.spans import Span, bio_labels, labels_of
 from concept_transfer.extraction.tagger import Request, Sentence
 from concept_transfer.progress import Progress
 
+WEIGHTS = "weights.safetensors"
 _PARTS = 10  # of a corpus, each marked by the dictionary of the others
 _BATCH = 32  # sentences
 _TINY = 1e-6
@@ -52,6 +56,19 @@ class HashedCrfTagger:
         table = torch.from_numpy(np.concatenate([self.weights, 0 * self.weights[:1]]))
         starts = torch.from_numpy(found.starts[:-1])
         return functional.embedding_bag(torch.from_numpy(places), table, starts, mode="sum")
+
+    def write(self, folder: Path) -> None:
+        """Write hashes, weights and chain, and the names of the dictionary."""
+        own = {"known": torch.from_numpy(self.known), "weights": torch.from_numpy(self.weights)}
+        save_file({**own, **vars(self.chain)}, folder / WEIGHTS)
+        self.dictionary.write(folder)
+
+
+def read(folder: Path, types: Sequence[str], settings: HashedCrf) -> HashedCrfTagger:
+    """What `write` wrote."""
+    own = load_file(folder / WEIGHTS)
+    known, weights = own.pop("known").numpy(), own.pop("weights").numpy()
+    return HashedCrfTagger(bio_labels(types), known, weights, Chain(**own), read_dictionary(folder))
 
 
 def marks(dictionary: Dictionary, sentences: Sequence[Sentence]) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from concept_transfer.extraction.corpus import Corpus
 from concept_transfer.extraction.probable import likeliest
 from concept_transfer.extraction.settings import TaggerSettings
 from concept_transfer.extraction.spans import bio_labels
-from concept_transfer.extraction.tagger import LEARN, Request, Tagger
+from concept_transfer.extraction.tagger import LEARN, LearnedTagger, Request, Tagger
 from concept_transfer.extraction.taggings import Tagging
 from concept_transfer.registry import imported
 
@@ -26,6 +27,11 @@ _log = logging.getLogger(__name__)
 def tagging(request: Request, test: Corpus) -> Tagging:
     """What a tagger finds in a test part, and how it was learned: seconds of the processor, and
     whether it diverged (it finds nothing even where it has learned)."""
+    return tagged(test, *observed(request))
+
+
+def observed(request: Request) -> tuple[LearnedTagger, dict[str, Any]]:
+    """A tagger that has learned, and the facts of a tagging that are of how it did."""
     began = time.process_time()
     tagger = learned(request)
     seconds = time.process_time() - began
@@ -34,13 +40,17 @@ def tagging(request: Request, test: Corpus) -> Tagging:
     diverged = not any(tagger.tag(mentioning.sentences))
     if diverged:
         _log.warning("%s diverged: it finds nothing in what it has learned from", request.where)
-    facts = {"learning_seconds": seconds, "diverged": diverged}
+    return tagger, {"learning_seconds": seconds, "diverged": diverged}
+
+
+def tagged(test: Corpus, tagger: Tagger, facts: dict[str, Any]) -> Tagging:
+    """What a tagger finds in a test part."""
     read = getattr(tagger, "read", None)  # of a tagger with probabilities
     spans, probabilities = read(test.sentences) if read else (tagger.tag(test.sentences), None)
     return Tagging(spans, probabilities, facts)
 
 
-def learned(request: Request) -> Tagger:
+def learned(request: Request) -> LearnedTagger:
     """A tagger that has learned from a corpus.
 
     Raises StudyError where the corpus marks nothing, or a model cannot be loaded or learned.
@@ -49,7 +59,7 @@ def learned(request: Request) -> Tagger:
         raise StudyError(f"{request.where}: nothing is marked in what it is to learn from")
     settings: TaggerSettings = request.settings
     corpus = thinned(request.corpus, settings.keep_empty, request.seed)
-    tagger: Tagger = imported(LEARN[settings.kind])(request.of(corpus))
+    tagger: LearnedTagger = imported(LEARN[settings.kind])(request.of(corpus))
     return tagger
 
 

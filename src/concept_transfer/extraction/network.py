@@ -29,6 +29,11 @@ class TaggingNetwork(nn.Module):
         rules = vars(self._bio).values() if has_chain else ()
         self.steps = nn.ParameterList(torch.zeros_like(rule) for rule in rules)
 
+    @property
+    def labelling(self) -> nn.ModuleDict:
+        """What lies behind the body: the layer of labels, and their chain."""
+        return nn.ModuleDict({"head": self.head, "steps": self.steps})
+
     def chain(self) -> Chain:
         """What BIO forbids, and what was learned of neighbours."""
         rules = [rule.to(self.head.weight.device) for rule in vars(self._bio).values()]

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from concept_transfer.errors import StudyError, choices
+from concept_transfer.settings.extraction import PHRASES
 from concept_transfer.settings.files import check_size
 from concept_transfer.settings.problems import described
 from concept_transfer.settings.section import Distinct, Name, Section
@@ -21,6 +29,12 @@ def _check_type(name: str) -> str:
     return name
 
 
+Types = Annotated[
+    Distinct[Annotated[str, AfterValidator(_check_type)]], Field(description="Types of mentions.")
+]
+TestPart = Annotated[Name, Field(description="The part that taggers are judged on.")]
+
+
 class CorpusFiles(Section):
     """Sentences in which people have marked mentions, in parts."""
 
@@ -29,11 +43,43 @@ class CorpusFiles(Section):
         description="iob: a part is a file, a word a line with its label; standoff: a part is a "
         "folder of texts, each with its mentions beside it (brat).",
     )
-    types: Distinct[Annotated[str, AfterValidator(_check_type)]] = Field(
-        min_length=1, description="Types of mentions."
-    )
+    types: Types = Field(min_length=1)
     parts: dict[Name, str] = Field(min_length=2, description="Part -> its file or folder.")
-    test: Name = Field(default="test", description="The part that taggers are judged on.")
+    test: TestPart = "test"
+
+
+class SimulatedPart(Section):
+    """Notes of a sample of a county's encounters."""
+
+    network: str = Field(description="YAML file of the network (see resources/networks).")
+    style: str = Field(description="YAML file of how the hospital writes (see resources/notes).")
+    encounters: int = Field(ge=1, description="How many encounters to sample.")
+    seed: int = Field(default=1, ge=0, description="Seed of the sample and of its notes.")
+
+
+class SimulatedCorpus(Section):
+    """Notes as adapter `simulated_notes` has them, in which all mentions are known."""
+
+    format: Literal["simulated_notes"] = Field(description="Notes that templates write.")
+    phrases: str = Field(default=PHRASES, description="TSV of the words for each finding.")
+    filler: float | None = Field(
+        default=None,
+        ge=0,
+        description="Sentences about nothing for each that mentions something; null: the style's.",
+    )
+    types: Types = Field(default=["symptom", "sign"], min_length=1)
+    parts: dict[Name, SimulatedPart] = Field(min_length=2, description="Part -> its sample.")
+    test: TestPart = "test"
+
+
+AnyCorpus = Annotated[
+    Annotated[CorpusFiles, Tag("files")] | Annotated[SimulatedCorpus, Tag("simulated_notes")],
+    Discriminator(lambda one: "simulated_notes" if _format(one) == "simulated_notes" else "files"),
+]
+
+
+def _format(corpus: Any) -> str:
+    return corpus.get("format", "") if isinstance(corpus, dict) else corpus.format
 
 
 class TaggerSettings(Section):
@@ -143,7 +189,7 @@ class ExtractionStudy(Section):
     notice: str = Field(default="", description="Shown at the top of the report.")
     seed: int = Field(default=1, ge=0, description="Seed behind every draw of the study.")
     data: str = Field(default=".", description="Replaces {data} in every path of this config.")
-    corpora: dict[Name, CorpusFiles] = Field(min_length=1, description="Corpus -> its files.")
+    corpora: dict[Name, AnyCorpus] = Field(min_length=1, description="Corpus -> its files.")
     train: dict[Name, Annotated[Distinct[Name], Field(min_length=1)]] = Field(
         default={"train": ["train"]},
         min_length=1,

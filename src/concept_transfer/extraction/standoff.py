@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from concept_transfer.errors import StudyError, choices
 from concept_transfer.extraction.corpus import Corpus, readable
 from concept_transfer.extraction.sentences import sentences
 from concept_transfer.extraction.spans import Span, apart, of_words
-from concept_transfer.extraction.words import words
+from concept_transfer.extraction.words import Word, words
 
 # An identifier, the type, and characters; of a mention in parts ("1 4;9 12") from first to last.
 _MENTION = re.compile(r"T\d+\t(\S+) (\d+) (?:\d+;\d+ )*(\d+)(?:\t.*)?")
@@ -36,15 +36,23 @@ def read_standoff(folder: Path, types: Collection[str]) -> Corpus:
         text = readable(path)
         every = words(text)
         mentions = _in_words(path.with_suffix(".ann"), text, types)
-        starts = [0, *accumulate(map(len, sentences(text, every)))]
-        inside = {place for start, end, _ in mentions for place in range(start + 1, end)}
-        for start, end in pairwise(place for place in starts if place not in inside):
-            words_of.append([word.text for word in every[start:end]])
-            spans_of.append(
-                [Span(s - start, e - start, k) for s, e, k in mentions if start <= s < end]
-            )
+        for sentence, spans in divided(text, every, mentions):
+            words_of.append(sentence)
+            spans_of.append(spans)
             documents.append(number)
     return Corpus(words_of, spans_of, documents)
+
+
+def divided(
+    text: str, every: Sequence[Word], mentions: Sequence[Span]
+) -> Iterator[tuple[list[str], list[Span]]]:
+    """The sentences of a text with their mentions, none of which ends within a mention; every: the
+    text's words, mentions: spans of these."""
+    starts = [0, *accumulate(map(len, sentences(text, every)))]
+    inside = {place for start, end, _ in mentions for place in range(start + 1, end)}
+    for start, end in pairwise(place for place in starts if place not in inside):
+        own = [Span(s - start, e - start, k) for s, e, k in mentions if start <= s < end]
+        yield [word.text for word in every[start:end]], own
 
 
 def _in_words(path: Path, text: str, types: Collection[str]) -> list[Span]:

@@ -13,12 +13,20 @@ if TYPE_CHECKING:
     from concept_transfer.extraction.corpus import Corpus
 
 Sentence = Sequence[str]  # its words
+CARD = "tagger.json"  # of a folder with a tagger that has learned
 
 # How a tagger of a kind learns: a function of a Request.
 LEARN = {
     "dictionary": "concept_transfer.extraction.dictionary:learn",
     "hashed_crf": "concept_transfer.extraction.hashed_crf:learn",
     "encoder": "concept_transfer.extraction.encoder_tagger:learn",
+}
+# How one is read that has learned (`kept`): a function of its folder, types and settings.
+READ = {
+    "dictionary": "concept_transfer.extraction.dictionary:read",
+    "hashed_crf": "concept_transfer.extraction.hashed_crf:read",
+    "encoder": "concept_transfer.extraction.encoder_tagger:read",
+    "ensemble": "concept_transfer.extraction.together:read",
 }
 
 
@@ -27,6 +35,14 @@ class Tagger(Protocol):
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[Span]]:
         """The mentions in each sentence: spans of its words, in their order, none over another."""
+        ...
+
+
+class LearnedTagger(Tagger, Protocol):
+    """A tagger that files can hold."""
+
+    def write(self, folder: Path) -> None:
+        """Write the files of its kind (`kept.FILES`) to an empty folder."""
         ...
 
 

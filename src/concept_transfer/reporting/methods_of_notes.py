@@ -13,11 +13,24 @@ def notes(study: Study) -> str:
     if not sites:
         return ""
     meaning = [name for name, site in sites.items() if site.extraction.embedding]
-    text = (
-        f"At {listing(list(sites))} findings were read from notes. Names of concepts (the "
-        "vocabulary's words and a list of synonyms) were found in the words of each sentence, the "
-        "longest first, with long words corrected that are one slip away from a word of a name "
-        "(Damerau 1964). The words around a mention made it absent, uncertain, hypothetical, past "
+    learned = [name for name, site in sites.items() if site.extraction.tagger]
+    named = [name for name in sites if name not in learned]
+    text = f"At {listing(list(sites))} findings were read from notes."
+    if named:
+        where = f"At {listing(named)} names" if learned else "Names"
+        text += (
+            f" {where} of concepts (the vocabulary's words and a list of synonyms) were found in "
+            "the words of each sentence, the longest first, with long words corrected that are one "
+            "slip away from a word of a name (Damerau 1964)."
+        )
+    if learned:
+        text += (
+            f" At {listing(learned)} mentions were found by a tagger that had learned from "
+            "annotated notes; each meant the concept whose name it was, up to one slip (Damerau "
+            "1964), or was most like in its letters."
+        )
+    text += (
+        " The words around a mention made it absent, uncertain, hypothetical, past "
         "or another person's, by phrases with a direction and a reach (NegEx, Chapman et al. 2001; "
         "ConText, Harkema et al. 2009). A finding was present, or absent, where a note said so; "
         "everything else said nothing, and where a note said both, present counted."

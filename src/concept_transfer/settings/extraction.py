@@ -5,15 +5,21 @@ from __future__ import annotations
 from pydantic import Field
 
 from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
+from concept_transfer.extraction.tagger import CARD
 from concept_transfer.settings.section import Name, Section
 from concept_transfer.settings.sites import SiteSection
 
-CUES = "resources/notes/cues.tsv"
+CUES, PHRASES = "resources/notes/cues.tsv", "resources/notes/phrases.tsv"
 
 
 class Extraction(Section):
     """From notes to findings: mentions, what is said of them, and the concepts that they mean."""
 
+    tagger: str | None = Field(
+        default=None,
+        description="Folder of a tagger that has learned from annotated notes (`taggers/` of a "
+        "study of taggers, docs/extraction.md) and finds the mentions; null: the concepts' names.",
+    )
     synonyms: str | None = Field(
         default=None,
         description="TSV with columns concept, synonym and, where needed, state: further names of "
@@ -58,7 +64,8 @@ class NotedSite(SiteSection):
 def extraction_files(site: NotedSite) -> list[str]:
     """The files that reading notes needs."""
     chosen = site.extraction
-    return [chosen.cues, *([chosen.synonyms] if chosen.synonyms else [])]
+    card = f"{chosen.tagger}/{CARD}" if chosen.tagger else None
+    return [chosen.cues, *(file for file in (chosen.synonyms, card) if file)]
 
 
-EXTRACTION_PATHS = ("extraction.synonyms", "extraction.cues")
+EXTRACTION_PATHS = ("extraction.tagger", "extraction.synonyms", "extraction.cues")

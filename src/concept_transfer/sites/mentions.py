@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.transformers_embedding import TransformersEmbedding
-from concept_transfer.errors import StudyError
+from concept_transfer.errors import StudyError, named
 from concept_transfer.extraction.context import Context
+from concept_transfer.extraction.kept import check_kept, fingerprint, kept_tagger
 from concept_transfer.extraction.mentions import ASSERTIONS
-from concept_transfer.extraction.names import names_of
+from concept_transfer.extraction.names import Names, names_of
 from concept_transfer.extraction.normalise import Normaliser
 from concept_transfer.extraction.reading import Found, Reader
 from concept_transfer.paths import resolve
@@ -39,14 +40,32 @@ MENTIONS = pa.schema(
 )
 
 
+def check_extraction(settings: Extraction, vocabulary: Vocabulary, root: Path) -> None:
+    """Raise StudyError for tables of names and cues that are wrong, an embedding that cannot be
+    asked, and a tagger that is not as it was written; none is loaded."""
+    _names(settings, vocabulary, root)
+    Context.read(resolve(settings.cues, root))
+    private_vectors(settings, root)
+    if settings.tagger is not None:
+        with named("extraction.tagger"):
+            check_kept(resolve(settings.tagger, root))
+
+
 def reader_of(settings: Extraction, vocabulary: Vocabulary, root: Path) -> Reader:
-    """What reads the notes. Raises StudyError for tables of names and cues that are wrong."""
-    synonyms = resolve(settings.synonyms, root) if settings.synonyms else None
-    names = names_of(vocabulary, synonyms)
+    """What reads the notes. Raises StudyError as `check_extraction`."""
+    names = _names(settings, vocabulary, root)
     context = Context.read(resolve(settings.cues, root))
     embed = private_vectors(settings, root)
     normaliser = Normaliser(names, settings.fuzzy, settings.cosine, embed)
-    return Reader(names.dictionary, context, normaliser, corrects=True)
+    if settings.tagger is None:
+        return Reader(names.dictionary, context, normaliser, corrects=True)
+    with named("extraction.tagger"):
+        tagger = kept_tagger(resolve(settings.tagger, root))
+    return Reader(tagger, context, normaliser, corrects=False)
+
+
+def _names(settings: Extraction, vocabulary: Vocabulary, root: Path) -> Names:
+    return names_of(vocabulary, resolve(settings.synonyms, root) if settings.synonyms else None)
 
 
 def private_vectors(settings: Extraction, root: Path) -> Embed | None:
@@ -72,15 +91,20 @@ def private_vectors(settings: Extraction, root: Path) -> Embed | None:
 
 
 def with_findings(
-    extract: Extract, texts: Sequence[str], reader: Reader, vocabulary: Vocabulary, task: Task
+    extract: Extract,
+    texts: Sequence[str],
+    settings: Extraction,
+    vocabulary: Vocabulary,
+    task: Task,
+    root: Path,
 ) -> Extract:
     """The extract of a site with what its notes say beside what it records (read under a task that
     leaves out nothing), and a report of both.
 
     Of a concept that has several states at an encounter, the one counts that the vocabulary lists
-    first: present before absent.
+    first: present before absent. Raises StudyError as `check_extraction`.
     """
-    found = reader.read(texts)
+    found = reader_of(settings, vocabulary, root).read(texts)
     recorded = extract.inputs["findings"]
     rows, tokens = found.tokens(vocabulary)
     row = np.concatenate([recorded.owners, rows])
@@ -99,6 +123,8 @@ def with_findings(
     concepts = np.array(list(vocabulary.concept_states))
     in_the_record = concepts[np.unique(vocabulary.concept_numbers[recorded.values])].tolist()
     notes = {**_report(found, texts, contradicted), "in_the_record": in_the_record}
+    if settings.tagger is not None:
+        notes["tagger"] = fingerprint(resolve(settings.tagger, root))
     report = {**extract.report, "not_recorded": silent, "notes": notes}
     return replace(
         extract,

@@ -26,7 +26,7 @@ from concept_transfer.sites.document_tables import (
 )
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.files import read_table, text_column
-from concept_transfer.sites.mentions import reader_of, with_findings
+from concept_transfer.sites.mentions import check_extraction, with_findings
 from concept_transfer.sites.notes_site import NotesSite
 from concept_transfer.sites.table_settings import table_files
 from concept_transfer.sites.tabular import check_tabular, of_every_finding, read_tabular
@@ -47,7 +47,7 @@ def check_notes(site: NotesSite, vocabulary: Vocabulary, task: Task, root: Path)
                     f"which 'notes.{key}' names; it has {', '.join(there)}"
                     f"{did_you_mean(closest(name, there))}"
                 )
-    reader_of(site.extraction, vocabulary, root)
+    check_extraction(site.extraction, vocabulary, root)
 
 
 def read_notes(site: NotesSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
@@ -55,8 +55,7 @@ def read_notes(site: NotesSite, vocabulary: Vocabulary, task: Task, root: Path) 
     for what is wrong in a file; it names file and line, and shows no word of a note."""
     extract = read_tabular(site, vocabulary, of_every_finding(task), root)
     notes = _notes_of(site, extract.encounters, root)
-    reader = reader_of(site.extraction, vocabulary, root)
-    read = with_findings(extract, notes.texts, reader, vocabulary, task)
+    read = with_findings(extract, notes.texts, site.extraction, vocabulary, task, root)
     read.report["notes"].update(notes.counts)
     return read
 

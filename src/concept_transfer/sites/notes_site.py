@@ -79,6 +79,6 @@ NOTES = Adapter(
     table_files=table_files,
     paths=(*PATHS, "notes.files", *EXTRACTION_PATHS),
     described=_described,
-    limitation="Findings were read from notes by rules: some are missed, some are wrong, and "
+    limitation="Findings were read from notes by software: some are missed, some are wrong, and "
     "sites that write otherwise are read otherwise well.",
 )

@@ -16,7 +16,7 @@ from concept_transfer.settings.task import Task
 from concept_transfer.simulation.notes import Note, write_notes
 from concept_transfer.simulation.notes_files import Phrases, read_phrases, read_style
 from concept_transfer.sites.extract import Extract
-from concept_transfer.sites.mentions import reader_of, with_findings
+from concept_transfer.sites.mentions import check_extraction, with_findings
 from concept_transfer.sites.network_files import read_network
 from concept_transfer.sites.networks import Network, Sample
 from concept_transfer.sites.report import ingest_report
@@ -44,7 +44,7 @@ def check_simulated_notes(
             vocabulary.token(concept, state)
         except StudyError as error:
             raise StudyError(f"phrases {site.phrases}: {error}") from None
-    reader_of(site.extraction, vocabulary, root)
+    check_extraction(site.extraction, vocabulary, root)
 
 
 def read_simulated_notes(
@@ -69,8 +69,7 @@ def read_simulated_notes(
     report = ingest_report(encounters, site.encounters, {}, {}, {})
     extract = Extract(encounters, {"findings": recorded}, report)
     texts = [note.text for note in _notes(site, network, drawn, order, root)]
-    reader = reader_of(site.extraction, vocabulary, root)
-    return with_findings(extract, texts, reader, vocabulary, task)
+    return with_findings(extract, texts, site.extraction, vocabulary, task, root)
 
 
 def texts_of_simulated_notes(

@@ -7,7 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from concept_transfer.settings.extraction import EXTRACTION_PATHS, NotedSite, extraction_files
+from concept_transfer.settings.extraction import (
+    EXTRACTION_PATHS,
+    PHRASES,
+    NotedSite,
+    extraction_files,
+)
 from concept_transfer.sites.adapters import Adapter
 from concept_transfer.sites.simulated_site import NetworkSite, described_network, network_files
 
@@ -21,9 +26,7 @@ class SimulatedNotesSite(NetworkSite, NotedSite):
 
     adapter: Literal["simulated_notes"]
     style: str = Field(description="YAML file of how the hospital writes (see resources/notes).")
-    phrases: str = Field(
-        default="resources/notes/phrases.tsv", description="TSV of the words for each finding."
-    )
+    phrases: str = Field(default=PHRASES, description="TSV of the words for each finding.")
 
 
 def _files(site: SimulatedNotesSite, root: Path) -> list[str]:

@@ -27,8 +27,13 @@ class SimulatedSite(NetworkSite):
 
 
 def network_files(site: NetworkSite, root: Path) -> list[str]:
-    base = read_yaml(root / site.network)["base"]
-    return [site.network, str(Path(site.network).parent / base)]
+    return files_of_network(site.network, root)
+
+
+def files_of_network(network: str, root: Path) -> list[str]:
+    """A network's file, and that of what it is a variant of."""
+    base = read_yaml(root / network)["base"]
+    return [network, str(Path(network).parent / base)]
 
 
 def described_network(site: NetworkSite) -> str:

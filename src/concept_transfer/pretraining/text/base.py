@@ -8,17 +8,15 @@ from typing import Any
 
 import torch
 from transformers import BertConfig, BertForMaskedLM
-from transformers.utils import logging as transformers_logging
 
 from concept_transfer.embeddings.language_model import load_network, load_tokenizer, longest_input
 from concept_transfer.embeddings.model_files import locate
+from concept_transfer.embeddings.saving import save_model
 from concept_transfer.pretraining.draws import generator
 from concept_transfer.pretraining.text.documents import Readable
 from concept_transfer.pretraining.text.schedule import WEIGHTS
 from concept_transfer.pretraining.text.word_pieces import word_pieces
 from concept_transfer.settings.text_encoders import TextEncoder
-
-WHOLE = "1TB"  # so that weights are one file
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,7 @@ class Start:
 
     def save(self, folder: Path) -> None:
         """Write a folder that `AutoModel` and `AutoTokenizer` load."""
-        transformers_logging.disable_progress_bar()
-        self.body.save_pretrained(folder, max_shard_size=WHOLE)
-        self.tokenizer.save_pretrained(folder)
-        transformers_logging.enable_progress_bar()
+        save_model(self.body, self.tokenizer, folder)
 
     def facts(self) -> dict[str, Any]:
         config = self.body.config

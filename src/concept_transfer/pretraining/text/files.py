@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from concept_transfer.embeddings.saving import PARTS
 from concept_transfer.errors import StudyError
 from concept_transfer.settings.text_encoders import TextEncoder
 
 CARD, LOG, MODEL = "encoder.json", "history.tsv", "model"
-PARTS = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 TAKEN = (CARD, *(f"{MODEL}/{part}" for part in PARTS))  # by those who use it
 FILES = (*TAKEN, LOG)
 
