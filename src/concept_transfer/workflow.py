@@ -16,7 +16,8 @@ from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.grid import Grid
 from concept_transfer.paths import resolve
 from concept_transfer.registry import imported
-from concept_transfer.settings.embeddings import EmbeddingSection
+from concept_transfer.settings.embeddings import EmbeddingSection, encoder_of, parents_of
+from concept_transfer.settings.encoders import CodeEncoder
 from concept_transfer.settings.extraction import NotedSite
 from concept_transfer.settings.filling import TO_FILL, unfilled
 from concept_transfer.settings.sites import SiteSection
@@ -130,6 +131,26 @@ def with_embeddings_of_notes(study: Study) -> Study:
             extraction = site.extraction.model_copy(update={"embedding": section})
             sites[name] = site.model_copy(update={"extraction": extraction})
     return study.model_copy(update={"sites": sites})
+
+
+def taught_by_documents(study: Study) -> list[str]:
+    """Embeddings, and encoders that start from them, whose vectors are of a language model that has
+    learned from documents, or are made from such vectors."""
+
+    def taught(name: str) -> bool:
+        section = study.embeddings[name]
+        encoder = encoder_of(section)
+        if encoder is not None and study.encoders[encoder].learns:
+            return True
+        return any(map(taught, parents_of(section)))
+
+    starts = {
+        name: encoder.vectors
+        for name, encoder in study.encoders.items()
+        if isinstance(encoder, CodeEncoder) and encoder.vectors is not None
+    }
+    own = {name: name for name in study.embeddings}
+    return [name for name, vectors in {**own, **starts}.items() if taught(vectors)]
 
 
 def planned_vocabulary(study: Study, root: Path) -> Vocabulary:

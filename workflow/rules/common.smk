@@ -34,6 +34,7 @@ from concept_transfer.workflow import (
     planned_vocabulary,
     site_inputs,
     table_files,
+    taught_by_documents,
     with_embeddings_of_notes,
     times_ahead,
     with_offers,

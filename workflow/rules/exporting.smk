@@ -38,6 +38,7 @@ rule export_models:
         evaluation=fixed(study.evaluation.model_dump(mode="json")),
         use=fixed(study.keep.model_dump(mode="json", include={"licence", "intended_use"})),
         limits=fixed({name: ADAPTERS[study.sites[name].adapter].limitation for name in grid.sites}),
+        taught=taught_by_documents(study),
         classes=list(study.task.class_names),
         seed=study.seed,
         vocabulary=reads(*WORDLESS),

@@ -30,6 +30,7 @@ with job(snakemake.log[0]):
         json.loads(params.use),
         json.loads(params.limits),
         results / "sources",
+        params.taught,
     )
     for room in ("sources", "models"):
         shutil.rmtree(exports / room, ignore_errors=True)

@@ -209,14 +209,24 @@ class _Segment:
 
 def _fault(texts: Sequence[str], vectors: NDArray[np.float32]) -> str | None:
     """What makes one of the vectors useless, and whose it is; None where all are good."""
+    fault = fault_of(vectors)
+    if fault is None:
+        return None
+    what, row = fault
+    return what if row is None else f"{what} for '{texts[row][:80]}'"
+
+
+def fault_of(vectors: NDArray[np.float32]) -> tuple[str, int | None] | None:
+    """What makes one of the vectors useless, and its row (None: that of all); None where all are
+    good."""
     if not vectors.shape[1]:
-        return "vectors of 0 numbers"
+        return "vectors of 0 numbers", None
     for bad, what in (
         (~np.isfinite(vectors).all(axis=1), "NaN or infinity"),
         (~vectors.any(axis=1), "a vector of zeros"),
     ):
         if bad.any():
-            return f"{what} for '{texts[int(bad.argmax())][:80]}'"
+            return what, int(bad.argmax())
     return None
 
 

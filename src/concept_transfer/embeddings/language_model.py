@@ -22,11 +22,14 @@ from concept_transfer.embeddings.dense_layers import load_dense
 from concept_transfer.errors import StudyError
 
 Pooling = Literal["cls", "mean", "last"]
+_SHOWN = 80  # letters of a text
 _TOKENS_A_BATCH = {"cpu": 1024, "cuda": 32768}
 
 
 class LanguageModel:
     """Weights and tokenizer of one folder on one device.
+
+    private: whether texts are patients' words, which no error shows.
 
     Raises StudyError where the folder holds an architecture that transformers does not know,
     code of its own that it cannot do without (it is never run), or weights that leave part of the
@@ -43,8 +46,9 @@ class LanguageModel:
         dtype: Literal["float32", "bfloat16"] = "float32",
         truncate: bool = False,
         pickled_weights: bool = False,
+        private: bool = False,
     ) -> None:
-        self._where = where
+        self._where, self._private = where, private
         self._pooling = pooling
         self._truncate = truncate
         self._tokenizer = load_tokenizer(where, folder)
@@ -76,20 +80,26 @@ class LanguageModel:
         for position, ids in enumerate(inputs):
             if not ids:
                 raise StudyError(
-                    f"{self._where}: the text '{texts[position]}' has no token in this model; "
+                    f"{self._where}: {self._named(texts[position])} has no token in this model; "
                     "give the concept a text in words"
                 )
             if len(ids) > self._longest:
                 if not self._truncate:
                     raise StudyError(
-                        f"{self._where}: the text '{texts[position][:80]}...' has {len(ids)} "
-                        f"tokens, the model reads {self._longest}; shorten the text, or set "
-                        "'truncate: true' to embed its beginning"
+                        f"{self._where}: {self._named(texts[position])} has {len(ids)} tokens, the "
+                        f"model reads {self._longest}; shorten the text, or set 'truncate: true' to "
+                        "embed its beginning"
                     )
                 inputs[position] = self._tokenizer(
                     texts[position], truncation=True, max_length=self._longest
                 )["input_ids"]
         return inputs
+
+    def _named(self, text: str) -> str:
+        """A text in an error."""
+        if self._private:
+            return "a text of patients, which is not shown,"
+        return f"the text '{text[:_SHOWN]}{'...' if len(text) > _SHOWN else ''}'"
 
     def _batches(self, inputs: list[list[int]]) -> Iterator[list[int]]:
         """Positions of texts of one length, as many as the device's budget of tokens allows."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from concept_transfer.device import usable_device
 from concept_transfer.embeddings import model_files
-from concept_transfer.embeddings.cache import VectorSpace, embed_cached
+from concept_transfer.embeddings.cache import VectorSpace, embed_cached, fault_of
 from concept_transfer.embeddings.model_files import ModelFolder
 from concept_transfer.embeddings.providers import Request
 from concept_transfer.embeddings.table import EmbeddingTable
@@ -85,18 +85,16 @@ def embed_privately(
     name: str, config: TransformersEmbedding, texts: Sequence[str], root: Path
 ) -> NDArray[np.float32]:
     """Vectors of distinct texts that are patients' words, float32 [texts, width]: past the cache,
-    and without a word of them in an error."""
-    model = _Model(name, config, root)
-    try:
-        parts = list(_computed(model, "cpu", texts))
-    except StudyError:
-        raise StudyError(
-            f"embeddings.{name}: model '{config.model}' cannot read one of {len(texts)} texts, "
-            "which are patients' words and not shown: it has no token for it, or it is longer than "
-            "the model reads (truncate: true cuts it)"
-        ) from None
+    and without a word of them in an error (StudyError)."""
+    parts = _computed(_Model(name, config, root), "cpu", texts, private=True)
     vector_of = {text: row for part, rows in parts for text, row in zip(part, rows, strict=True)}
-    return np.stack([vector_of[text] for text in texts])
+    vectors = np.stack([vector_of[text] for text in texts])
+    if fault := fault_of(vectors):
+        raise StudyError(
+            f"embeddings.{name}: model '{config.model}' gives {fault[0]} for a text of patients, "
+            "which is not shown. Such vectors come from damaged weights"
+        )
+    return vectors
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def _vectors(model: _Model, texts: Sequence[str], device: str) -> NDArray[np.flo
 
 
 def _computed(
-    model: _Model, device: str, texts: Sequence[str]
+    model: _Model, device: str, texts: Sequence[str], private: bool = False
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Texts, some at a time, and their vectors."""
     from concept_transfer.embeddings.language_model import LanguageModel
@@ -169,6 +167,7 @@ def _computed(
         dtype=config.dtype,
         truncate=config.truncate,
         pickled_weights=config.pickled_weights,
+        private=private,
     )
     by_length = sorted(texts, key=len, reverse=True)
     progress = Progress("texts", len(texts))

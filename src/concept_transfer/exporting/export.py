@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Sender:
 
     hospitals: site -> its encounters; use: what the sender says of the models' use, see
     `ModelCard`; limits: site -> what a reader must not conclude of its data; sources: folder of the
-    models that sources hand on.
+    models that sources hand on; taught: representations that have learned from documents.
     """
 
     hospitals: Mapping[str, Hospital]
@@ -47,6 +47,7 @@ class Sender:
     use: Mapping[str, str]
     limits: Mapping[str, str]
     sources: Path
+    taught: Collection[str] = ()
 
     def export(self, inner: Path, outer: Path, predictions: Path | None) -> dict[str, str]:
         """Write the bundle `inner` of the study as `outer`, and return its row of the index.
@@ -95,6 +96,11 @@ class Sender:
             return (
                 f"nothing is known of whether models of the learner {card.learner['kind']} hold "
                 "values of single patients: its record has no `leaves`"
+            )
+        if card.embedding in self.taught:
+            return (
+                "its vectors are of a language model that has learned from documents, and nothing "
+                "bounds what they tell of a single one; keep models with its base"
             )
         if not all((bundle.folder / name).is_file() for name in record.files):
             return "no replicate has a model"

@@ -79,7 +79,7 @@ AnyCorpus = Annotated[
 
 
 def _format(corpus: Any) -> str:
-    return corpus.get("format", "") if isinstance(corpus, dict) else corpus.format
+    return str(corpus.get("format") if isinstance(corpus, dict) else corpus.format)
 
 
 class TaggerSettings(Section):

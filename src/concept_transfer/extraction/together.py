@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -33,5 +34,5 @@ class TaggersTogether:
 
 def read(folder: Path, types: Sequence[str], settings: Ensemble) -> TaggersTogether:
     """An ensemble of the taggers in the folders below."""
-    members = [kept_tagger(folder / name) for name in settings.of]
-    return TaggersTogether(bio_labels(types), members)
+    members = (kept_tagger(folder / name) for name in settings.of)
+    return TaggersTogether(bio_labels(types), [cast(ProbableTagger, one) for one in members])
