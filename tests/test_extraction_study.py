@@ -8,14 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from in_process import planned, run_study
-from tagging_data import SIGNS, tiny_extraction
+from tagging_data import DRUGS, SIGNS, made_up, tiny_extraction, write_iob
 
 from concept_transfer.extraction.corpus import Corpus
 from concept_transfer.extraction.expected import expected_times
-from concept_transfer.extraction.kept import kept_tagger
+from concept_transfer.extraction.kept import fingerprint, kept_tagger
 from concept_transfer.extraction.settings import load_extraction
+from concept_transfer.extraction.spans import Span
 from concept_transfer.extraction.tagger import CARD
 from concept_transfer.extraction.taggings import Tagging
+
+PLANTED = "Xylqobrix"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,27 @@ def test_what_has_learned_is_kept_and_finds_the_same(results: Path) -> None:
             )
             assert kept_tagger(card.parent).tag(test.sentences) == list(found.spans), card
     assert len(list(results.glob(f"taggers/*/*/*/*/{CARD}"))) == 2 * 2 * (1 + 3 * 2)
+
+
+def test_a_word_of_the_test_part_reaches_nothing_that_learns(results: Path, tmp_path: Path) -> None:
+    """Names, features, word pieces and weights are those of a study whose test part has none of it:
+    every file of every tagger is the same, byte by byte."""
+    config = tiny_extraction(tmp_path)
+    test = made_up(60, 3, 6)
+    drugs = [[PLANTED if word in DRUGS else word for word in words] for words in test.sentences]
+    rare = [["He", "takes", PLANTED, "for", "cough", "."]] * 30
+    marked = [[Span(2, 3, "Drug"), Span(4, 5, "Sign")]] * 30
+    planted = Corpus([*drugs, *rare], [*test.spans, *marked], [*test.documents, *[6] * 30])
+    write_iob(planted, tmp_path / "test.tsv", documents=False)
+    cards = [f"lines/some/{tagger}/0/{CARD}" for tagger in ("names", "crf", "network", "both")]
+    again = run_study(tmp_path, config, *(f"results/tiny/taggers/{card}" for card in cards))
+    read = Corpus.read(again / "corpora/lines/test.parquet")
+    assert sum(PLANTED in words for words in read.sentences) > 40
+    for card in cards:
+        folder = again / "taggers" / card
+        assert fingerprint(folder.parent) == fingerprint((results / "taggers" / card).parent), card
+    for file in (again / "taggers").rglob("*"):
+        assert not file.is_file() or PLANTED.casefold().encode() not in file.read_bytes().lower()
 
 
 def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:
