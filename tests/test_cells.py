@@ -513,6 +513,18 @@ def test_the_log_counts_the_rarest_of_several_classes(caplog: pytest.LogCaptureF
     assert f"{len(train)} encounters ({rarest} of the rarest class)" in caplog.messages[0]
 
 
+def test_a_site_may_draw_the_labels_of_another() -> None:
+    cohort, keys = target_site(count=600).cohort, [replicate_key(1, 0), replicate_key(1, 1)]
+    other = replace(cohort, name="read")
+    own, foreign, same = (
+        draw_budget(each, 0, "60", keys)
+        for each in (cohort, other, replace(other, drawn_as=cohort.name))
+    )
+    np.testing.assert_array_equal(same.train, own.train)
+    np.testing.assert_array_equal(same.validation, own.validation)
+    assert not np.array_equal(foreign.train, own.train)
+
+
 def test_balanced_draws_hold_as_many_of_each_class_and_are_nested() -> None:
     site = target_site(count=600)
     rare = np.where(np.arange(600) % 7 == 0, site.labels, 0).astype(np.int8)

@@ -1,4 +1,4 @@
-"""Notes stay on their machine: a study that reads them on every road, while servers listen, and what
+"""Notes stay on their machine: a study reads them on every road while servers listen, and what
 it has learned from them is asked to leave."""
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "embeddings": {"one_hot": {"provider": "one_hot"}},
         "classifiers": ["naive_bayes"],
         "strategies": ["local", "direct"],
-        "target_sizes": ["all"],
+        "target_sizes": [60, "all"],
         "replicates": 5,
         "evaluation": {"draws": 100, "small_cells": 5, "min_positives": 5},
     }
@@ -89,6 +89,20 @@ def test_costs_follow_from_the_predictions(results: Path) -> None:
         areas.append(np.mean(each))
     assert (row.estimate, row.gold_estimate) == pytest.approx(tuple(areas))
     assert row.difference == pytest.approx(areas[0] - areas[1])
+
+
+def test_both_sites_draw_the_same_labels(results: Path) -> None:
+    """Of sixty labels each replicate has those of the same encounters: what is held out of them is
+    the same, whatever is known of them."""
+    drawn = []
+    for site in ("south_notes", "south"):
+        rows = pd.read_parquet(
+            results / f"predictions/{site}/none/naive_bayes/local/60/block0.parquet"
+        )
+        held = rows[rows["partition"] != "test"]
+        drawn.append({r: set(each["encounter"]) for r, each in held.groupby("replicate")})
+    assert drawn[0] == drawn[1]
+    assert len(set(map(frozenset, drawn[0].values()))) > 1
 
 
 def test_the_report_says_what_reading_costs(results: Path) -> None:

@@ -68,6 +68,7 @@ for job, pairs in COMBINED.items():
             seed=study.seed,
             classes=len(study.task.class_names),
             balanced=study.balanced_labels,
+            drawn_as=drawn_as,
             code=code_of("combine", *record_modules(STRATEGIES, kinds)),
         script:
             "../scripts/combine.py"

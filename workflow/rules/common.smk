@@ -77,11 +77,19 @@ def task_words(codes=False):
         words["balanced"] = True
 
     def given(wildcards):
-        site = study.sites[getattr(wildcards, "source", None) or split_pair(wildcards.pair)[1]]
+        source = getattr(wildcards, "source", None)
+        site = study.sites[source or split_pair(wildcards.pair)[1]]
         look_back = {"look_back_days": site.look_back_days} if codes and site.look_back_days else {}
-        return stable(words | look_back)
+        twin = "" if source else drawn_as(wildcards)
+        return stable(words | look_back | ({"drawn_as": twin} if twin else {}))
 
     return given
+
+
+def drawn_as(wildcards):
+    """The site by whose name a target's labels are drawn: the one that has its encounters with
+    findings that were not read from notes, if one has ("": its own)."""
+    return grid.gold.get(split_pair(wildcards.pair)[1], "")
 
 
 def record_modules(registry, names, *runs):

@@ -12,7 +12,9 @@ with job(snakemake.log[0]):
     run_combinations(
         snakemake.wildcards.pair,
         json.loads(params.strategies),
-        Cohort.read(Path(inputs.labels[0]).parent, Path(inputs.split), params.balanced),
+        Cohort.read(
+            Path(inputs.labels[0]).parent, Path(inputs.split), params.balanced, params.drawn_as
+        ),
         params.seed,
         params.replicates,
         params.classes,

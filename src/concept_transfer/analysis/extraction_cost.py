@@ -35,7 +35,8 @@ def cost_rows(
     clusters: target -> encounter -> cluster. The difference in AUROC is below 0 where reading
     costs. It is paired by the encounters that test in both cells, with the sampling variance of
     related encounters (Obuchowski 1997, see `evaluation.delong`), and the spread of replicates,
-    of which each drew labels of its own at either site where not all are used. Verdicts are
+    each of which draws the same labels at both sites (`Cohort.drawn_as`), where their encounters
+    have the same order. Verdicts are
     Holm-corrected over all rows.
     """
     rows = [_row(read, gold, clusters[read.cell.target], settings) for read, gold in pairs]

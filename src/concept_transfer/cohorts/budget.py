@@ -79,7 +79,7 @@ def draw_from(cohort: Cohort, pools: tuple[Rows, Rows], size: str, keys: list[in
 
 
 def _order(key: int, cohort: Cohort, pool: Rows) -> Rows:
-    rows = subset_order(key, cohort.name, pool)
+    rows = subset_order(key, cohort.drawn_as or cohort.name, pool)
     return rows[in_turn(cohort.labels[rows])] if cohort.balanced else rows
 
 

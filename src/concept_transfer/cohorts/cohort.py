@@ -17,12 +17,14 @@ from concept_transfer.errors import StudyError
 @dataclass(frozen=True)
 class Cohort:
     """The encounters of one site: the site's name, the class of each (int8 [n], from 0), how they
-    are divided, and whether draws of its labels hold as many of each class (`cohorts.budget`)."""
+    are divided, whether draws of its labels hold as many of each class, and the site by whose name
+    they are drawn (`cohorts.budget`; "": its own), another one that has the same encounters."""
 
     name: str
     labels: NDArray[np.int8]
     split: Split
     balanced: bool = False
+    drawn_as: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -33,7 +35,9 @@ class Cohort:
         return np.bincount(self.labels, minlength=2)
 
     @classmethod
-    def read(cls, encounters: Path, split: Path, balanced: bool = False) -> Cohort:
+    def read(
+        cls, encounters: Path, split: Path, balanced: bool = False, drawn_as: str = ""
+    ) -> Cohort:
         """From the folder ``encounters/<site>`` and the site's split; labels are memory-mapped."""
         labels, rows = read_labels(encounters), Split.read(split)
         if len(rows) != len(labels):
@@ -41,4 +45,4 @@ class Cohort:
                 f"{split} has {len(rows)} rows, but {encounters} holds {len(labels)} encounters; "
                 "delete the split and run again"
             )
-        return cls(encounters.name, labels, rows, balanced)
+        return cls(encounters.name, labels, rows, balanced, drawn_as)

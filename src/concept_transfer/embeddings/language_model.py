@@ -87,8 +87,8 @@ class LanguageModel:
                 if not self._truncate:
                     raise StudyError(
                         f"{self._where}: {self._named(texts[position])} has {len(ids)} tokens, the "
-                        f"model reads {self._longest}; shorten the text, or set 'truncate: true' to "
-                        "embed its beginning"
+                        f"model reads {self._longest}; shorten the text, or set 'truncate: true' "
+                        "to embed its beginning"
                     )
                 inputs[position] = self._tokenizer(
                     texts[position], truncation=True, max_length=self._longest

@@ -42,9 +42,10 @@ class Site:
         split: Path,
         inputs: Sequence[str] = ("findings",),
         balanced: bool = False,
+        drawn_as: str = "",
     ) -> Site:
         """From the folder ``encounters/<site>`` and the site's split; arrays are memory-mapped."""
-        cohort = Cohort.read(encounters, split, balanced)
+        cohort = Cohort.read(encounters, split, balanced, drawn_as)
         return cls(cohort, read_inputs(encounters, len(cohort), inputs))
 
 

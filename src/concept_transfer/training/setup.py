@@ -33,7 +33,7 @@ class Setup:
     study, label, classes: names for the card of a bundle; learner: its name and settings; task:
     what decides which tokens an encounter has; encoder: folders of an encoder's copies, with
     outcome_codes, those of the task, and look_back_days, how far back the target's histories reach,
-    for learners that take one; balanced: see `Cohort`; named: the
+    for learners that take one; balanced, and drawn_as of the target: see `Cohort`; named: the
     representation, of an encoder that came with models and has no folder.
     """
 
@@ -52,6 +52,7 @@ class Setup:
     balanced: bool = False
     look_back_days: float | None = None
     named: str = NO_EMBEDDING
+    drawn_as: str = ""
 
     @property
     def bench(self) -> Workbench:
@@ -84,10 +85,10 @@ class Setup:
             return self.encoder[0].parent.name
         return self.table.card.name if self.table else self.named
 
-    def read_site(self, files: Sequence[str]) -> Site:
+    def read_site(self, files: Sequence[str], drawn_as: str = "") -> Site:
         """The site whose arrays come first and whose split comes last, with the learner's input."""
         reads = LEARNERS[self.learner["kind"]].reads
-        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,), self.balanced)
+        return Site.read(Path(files[0]).parent, Path(files[-1]), (reads,), self.balanced, drawn_as)
 
     def card(self, handed_on: HandedOn, site: Site, training: Training, **facts: Any) -> ModelCard:
         """The card of models trained at a site; `facts` are further fields of it."""
@@ -155,6 +156,7 @@ def read_setup(
         label.get("balanced", False),
         label.get("look_back_days"),
         representation,
+        label.get("drawn_as", ""),
     )
 
 
@@ -186,6 +188,5 @@ def read_material(inputs: Any, classifier: str, setup: Setup, bench: Workbench) 
         return HandedOn(bench.everyone().read(bundle.folder), bundle.card.replicates)
 
     source = setup.read_site(inputs.source) if inputs.source else None
-    return Material(
-        setup.read_site(inputs.target), source, models(inputs.handed_on), models(inputs.same)
-    )
+    target = setup.read_site(inputs.target, setup.drawn_as)
+    return Material(target, source, models(inputs.handed_on), models(inputs.same))
