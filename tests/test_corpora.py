@@ -106,8 +106,11 @@ def test_a_file_that_is_no_iob_is_refused(tmp_path: Path, content: bytes, what: 
         ("\nT1\tZzyzx 0 5\tx\n", "line 2: a type that the config does not know"),
         ("T1\tSign 0\n", "line 1: no annotation of a mention"),
         ("Zzyzx\n", "line 1: no annotation of a mention"),
-        ("T1\tSign 0 5\tx\nT2\tDrug 3 9\tx\n", "0 to 5 and 3 to 9 overlap"),
-        ("T1\tSign 0 2\tx\nT2\tDrug 2 5\tx\n", "the mentions of words 0 to 1 and 0 to 1 overlap"),
+        ("T1\tSign 0 5\tx\nT2\tDrug 3 9\tx\n", "lines 1 and 2: mentions that overlap"),
+        (
+            "T1\tSign 0 2\tx\nT2\tDrug 2 5\tx\n",
+            "lines 1 and 2: mentions that overlap, or touch the same word",
+        ),
     ],
 )
 def test_annotation_that_cannot_be_is_refused(tmp_path: Path, annotation: str, what: str) -> None:

@@ -35,7 +35,7 @@ def read_standoff(folder: Path, types: Collection[str]) -> Corpus:
     for number, path in enumerate(texts):
         text = readable(path)
         every = words(text)
-        mentions = _in_words(path.with_suffix(".ann"), text, types)
+        mentions = _in_words(path.with_suffix(".ann"), text, every, types)
         for sentence, spans in divided(text, every, mentions):
             words_of.append(sentence)
             spans_of.append(spans)
@@ -55,7 +55,7 @@ def divided(
         yield [word.text for word in every[start:end]], own
 
 
-def _in_words(path: Path, text: str, types: Collection[str]) -> list[Span]:
+def _in_words(path: Path, text: str, every: Sequence[Word], types: Collection[str]) -> list[Span]:
     """The mentions of a file as spans of the text's words."""
     lines: dict[Span, int] = {}
     for number, line in enumerate(_lines(path), start=1):
@@ -78,11 +78,17 @@ def _in_words(path: Path, text: str, types: Collection[str]) -> list[Span]:
         except StudyError as error:
             raise StudyError(f"{path}, line {number}: {error}") from None
         lines[span] = number
-    try:
-        ordered = apart(lines, len(text))
-        return apart(of_words(ordered, words(text)), len(words(text)), "words")
-    except StudyError as error:
-        raise StudyError(f"{path}: {error}") from None
+    kinds = {str(number): kind for (_, _, kind), number in lines.items()}
+    numbered = [Span(start, end, str(number)) for (start, end, _), number in lines.items()]
+    found = sorted(of_words(numbered, every))
+    for one, other in pairwise(found):
+        if other.start < one.end:
+            first, second = sorted(int(span.label) for span in (one, other))
+            raise StudyError(
+                f"{path}, lines {first} and {second}: mentions that overlap, or touch the same "
+                "word; every word belongs to one mention at most: keep the longer"
+            )
+    return [Span(start, end, kinds[number]) for start, end, number in found]
 
 
 def _lines(path: Path) -> list[str]:
