@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from concept_transfer.models.document_vectors import read_vectors, write_vectors
 from concept_transfer.models.multinomial import Classes, Multinomial, fit
 from concept_transfer.models.neighbours import Neighbours
 from concept_transfer.models.penalties import VARIANCES
+from concept_transfer.pretraining.text import adapt
+from concept_transfer.pretraining.text.documents import Readable
+from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.settings.training import Training
 from concept_transfer.training.block import Block
 from concept_transfer.training.document_heads import Heads, fit_heads, fit_neighbours
@@ -157,3 +161,31 @@ def test_models_are_read_as_they_were_written_and_only_with_their_encoder(tmp_pa
     other = LanguageModelFiles(write_language_model(tmp_path / "other" / "0", seed=9))
     with pytest.raises(StudyError, match="made with another language model"):
         DocumentModels.read(tmp_path, "linear", [other])
+
+
+def test_the_encoder_may_be_one_that_has_read_documents(tmp_path: Path) -> None:
+    """Features are the vectors of the adapted model, and no longer those of its base."""
+    near, far = document_site("near", 120, seed=1), document_site("far", 120, seed=2)
+    texts, folder = near.inputs["text"], tmp_path / "own" / "0"
+    folder.mkdir(parents=True)
+    kinds, labels = np.full(120, -1), near.labels.astype(np.int64)
+    readable = Readable((texts,), np.arange(120), kinds, (), labels)
+    chosen = {"base": str(FILES.folder / "model"), "steps": 4, "learning_rate": 1e-2}
+    settings = TextEncoder.model_validate({"kind": "text", "sites": ["near"], **chosen})
+    adapt.write_language_model(folder, "encoders.own", settings, (1, 0), Path(), readable)
+    rows = np.arange(9)
+    own, base = (
+        Body(files, {}).features(texts, rows, "cpu", lambda count: None)
+        for files in (LanguageModelFiles(folder), FILES)
+    )
+    assert abs(own - base).max() > 0.1
+    network = AutoModel.from_pretrained(folder / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder / "model")
+    with torch.inference_mode():
+        mean = network(**tokenizer(texts[0], return_tensors="pt")).last_hidden_state[0].mean(0)
+    np.testing.assert_allclose(own[0], 10 * mean / mean.norm(), atol=1e-4)
+    bench = workbench(Block(0, [0]), learner="document", classes=3, epochs=2)
+    bench = replace(bench, context=replace(bench.context, encoders=(folder,)))
+    for strategy, size in (("direct", "0"), ("full", "60")):
+        said = from_source(bench, far, strategy, size, SETTINGS, near).tested(0)[1]
+        assert np.isfinite(said).all()

@@ -27,7 +27,7 @@ from concept_transfer.settings.training import Training
 from concept_transfer.sites.site import Site
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.strategies.strategy import Part, Plan, Stage
-from concept_transfer.training import history_heads, history_tuning
+from concept_transfer.training import history_heads, tuning
 from concept_transfer.training.block import Block
 from concept_transfer.training.cells import run_cell
 from concept_transfer.training.history_models import HistoryFamily
@@ -181,8 +181,8 @@ def test_a_label_does_not_reach_what_tuned_networks_say_of_its_fold(
     other = replace(site, cohort=replace(site.cohort, labels=labels))
     changed = replace(plan, train=(Part(other, plan.train[0].rows),))
     monkeypatch.setattr(history_heads, "VARIANCES", (1e-2,))
-    monkeypatch.setattr(history_tuning.Judge, "best", lambda _, said, without=None: len(said) - 1)
-    monkeypatch.setattr(history_tuning.Judge, "held", lambda _, said: said[-1])
+    monkeypatch.setattr(tuning.Judge, "best", lambda _, said, without=None: len(said) - 1)
+    monkeypatch.setattr(tuning.Judge, "held", lambda _, said: said[-1])
     learner = family(folder, head="classification", pooling=pooling, epochs=2)
     found = [learner.cross_fit(each, TRAINING, folds) for each in (plan, changed)]
     assert found[0].fitted.epochs == [2]

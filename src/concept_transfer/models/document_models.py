@@ -50,7 +50,7 @@ class DocumentModels:
         """What tuning changed, heads, and the digests of the language models."""
         arrays: dict[str, NDArray[Any]] = {"body_of": np.array(self.of)}
         for number, body in enumerate(self.bodies):
-            arrays |= {f"body.{number}.{name}": value for name, value in body.changed.items()}
+            arrays |= {f"body.{number}.{name}": value for name, value in body.weights.items()}
         for number, head in enumerate(self.heads):
             arrays |= {f"head.{number}.{name}": value for name, value in head.arrays().items()}
         save_file({k: np.array(v, order="C") for k, v in arrays.items()}, folder / WEIGHTS)

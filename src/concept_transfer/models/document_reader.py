@@ -153,12 +153,12 @@ class Body:
     changed (float32, by the names of `Reader`'s parameters)."""
 
     files: LanguageModelFiles
-    changed: Mapping[str, NDArray[np.float32]]
+    weights: Mapping[str, NDArray[np.float32]]
 
     def reader(self) -> Reader:
         """In evaluation mode, on the CPU, with copies of the weights."""
         reader = self.files.reader()
-        changed = {name: torch.from_numpy(each.copy()) for name, each in self.changed.items()}
+        changed = {name: torch.from_numpy(each.copy()) for name, each in self.weights.items()}
         reader.load_state_dict(changed, strict=False)
         return reader
 

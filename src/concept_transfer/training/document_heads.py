@@ -11,7 +11,7 @@ from concept_transfer.models.multinomial import Classes, Multinomial, fit, path_
 from concept_transfer.models.neighbours import NUMBERS, Neighbours
 from concept_transfer.models.penalties import USUAL, VARIANCES, judging_folds, thinned
 from concept_transfer.models.recalibration import Recalibration
-from concept_transfer.training.history_tuning import Judge
+from concept_transfer.training.tuning import Judge
 
 Floats = NDArray[np.float64]
 Folds = NDArray[np.int64]

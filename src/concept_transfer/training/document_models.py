@@ -31,8 +31,9 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Plan
 from concept_transfer.training.document_heads import fit_heads, fit_neighbours
 from concept_transfer.training.document_network import Labelled, Rates
-from concept_transfer.training.document_tuning import Tuned, tune
+from concept_transfer.training.document_tuning import tune
 from concept_transfer.training.one_by_one import WeighedRows, balance, weights_of
+from concept_transfer.training.tuning import Tuned
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class DocumentFamily:
 
     def cross_fit(self, plan: Plan, training: Training, folds: Rows) -> CrossFitted:
         """Heads on the language models as they are, and where the plan tunes these, both for as
-        many epochs as held-out labels choose (`document_tuning.tune`)."""
+        many epochs as held-out labels choose (`tuning.tune`)."""
         begin = time.monotonic()
         start: DocumentModels | None = plan.start
         bodies = self._bodies() if start is None else [start.body(i) for i in range(len(start))]
@@ -149,7 +150,7 @@ class DocumentFamily:
         """[n, width]; by a language model as it came a job of its own computed them, or they are
         computed here, once for all cells."""
         texts, device, folder = site.inputs["text"], self.context.device, body.files.folder
-        if body.changed:
+        if body.weights:
             progress = Progress("documents", len(rows))
             return body.features(texts, rows, device, progress.advance).astype(np.float64)
         if vectors_file(folder, site.name).is_file():

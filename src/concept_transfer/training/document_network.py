@@ -104,7 +104,7 @@ class Network:
         changed = {name: each.detach().cpu().numpy().copy() for name, each in self.trained.items()}
         head = (self.head.weight, self.head.bias)
         found = Multinomial(*(each.detach().cpu().double().numpy() for each in head))
-        return replace(self.body, changed={**self.body.changed, **changed}), found
+        return replace(self.body, weights={**self.body.weights, **changed}), found
 
     def predict(self, documents: Labelled) -> Floats:
         """Probabilities [n, classes]."""

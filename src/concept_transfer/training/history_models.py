@@ -30,8 +30,9 @@ from concept_transfer.sites.site import Site
 from concept_transfer.strategies.strategy import Plan
 from concept_transfer.training.history_heads import AS_IT_CAME
 from concept_transfer.training.history_network import Encounters, Rates
-from concept_transfer.training.history_tuning import Tuned, tune
+from concept_transfer.training.history_tuning import tune
 from concept_transfer.training.one_by_one import balance, weights_of
+from concept_transfer.training.tuning import Tuned
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class HistoryFamily:
 
     def cross_fit(self, plan: Plan, training: Training, folds: NDArray[np.int64]) -> CrossFitted:
         """Heads on the encoders as they are, and where the plan tunes these, both for as many
-        epochs as held-out labels choose (`history_tuning.tune`)."""
+        epochs as held-out labels choose (`tuning.tune`)."""
         start: HistoryModels | None = plan.start
         begin = time.monotonic()
         target = plan.train[0]
