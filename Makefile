@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	then echo "$$python"; break; fi; done)
 BIN := .venv/bin
 # Studies that need no data from elsewhere.
-STUDIES := config/config.yaml config/few-labels.yaml config/histories.yaml config/notes.yaml config/taggers.yaml config/interconnections.yaml
+STUDIES := config/config.yaml config/few-labels.yaml config/histories.yaml config/notes.yaml config/note-documents.yaml config/taggers.yaml config/interconnections.yaml
 
 ifneq ($(words $(CURDIR)),1)
 $(error Snakemake cannot start Python from a folder with a space in its path; move $(CURDIR))

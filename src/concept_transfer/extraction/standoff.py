@@ -80,15 +80,15 @@ def _in_words(path: Path, text: str, every: Sequence[Word], types: Collection[st
         lines[span] = number
     kinds = {str(number): kind for (_, _, kind), number in lines.items()}
     numbered = [Span(start, end, str(number)) for (start, end, _), number in lines.items()]
-    found = sorted(of_words(numbered, every))
-    for one, other in pairwise(found):
+    touched = sorted(of_words(numbered, every))
+    for one, other in pairwise(touched):
         if other.start < one.end:
             first, second = sorted(int(span.label) for span in (one, other))
             raise StudyError(
                 f"{path}, lines {first} and {second}: mentions that overlap, or touch the same "
                 "word; every word belongs to one mention at most: keep the longer"
             )
-    return [Span(start, end, kinds[number]) for start, end, number in found]
+    return [Span(start, end, kinds[number]) for start, end, number in touched]
 
 
 def _lines(path: Path) -> list[str]:
