@@ -21,7 +21,7 @@ from concept_transfer.study import Study
 
 CONFIG = ROOT / "config" / "histories.yaml"
 EPOCHS = 8
-TUNING = 4  # epochs at most
+TUNING = 6  # epochs at most
 HEADS = ("mask", "sum", "vector")
 HEAD = """# Patients' histories: results
 

@@ -48,13 +48,13 @@ class History(LearnerSettings):
         description="What the patient's vector is of those of all tokens (classification).",
     )
     epochs: int = Field(
-        default=4,
+        default=6,
         ge=0,
         description="At most so many epochs of tuning the encoder; held-out labels choose, also "
         "none. Where they are too few to choose the encoder stays.",
     )
     learning_rate: float = Field(
-        default=5e-4, gt=0, description="Step size of the encoder's weights."
+        default=1e-4, gt=0, description="Step size of the encoder's weights."
     )
     head_rate: float = Field(default=2e-3, gt=0, description="Step size of the head's weights.")
     batch_size: int = Field(default=32, ge=1, description="Encounters a step.")
