@@ -92,14 +92,16 @@ def test_untrained_weights_are_given_time_before_an_epoch_is_kept() -> None:
 def test_rates_and_decays_follow_from_what_is_trained() -> None:
     default, paper = Training.model_validate({}), Training.model_validate({"protocol": "gao2024"})
 
-    def resolved(training: Training, tuned: bool) -> tuple[float, float | None]:
-        (found,) = training.candidates(50, tuned)
-        return found.learning_rate, found.weight_decay
+    def resolved(training: Training, tuned: bool) -> list[tuple[Any, float | None]]:
+        found = training.candidates(50, tuned)
+        return [(settings.learning_rate, settings.weight_decay) for settings in found]
 
-    assert resolved(default, False) == (0.01, 2.5 / 50)
-    assert resolved(default, True) == (0.001, 0.001)
-    assert resolved(settings(tuning_rate=0.3, weight_decay=0.2), True) == (0.3, 0.2)
-    assert resolved(paper, False) == resolved(paper, True) == (0.001, 0.001)
+    assert resolved(default, False) == [(0.01, 2.5 / 50)]
+    assert resolved(default, True) == [(0.001, 0.001), (0.01, 0.001)]
+    rates = Training.model_validate({"learning_rate": [0.01, 0.1]})
+    assert [rate for rate, _ in resolved(rates, True)] == [0.001, 0.01, 0.1]
+    assert resolved(settings(tuning_rate=0.3, weight_decay=0.2), True) == [(0.3, 0.2)]
+    assert resolved(paper, False) == resolved(paper, True) == [(0.001, 0.001)]
 
 
 @pytest.mark.parametrize("width", [14, 4], ids=["Gram form", "direct form"])

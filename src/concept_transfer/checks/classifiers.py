@@ -98,7 +98,7 @@ def _check_patients(study: Study, name: str) -> None:
         )
     if study.split.by == "folds" and encoder.learns and not silent:
         raise ValueError(
-            f"{where}: an encoder learns from patients who never test, but under split.by: "
+            f"{where}: an encoder learns from patients outside every test set, but under split.by: "
             "folds everybody tests, so that every fold would need an encoder of its own; "
             "use 'share' or 'time'"
         )

@@ -52,14 +52,16 @@ def methods(settings: Document, training: Training) -> str:
             "are nearest in cosine; cross-validated log loss chose how many."
         )
     layers = f"its last {settings.layers} layers" if settings.layers else "all of it"
+    tuned = (
+        f" Where a strategy tunes the language model ({layers}), it and the head were then "
+        f"trained by AdamW (step sizes {settings.learning_rate:g} and {settings.head_rate:g}, "
+        f"batches of {settings.batch_size}) for zero to {settings.epochs} epochs, chosen by the "
+        "log loss of labels that were held out in cross-validation by cluster."
+    )
     return (
         "Language models read documents as the mean of their tokens' vectors, of one length, with "
         "a multinomial logistic regression, whose L2 penalty cross-validation chose by the log "
-        "loss at the best slope. Where a strategy tunes the language model "
-        f"({layers}), it and the head were then trained by AdamW (step sizes "
-        f"{settings.learning_rate:g} and {settings.head_rate:g}, batches of {settings.batch_size}) "
-        f"for at most {settings.epochs} epochs, chosen by the log loss of labels that were held "
-        "out in cross-validation by cluster; none was a choice."
+        f"loss at the best slope.{tuned if settings.epochs else ''}"
     )
 
 

@@ -48,13 +48,13 @@ class History(LearnerSettings):
         description="What the patient's vector is of those of all tokens (classification).",
     )
     epochs: int = Field(
-        default=4,
+        default=6,
         ge=0,
         description="At most so many epochs of tuning the encoder; held-out labels choose, also "
         "none. Where they are too few to choose the encoder stays.",
     )
     learning_rate: float = Field(
-        default=5e-4, gt=0, description="Step size of the encoder's weights."
+        default=1e-4, gt=0, description="Step size of the encoder's weights."
     )
     head_rate: float = Field(default=2e-3, gt=0, description="Step size of the head's weights.")
     batch_size: int = Field(default=32, ge=1, description="Encounters a step.")
@@ -85,13 +85,16 @@ def methods(settings: History, training: Training) -> str:
         head = (
             f"passed {POOLED[settings.pooling]} on to a linear layer, fitted with a ridge penalty"
         )
+    tuned = (
+        f"Then encoder and head were tuned by AdamW (step sizes {settings.learning_rate:g} and "
+        f"{settings.head_rate:g}, batches of {settings.batch_size}) for zero to "
+        f"{settings.epochs} epochs, chosen by the log loss of labels that were held out in "
+        "cross-validation by cluster. "
+    )
     return (
-        f"The pre-trained encoders {head}. Then encoder and head were tuned by AdamW (step sizes "
-        f"{settings.learning_rate:g} and {settings.head_rate:g}, batches of {settings.batch_size}) "
-        f"for at most {settings.epochs} epochs, chosen by the log loss of labels that were held "
-        "out in cross-validation by cluster; none was a choice. Codes that an encoder does not "
-        "know were read as their longest known beginning, or as unknown. Replicates with the same "
-        "encoder and the same labels share a model."
+        f"The pre-trained encoders {head}. {tuned if settings.epochs else ''}"
+        "Codes that an encoder does not know were read as their longest known beginning, or as "
+        "unknown. Replicates with the same encoder and the same labels share a model."
     )
 
 

@@ -29,8 +29,8 @@ def methods(settings: Tfidf, training: Training) -> str:
     return (
         f"Logistic regression read documents as TF-IDF weights of their words{axes}, with the "
         "strength of its L2 penalty chosen by cross-validated log loss. Words, their weights and "
-        "axes were learned, without labels, from all documents that never test of the sites that "
-        "a model was trained on."
+        "axes were learned, without labels, from all documents outside every test set of the "
+        "sites that a model was trained on."
     )
 
 

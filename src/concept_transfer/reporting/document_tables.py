@@ -39,8 +39,8 @@ def document_table(space: pd.DataFrame, study: Study) -> Table:
         stem="document_space",
         section="geometry",
         title="How language models arrange documents",
-        caption="Of documents that never test. Cosines of the vectors of two documents of one "
-        "class and of two classes; alignment is the mean squared distance of two of one class, "
+        caption="Of documents outside every test set. Cosines of the vectors of two documents of "
+        "one class and of two classes; alignment is the mean squared distance of two of one class, "
         "and uniformity the log of the mean Gaussian potential of any two (Wang and Isola 2020): "
         "both are better where they are lower, but a model can buy one with the other. Silhouette "
         "and the share of the ten nearest documents that are of a document's class are better "

@@ -18,7 +18,8 @@ class CodeEncoder(Section):
     kind: Literal["codes"] = "codes"
     sites: Distinct[Name] = Field(
         min_length=1,
-        description="Sites whose patients it learns from: whole records of those who never test.",
+        description="Sites whose patients it learns from: whole records of those outside every "
+        "test set.",
     )
     unlabelled: Distinct[Name] = Field(
         default=[],

@@ -59,7 +59,8 @@ class TextEncoder(Section):
 
     kind: Literal["text"]
     sites: Distinct[Name] = Field(
-        default=[], description="Sites whose documents it learns from: those that never test."
+        default=[],
+        description="Sites whose documents it learns from: those outside every test set.",
     )
     base: str | None = Field(
         default=None,

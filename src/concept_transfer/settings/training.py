@@ -33,8 +33,8 @@ class Training(Section):
     )
     tuning_rate: Positive | OneOrMore | None = Field(
         default=None,
-        description="Step size where training goes on from a handed-on model; null: a tenth of "
-        "learning_rate, or learning_rate itself under gao2024.",
+        description="Step size where training goes on from a handed-on model; null: each cell "
+        "chooses between a tenth of learning_rate and learning_rate (gao2024: learning_rate).",
     )
     batch_size: int = Field(default=32, ge=1, description="Encounters a step.")
     epochs: int = Field(ge=1, description="At most this many epochs.")
@@ -139,8 +139,8 @@ class Training(Section):
             return self.tuning_rate
         if self.protocol == "gao2024":
             return self.learning_rate
-        tenths = [rate / 10 for rate in several(self.learning_rate)]
-        return tenths if isinstance(self.learning_rate, list) else tenths[0]
+        rates = several(self.learning_rate)
+        return list(dict.fromkeys([*(rate / 10 for rate in rates), *rates]))
 
     def at_most(self, epochs: int | None) -> Training:
         """The same with no more than so many epochs (None: no fewer)."""

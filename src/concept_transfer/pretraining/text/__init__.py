@@ -1,1 +1,1 @@
-"""Language models, adapted without labels to the documents of those who never test."""
+"""Language models, adapted without labels to documents outside every test set."""

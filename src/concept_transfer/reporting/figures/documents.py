@@ -55,8 +55,9 @@ def document_map(points: pd.DataFrame, encoder: str, study: Study) -> Drawing:
         stem=f"document-map_{encoder}",
         section="geometry",
         title=f"Documents as {encoder} sees them",
-        text=f"Documents that never test (of many some) by {encoder}, on the two directions in "
-        f"which the vectors of all sites differ most ({100 * shares.sum():.0f} % of the variance, "
+        text=f"Documents outside every test set (of many some) by {encoder}, on the two "
+        "directions in which the vectors of all sites differ most "
+        f"({100 * shares.sum():.0f} % of the variance, "
         "so distances are only a hint). Colour and shape are the class. Where the clouds of two "
         "sites lie apart, a model that one hands on meets documents unlike those it was trained "
         "on.",
