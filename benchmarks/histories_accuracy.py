@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.histories_accuracy`` runs ``config/histories.yaml`` in both directions, every
 encoder pre-trained once a replicate and twice as long; and, at each site, its own encoder tuned
-with each head. It writes ``docs/histories-results.md``. A study that is up to date is not run again.
+with each head. It writes ``docs/histories-results.md``. A study that is up to date is not run
+again.
 """
 
 from __future__ import annotations

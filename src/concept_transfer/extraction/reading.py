@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from concept_transfer.extraction.sentences import sentences
 from concept_transfer.extraction.spans import of_characters
 from concept_transfer.extraction.tagger import Tagger
 from concept_transfer.extraction.words import Word, words
+from concept_transfer.progress import Progress
 
 _TEXTS_AT_ONCE = 256
 
@@ -81,14 +81,16 @@ class Reader:
     normaliser: Normaliser
     corrects: bool
 
-    def read(self, texts: Iterable[str]) -> Found:
+    def read(self, texts: Sequence[str]) -> Found:
         """The mentions in all texts."""
         forms: dict[Name, int] = {}
         columns: list[tuple[int, int, int, int, int]] = []
         counts: Counter[str] = Counter()
-        rows = iter(enumerate(texts))
-        while part := list(islice(rows, _TEXTS_AT_ONCE)):
+        progress = Progress("texts", len(texts))
+        for first in range(0, len(texts), _TEXTS_AT_ONCE):
+            part = list(enumerate(texts[first : first + _TEXTS_AT_ONCE], first))
             columns += self._part(part, forms, counts)
+            progress.advance(len(part))
         row, start, end, form, assertion = np.array(columns, np.int64).reshape(-1, 5).T
         return Found(
             row,
