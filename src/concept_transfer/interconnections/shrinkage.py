@@ -1,8 +1,9 @@
 """Ratios of observed to expected counts, shrunken by what all pairs together show.
 
-A count is Poisson with the mean ratio x expected; ratios of all pairs are a sample of one
-distribution, which is estimated from them (empirical Bayes; Robbins 1956) without a form being
-assumed: the nonparametric maximum likelihood of Kiefer and Wolfowitz (1956) on a grid, by EM.
+A count is Poisson with the mean ratio x expected; ratios of all pairs, or of each group of alike
+pairs, are a sample of one distribution, which is estimated from them (empirical Bayes; Robbins
+1956) without a form being assumed: the nonparametric maximum likelihood of Kiefer and Wolfowitz
+(1956) on a grid, by EM.
 """
 
 from __future__ import annotations
@@ -10,18 +11,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_transfer.interconnections.matrices import cosines, from_pairs, of_pairs
+
 Array = NDArray[np.float64]
 GRID = np.linspace(-5, 7, 61)  # logarithms of ratios
 ROUNDS = 100
 DIGITS = 50  # steps of an expected count's logarithm, a unit
+COMPANY = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)  # shares of pairs that have less of it, between groups
 
 
-def shrunken_log_ratios(observed: Array, expected: Array) -> Array:
+def shrunken_log_ratios(
+    observed: Array, expected: Array, group: NDArray[np.int64] | None = None
+) -> Array:
     """Posterior means of the logarithm of each pair's ratio, float64 [pairs].
 
     observed: whole numbers; expected: above 0, rounded to 1 % so that equal pairs are computed
-    once; pairs with nothing expected have the prior's mean.
+    once; pairs with nothing expected have the prior's mean. group: [pairs], a number of those that
+    share a prior; None: all do.
     """
+    if group is not None:
+        found = np.zeros(len(observed))
+        for number in np.unique(group):
+            own = group == number
+            found[own] = shrunken_log_ratios(observed[own], expected[own])
+        return found
     steps = np.round(np.log(np.maximum(expected, 1e-12)) * DIGITS).astype(np.int64)
     kinds, kind, times = np.unique(
         np.stack([observed.astype(np.int64), steps]),
@@ -40,6 +53,14 @@ def shrunken_log_ratios(observed: Array, expected: Array) -> Array:
     posterior = likelihood * prior
     posterior /= posterior.sum(axis=1, keepdims=True)
     return np.asarray((posterior @ GRID)[kind.ravel()])
+
+
+def by_company(log_ratio: Array, codes: int) -> NDArray[np.int64]:
+    """Groups of pairs [pairs] by how alike their two codes' ratios to all others are: cosines of
+    the positive logarithms. A pair's own ratio has no part in what both have in common."""
+    matrix = np.nan_to_num(from_pairs(np.maximum(log_ratio, 0), codes))
+    alike = np.nan_to_num(of_pairs(cosines(matrix)), nan=0)
+    return np.digitize(alike, np.quantile(alike, COMPANY))
 
 
 def evidence_to_come(log_ratio: Array, expected: Array) -> Array:
