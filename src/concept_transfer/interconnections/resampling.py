@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from concept_transfer.interconnections.code_sets import CodeSets
 from concept_transfer.interconnections.counts import Array, Margins, Pairs, pair_counts
 from concept_transfer.interconnections.judging import Ranking
-from concept_transfer.interconnections.statistics import log_p_together
+from concept_transfer.interconnections.statistics import surely
 
 Flags = NDArray[np.bool_]
 GROUPS = 200  # of clusters; more are resampled in random groups
@@ -92,7 +92,7 @@ def resampled(
     ratio = {name: np.zeros(1 + draws) for name in graphs}
     own = {name: graph[union] for name, graph in graphs.items()}
     for draw, tables in enumerate(groups.tables(draws, rng)):
-        holds, expected = log_p_together(tables) <= limit, tables.expected
+        holds, expected = surely(tables, limit), tables.expected
         for name, edges in own.items():
             precision[name][draw] = holds[edges].mean() if edges.any() else np.nan
             chance = expected[edges].sum()
@@ -119,7 +119,7 @@ def resampled_areas(
     everywhere = np.ones(len(chosen), bool)
     areas = {name: np.zeros(1 + draws) for name in scores}
     for draw, tables in enumerate(groups.tables(draws, rng)):
-        edges = log_p_together(tables) <= limit
+        edges = surely(tables, limit)
         for name, ranking in rankings.items():
             areas[name][draw] = ranking.curve(edges, everywhere).areas[0]
     return areas
