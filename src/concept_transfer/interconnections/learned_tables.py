@@ -115,5 +115,5 @@ def _table(
         scale_rows(rows, config.scale),
         request.vocabulary,
         scale=describe_scale(config.scale),
-        details={"of": config.of, "encounters": len(request.findings or ())},
+        details={"of": config.of, "min_encounters": config.min_encounters},
     )

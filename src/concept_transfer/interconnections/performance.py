@@ -52,7 +52,8 @@ def performance(found: Mapping[str, Findings], question: Question) -> tuple[list
             own = _direction(found, learned, on, name, question)
             rows += [{**names, "method": name, **row} for row in own]
         if learned == on:
-            bounds, apart = _areas(chosen, found[on], strata, question, names)
+            told = {name: strata[name] for name in ("all", "common")}
+            bounds, apart = _areas(chosen, found[on], told, question, names)
             rows = [bounds.get(_key(row), {}) | row for row in rows]
             differences += apart
         if on in HALVES:
@@ -141,18 +142,26 @@ def _areas(
 ) -> tuple[dict[tuple[Any, ...], Row], list[Row]]:
     """Bounds of the area under the ROC curve in strata, and differences of methods in it."""
     scores, settings = {name: on.scores[name] for name in rankings}, question.settings
-    bounds, differences = {}, list[Row]()
+    bounds, differences = dict[tuple[Any, ...], Row](), list[Row]()
     for stratum, members in strata.items():
         rng = generator(question.seed, "areas", names["judged"], stratum)
-        pairs, limit = all_pairs(len(question.nodes)), on.truth.limit
-        drawn = resampled_areas(on.sets, scores, pairs, members, limit, settings.draws, rng)
+        drawn = resampled_areas(
+            on.sets,
+            scores,
+            all_pairs(len(question.nodes)),
+            members,
+            on.truth.expected,
+            on.truth.limit,
+            settings.draws,
+            rng,
+        )
         for name, own in drawn.items():  # some of the pairs say how far the value of all varies
             area, _ = rankings[name].curve(on.truth.significant, members).areas
             own += area - own[0]
             lower, upper, bias = interval(own, question.confidence)
-            row = {"method": name, "truth": "significant", "stratum": stratum, "measure": "auroc"}
-            row = {**names, **row, "lower": lower, "upper": upper, "bias": bias}
-            bounds[_key(row)] = row
+            row: Row = {**names, "method": name, "truth": "significant"}
+            row |= {"stratum": stratum, "measure": "auroc"}
+            bounds[_key(row)] = row | {"lower": lower, "upper": upper, "bias": bias}
         differences += _differences(drawn, f"auroc_{stratum}", question, names)
     return bounds, differences
 

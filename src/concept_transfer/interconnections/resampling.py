@@ -21,7 +21,7 @@ from concept_transfer.interconnections.statistics import surely
 
 Flags = NDArray[np.bool_]
 GROUPS = 200  # of clusters; more are resampled in random groups
-MOST = 20_000  # pairs whose order is judged in every draw
+TERMS = 200_000  # of tails, about as many as each draw sums to judge the order of pairs
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,16 @@ def resampled_areas(
     scores: Mapping[str, Array],
     pairs: Pairs,
     members: Flags,
+    expected: Array,
     limit: float,
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Array]:
     """Method -> [1 + draws], the area under the ROC curve of its scores [pairs] among `members`,
-    which stay the same; of more than `MOST` of them, so many that are drawn by lot."""
-    chosen = np.flatnonzero(members)
-    if len(chosen) > MOST:
-        chosen = np.sort(rng.permutation(chosen)[:MOST])
+    which stay the same. A pair's tail has about as many terms as the root of its `expected` count;
+    where that is too much for all pairs, those are judged that are drawn by lot first."""
+    chosen = rng.permutation(np.flatnonzero(members))
+    chosen = np.sort(chosen[np.cumsum(1 + np.sqrt(expected[chosen])) <= TERMS])
     groups = Groups.of(sets, pairs[0][chosen], pairs[1][chosen], rng)
     rankings = {name: Ranking.of(own[chosen]) for name, own in scores.items()}
     everywhere = np.ones(len(chosen), bool)
