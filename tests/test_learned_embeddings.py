@@ -34,7 +34,7 @@ WIDTH = len(VOCABULARY)
 LEARNED = {
     "codes": {"provider": "cooccurrence", "of": "source", "width": 6},
     "codes_shuffled": {"provider": "shuffled", "of": "codes"},
-    "graph": {"provider": "spectral", "of": "source", "method": {"kind": "phi"}, "width": 4},
+    "graph": {"provider": "spectral", "of": "source", "method": "phi", "width": 4},
     "from_north": {"provider": "cooccurrence", "of": "north", "width": 6},
 }
 
@@ -83,7 +83,7 @@ def test_what_comes_together_lies_together() -> None:
         held[np.ix_(whose, theme)] |= rng.random((whose.sum(), 4)) < 0.5
     for section in (
         {"provider": "cooccurrence", "width": 2, "scale": "unit"},
-        {"provider": "spectral", "width": 2, "method": {"kind": "fisher"}, "density": 0.1},
+        {"provider": "spectral", "width": 2, "method": "fisher", "density": 0.1},
     ):
         vectors = made({"scale": "unit", **section}, held)
         within = [vectors[theme] @ vectors[theme].T for theme in themes]
@@ -255,6 +255,6 @@ def test_who_cannot_learn_is_refused(
 
 def test_a_graph_needs_a_method_that_scores_by_patients() -> None:
     for kind in ("order", "hierarchy", "embedding", "chat"):
-        section = {"provider": "spectral", "of": "source", "method": {"kind": kind}}
+        section = {"provider": "spectral", "of": "source", "method": kind}
         with pytest.raises(ValidationError):
             TypeAdapter(Embedding).validate_python(section)

@@ -10,7 +10,6 @@ from concept_transfer.embeddings.providers import SOURCE, Provider
 from concept_transfer.errors import choices
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.interconnections.methods.method import Method, MethodSettings
-from concept_transfer.registry import OneOf
 from concept_transfer.settings.embeddings import EmbeddingSection
 from concept_transfer.settings.scale import SCALE, Scale
 from concept_transfer.settings.section import Name
@@ -39,14 +38,14 @@ class CooccurrenceEmbedding(LearnedEmbedding):
     shift: float = Field(default=0.0, ge=0, description="Taken off mutual information (log k).")
 
 
-def _check_method(settings: MethodSettings) -> MethodSettings:
-    if not _can(METHODS[settings.kind]):
-        able = choices(name for name, method in METHODS.items() if _can(method))
+def _check_method(name: str) -> str:
+    able = [kind for kind, method in METHODS.items() if _can(method)]
+    if name not in able:
         raise ValueError(
-            f"'{settings.kind}' does not score pairs by patients alone, in either order alike; "
-            f"choose from {able}"
+            f"'{name}' is no method that scores pairs by patients alone, in either order alike; "
+            f"choose from {choices(able)}"
         )
-    return settings
+    return name
 
 
 def _can(method: Method) -> bool:
@@ -58,12 +57,19 @@ class SpectralEmbedding(LearnedEmbedding):
     patients (Laplacian spectral embedding; Rohe, Chatterjee and Yu 2011)."""
 
     provider: Literal["spectral"]
-    method: Annotated[MethodSettings, OneOf(METHODS, "kind"), AfterValidator(_check_method)] = (
-        Field(description="Method that scores pairs of findings, with its `kind`.")
+    method: Annotated[str, AfterValidator(_check_method)] = Field(
+        default="shrunken",
+        description="Kind of a method of interconnections, with its defaults, that scores pairs "
+        "of findings by patients alone.",
     )
     density: float = Field(
         default=0.05, gt=0, lt=1, description="Share of all pairs, the highest, that are edges."
     )
+
+
+def settings_of(method: str) -> MethodSettings:
+    """The defaults of a kind of method."""
+    return METHODS[method].settings.model_validate({"kind": method})
 
 
 def _whose(section: LearnedEmbedding) -> str:
@@ -80,7 +86,7 @@ def _factors(section: Any) -> str:
 
 
 def _eigenvectors(section: Any) -> str:
-    told = METHODS[section.method.kind].methods(section.method)
+    told = METHODS[section.method].methods(settings_of(section.method))
     return (
         f"{section.width} eigenvectors of the graph of the {100 * section.density:g} % of pairs of "
         f"findings that {told} puts first, among encounters of {_whose(section)} that never test"

@@ -20,6 +20,7 @@ from concept_transfer.interconnections.counts import (
 )
 from concept_transfer.interconnections.factors import graph_vectors, ppmi_vectors
 from concept_transfer.interconnections.judging import Ranking
+from concept_transfer.interconnections.learned_embeddings import settings_of
 from concept_transfer.interconnections.matrices import from_pairs, of_pairs
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.interconnections.methods.method import Learned
@@ -45,9 +46,9 @@ def spectral(request: Request) -> EmbeddingTable:
     kinds = tuple(request.vocabulary.categories[token] for token in tokens)
     nodes = Nodes(sets.names, words, kinds, kinds, kinds, kinds)
     learned = Learned(nodes, sets, counts, lambda by: counts_by(sets, sets.strata(by)))
-    scores = METHODS[config.method.kind].scores
+    scores = METHODS[config.method].scores
     assert scores is not None
-    known = of_pairs(scores(config.method, learned))
+    known = of_pairs(scores(settings_of(config.method), learned))
     pairs = all_pairs(len(tokens))
     known[counts.together[pairs] < config.min_encounters] = np.nan
     edges = Ranking.of(known).top(

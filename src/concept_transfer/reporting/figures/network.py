@@ -24,7 +24,7 @@ SIZE = (10.4, 8.4)  # inches
 COLOURS = tuple(dict.fromkeys((*LEARNER_COLOURS[:4], *SPARE_COLOURS[:3], *LEARNER_COLOURS[5:])))
 OTHERS = "#9aa0a6"
 MANY = 8  # codes of a part that needs room
-GAP = (3.0, 0.9)  # between parts, across (labels stand there) and down
+GAP = (4.2, 0.9)  # between parts, across (labels stand there) and down
 NAMED = 14  # characters of a name beside its code
 LAYOUT_DPI = 200
 
