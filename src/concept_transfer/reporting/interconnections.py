@@ -18,6 +18,7 @@ from concept_transfer.parquet import read_table
 from concept_transfer.reporting.answers import Answer
 from concept_transfer.reporting.columns import interval, number
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import records
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
@@ -135,17 +136,20 @@ def _of_texts(connected: Connected, study: Study) -> Iterator[str]:
     of all pairs, then of those common enough for chance to be no guide."""
     control = marginals(study)
     rows = connected.performance
-    rows = rows[(rows["judged"] == ALL_SITES) & (rows["measure"] == "auroc")]
-    areas = rows[rows["truth"] == "significant"].set_index(["method", "stratum"])
+    rows = rows[(rows["judged"] == ALL_SITES) & (rows["truth"] == "significant")]
+    rows = rows[rows["measure"] == "auroc"].dropna(subset="value")
+    areas = {(row["method"], row["stratum"]): row for row in records(rows)}
     assert study.interconnections is not None
+    if control is None:
+        return
     least = study.interconnections.edges.common
     for name in of_texts(study):
         asked = [(one, stratum) for one in (name, control) for stratum in ("all", "common")]
-        if not all(key in areas.index and not pd.isna(areas.loc[key, "value"]) for key in asked):
+        if not all(key in areas for key in asked):
             continue
-        told = {key: _bounded(areas.loc[key]) for key in asked}
+        told = {key: _bounded(areas[key]) for key in asked}
         everywhere, common = (
-            _verdict(connected, name, str(control), stratum) for stratum in ("all", "common")
+            _verdict(connected, name, control, stratum) for stratum in ("all", "common")
         )
         yield (
             f"Over all pairs {name} tells those that belong together {everywhere} the "
@@ -156,7 +160,7 @@ def _of_texts(connected: Connected, study: Study) -> Iterator[str]:
         )
 
 
-def _bounded(row: pd.Series) -> str:
+def _bounded(row: Mapping[str, Any]) -> str:
     return interval(row["value"], row["lower"], row["upper"], 3)
 
 
