@@ -104,6 +104,7 @@ RECORDS = [
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
 EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)
 
+
 def table_of(embedding, site):
     """The table that models are trained with that come from a site."""
     folder = f"{site}/" if study.has_table_each_site(embedding) else ""
