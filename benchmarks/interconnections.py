@@ -7,27 +7,32 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
+import tempfile
 import time
+from collections import UserDict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.measure import in_child, peak_memory_mb, table
+from benchmarks.measure import ROOT, in_child, peak_memory_mb, table
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.interconnections.code_sets import CodeSets
-from concept_transfer.interconnections.interconnect import Question, interconnect
 from concept_transfer.interconnections.nodes import Nodes
+from concept_transfer.interconnections.schemas import TABLES
 from concept_transfer.settings.interconnections import Interconnections
 
-CODES, PATIENTS, EACH = 1000, 1_000_000, 10
+CODES, PATIENTS, EACH = 1000, 1_200_000, 10
 METHODS = ["shrunken", "fisher", "odds_ratio", "pmi", "jaccard", "phi", "cooccurrence", "marginals"]
 TEXT = """## Interconnections
 
-{codes:,} codes of {patients:,} patients, {pairs:,} of a patient and a code: all pairs by {methods}
-methods, adjusted for age and sex in 12 groups, from both halves of the clusters, judged on the
-other half with 200 bootstrap draws, agreement with 199 permutations, graphs and communities.
+The job `interconnect`, files in and out: {codes:,} codes of {patients:,} patients, {pairs:,} pairs
+of a patient and a code. All pairs of codes by {methods} methods, adjusted for age and sex in 12
+groups, from both halves of the clusters, judged on the other half with 200 bootstrap draws,
+agreement with 199 permutations, graphs and communities.
 
 {table}"""
 
@@ -56,16 +61,48 @@ def made_up(patients: int, codes: int, each: int, seed: int = 0) -> CodeSets:
     )
 
 
-def run(patients: int, codes: int, each: int) -> dict[str, float]:
-    """Seconds of processor and clock, and the largest memory in MB."""
+class Files(UserDict[str, str]):
+    """A rule's files by name, as its script finds them."""
+
+    def __getattr__(self, name: str) -> str:
+        return self.data[name]
+
+
+def write_files(folder: Path, patients: int, codes: int, each: int) -> int:
+    """What the job reads; how many pairs of a patient and a code that is."""
     sets = made_up(patients, codes, each)
     names, chapter = sets.names, tuple(name[:3] for name in sets.names)
-    nodes = Nodes(names, names, names, names, chapter, chapter)
+    Nodes(names, names, names, names, chapter, chapter).write(folder / "nodes.tsv")
+    sets.write(folder / "here.npz")
+    return len(sets.codes.values)
+
+
+def run(folder: str) -> dict[str, float]:
+    """The job's script: seconds of processor and clock, and the largest memory in MB."""
+    here = Path(folder)
     settings = Interconnections.model_validate({"methods": METHODS})
+    snakemake = SimpleNamespace(
+        input=SimpleNamespace(
+            nodes=[f"{here}/nodes.tsv"],
+            codes=[f"{here}/here.npz"],
+            vectors=[],
+            encoders=[],
+            prepared=[],
+        ),
+        output=Files({name: f"{here}/{name}.parquet" for name in TABLES}),
+        params=SimpleNamespace(
+            interconnections=settings.model_dump_json(),
+            read_by="{}",
+            simulated="{}",
+            evaluation=json.dumps({"small_cells": 11, "confidence": 0.95}),
+            seed=1,
+        ),
+        log=[f"{here}/job.log"],
+    )
+    script = ROOT / "workflow" / "scripts" / "interconnect.py"
     before, cpu = time.perf_counter(), time.process_time()
-    interconnect(Question(settings, nodes, {"here": sets}, 1, 11, 0.95))
+    runpy.run_path(str(script), init_globals={"snakemake": snakemake})
     return {
-        "pairs": len(sets.codes.values),
         "clock": time.perf_counter() - before,
         "cpu": time.process_time() - cpu,
         "memory": peak_memory_mb(),
@@ -73,11 +110,13 @@ def run(patients: int, codes: int, each: int) -> dict[str, float]:
 
 
 def report() -> str:
-    found = in_child("interconnections", "run", PATIENTS, CODES, EACH)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = write_files(Path(folder), PATIENTS, CODES, EACH)
+        found = in_child("interconnections", "run", folder)
     return TEXT.format(
         codes=CODES,
         patients=PATIENTS,
-        pairs=int(found["pairs"]),
+        pairs=pairs,
         methods=len(METHODS),
         table=table(
             ["processor seconds", "seconds by the clock", "largest memory, MB"],
@@ -112,7 +151,7 @@ def accuracy(folder: Path) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
-        print(json.dumps(run(*map(int, sys.argv[2:]))))
+        print(json.dumps(run(sys.argv[2])))
     elif len(sys.argv) > 1:
         print(accuracy(Path(sys.argv[1])))
     else:

@@ -21,7 +21,7 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.rows import CompressedRows
 from concept_transfer.interconnections.code_sets import CodeSets
 from concept_transfer.interconnections.counts import all_pairs, counts_by, pair_counts
-from concept_transfer.interconnections.interconnect import HALVES, Question, interconnect
+from concept_transfer.interconnections.interconnect import interconnect
 from concept_transfer.interconnections.matrices import of_pairs
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.interconnections.methods.method import Learned
@@ -32,6 +32,7 @@ from concept_transfer.interconnections.nodes import (
     described,
     numbered,
 )
+from concept_transfer.interconnections.question import HALVES, Question
 from concept_transfer.interconnections.schemas import TABLES
 from concept_transfer.interconnections.sources import of_findings, of_history
 from concept_transfer.interconnections.statistics import log_p_together

@@ -38,6 +38,7 @@ from concept_transfer.interconnections.statistics import (
     discoveries,
     log_p_together,
     pooled_odds_ratios,
+    surely,
     threshold,
 )
 
@@ -322,3 +323,26 @@ def test_resampling_covers_what_other_patients_show() -> None:
     truth = np.mean([estimate for estimate, _, _ in found])
     covered = np.mean([lower <= truth <= upper for _, lower, upper in found])
     assert covered >= 0.8
+
+
+@given(st.integers(0, 10**6), st.floats(-30, -0.5))
+@settings(max_examples=30, deadline=None)
+def test_what_is_significant_needs_no_tail(seed: int, limit: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(50, 5000))
+    one, other = rng.integers(1, rows, (2, 200)).astype(float)
+    both = rng.hypergeometric(one.astype(int), rows - one.astype(int), other.astype(int))
+    both = np.minimum(both + rng.integers(0, 30, 200), np.minimum(one, other))
+    tables = Margins(both.astype(float), one, other, float(rows))
+    np.testing.assert_array_equal(surely(tables, limit), log_p_together(tables) <= limit)
+
+
+def test_so_many_kinds_of_pairs_are_shrunken_as_few_are() -> None:
+    """More distinct counts than teach a prior: the same ratios, up to the sample's chance."""
+    rng = np.random.default_rng(5)
+    expected = rng.uniform(20, 400, 60_000)
+    observed = rng.poisson(expected * np.exp(rng.normal(0, 0.4, 60_000))).astype(float)
+    found = shrunken_log_ratios(observed, expected)
+    few = shrunken_log_ratios(observed[::6], expected[::6])
+    np.testing.assert_allclose(found[::6], few, atol=0.15)
+    assert np.abs(found[::6] - few).mean() < 0.01

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from reporting_data import a_study, evidence
 from workflow_runs import tiny_study
 
 from concept_transfer.errors import StudyError
-from concept_transfer.interconnections.interconnect import Question, interconnect
+from concept_transfer.interconnections.interconnect import interconnect
+from concept_transfer.interconnections.question import Question
 from concept_transfer.interconnections.schemas import TABLES
 from concept_transfer.parquet import write_rows
 from concept_transfer.reporting.figures.canvas import write_drawing
 from concept_transfer.reporting.findings import findings
 from concept_transfer.reporting.interconnections import (
     QUESTION,
+    QUESTION_OF_TEXTS,
     Connected,
+    answers,
     connected_figures,
     connected_tables,
     methods_paragraph,
@@ -90,18 +94,42 @@ def test_tables_belong_to_a_section_and_show_numbers(study: Study, connected: Co
     assert (edges["patients"] >= 11).all()
 
 
-def test_the_answer_speaks_of_common_pairs_first(study: Study, connected: Connected) -> None:
-    (answer,) = [
-        answer
-        for answer in findings(evidence(study, connected=connected))
-        if answer.question == QUESTION
-    ]
-    said = f"{answer.short} {answer.rest}"
-    common = connected.judged("auroc", "common", on="all")["text"]
-    first, _, second = said.partition("Over all pairs")
-    assert f"text tells those that belong together with AUROC {common:.3f}" in first
-    assert f"{connected.judged('auroc', on='all')['marginals']:.3f}" in second
-    assert "frequencies alone" in said
+def test_what_texts_know_is_told_in_front_beside_the_frequencies(
+    study: Study, connected: Connected
+) -> None:
+    first, second = findings(evidence(study, connected=connected))[:2]
+    assert first.question == QUESTION
+    assert "frequencies alone" in first.short
+    assert second.question == QUESTION_OF_TEXTS
+    everywhere, _, common = second.short.partition(" Among pairs that chance alone")
+    for said, stratum in ((everywhere, "all"), (common, "common")):
+        for name in ("text", "marginals"):
+            area = connected.judged("auroc", stratum, on="all")[name]
+            assert re.search(rf"\b{area:.3f} \[[\d.]+, [\d.]+\]", said), (said, name)
+    assert "it does better than that" in common
+
+
+def test_a_text_that_frequencies_equal_is_called_no_better(
+    study: Study, connected: Connected
+) -> None:
+    level = connected.differences.assign(lower=-0.01, upper=0.02)
+    (_, of_texts) = answers(replace(connected, differences=level), study)
+    assert "belong together no better than the product" in of_texts.short
+    assert "it does no better than that" in of_texts.short
+
+
+def test_what_one_method_finds_alone_is_found_by_no_other(
+    study: Study, connected: Connected
+) -> None:
+    found = [["text", "marginals"], ["fisher", "shrunken"], ["shrunken"], ["hierarchy"]]
+    methods = [found[number % 4] for number in range(len(connected.pairs))]
+    changed = replace(connected, pairs=connected.pairs.assign(methods=methods))
+    tables = {table.stem: table for table in connected_tables(changed, study)}
+    alone = tables["interconnections_alone"].raw
+    assert set(zip(alone["methods"], alone["only"], strict=True)) == {
+        ("shrunken", "shrunken"),
+        ("text and marginals", "text"),
+    }
 
 
 def test_figures_have_words_numbers_and_something_under_the_pointer(

@@ -31,6 +31,7 @@ from concept_transfer.settings.embeddings import (
     Embedding,
     control_of,
     from_catalogue,
+    is_of_source,
 )
 from concept_transfer.settings.encoders import CodeEncoder
 from concept_transfer.settings.evaluation import Evaluation, Meaning
@@ -220,6 +221,10 @@ class Study(Section):
         if encoder is None or not encoder.sites:
             return False
         return not any(map(self.has_encounters, encoder.sites))
+
+    def has_table_each_site(self, representation: str) -> bool:
+        """Whether it is an embedding that each site's own encounters teach."""
+        return is_of_source(representation, self.embeddings)
 
     def representations(self, classifier: str) -> list[str]:
         """The embeddings, or encoders of its kind, that a classifier is trained with, or "none"."""

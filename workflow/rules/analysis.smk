@@ -3,13 +3,13 @@
 ANALYSIS = f"{RESULTS}/analysis"
 
 
-def tables_of(names):
-    return expand(f"{RESULTS}/embeddings/{{embedding}}.safetensors", embedding=list(names))
-
-
 def meaningful():
-    """Embeddings that are no random or shuffled control."""
-    return [name for name, entry in study.embeddings.items() if control_of(entry) is None]
+    """Embeddings that are no random or shuffled control, and the same for all sites."""
+    return [
+        name
+        for name, entry in study.embeddings.items()
+        if control_of(entry) is None and not study.has_table_each_site(name)
+    ]
 
 
 def targets_with_ceiling():
@@ -70,7 +70,7 @@ rule shift_loss:
 rule embedding_geometry:
     input:
         **vocabulary_files(),
-        embeddings=tables_of(study.embeddings),
+        embeddings=shown_tables(),
     output:
         geometry=f"{ANALYSIS}/geometry.parquet",
         neighbours=f"{ANALYSIS}/neighbours.parquet",

@@ -2,7 +2,7 @@ import functools
 
 from concept_transfer.concepts.study_vocabulary import reading
 from concept_transfer.deployment import with_files
-from concept_transfer.embeddings.providers import PROVIDERS
+from concept_transfer.embeddings.providers import PROVIDERS, SOURCE
 from concept_transfer.cell import ALL_MODELS, NO_EMBEDDING, pair_name, split_pair
 from concept_transfer.grid import Grid
 from concept_transfer.inputs.registry import INPUTS
@@ -112,6 +112,29 @@ RECORDS = [
 
 QUANTILE_SITES = sorted({b.quantiles.of for b in study.bins.values() if b.quantiles})
 EDGES = expand(f"{RESULTS}/bins/{{site}}.json", site=QUANTILE_SITES)
+
+
+def table_of(embedding, site):
+    """The table that models are trained with that come from a site."""
+    folder = f"{site}/" if study.has_table_each_site(embedding) else ""
+    return f"{RESULTS}/embeddings/{folder}{embedding}.safetensors"
+
+
+def tables_of(names, sites=grid.sites):
+    """The tables of embeddings, each once, in order; of those with one each site, all of `sites`."""
+    return list(dict.fromkeys(table_of(name, site) for name in names for site in sites))
+
+
+def shown_tables():
+    """One table of every embedding, for reports: of those with one each site, the first source's."""
+    return tables_of(study.embeddings, grid.sources[:1])
+
+
+def shown_cards():
+    """What is known of these tables."""
+    return [path.replace(".safetensors", ".json") for path in shown_tables()]
+
+
 IDENTITY = ("concepts", "names", "states")
 WORDLESS = ("concepts", "names", "categories", "states")
 

@@ -1,10 +1,21 @@
-# Tokens -> one embedding table each.
+# Tokens -> one embedding table each; of embeddings that each site's encounters teach, one a site.
 
 
-def embedding_parent(name):
-    """The table another embedding is made from, as input."""
-    parents = parents_of(study.embeddings[name])
-    return expand(f"{RESULTS}/embeddings/{{parent}}.safetensors", parent=parents)
+def embedding_parents(wildcards):
+    """The tables another embedding is made from, as input."""
+    parents = parents_of(study.embeddings[wildcards.embedding])
+    return [table_of(parent, wildcards.get("site", "")) for parent in parents]
+
+
+def teaching_encounters(wildcards):
+    """What a learned table is learned from, as input: a site's findings, and who of it tests."""
+    section = study.embeddings[wildcards.embedding]
+    of = PROVIDERS[section.provider].learns_from(section)
+    if of is None:
+        return []
+    site = wildcards.site if of == SOURCE else of
+    arrays = site_outputs(site, [*INPUTS["findings"].arrays, "labels.npy"])
+    return [*arrays, f"{RESULTS}/splits/{site}.parquet"]
 
 
 def language_model(wildcards):
@@ -36,9 +47,10 @@ def provider_code(wildcards):
 rule embed:
     input:
         **vocabulary_files(),
-        parents=lambda wildcards: embedding_parent(wildcards.embedding),
+        parents=embedding_parents,
         files=about_embedding(embedding_inputs),
         language_model=language_model,
+        encounters=teaching_encounters,
     output:
         table=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
         card=f"{RESULTS}/embeddings/{{embedding}}.json",
@@ -64,6 +76,16 @@ rule embed:
         "../scripts/embed.py"
 
 
+use rule embed as embed_site with:
+    output:
+        table=f"{RESULTS}/embeddings/{{site}}/{{embedding}}.safetensors",
+        card=f"{RESULTS}/embeddings/{{site}}/{{embedding}}.json",
+    log:
+        f"{RESULTS}/logs/embed/{{site}}/{{embedding}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/embed/{{site}}/{{embedding}}.tsv"
+
+
 rule embeddings:
     input:
-        expand(f"{RESULTS}/embeddings/{{embedding}}.safetensors", embedding=study.embeddings),
+        tables_of(study.embeddings),

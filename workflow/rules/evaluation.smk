@@ -64,7 +64,7 @@ rule compare:
     input:
         metrics=metric_files(),
         shuffles=shuffle_files(),
-        cards=expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
+        cards=shown_cards(),
     output:
         comparisons=f"{RESULTS}/comparisons.parquet",
         answers=f"{RESULTS}/answers.json",

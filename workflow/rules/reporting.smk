@@ -16,7 +16,7 @@ def evidence():
         "answers": [rules.compare.output.answers],
         "reports": expand(f"{RESULTS}/encounters/{{site}}/report.json", site=grid.sites),
         "warnings": warning_files(),
-        "cards": expand(f"{RESULTS}/embeddings/{{name}}.json", name=study.embeddings),
+        "cards": shown_cards(),
         "combinations": share_files(),
         "ceilings": rules.ceiling.output,
         "analysis": [
@@ -89,7 +89,7 @@ rule write_page:
         **evidence(),
         figures=rules.draw_figures.output,
         encounters=expand(f"{RESULTS}/encounters/{{site}}/encounters.parquet", site=grid.sites),
-        embeddings=expand(f"{RESULTS}/embeddings/{{name}}.safetensors", name=study.embeddings),
+        embeddings=tables_of(study.embeddings),
         vocabulary=rules.write_vocabulary.output[0] if study.bins else study.vocabulary,
     output:
         page=report(f"{RESULTS}/report.html", caption="../report/page.rst", category="Report"),

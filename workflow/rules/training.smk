@@ -13,7 +13,6 @@ JOBS = {
 SOURCES = f"{RESULTS}/sources/{{source}}/{{embedding}}"
 MODELS = f"{RESULTS}/models/{{pair}}/{{embedding}}"
 PREDICTIONS = f"{RESULTS}/predictions/{{pair}}/{{embedding}}"
-TABLE = f"{RESULTS}/embeddings/{{embedding}}.safetensors"
 
 
 def learner_code(script, classifier):
@@ -40,8 +39,14 @@ def representation(classifiers):
     """As input: the vectors, or the copies of the encoder, that classifiers are trained with."""
     learners = [study.learner(name) for name in classifiers]
     if any(one.takes_embedding for one in learners):
-        return TABLE
+        return table_of_job
     return encoder_files if any(one.takes_encoder for one in learners) else []
+
+
+def table_of_job(wildcards):
+    """The table of the source that a job names, or of its target where it has none."""
+    source, target = split_pair(wildcards.get("pair", ""))
+    return table_of(wildcards.embedding, wildcards.get("source", source) or target)
 
 
 def encoder_files(wildcards):
@@ -386,7 +391,7 @@ def shuffle_code(wildcards):
 rule shuffle_concepts:
     input:
         **vocabulary_files(),
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.safetensors",
+        embedding=table_of_job,
         arrays=lambda wildcards: [
             file
             for site in source_and_targets(wildcards)

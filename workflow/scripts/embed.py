@@ -11,6 +11,7 @@ from concept_transfer.embeddings.table import EmbeddingTable
 from concept_transfer.job import job
 from concept_transfer.settings.embeddings import Embedding
 from concept_transfer.settings.task import Task
+from concept_transfer.sites.site import Site
 from concept_transfer.sites.tokens import allowed_tokens
 
 with job(snakemake.log[0]):
@@ -20,6 +21,10 @@ with job(snakemake.log[0]):
     parents = [EmbeddingTable.read(Path(path), vocabulary) for path in inputs.parents]
     allowed = allowed_tokens(vocabulary, Task.model_validate_json(params.task))
     models = [Path(path).parent for path in inputs.language_model if path.endswith(".safetensors")]
+    findings = None
+    if inputs.encounters:
+        site = Site.read(Path(inputs.encounters[0]).parent, Path(inputs.encounters[-1]))
+        findings = site.inputs["findings"].select(site.split.never_tested())
     table = embed(
         snakemake.wildcards.embedding,
         embedding,
@@ -29,5 +34,6 @@ with job(snakemake.log[0]):
         snakemake.resources.device,
         allowed,
         next(iter(models), None),
+        findings,
     )
     table.write(Path(snakemake.output.table))

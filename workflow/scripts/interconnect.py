@@ -7,9 +7,10 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from concept_transfer.interconnections.code_sets import CodeSets
-from concept_transfer.interconnections.interconnect import Question, interconnect
+from concept_transfer.interconnections.interconnect import interconnect
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.interconnections.nodes import Nodes, numbered
+from concept_transfer.interconnections.question import Question
 from concept_transfer.interconnections.schemas import TABLES
 from concept_transfer.interconnections.truth import planted
 from concept_transfer.job import job

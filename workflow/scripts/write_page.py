@@ -14,6 +14,8 @@ with job(snakemake.log[0]):
     evidence = read_evidence(study, inputs)
     data = {"vocabulary": Path(inputs.vocabulary)}
     data |= {f"site {Path(path).parent.name}": Path(path) for path in inputs.encounters}
-    data |= {f"embedding {Path(path).stem}": Path(path) for path in inputs.embeddings}
+    for path in map(Path, inputs.embeddings):
+        site = "" if path.parent.name == "embeddings" else f", {path.parent.name}"
+        data[f"embedding {path.stem}{site}"] = path
     made_by = provenance(Path(snakemake.scriptdir), data)
     write_page(evidence, inputs.figures[0], made_by, snakemake.output.page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from concept_transfer.checks.embeddings import check_untaught
 from concept_transfer.errors import choices
 from concept_transfer.interconnections.methods import METHODS
 from concept_transfer.sites.adapters import ADAPTERS
@@ -40,6 +41,7 @@ def check_interconnections(study: Study) -> None:
                     f"{where} names the embedding '{embedding}'; defined are "
                     f"{choices(study.embeddings)}"
                 )
+            check_untaught(study, where, embedding)
         for encoder in method.encoders(settings):
             if encoder not in study.encoders or study.is_received(encoder):
                 known = [one for one in study.encoders if not study.is_received(one)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concept_transfer.checks.classifiers import check_classifiers, check_encoders
+from concept_transfer.checks.embeddings import check_embeddings
 from concept_transfer.checks.interconnections import check_interconnections
 from concept_transfer.checks.questions import check_keep, check_ladder, check_meaning
 from concept_transfer.checks.sites import check_bins, check_notes, check_sites
@@ -21,6 +22,7 @@ def check_references(study: Study) -> None:
     check_parents(study.embeddings)
     for check in (
         check_sites,
+        check_embeddings,
         check_bins,
         check_notes,
         check_classifiers,

@@ -99,6 +99,10 @@ class Split:
         offered = self.fold == NEVER_TESTED if len(self.folds) < 2 else self.fold != UNUSED
         return np.flatnonzero(offered & ~self.validation), np.flatnonzero(offered & self.validation)
 
+    def never_tested(self) -> Index:
+        """Rows that train or validate when the site is a source, ascending."""
+        return np.sort(np.concatenate(self.source_parts()))
+
     def write(self, path: Path | str) -> None:
         """Write the split as Parquet."""
         with private(Path(path).parent, "splits"):

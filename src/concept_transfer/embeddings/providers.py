@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from concept_transfer.concepts.vocabulary import Vocabulary
     from concept_transfer.embeddings.table import EmbeddingTable
+    from concept_transfer.inputs.rows import CompressedRows
     from concept_transfer.settings.embeddings import EmbeddingSection
 
 Control = Literal["shuffled", "random"]
+SOURCE = "source"  # in place of a site: that which a cell's models come from
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Request:
     allowed: bool [tokens], those that models of the study see; the others need no published
     vector. parents: the tables that the section names (none in a check), in order. device: a torch
     device. model: the folder of the study's language model that reads the texts, where one does.
+    findings: sets of tokens of the encounters that a learned table is learned from, which never
+    test.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Request:
     parents: Sequence[EmbeddingTable] = ()
     device: str = "cpu"
     model: Path | None = None
+    findings: CompressedRows | None = None
 
 
 def _settings_in_words(embedding: Any) -> str:
@@ -58,6 +63,8 @@ class Provider:
     width], of those that can embed any text.
     described: (section) -> the vectors in words, for the methods, without their scale.
     encoder: (section) -> which of the study's language models it reads texts with, or None.
+    learns_from: (section) -> the site whose encounters teach the vectors, `SOURCE` for a table each
+    site, or None: nobody's.
     parents: keys of the section that name other embeddings; paths: keys that hold files, with dots
     where they lie deeper; files: (name, section, root) -> further local files, and
     content: the same arguments -> a digest of what the vectors are made from and is no file.
@@ -73,6 +80,7 @@ class Provider:
     texts: str = ""
     described: Callable[[Any], str] = _settings_in_words
     encoder: Callable[[Any], str | None] = lambda embedding: None
+    learns_from: Callable[[Any], str | None] = lambda embedding: None
     parents: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     files: str = ""
@@ -102,6 +110,8 @@ PROVIDERS: Registry[Provider] = Registry(
         "concatenated": "concept_transfer.embeddings.derived_embeddings:CONCATENATED",
         "average": "concept_transfer.embeddings.derived_embeddings:AVERAGE",
         "negation": "concept_transfer.embeddings.derived_embeddings:NEGATION",
+        "cooccurrence": "concept_transfer.interconnections.learned_embeddings:COOCCURRENCE",
+        "spectral": "concept_transfer.interconnections.learned_embeddings:SPECTRAL",
     },
 )
 
@@ -132,6 +142,7 @@ def embed(
     device: str = "cpu",
     allowed: NDArray[np.bool_] | None = None,
     model: Path | None = None,
+    findings: CompressedRows | None = None,
 ) -> EmbeddingTable:
     """Compute the embedding `name` of a study; the arguments are those of a `Request`.
 
@@ -140,7 +151,7 @@ def embed(
     for parent in parents:
         parent.require_vocabulary(vocabulary)
     known = _all_or(allowed, vocabulary)
-    request = Request(name, config, vocabulary, root, known, parents, device, model)
+    request = Request(name, config, vocabulary, root, known, parents, device, model, findings)
     table: EmbeddingTable = imported(PROVIDERS[config.provider].embed)(request)
     return table
 

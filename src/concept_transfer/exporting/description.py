@@ -38,7 +38,7 @@ class Hospital:
     @property
     def offered(self) -> NDArray[np.int64]:
         """The encounters that models can learn from, ascending."""
-        return np.sort(np.concatenate(self.split.source_parts()))
+        return self.split.never_tested()
 
     def described(self, vocabulary: Vocabulary, small_cells: int) -> dict[str, Any]:
         """Of the encounters that models can learn from: ``encounters``, those of each of the

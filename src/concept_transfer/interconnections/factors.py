@@ -22,9 +22,20 @@ def ppmi_vectors(counts: PairCounts, width: int, shift: float = 0.0) -> NDArray[
     return spectral_vectors(positive, width)
 
 
-def spectral_vectors(matrix: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """The eigenvectors of a symmetric matrix with the largest absolute eigenvalues, times these,
-    float64 [K, width]."""
+def graph_vectors(edges: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Codes by the edges of a graph, float64 [K, width]: eigenvectors of its adjacency matrix [K,
+    K], each edge over the root of the product of its codes' degrees, times the roots of the
+    absolute eigenvalues (Laplacian spectral embedding; Rohe, Chatterjee, Yu 2011). A code without
+    an edge has zeros."""
+    roots = np.sqrt(np.maximum(edges.sum(axis=1), 1))
+    return spectral_vectors(edges / np.outer(roots, roots), width, 0.5)
+
+
+def spectral_vectors(
+    matrix: NDArray[np.float64], width: int, power: float = 1.0
+) -> NDArray[np.float64]:
+    """The eigenvectors of a symmetric matrix with the largest absolute eigenvalues, times a power
+    of these, float64 [K, width]; zeros where a row is zero."""
     from scipy.linalg import eigh
 
     values, vectors = eigh(matrix)
@@ -32,4 +43,6 @@ def spectral_vectors(matrix: NDArray[np.float64], width: int) -> NDArray[np.floa
     values, vectors = values[largest], vectors[:, largest]
     top = np.abs(vectors).argmax(axis=0)
     signs = np.sign(vectors[top, np.arange(len(top))])
-    return np.asarray(vectors * signs * np.abs(values))
+    found = vectors * signs * np.abs(values) ** power
+    found[~matrix.any(axis=1)] = 0  # and not what rounding leaves
+    return np.asarray(found)

@@ -45,7 +45,7 @@ PAIRS = pa.schema(
         *columns(pa.string(), ["code_a", "code_b"]),
         ("patients", pa.int64()),
         *columns(pa.float64(), ["expected", "ratio", "odds_ratio", "lower", "upper", "log10_p"]),
-        *columns(pa.bool_(), ["significant", "replicated", "planted"]),
+        *columns(pa.bool_(), ["significant", "replicated", "planted", "consensus"]),
         *columns(pa.list_(pa.string()), ["sites", "methods", "foretold"]),
     ]
 )

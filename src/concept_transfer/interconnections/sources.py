@@ -33,20 +33,26 @@ def of_findings(
     vocabulary's concepts of these categories."""
     concepts = np.array(vocabulary.concepts, dtype=np.str_)
     present = np.array([state == "present" for state in vocabulary.states])
-    groups = {}
-    for category in (AGE, SEX):
-        tells = np.array([own == category for own in vocabulary.categories])
-        groups[category] = np.full(len(findings), "", dtype=object)
-        told = tells[findings.values]
-        states = np.array(vocabulary.states, dtype=object)[findings.values[told]]
-        groups[category][findings.owners[told]] = states
-        present &= ~tells
+    present &= ~np.isin(vocabulary.categories, [AGE, SEX])
+    groups = groups_of(findings, vocabulary)
     kept = present[findings.values]
     days = np.full(int(kept.sum()), np.nan, np.float32)
     cluster = encounters.table.column("cluster").to_pylist()
     codes = concepts[findings.values[kept]]
     owners = findings.owners[kept]
     return code_sets(owners, codes, days, cluster, groups[AGE].tolist(), groups[SEX].tolist())
+
+
+def groups_of(findings: CompressedRows, vocabulary: Vocabulary) -> dict[str, NDArray[np.object_]]:
+    """Age group and sex of every row, '' where unknown: the states of concepts that tell them."""
+    states = np.array(vocabulary.states, dtype=object)
+    groups = {}
+    for category in (AGE, SEX):
+        tells = np.array([own == category for own in vocabulary.categories])
+        told = tells[findings.values]
+        groups[category] = np.full(len(findings), "", dtype=object)
+        groups[category][findings.owners[told]] = states[findings.values[told]]
+    return groups
 
 
 def of_history(

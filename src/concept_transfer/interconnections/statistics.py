@@ -60,6 +60,26 @@ def _tail(tables: Margins, where: NDArray[np.bool_], up: bool) -> Array:
     return total
 
 
+def surely(tables: Margins, limit: float) -> NDArray[np.bool_]:
+    """Which pairs have a log p of `limit` or less; tails are summed where it is in doubt.
+
+    A pair that is no more often together than by chance has p above 1/4 or so, and Hoeffding's
+    bound (1963, JASA 58) tells many others: log p <= -m KL(a / m, k / n).
+    """
+    from scipy.special import rel_entr
+
+    a, m, k = (np.asarray(part, float) for part in (tables.both, tables.one, tables.other))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, chance = a / m, k / tables.rows
+        bound = -m * (rel_entr(share, chance) + rel_entr(1 - share, 1 - chance))
+    more = a > tables.expected
+    found = more & (bound <= limit)
+    doubt = ~found & (more | (limit > np.log(0.2)))
+    left = Margins(a[doubt], m[doubt], k[doubt], tables.rows)
+    found[doubt] = log_p_together(left) <= limit
+    return np.asarray(found)
+
+
 def discoveries(log_p: Array, fdr: float) -> NDArray[np.bool_]:
     """Which of several tests are significant at a false discovery rate (Benjamini, Hochberg 1995).
 

@@ -13,7 +13,7 @@ from concept_transfer.reporting.classes import MACRO
 from concept_transfer.reporting.columns import Column, interval
 from concept_transfer.reporting.evidence import Evidence
 from concept_transfer.reporting.formats import Table
-from concept_transfer.reporting.interconnections import answer
+from concept_transfer.reporting.interconnections import answers as answers_on_codes
 from concept_transfer.reporting.looks import model_label
 from concept_transfer.reporting.rows import (
     arrange,
@@ -52,8 +52,8 @@ def lead(evidence: Evidence) -> Lead:
 def findings(evidence: Evidence) -> list[Answer]:
     """The questions of the study and their answers, without the one that already leads."""
     leading = lead(evidence).question
-    connected = [answer(evidence.connected, evidence.study)] if evidence.connected else []
-    answers = [*answered(evidence.study, evidence.answers), *_of_notes(evidence), *connected]
+    connected = answers_on_codes(evidence.connected, evidence.study) if evidence.connected else []
+    answers = [*connected, *answered(evidence.study, evidence.answers), *_of_notes(evidence)]
     return [a for a in answers if a.question != leading]
 
 

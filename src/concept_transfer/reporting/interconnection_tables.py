@@ -17,10 +17,8 @@ from concept_transfer.reporting.interconnections import (
     of_texts,
 )
 from concept_transfer.reporting.rows import level
-from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
-MOST = 1000  # rows of a table of pairs
 CONTROL = "control"
 
 
@@ -40,7 +38,7 @@ def method_table(connected: Connected, study: Study) -> Table:
         "ratio": ("ratio", "all", "significant", "halves"),
     }
     names = list(study.interconnections.methods)
-    raw = pd.DataFrame({"method": names, "role": [_role(study, name) for name in names]})
+    raw = _of_methods(names, study)
     for column, asked in measures.items():
         raw[column] = connected.judged(*asked).reindex(names).to_numpy()
     bounds = connected.performance[
@@ -52,25 +50,20 @@ def method_table(connected: Connected, study: Study) -> Table:
     for end in ("lower", "upper"):
         raw[f"precision_{end}"] = bounds.mean().reindex(names)[end].to_numpy()
     raw = raw.dropna(subset=list(measures), how="all")
-    shown = [
-        Column("Method", "name", raw["method"]),
-        Column("Role", "name", raw["role"]),
-        Column(
-            "Precision",
-            "interval",
-            intervals(raw, ["precision", "precision_lower", "precision_upper"], unknown=""),
-            2,
-        ),
-        Column("Rare pairs", "number", raw["precision_rare"], 2),
-        Column("Common pairs", "number", raw["precision_common"], 2),
-        Column("Second truth", "number", raw["precision_strong"], 2),
-        Column("At other sites", "number", raw["precision_sites"], 2),
-        Column("AUROC, rare", "number", raw["auroc_rare"]),
-        Column("AUROC, common", "number", raw["auroc_common"]),
-        Column("AUPRC, common", "number", raw["auprc_common"]),
-        Column("AUROC, new", "number", raw["auroc_new"]),
-        Column("Observed / expected", "number", raw["ratio"], 1),
-    ]
+    shown = _columns(
+        raw,
+        ("Rare pairs", "precision_rare", 2),
+        ("Common pairs", "precision_common", 2),
+        ("Second truth", "precision_strong", 2),
+        ("At other sites", "precision_sites", 2),
+        ("AUROC, rare", "auroc_rare"),
+        ("AUROC, common", "auroc_common"),
+        ("AUPRC, common", "auprc_common"),
+        ("AUROC, new", "auroc_new"),
+        ("Observed / expected", "ratio", 1),
+    )
+    precision = intervals(raw, ["precision", "precision_lower", "precision_upper"], unknown="")
+    shown.insert(2, Column("Precision", "interval", precision, 2))
     common = study.interconnections.edges.common
     return Table(
         stem="interconnections_methods",
@@ -97,7 +90,7 @@ def text_table(connected: Connected, study: Study) -> Iterator[Table]:
     chosen = [name for name in [*names, *others] if name in everywhere]
     if not names or not chosen:
         return
-    raw = pd.DataFrame({"method": chosen, "role": [_role(study, name) for name in chosen]})
+    raw = _of_methods(chosen, study)
     for stratum in ("common", "rare", "all"):
         for measure in ("auroc", "precision"):
             found = connected.judged(measure, stratum, on="all")
@@ -112,15 +105,14 @@ def text_table(connected: Connected, study: Study) -> Iterator[Table]:
         + ". Read the column on common pairs: over all pairs a method is right for knowing which "
         "codes are frequent, because only frequent codes meet often enough to be significant.",
         raw=raw,
-        columns=[
-            Column("Method", "name", raw["method"]),
-            Column("Role", "name", raw["role"]),
-            Column("AUROC, common pairs", "number", raw["auroc_common"]),
-            Column("AUROC, rare pairs", "number", raw["auroc_rare"]),
-            Column("AUROC, all pairs", "number", raw["auroc_all"]),
-            Column("Precision, common", "number", raw["precision_common"], 2),
-            Column("Precision, all", "number", raw["precision_all"], 2),
-        ],
+        columns=_columns(
+            raw,
+            ("AUROC, common pairs", "auroc_common"),
+            ("AUROC, rare pairs", "auroc_rare"),
+            ("AUROC, all pairs", "auroc_all"),
+            ("Precision, common", "precision_common", 2),
+            ("Precision, all", "precision_all", 2),
+        ),
     )
 
 
@@ -131,7 +123,7 @@ def planted_table(connected: Connected, study: Study) -> Iterator[Table]:
         return
     assert study.interconnections is not None
     names = [name for name in study.interconnections.methods if name in set(rows["method"])]
-    raw = pd.DataFrame({"method": names, "role": [_role(study, name) for name in names]})
+    raw = _of_methods(names, study)
     for measure in ("recall", "auroc", "auprc", "direction"):
         told = rows[rows["measure"] == measure].groupby("method")["value"].mean()
         raw[measure] = told.reindex(names).to_numpy()
@@ -145,14 +137,13 @@ def planted_table(connected: Connected, study: Study) -> Iterator[Table]:
         "together, through a third condition or with age, so that no method can have all of them "
         "first. Direction: of linked pairs, how often the cause is put first.",
         raw=raw,
-        columns=[
-            Column("Method", "name", raw["method"]),
-            Column("Role", "name", raw["role"]),
-            Column("Recall", "number", raw["recall"], 2),
-            Column("AUROC", "number", raw["auroc"]),
-            Column("AUPRC", "number", raw["auprc"]),
-            Column("Direction", "number", raw["direction"], 2),
-        ],
+        columns=_columns(
+            raw,
+            ("Recall", "recall", 2),
+            ("AUROC", "auroc"),
+            ("AUPRC", "auprc"),
+            ("Direction", "direction", 2),
+        ),
     )
 
 
@@ -228,17 +219,17 @@ def graph_table(connected: Connected) -> Table:
         "such edges that hold in the half of patients that was not learned from. The consensus has "
         "the edges that more than half of the methods have, controls apart.",
         raw=raw,
-        columns=[
-            Column("Method", "name", raw["method"]),
-            Column("Edges", "number", raw["edges"]),
-            Column("Codes linked", "number", raw["linked"]),
-            Column("Highest degree", "number", raw["highest_degree"]),
-            Column("Clustering", "number", raw["clustering"], 2),
-            Column("Communities", "number", raw["communities"]),
-            Column("Modularity", "number", raw["modularity"], 2),
-            Column("Alone", "number", raw["unique"]),
-            Column("Of these hold", "number", raw["unique_hold"], 2),
-        ],
+        columns=_columns(
+            raw,
+            ("Edges", "edges"),
+            ("Codes linked", "linked"),
+            ("Highest degree", "highest_degree"),
+            ("Clustering", "clustering", 2),
+            ("Communities", "communities"),
+            ("Modularity", "modularity", 2),
+            ("Alone", "unique"),
+            ("Of these hold", "unique_hold", 2),
+        ),
     )
 
 
@@ -284,92 +275,16 @@ def site_table(connected: Connected) -> Table:
     )
 
 
-def new_edges(connected: Connected) -> Iterator[Table]:
-    """Edges that a method foretold where they were none yet, and that hold elsewhere."""
-    pairs = connected.pairs
-    several = pairs["sites"].map(len) >= min(2, pairs["sites"].map(len).max())
-    found = pairs[(pairs["foretold"].map(len) > 0) & several]
-    if not found.empty:
-        yield _pair_table(
-            found,
-            connected,
-            "interconnections_new",
-            "New edges that hold elsewhere",
-            "Pairs that were significant in one half of the patients and not in the other, in "
-            "whose graph a method had them all the same, and that are significant at several "
-            "sites (with enough patients to be shown). Foretold by: the methods that had them.",
-            "foretold",
-            "Foretold by",
-        )
+def _of_methods(names: list[str], study: Study) -> pd.DataFrame:
+    """A row a method, with what it is there for."""
+    roles = [CONTROL if is_control(study, name) else "method" for name in names]
+    return pd.DataFrame({"method": names, "role": roles})
 
 
-def edge_table(connected: Connected) -> Iterator[Table]:
-    """All edges of all patients that may be shown."""
-    found = connected.pairs[connected.pairs["significant"]]
-    if not found.empty:
-        more = f" The {MOST:,} surest are shown." if len(found) > MOST else ""
-        yield _pair_table(
-            found.head(MOST),
-            connected,
-            "interconnections_edges",
-            "Codes that belong together",
-            "Significant pairs of all patients, the surest first, of enough patients to be shown. "
-            "Find a code to see its neighbours. Ratio: observed over expected counts within groups "
-            "of age and sex, shrunken by what all pairs show; odds ratios are adjusted likewise."
-            f"{more}",
-            "methods",
-            "Methods that have it",
-        )
-
-
-def _pair_table(
-    pairs: pd.DataFrame,
-    connected: Connected,
-    stem: str,
-    title: str,
-    caption: str,
-    methods: str,
-    heading: str,
-) -> Table:
-    names = connected.codes.set_index("code")["name"]
-    raw = pairs.reset_index(drop=True)
-    raw = raw.assign(
-        name_a=raw["code_a"].map(names),
-        name_b=raw["code_b"].map(names),
-        **{name: raw[name].map(listing_of) for name in ("sites", "methods", "foretold")},
-    )
-    if raw["planted"].isna().all():
-        raw = raw.drop(columns="planted")
-    sites = [Column("Sites", "text", raw["sites"])] if raw["sites"].any() else []
-    planted = (
-        [Column("Put in", "name", raw["planted"].map({True: "yes", False: "no"}))]
-        if "planted" in raw
-        else []
-    )
-    return Table(
-        stem=stem,
-        section=SECTION,
-        title=title,
-        caption=caption,
-        raw=raw,
-        columns=[
-            Column("Code", "text", raw["code_a"]),
-            Column("Name", "text", raw["name_a"]),
-            Column("With", "text", raw["code_b"]),
-            Column("Name of that", "text", raw["name_b"]),
-            Column("Patients", "number", raw["patients"]),
-            Column("Ratio", "number", raw["ratio"], 1),
-            Column("Odds ratio", "interval", intervals(raw, ["odds_ratio", "lower", "upper"]), 1),
-            *planted,
-            *sites,
-            Column(heading, "text", raw[methods]),
-        ],
-    )
-
-
-def listing_of(words: list[str]) -> str:
-    return listing(list(words))
-
-
-def _role(study: Study, name: str) -> str:
-    return CONTROL if is_control(study, name) else "method"
+def _columns(raw: pd.DataFrame, *headings: tuple[str, str] | tuple[str, str, int]) -> list[Column]:
+    """Method, role where known, and numbers: (heading, column of `raw`, digits)."""
+    named = [("Method", "method"), ("Role", "role")]
+    return [
+        *(Column(heading, "name", raw[name]) for heading, name in named if name in raw),
+        *(Column(heading, "number", raw[name], *digits) for heading, name, *digits in headings),
+    ]

@@ -16,8 +16,9 @@ from concept_transfer.interconnections.methods.method import Method
 from concept_transfer.interconnections.schemas import TABLES
 from concept_transfer.parquet import read_table
 from concept_transfer.reporting.answers import Answer
-from concept_transfer.reporting.columns import number
+from concept_transfer.reporting.columns import interval, number
 from concept_transfer.reporting.formats import Table
+from concept_transfer.reporting.rows import records
 from concept_transfer.reporting.words import listing
 from concept_transfer.study import Study
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SECTION = "interconnections"
 HALVES = ("half a", "half b")
 QUESTION = "Which method foretells which codes come together in other patients?"
+QUESTION_OF_TEXTS = "Do texts know which codes come together?"
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,11 @@ def marginals(study: Study) -> str | None:
     return next((name for name, one in methods.items() if one.kind == "marginals"), None)
 
 
-def answer(connected: Connected, study: Study) -> Answer:
+def answers(connected: Connected, study: Study) -> list[Answer]:
     """What the report says first of them."""
-    return Answer(SECTION, QUESTION, list(_sentences(connected, study)), [])
+    told = [(QUESTION, list(_sentences(connected, study)))]
+    told += [(QUESTION_OF_TEXTS, list(_of_texts(connected, study)))]
+    return [Answer(SECTION, question, sentences, []) for question, sentences in told if sentences]
 
 
 def _sentences(connected: Connected, study: Study) -> Iterator[str]:
@@ -124,29 +128,54 @@ def _sentences(connected: Connected, study: Study) -> Iterator[str]:
         f"Of as many pairs as there are edges, {name} has {number(best.iloc[0], 2)} right in the "
         f"half of the patients that it has not seen{beside}."
     )
-    yield from _of_texts(connected, study)
     yield from _of_sites(connected)
 
 
 def _of_texts(connected: Connected, study: Study) -> Iterator[str]:
-    """Frequent codes meet often and texts know it a little: what is said is said of common pairs,
-    beside the frequencies."""
+    """Frequent codes meet often, whatever they mean: texts are told beside the frequencies, first
+    of all pairs, then of those common enough for chance to be no guide."""
     control = marginals(study)
-    common = connected.judged("auroc", "common", on="all")
-    everywhere = connected.judged("auroc", on="all")
-    if control is None or control not in common:
+    rows = connected.performance
+    rows = rows[(rows["judged"] == ALL_SITES) & (rows["truth"] == "significant")]
+    rows = rows[rows["measure"] == "auroc"].dropna(subset="value")
+    areas = {(row["method"], row["stratum"]): row for row in records(rows)}
+    assert study.interconnections is not None
+    if control is None:
         return
+    least = study.interconnections.edges.common
     for name in of_texts(study):
-        if name in common and not pd.isna(common[name]):
-            assert study.interconnections is not None
-            least = study.interconnections.edges.common
-            yield (
-                f"Among pairs that chance alone would bring together {least:g} times, {name} tells "
-                f"those that belong together with AUROC {number(common[name])}, frequencies alone "
-                f"with {number(common[control])}. (Over all pairs the figures are "
-                f"{number(everywhere[name])} and {number(everywhere[control])}: most of that is "
-                "that frequent codes meet often enough to be noticed.)"
-            )
+        asked = [(one, stratum) for one in (name, control) for stratum in ("all", "common")]
+        if not all(key in areas for key in asked):
+            continue
+        told = {key: _bounded(areas[key]) for key in asked}
+        everywhere, common = (
+            _verdict(connected, name, control, stratum) for stratum in ("all", "common")
+        )
+        yield (
+            f"Over all pairs {name} tells those that belong together {everywhere} the "
+            f"product of their frequencies (AUROC {told[name, 'all']} against "
+            f"{told[control, 'all']}). Among pairs that chance alone would bring together "
+            f"{least:g} times or more it does {common} that: {told[name, 'common']} "
+            f"against {told[control, 'common']}."
+        )
+
+
+def _bounded(row: Mapping[str, Any]) -> str:
+    return interval(row["value"], row["lower"], row["upper"], 3)
+
+
+def _verdict(connected: Connected, name: str, control: str, stratum: str) -> str:
+    """Whether a method beats a control in an area among all patients, by paired draws."""
+    rows = connected.differences
+    rows = rows[(rows["judged"] == ALL_SITES) & (rows["measure"] == f"auroc_{stratum}")]
+    own, turned = (
+        rows[(rows["a"] == one) & (rows["b"] == other)]
+        for one, other in ((name, control), (control, name))
+    )
+    if (own["lower"] > 0).any() or (turned["upper"] < 0).any():
+        return "better than"
+    worse = (own["upper"] < 0).any() or (turned["lower"] > 0).any()
+    return "worse than" if worse else "no better than"
 
 
 def _of_sites(connected: Connected) -> Iterator[str]:
@@ -196,6 +225,7 @@ def methods_paragraph(study: Study) -> str:
 def connected_tables(connected: Connected, study: Study) -> Iterator[Table]:
     """Tables on codes that belong together, in the order of the report."""
     from concept_transfer.reporting import interconnection_tables as tables
+    from concept_transfer.reporting import pair_tables
 
     yield tables.method_table(connected, study)
     yield from tables.text_table(connected, study)
@@ -205,8 +235,9 @@ def connected_tables(connected: Connected, study: Study) -> Iterator[Table]:
     yield tables.graph_table(connected)
     yield tables.agreement_table(connected)
     yield tables.site_table(connected)
-    yield from tables.new_edges(connected)
-    yield from tables.edge_table(connected)
+    yield from pair_tables.new_edges(connected)
+    yield from pair_tables.alone_edges(connected, study)
+    yield from pair_tables.edge_table(connected)
 
 
 def connected_figures(connected: Connected, study: Study) -> Iterator[Drawing]:

@@ -35,7 +35,7 @@ from concept_transfer.reporting.rows import (
 )
 from concept_transfer.reporting.sides import side_words
 from concept_transfer.reporting.site_table import site_table
-from concept_transfer.reporting.words import count
+from concept_transfer.reporting.words import count, listing
 from concept_transfer.study import Study
 
 BOUNDS = ("lower", "upper")
@@ -216,6 +216,19 @@ def _shared(comparison: dict[str, Any], study: Study) -> str:
     return ", ".join(filter(None, (model, comparison["strategy"]))) or "–"
 
 
+def _tables_each_site(study: Study) -> str:
+    """Of which embeddings one table stands for several."""
+    own = [name for name in study.embeddings if study.has_table_each_site(name)]
+    if not own:
+        return ""
+    source = study.ordered_pairs()[0][0]
+    several = "has" if len(own) == 1 else "have"
+    return (
+        f" {listing(own)} {several} a table each site, which its own encounters taught; shown, "
+        f"here and where embeddings are described, is that of {source}."
+    )
+
+
 def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Table:
     """The embeddings of the study with their width and the lengths of their rows."""
     rows = []
@@ -250,7 +263,8 @@ def embedding_table(cards: Mapping[str, Mapping[str, Any]], study: Study) -> Tab
         section="data",
         title="Embeddings",
         caption="Row norms matter: the same learning rate moves long vectors faster than short "
-        "ones, so embeddings are comparable only at a common scale (`training.norm` sets one).",
+        "ones, so embeddings are comparable only at a common scale (`training.norm` sets one)."
+        + _tables_each_site(study),
         raw=raw,
         columns=columns,
     )

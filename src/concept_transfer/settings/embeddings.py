@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from concept_transfer.embeddings import catalogue
-from concept_transfer.embeddings.providers import PROVIDERS, Control
+from concept_transfer.embeddings.providers import PROVIDERS, SOURCE, Control
 from concept_transfer.errors import choices
 from concept_transfer.registry import OneOf
 from concept_transfer.settings.section import Section
@@ -46,6 +46,19 @@ def controlled_by(embeddings: Mapping[str, EmbeddingSection], control: Control) 
     """Names of the embeddings that have a control of a kind, each once, in order."""
     controls = [entry for entry in embeddings.values() if control_of(entry) == control]
     return list(dict.fromkeys(name for entry in controls for name in parents_of(entry)))
+
+
+def taught_by(name: str, embeddings: Mapping[str, EmbeddingSection]) -> frozenset[str]:
+    """The sites that teach an embedding, or one that it is made from; `SOURCE` for each."""
+    section = embeddings[name]
+    site = PROVIDERS[section.provider].learns_from(section)
+    before = (taught_by(parent, embeddings) for parent in parents_of(section))
+    return frozenset(filter(None, [site])).union(*before)
+
+
+def is_of_source(name: str, embeddings: Mapping[str, EmbeddingSection]) -> bool:
+    """Whether an embedding has a table each site."""
+    return name in embeddings and SOURCE in taught_by(name, embeddings)
 
 
 def check_parents(embeddings: Mapping[str, EmbeddingSection]) -> None:

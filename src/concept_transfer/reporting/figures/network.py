@@ -24,7 +24,7 @@ SIZE = (10.4, 8.4)  # inches
 COLOURS = tuple(dict.fromkeys((*LEARNER_COLOURS[:4], *SPARE_COLOURS[:3], *LEARNER_COLOURS[5:])))
 OTHERS = "#9aa0a6"
 MANY = 8  # codes of a part that needs room
-GAP = (1.6, 0.9)  # between parts, across and down
+GAP = (4.2, 0.9)  # between parts, across (labels stand there) and down
 NAMED = 14  # characters of a name beside its code
 LAYOUT_DPI = 200
 
@@ -104,7 +104,7 @@ def _layout(graph: networkx.Graph, seed: int) -> dict[str, np.ndarray]:
 def _arranged(part: networkx.Graph, seed: int) -> np.ndarray:
     """Places of the codes of a connected part, [codes, 2]."""
     if len(part) == 2:
-        return np.array([[0.0, 0.0], [1.0, 0.0]])
+        return np.array([[0.0, 0.0], [0.0, -1.0]])
     found = networkx.kamada_kawai_layout(part)
     if len(part) > MANY:
         found = networkx.spring_layout(
