@@ -54,6 +54,7 @@ def made_up(patients: int, codes: int, each: int, seed: int = 0) -> CodeSets:
     return CodeSets(
         CompressedRows(offsets, values),
         np.full(len(values), np.nan, np.float32),
+        np.arange(patients),
         rng.integers(0, 5000, patients),
         np.array(["a", "b", "c", "d", "e", "f"])[rng.integers(0, 6, patients)],
         np.array(["f", "m"])[rng.integers(0, 2, patients)],

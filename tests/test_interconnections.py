@@ -104,6 +104,7 @@ def test_what_age_makes_is_no_link_within_ages() -> None:
         CompressedRows(offsets, codes.astype(np.int32)),
         np.full(len(rows), np.nan, np.float32),
         np.arange(6000),
+        np.arange(6000),
         np.where(old, "old", "young"),
         np.full(6000, ""),
         ("a", "b", "c"),

@@ -19,12 +19,13 @@ class CodeSets:
     """n rows, visits or patients.
 
     codes: sets of numbers of codes (places in `names`); days: float32 [values], when each code was
-    first recorded, NaN where no time is known; cluster: int64 [n], rows of one are never divided;
-    age, sex: [n], groups in words, '' where unknown.
+    first recorded, NaN where no time is known; patient, cluster: int64 [n], rows of one cluster are
+    never divided; age, sex: [n], groups in words, '' where unknown.
     """
 
     codes: CompressedRows
     days: NDArray[np.float32]
+    patient: NDArray[np.int64]
     cluster: NDArray[np.int64]
     age: NDArray[np.str_]
     sex: NDArray[np.str_]
@@ -39,6 +40,7 @@ class CodeSets:
             self,
             codes=self.codes.select(rows),
             days=self.days[self.codes.places(rows)],
+            patient=self.patient[rows],
             cluster=self.cluster[rows],
             age=self.age[rows],
             sex=self.sex[rows],
@@ -71,6 +73,7 @@ class CodeSets:
                 offsets=self.codes.offsets,
                 codes=self.codes.values,
                 days=self.days,
+                patient=self.patient,
                 cluster=self.cluster,
                 age=self.age,
                 sex=self.sex,
@@ -99,14 +102,19 @@ def code_sets(
     cluster: NDArray[np.str_] | Sequence[str],
     age: NDArray[np.str_] | Sequence[str],
     sex: NDArray[np.str_] | Sequence[str],
+    patient: NDArray[np.int64] | None = None,
 ) -> CodeSets:
-    """Sets of (row, code, day) triples in any order, codes repeated or not; clusters by name."""
+    """Sets of (row, code, day) triples in any order, codes repeated or not; clusters by name.
+
+    patient: None where every row is another's.
+    """
     names, number = np.unique(codes, return_inverse=True)
     _, clusters = np.unique(np.asarray(cluster, dtype=np.str_), return_inverse=True)
     sets, first_days = _sets(np.asarray(rows, np.int64), number, days, len(cluster))
     return CodeSets(
         sets,
         first_days,
+        patient=np.arange(len(cluster)) if patient is None else patient,
         cluster=clusters.astype(np.int64),
         age=np.asarray(age, np.str_),
         sex=np.asarray(sex, np.str_),
@@ -115,17 +123,23 @@ def code_sets(
 
 
 def joined(parts: Sequence[CodeSets]) -> CodeSets:
-    """The rows of sets with the same names, one after the other; clusters stay apart."""
-    starts = np.cumsum([0, *(int(part.cluster.max(initial=-1)) + 1 for part in parts)])
-    clusters = [part.cluster + start for part, start in zip(parts, starts, strict=False)]
+    """The rows of sets with the same names, one after the other; patients and clusters stay
+    apart."""
     return CodeSets(
         concatenated([part.codes for part in parts]),
         np.concatenate([part.days for part in parts]),
-        np.concatenate(clusters),
+        _apart([part.patient for part in parts]),
+        _apart([part.cluster for part in parts]),
         np.concatenate([part.age for part in parts]),
         np.concatenate([part.sex for part in parts]),
         parts[0].names,
     )
+
+
+def _apart(numbers: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Numbers of several parts, those of the next above all of the one before."""
+    starts = np.cumsum([0, *(int(part.max(initial=-1)) + 1 for part in numbers)])
+    return np.concatenate([part + start for part, start in zip(numbers, starts, strict=False)])
 
 
 def _sets(

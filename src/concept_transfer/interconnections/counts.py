@@ -90,6 +90,28 @@ def pair_counts(sets: CompressedRows, codes: int) -> PairCounts:
     return PairCounts(len(sets), together)
 
 
+def patients_together(sets: CodeSets) -> NDArray[np.int64]:
+    """How many patients have both codes in one row at least, int64 [K, K]; on the diagonal, one."""
+    width = len(sets.names)
+    _, patient, rows = np.unique(sets.patient, return_inverse=True, return_counts=True)
+    single = rows[patient] == 1
+    together = pair_counts(sets.codes.select(np.flatnonzero(single)), width).together
+    others = np.flatnonzero(~single)
+    others = others[np.argsort(patient[others], kind="stable")]
+    codes, patient = sets.codes.select(others), patient[others]
+    begins = np.flatnonzero(np.diff(patient, prepend=-1))
+    heavy = np.cumsum(codes.lengths**2)[begins] // PAIRS_AT_ONCE
+    bounds = [*begins[np.flatnonzero(np.diff(heavy, prepend=-1))].tolist(), len(codes)]
+    for start, stop in pairwise(bounds):
+        part = codes.part(start, stop)
+        first, second = _pairs_within(part)
+        cell = part.values[first].astype(np.int64) * width + part.values[second]
+        whose = patient[start:stop][part.owners[first]] - patient[start]
+        once = np.unique(whose * width**2 + cell) % width**2
+        together += np.bincount(once, minlength=width**2).reshape(width, width)
+    return together
+
+
 def counts_by(sets: CodeSets, group: NDArray[np.int64]) -> list[PairCounts]:
     """Of each group of rows, by its number; groups without a row are left out."""
     return [
@@ -113,12 +135,17 @@ def orders(sets: CodeSets) -> NDArray[np.int64]:
     for start, stop in pairwise(bounds):
         part = sets.codes.part(start, stop)
         days = sets.days[sets.codes.offsets[start] : sets.codes.offsets[stop]]
-        size = part.lengths[part.owners]
-        first = np.repeat(np.arange(len(part.values)), size)
-        begins = np.repeat(part.offsets[part.owners], size)
-        ends = np.cumsum(size)
-        second = begins + np.arange(size.sum()) - np.repeat(ends - size, size)
+        first, second = _pairs_within(part)
         earlier = days[first] < days[second]
         cell = part.values[first[earlier]].astype(np.int64) * width + part.values[second[earlier]]
         before += np.bincount(cell, minlength=len(before))
     return before.reshape(width, width)
+
+
+def _pairs_within(sets: CompressedRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of all ordered pairs of values in one row, each with itself too."""
+    size = sets.lengths[sets.owners]
+    first = np.repeat(np.arange(len(sets.values)), size)
+    begins = np.repeat(sets.offsets[sets.owners], size)
+    ends = np.cumsum(size)
+    return first, begins + np.arange(size.sum()) - np.repeat(ends - size, size)

@@ -89,6 +89,7 @@ def _frequent(request: Request) -> tuple[NDArray[np.int64], CodeSets]:
         findings,
         np.full(len(findings.values), np.nan, np.float32),
         np.arange(len(findings)),
+        np.arange(len(findings)),
         np.asarray(groups["age"], np.str_),
         np.asarray(groups["sex"], np.str_),
         tuple(map(str, range(width))),

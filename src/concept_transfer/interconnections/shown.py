@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from concept_transfer.analysis.random import generator
 from concept_transfer.cell import ALL_SITES
-from concept_transfer.interconnections.counts import all_pairs
+from concept_transfer.interconnections.code_sets import CodeSets
+from concept_transfer.interconnections.counts import all_pairs, patients_together
 from concept_transfer.interconnections.findings import Findings
 from concept_transfer.interconnections.graphs import communities, graph_of
 from concept_transfer.interconnections.question import (
@@ -63,6 +64,13 @@ def shared_edges(found: Mapping[str, Findings], question: Question) -> Iterator[
         }
 
 
+def enough(sets: CodeSets, question: Question) -> Flags:
+    """Which pairs at least `small_cells` patients have, bool [pairs]: a patient with many visits is
+    one."""
+    patients = patients_together(sets)[all_pairs(len(sets.names))]
+    return patients >= max(question.small_cells, 1)
+
+
 def pair_rows(
     found: Mapping[str, Findings],
     graphs: Mapping[str, Flags],
@@ -79,14 +87,13 @@ def pair_rows(
     ratio = np.exp(shrunken_log_ratios(truth.together, expected))
     lower, upper = truth.odds.bounds(question.confidence)
     halves = [found[name].truth.significant for name in HALVES]
-    least = max(question.small_cells, 1)
     sites = {
-        name: found[name].truth.significant & (found[name].truth.together >= least)
+        name: found[name].truth.significant & enough(found[name].sets, question)
         for name in (question.sites if len(question.sites) > 1 else ())
     }
     foretold = _foretold(found, question)
     planted = None if question.links is None else of_either(question.links)
-    shown = np.flatnonzero(truth.together >= least)
+    shown = np.flatnonzero(enough(whole.sets, question))
     for place in shown[np.argsort(truth.log_p[shown], kind="stable")]:
         yield {
             "code_a": nodes.code[pairs[0][place]],
@@ -124,7 +131,7 @@ def _foretold(found: Mapping[str, Findings], question: Question) -> dict[str, Fl
 def code_rows(whole: Findings, seed: int, question: Question) -> Iterator[Row]:
     """Every code with its patients, and its place in the graph of edges that may be shown."""
     nodes, truth = question.nodes, whole.truth
-    shown = truth.significant & (truth.together >= max(question.small_cells, 1))
+    shown = truth.significant & enough(whole.sets, question)
     graph = graph_of(shown, all_pairs(len(nodes)), len(nodes))
     groups = communities(graph, seed)
     community = {code: number for number, group in enumerate(groups, 1) for code in group}

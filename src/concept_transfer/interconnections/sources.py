@@ -23,7 +23,8 @@ def of_recorded(recorded: RecordedCodes, encounters: Encounters, ages: Sequence[
     days = np.full(len(recorded.rows), np.nan, np.float32)
     cluster = encounters.table.column("cluster").to_pylist()
     groups = age_groups(recorded.ages, ages)
-    return code_sets(recorded.rows, recorded.codes, days, cluster, groups, recorded.sexes)
+    whose = patients_of(encounters)
+    return code_sets(recorded.rows, recorded.codes, days, cluster, groups, recorded.sexes, whose)
 
 
 def of_findings(
@@ -40,7 +41,16 @@ def of_findings(
     cluster = encounters.table.column("cluster").to_pylist()
     codes = concepts[findings.values[kept]]
     owners = findings.owners[kept]
-    return code_sets(owners, codes, days, cluster, groups[AGE].tolist(), groups[SEX].tolist())
+    age, sex = groups[AGE].tolist(), groups[SEX].tolist()
+    return code_sets(owners, codes, days, cluster, age, sex, patients_of(encounters))
+
+
+def patients_of(encounters: Encounters) -> NDArray[np.int64]:
+    """The number of every encounter's patient, int64 [n]; one who is not known is another's."""
+    names = encounters.table.column("patient").to_pylist()
+    keys = [("unknown", str(row)) if name is None else ("", name) for row, name in enumerate(names)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], np.int64)
 
 
 def groups_of(findings: CompressedRows, vocabulary: Vocabulary) -> dict[str, NDArray[np.object_]]:
@@ -81,8 +91,9 @@ def of_history(
     np.maximum.at(oldest, rows, known)
     groups = age_groups(np.where(np.isinf(oldest), np.nan, oldest), ages)
     cluster = whose.astype(np.str_)
+    sexes_of_rows = sex[whose].tolist()
     return code_sets(
-        rows, names[values], -history.days[dated], cluster, groups, sex[whose].tolist()
+        rows, names[values], -history.days[dated], cluster, groups, sexes_of_rows, whose
     )
 
 
