@@ -46,7 +46,12 @@ SIZES = (8, 16, 32, 64, None)
 PRECISIONS = ("float32", "bfloat16")
 VECTORS, FACTS = "vectors.npy", "facts.json"
 KEPT = ROOT / "results" / "benchmarks" / "adaptation"
-LOWEST: dict[str, Any] = {"layers": 3, "freeze_words": True, "learning_rate": 1e-4}
+LOWEST: dict[str, Any] = {
+    "layers": 3,
+    "freeze_words": True,
+    "learning_rate": 1e-4,
+    "precision": "bfloat16",
+}
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "mlm": {"objectives": {"mlm": 1}},
     "contrastive": {"objectives": {"contrastive": 1}},
