@@ -54,7 +54,14 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
     "axes": {"kind": "tfidf", "lsa": 100},
     "frozen": {"kind": "document", "epochs": 0},
     "nearest": {"kind": "document", "head": "knn"},
-    "tuned": {"kind": "document", "layers": 2, "epochs": 3},
+    "tuned": {
+        "kind": "document",
+        "layers": 2,
+        "epochs": 1,
+        "learning_rate": 5e-5,
+        "head_rate": 1e-4,
+        "batch_size": 8,
+    },
 }
 HEAD = """# Documents: results
 
