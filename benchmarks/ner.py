@@ -73,6 +73,7 @@ RUNS = {
     "minilm_linear": Run("train", "MiniLM, linear", {**MINILM, "head": "linear"}, 0.774),
     "scratch": Run("train", "TransformerCRF from scratch", SCRATCH, 0.68),
     "minilm_crf3": Run("train", "MiniLM, CRF, 3 epochs", {**MINILM, "epochs": 3}, 0.831),
+    "minilm_crf_sambd": Run("train", "MiniLM, CRF, SamBD", {**MINILM, **SAMBD}, 0.801),
     "dictionary_all": Run("train + devel", "dictionary", {"kind": "dictionary"}, 0.775),
     "hashed_all": Run("train + devel", "hashed CRF", HASHED, 0.849),
     "minilm_crf_all": Run("train + devel", "MiniLM, CRF", MINILM),
