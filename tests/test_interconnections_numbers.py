@@ -23,6 +23,7 @@ from concept_transfer.interconnections.counts import (
     expected_within,
     orders,
     pair_counts,
+    patients_together,
 )
 from concept_transfer.interconnections.factors import ppmi_vectors
 from concept_transfer.interconnections.graphs import consensus, described
@@ -120,6 +121,32 @@ def test_counts_in_parts_and_groups_add_up(monkeypatch: pytest.MonkeyPatch) -> N
     assert (
         np.flatnonzero(sets.strata(("age",)) == sets.strata(("age",))[adults[0]]).tolist() == adults
     )
+
+
+@given(rows=code_rows.filter(bool), whose=st.lists(st.integers(0, 4), min_size=12, max_size=12))
+@settings(deadline=None)
+def test_patients_are_counted_once_however_many_visits_they_have(
+    rows: list[set[int]], whose: list[int]
+) -> None:
+    triples = [(row, code) for row, codes in enumerate(rows) for code in [*sorted(codes), 9]]
+    owners, codes = np.array(triples).T
+    patient, empty = np.array(whose[: len(rows)]), [""] * len(rows)
+    days = np.zeros(len(owners), np.float32)
+    sets = code_sets(owners, codes.astype(str), days, empty, empty, empty, patient)
+    numbers = [int(name) for name in sets.names]
+    held = [{*row, 9} for row in rows]
+    expected = [
+        [
+            len({who for who, row in zip(patient, held, strict=True) if {one, other} <= row})
+            for other in numbers
+        ]
+        for one in numbers
+    ]
+    for at_once in (1, 40, 4_000_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("concept_transfer.interconnections.counts.PAIRS_AT_ONCE", at_once)
+            assert patients_together(sets).tolist() == expected
+    assert sets.patients_with().tolist() == np.diagonal(expected).tolist()
 
 
 def test_orders_are_those_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from concept_transfer.checks.embeddings import check_untaught
+from concept_transfer.embeddings.providers import PROVIDERS
 from concept_transfer.errors import choices
 from concept_transfer.interconnections.methods import METHODS
+from concept_transfer.interconnections.vectors import behind
 from concept_transfer.sites.adapters import ADAPTERS
 
 if TYPE_CHECKING:
@@ -42,6 +44,14 @@ def check_interconnections(study: Study) -> None:
                     f"{choices(study.embeddings)}"
                 )
             check_untaught(study, where, embedding)
+            source = study.embeddings[behind(embedding, study.embeddings)]
+            encoder = PROVIDERS[source.provider].encoder(source)
+            if encoder and section.codes.read != "findings":
+                raise ValueError(
+                    f"{where} names the embedding '{embedding}', whose texts the study's language "
+                    f"model '{encoder}' reads; names of codes are read by models from elsewhere "
+                    "only: name an embedding of the base, or read findings"
+                )
         for encoder in method.encoders(settings):
             if encoder not in study.encoders or study.is_received(encoder):
                 known = [one for one in study.encoders if not study.is_received(one)]

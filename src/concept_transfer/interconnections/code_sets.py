@@ -65,6 +65,12 @@ class CodeSets:
             group = group * len(labels) + label
         return group
 
+    def patients_with(self) -> NDArray[np.int64]:
+        """How many patients have each code, int64 [names]."""
+        width = len(self.names)
+        pairs = np.unique(self.patient[self.codes.owners] * width + self.codes.values)
+        return np.bincount(pairs % width, minlength=width)
+
     def write(self, path: Path) -> None:
         """Write ``code_sets/<site>.npz``, without pickles."""
         with private(path.parent, "code_sets"):

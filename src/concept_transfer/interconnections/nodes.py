@@ -104,7 +104,7 @@ def cut(code: str, characters: int | None) -> str:
 
 
 def chosen_codes(sites: Sequence[CodeSets], settings: CodeNodes) -> list[str]:
-    """The codes, cut, that `min_patients` rows of all sites have, sorted.
+    """The codes, cut, that `min_patients` patients of all sites have, sorted.
 
     Raises StudyError where fewer than three are left, or too many for a graph.
     """
@@ -112,7 +112,7 @@ def chosen_codes(sites: Sequence[CodeSets], settings: CodeNodes) -> list[str]:
     for sets in sites:
         own, number = numbered(sets.names, settings)
         cut_sets = sets.renamed(number, own)
-        for code, count in zip(own, cut_sets.codes.counts(len(own)), strict=True):
+        for code, count in zip(own, cut_sets.patients_with(), strict=True):
             counts[code] = counts.get(code, 0) + int(count)
     codes = sorted(code for code, count in counts.items() if count >= settings.min_patients)
     if len(codes) < 3:

@@ -203,7 +203,7 @@ def methods_paragraph(study: Study) -> str:
     )
     least = study.evaluation.small_cells
     return (
-        f"Codes, {cut}that {section.codes.min_patients} patients or visits have at least, were "
+        f"Codes, {cut}that {section.codes.min_patients} patients have at least, were "
         f"paired by whether they come together {unit}. Pairs were scored by {told}. Clusters were "
         "halved at random; what was learned from one half was judged on the other, and what was "
         "learned at a site on every other site. True edges of the judging patients were pairs "

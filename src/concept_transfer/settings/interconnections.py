@@ -30,7 +30,7 @@ class CodeNodes(Section):
         description="Codes are cut to so many characters after the last '/'; null leaves them.",
     )
     min_patients: int = Field(
-        default=30, ge=1, description="Patients (or visits) of all sites that a code needs."
+        default=30, ge=1, description="Patients of all sites that a code needs."
     )
     prefix: str = Field(
         default="", description="What stands before the ontology's codes in those of the sites."
