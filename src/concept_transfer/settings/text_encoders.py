@@ -121,7 +121,11 @@ class TextEncoder(Section):
         lt=1,
         description="Share of words to be predicted (80 % masked, 10 % replaced, 10 % left).",
     )
-    anchors: int = Field(default=2, ge=1, description="Spans a document that others are held to.")
+    anchors: int = Field(
+        default=1,
+        ge=1,
+        description="Spans a document that others are held to (DeCLUTR has 2, of long documents).",
+    )
     positives: int = Field(default=2, ge=1, description="Spans beside, or in, each of the anchors.")
     shortest_span: int = Field(
         default=8, ge=1, description="Tokens of a span at least, where the document has as many."
