@@ -85,11 +85,7 @@ class Context:
 
         Words of a mention are no cues. Those of a heading are as if they stood before the sentence.
         """
-        above = (
-            (0, 0, cue)
-            for _, _, cue in self._found(heading, ())
-            if cue.kind in OF_HEADINGS and cue.direction == FORWARD and cue.reach is None
-        )
+        above = ((0, 0, cue) for _, _, cue in self._found(heading, ()) if cue.kind in OF_HEADINGS)
         found = [*above, *self._found(sentence, mentions)]
         if not found:
             return [PRESENT] * len(mentions)
