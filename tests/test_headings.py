@@ -99,6 +99,12 @@ def test_a_heading_speaks_of_all_under_it(reader: Reader, name: str) -> None:
     assert [*zip(names, map(ASSERTIONS.__getitem__, found.assertion), strict=True)] == expected
 
 
+def test_line_ends_of_windows_are_line_ends(reader: Reader) -> None:
+    text = "PMH:\r\n\r\nAsthma.\r\nCroup.\r\n\r\nCough.\r\nFHX:\r\nStroke.\r\nPLAN\r\nFever."
+    said = [ASSERTIONS[place] for place in reader.read([text]).assertion]
+    assert said == ["past", "past", "present", "family", "present"]
+
+
 def test_a_heading_reaches_no_other_text(reader: Reader) -> None:
     found = reader.read(["Family history:", "Asthma."])
     assert found.assertion.tolist() == [ASSERTIONS.index("present")]

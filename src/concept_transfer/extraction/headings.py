@@ -13,7 +13,7 @@ from concept_transfer.extraction.spans import Span
 from concept_transfer.extraction.words import Word
 
 # The beginning of a line up to a colon, or a line in capitals: of forty characters at most.
-HEADING = re.compile(r"[^\W\d_][^\n:.,;?!]{,39}:(?!\S)|[A-Z][A-Z /&-]{1,39}(?=[ \t]*(?:\n|\Z))")
+HEADING = re.compile(r"[^\W\d_][^\n:.,;?!]{,39}:(?!\S)|[A-Z][A-Z /&-]{1,39}(?=[ \t\r]*(?:\n|\Z))")
 _EMPTY_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
