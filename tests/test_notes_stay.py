@@ -18,6 +18,10 @@ from workflow_runs import tiny_study
 
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.embeddings.cache import VARIABLE
+from concept_transfer.extraction.dictionary import Dictionary
+from concept_transfer.extraction.kept import keep
+from concept_transfer.extraction.names import FINDING, names_of
+from concept_transfer.extraction.settings import DictionaryTagger
 from concept_transfer.extraction.words import words
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -51,13 +55,16 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], lis
     (folder / "style.yaml").write_text(style.replace("  filler:\n", planted), encoding="utf-8")
     model = str(save_tiny_model("bert", folder / "model"))
     local = {"provider": "transformers", "truncate": True}
+    (folder / "tagger").mkdir()
+    tagger = Dictionary(dict.fromkeys([*names_of(VOCABULARY).tokens, (WORD.casefold(),)], FINDING))
+    keep(tagger, DictionaryTagger(kind="dictionary"), [FINDING], folder / "tagger")
     scratch = {"width": 16, "layers": 1, "heads": 2, "feed_forward": 16}
     site = {
         "adapter": "simulated_notes",
         "network": f"{REPOSITORY}/resources/networks/north.yaml",
         "encounters": COUNT,
         "style": "style.yaml",
-        "extraction": {"embedding": "local"},
+        "extraction": {"tagger": "tagger", "embedding": "local", "cosine": 0.01},
     }
     with (
         Listener() as server,
@@ -100,6 +107,14 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], lis
         return results, [text for batch in server.batches for text in batch], chat.prompts
 
 
+def test_words_of_notes_are_compared_by_meaning_here(
+    sent: tuple[Path, list[str], list[str]],
+) -> None:
+    """A mention whose letters are like no name's: there is something that could leave."""
+    mentions = pd.read_parquet(sent[0] / "encounters/north/mentions.parquet").set_index("synonym")
+    assert mentions.loc[WORD.casefold(), "kind"] == "embedding"
+
+
 def test_servers_get_concepts_and_no_note(sent: tuple[Path, list[str], list[str]]) -> None:
     results, texts, prompts = sent
     assert (
@@ -110,6 +125,8 @@ def test_servers_get_concepts_and_no_note(sent: tuple[Path, list[str], list[str]
     assert prompts
     told = " ".join(prompts)
     assert WORD.casefold() not in told.casefold()
+    for file in (results.parents[1] / "cache").rglob("*"):
+        assert not file.is_file() or WORD.casefold().encode() not in file.read_bytes().lower()
     for file in results.glob("encounters/*/text_data.npy"):
         for sentence in bytes(np.load(file)).decode().split("\n"):
             assert len(words(sentence)) < 4 or sentence.strip() not in told

@@ -41,6 +41,7 @@ SAYS = {
 }
 WORDS = "words"  # names words that stand for each other
 KINDS = (*SAYS, TERMINATION, PSEUDO, WORDS)
+OF_HEADINGS = ("family", "hypothetical", "past")  # kinds that reach from a heading over its section
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,16 @@ class Context:
             by_word.setdefault(phrase[0], []).append((phrase, phrases[phrase]))
         return cls(by_word)
 
-    def assertions(self, sentence: Sequence[str], mentions: Sequence[Span]) -> list[str]:
-        """What the words of a sentence say of each of the mentions in it, one of `ASSERTIONS`.
+    def assertions(
+        self, sentence: Sequence[str], mentions: Sequence[Span], heading: Sequence[str] = ()
+    ) -> list[str]:
+        """What the words of a sentence, and of the heading over it, say of each of the mentions in
+        the sentence, one of `ASSERTIONS`.
 
-        Words of a mention are no cues.
+        Words of a mention are no cues. Those of a heading are as if they stood before the sentence.
         """
-        found = list(self._found(sentence, mentions))
+        above = ((0, 0, cue) for _, _, cue in self._found(heading, ()) if cue.kind in OF_HEADINGS)
+        found = [*above, *self._found(sentence, mentions)]
         if not found:
             return [PRESENT] * len(mentions)
         ends = [place for place in found if place[2].kind == TERMINATION]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,11 +35,6 @@ class Corpus:
     @property
     def knows_documents(self) -> bool:
         return UNKNOWN not in self.documents
-
-    @property
-    def types(self) -> list[str]:
-        """The types of mentions, sorted."""
-        return sorted({span.label for span in chain.from_iterable(self.spans)})
 
     def facts(self) -> dict[str, int]:
         """How much there is of it, in numbers."""

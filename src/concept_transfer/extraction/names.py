@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -27,10 +27,13 @@ _UNSAID = "no information"
 
 @dataclass(frozen=True)
 class Names:
-    """tokens: name, as words that are compared -> concept and state; texts: the name as written."""
+    """tokens: name, as words that are compared -> concept and state; texts: the name as written;
+    shared: of names that the vocabulary gives several concepts, and no synonym one, these: the name
+    stands for the first."""
 
     tokens: Mapping[Name, Token]
     texts: Mapping[Name, str]
+    shared: Mapping[Name, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def dictionary(self) -> Dictionary:
@@ -62,11 +65,15 @@ def names_of(vocabulary: Vocabulary, synonyms: Path | None = None) -> Names:
     """
     tokens: dict[Name, Token] = {}
     texts: dict[Name, str] = {}
+    concepts_of: dict[Name, list[str]] = {}
 
     def add(text: str, token: Token) -> bool:
         name = tuple(compared(word.text) for word in words(text))
         if name and name not in tokens:
             tokens[name], texts[name] = token, text
+        concepts = concepts_of.setdefault(name, [])
+        if token[0] not in concepts:
+            concepts.append(token[0])
         return bool(name) and tokens[name] == token
 
     for where, row in read_rows("synonyms", synonyms, COLUMNS, ("state",)) if synonyms else ():
@@ -79,6 +86,7 @@ def names_of(vocabulary: Vocabulary, synonyms: Path | None = None) -> Names:
                 + ("stands for another concept or state above" if row["synonym"] else "has no word")
                 + "; a synonym stands for one"
             )
+    settled = set(tokens)
     for number, (concept, state) in enumerate(
         zip(vocabulary.concepts, vocabulary.states, strict=True)
     ):
@@ -89,7 +97,12 @@ def names_of(vocabulary: Vocabulary, synonyms: Path | None = None) -> Names:
             continue
         for part in [text, *filter(_is_name, _parts(text))]:
             add(part, (concept, state))
-    return Names(tokens, texts)
+    shared = {
+        name: concepts
+        for name, concepts in concepts_of.items()
+        if name and len(concepts) > 1 and name not in settled
+    }
+    return Names(tokens, texts, shared)
 
 
 def _parts(text: str) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 from concept_transfer.concepts.vocabulary import Vocabulary
 from concept_transfer.extraction.context import Context
 from concept_transfer.extraction.dictionary import Name, compared
-from concept_transfer.extraction.mentions import ABSENT, ASSERTIONS, PRESENT, Mention
+from concept_transfer.extraction.headings import headings
+from concept_transfer.extraction.mentions import ABSENT, ASSERTIONS, PRESENT
 from concept_transfer.extraction.normalise import Match, Normaliser
 from concept_transfer.extraction.sentences import sentences
 from concept_transfer.extraction.spans import of_characters
@@ -21,6 +24,7 @@ from concept_transfer.extraction.words import Word, words
 from concept_transfer.progress import Progress
 
 _TEXTS_AT_ONCE = 256
+_BULLET = re.compile(r"(?m)^[ \t]*[-–](?=[ \t])")  # where else a dash denies what follows
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,6 @@ class Found:
     matches: tuple[Match | None, ...]
     words: int
     sentences: int
-
-    def mentions(self) -> Iterator[tuple[int, Mention]]:
-        """The text of each mention that means something, and the mention."""
-        for row, start, end, form, assertion in zip(
-            *(a.tolist() for a in (self.row, self.start, self.end, self.form, self.assertion)),
-            strict=True,
-        ):
-            match = self.matches[form]
-            if match is not None:
-                yield row, Mention(start, end, match.concept, match.state, ASSERTIONS[assertion])
 
     def tokens(self, vocabulary: Vocabulary) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The findings that the texts state, as pairs (text, token), int64 each; a pair may repeat.
@@ -108,25 +102,29 @@ class Reader:
         self, part: Sequence[tuple[int, str]], forms: dict[Name, int], counts: Counter[str]
     ) -> Iterator[tuple[int, int, int, int, int]]:
         """(text, start, end, form, assertion) of the mentions in some texts."""
-        owners: list[int] = []
-        divided: list[Sequence[Word]] = []
+        read: list[tuple[int, str, list[Sequence[Word]]]] = []
         for row, text in part:
             found = words(text)
-            its = sentences(text, found)
-            owners += [row] * len(its)
-            divided += its
+            read.append((row, text, sentences(text, found)))
             counts["words"] += len(found)
+        divided = [sentence for _, _, its in read for sentence in its]
         counts["sentences"] += len(divided)
-        plain = [[word.text for word in sentence] for sentence in divided]
-        tagged = self.tagger.tag([self._corrected(its) for its in plain])
-        for row, sentence, written, spans in zip(owners, divided, plain, tagged, strict=True):
-            if not spans:
-                continue
-            for span, said in zip(spans, self.context.assertions(written, spans), strict=True):
-                form = tuple(map(compared, written[span.start : span.end]))
-                place = of_characters(span, sentence)
-                number = forms.setdefault(form, len(forms))
-                yield row, place.start, place.end, number, ASSERTIONS.index(said)
+        tagged = iter(
+            self.tagger.tag([self._corrected([word.text for word in its]) for its in divided])
+        )
+        for row, text, its in read:
+            spans = list(islice(tagged, len(its)))
+            bullets = {found.end() - 1 for found in _BULLET.finditer(text)}
+            for sentence, own, heading in zip(its, spans, headings(text, its, spans), strict=True):
+                if not own:
+                    continue
+                written = ["" if word.start in bullets else word.text for word in sentence]
+                said = self.context.assertions(written, own, heading)
+                for span, assertion in zip(own, said, strict=True):
+                    form = tuple(map(compared, written[span.start : span.end]))
+                    place = of_characters(span, sentence)
+                    number = forms.setdefault(form, len(forms))
+                    yield row, place.start, place.end, number, ASSERTIONS.index(assertion)
 
     def _corrected(self, sentence: Sequence[str]) -> Sequence[str]:
         if not self.corrects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from concept_transfer.extraction.headings import HEADING
 from concept_transfer.extraction.words import Word
 
 _ENDS = frozenset(".!?")
@@ -15,7 +16,7 @@ def sentences(text: str, words: Sequence[Word]) -> list[Sequence[Word]]:
 
     A full stop, question or exclamation mark ends a sentence where it touches the word before it,
     no letter in lower case follows, and the word is no title or initial. A line break does where
-    what follows does not begin in lower case, as a wrapped line would.
+    what follows does not begin in lower case, as a wrapped line would, or is a heading.
 
     >>> from concept_transfer.extraction.words import words
     >>> text = "CC: cough. Seen by Dr. Lee\\nHot, ? fever"
@@ -33,11 +34,14 @@ def sentences(text: str, words: Sequence[Word]) -> list[Sequence[Word]]:
 def _begins(text: str, words: Sequence[Word], place: int) -> bool:
     """Whether a sentence begins at the word."""
     word, before = words[place], words[place - 1]
-    if word.start == before.end or text[word.start].islower():
+    if word.start == before.end:
         return False
+    line = "\n" in text[before.end : word.start]
+    if text[word.start].islower():
+        return line and HEADING.match(text, word.start) is not None
     if before.text in _ENDS and place > 1 and words[place - 2].end == before.start:
         last = words[place - 2]
         alone = place < 3 or words[place - 3].end < last.start
         initial = alone and len(last.text) == 1 and last.text.isupper()
         return before.text != "." or not (last.text.casefold() in _TITLES or initial)
-    return "\n" in text[before.end : word.start]
+    return line

@@ -95,8 +95,8 @@ def cost_table(cost: pd.DataFrame, study: Study) -> Table:
         caption="Models that were learned and tested on findings read from notes, less the same "
         "models on the true findings of the same encounters (the sites' gold sites): below 0, "
         "reading costs. Differences are paired by the encounters that test in both; where not all "
-        "labels are used, each side drew its own, which the interval contains. The verdict is "
-        "Holm-corrected over the table.",
+        "labels are used, both drew those of the same encounters, as far as these stand in the "
+        "same order at both sites. The verdict is Holm-corrected over the table.",
         raw=raw.drop(columns="suppressed", errors="ignore"),
         columns=columns,
     )

@@ -12,8 +12,8 @@ def notes(study: Study) -> str:
     sites = {name: site for name, site in study.sites.items() if isinstance(site, NotedSite)}
     if not sites:
         return ""
-    meaning = [name for name, site in sites.items() if site.extraction.embedding]
     learned = [name for name, site in sites.items() if site.extraction.tagger]
+    meaning = [name for name in learned if sites[name].extraction.embedding]
     named = [name for name in sites if name not in learned]
     text = f"At {listing(list(sites))} findings were read from notes."
     if named:
@@ -32,8 +32,10 @@ def notes(study: Study) -> str:
     text += (
         " The words around a mention made it absent, uncertain, hypothetical, past "
         "or another person's, by phrases with a direction and a reach (NegEx, Chapman et al. 2001; "
-        "ConText, Harkema et al. 2009). A finding was present, or absent, where a note said so; "
-        "everything else said nothing, and where a note said both, present counted."
+        "ConText, Harkema et al. 2009); what a heading said of the past, of others or of what may "
+        "come held for its section. A finding was present, or absent, where a note said so; "
+        "everything else said nothing. Of several states of a concept, in notes or recorded beside "
+        "them, the one that the vocabulary lists first counted."
     )
     if meaning:
         text += (

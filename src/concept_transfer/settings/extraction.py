@@ -34,14 +34,14 @@ class Extraction(Section):
         default=0.8,
         gt=0,
         le=1,
-        description="A mention that is no name means the concept with a name as like as this: "
-        "cosine of character n-grams.",
+        description="With `tagger`: a mention that is no name means the concept whose name is most "
+        "like it, if as like as this: cosine of character n-grams.",
     )
     embedding: Name | TransformersEmbedding | None = Field(
         default=None,
-        description="Embedding of the study (by name, of provider transformers) whose model "
-        "compares what is left by meaning, on this machine: mentions are patients' words, no "
-        "server gets them.",
+        description="With `tagger`: embedding of the study (by name, of provider transformers) "
+        "whose model compares what is left by meaning, on this machine: mentions are patients' "
+        "words, no server gets them.",
     )
     cosine: float = Field(
         default=0.85, gt=0, le=1, description="The same of `embedding`: cosine of vectors."

@@ -28,6 +28,7 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.extract import Extract
 from concept_transfer.sites.tokens import first_states, token_rows
 
+_SHOWN = 3  # names of several concepts
 MENTIONS = pa.schema(
     [
         ("concept", pa.string()),
@@ -104,7 +105,8 @@ def with_findings(
     Of a concept that has several states at an encounter, the one counts that the vocabulary lists
     first: present before absent. Raises StudyError as `check_extraction`.
     """
-    found = reader_of(settings, vocabulary, root).read(texts)
+    reader = reader_of(settings, vocabulary, root)
+    found = reader.read(texts)
     recorded = extract.inputs["findings"]
     rows, tokens = found.tokens(vocabulary)
     row = np.concatenate([recorded.owners, rows])
@@ -126,6 +128,8 @@ def with_findings(
     if settings.tagger is not None:
         notes["tagger"] = fingerprint(resolve(settings.tagger, root))
     report = {**extract.report, "not_recorded": silent, "notes": notes}
+    if reader.normaliser.names.shared:
+        report["warnings"] = [*report.get("warnings", ()), _of_shared(reader.normaliser.names)]
     return replace(
         extract,
         inputs={**extract.inputs, "findings": findings},
@@ -141,6 +145,19 @@ def _concepts_with_several(row: Any, token: Any, vocabulary: Vocabulary) -> int:
     of_concept = pairs // len(vocabulary) * concepts
     of_concept += vocabulary.concept_numbers[pairs % len(vocabulary)]
     return int((np.unique(of_concept, return_counts=True)[1] > 1).sum())
+
+
+def _of_shared(names: Names) -> str:
+    """What is said of names that the vocabulary gives several concepts."""
+    first = [
+        f"'{names.texts[name]}' ({concepts[0]}, and {len(concepts) - 1} more)"
+        for name, concepts in list(names.shared.items())[:_SHOWN]
+    ]
+    return (
+        "in notes a name of several concepts means the one that the vocabulary lists first "
+        f"({len(names.shared):,} such); give a synonym where that is wrong: {', '.join(first)}"
+        f"{' ...' if len(names.shared) > _SHOWN else ''}"
+    )
 
 
 def _report(found: Found, texts: Sequence[str], contradicted: int) -> dict[str, Any]:

@@ -15,8 +15,8 @@ def review(folder: Path, small_cells: int, path: Path) -> None:
     """Write the mentions of a site's folder that stand in the notes of `small_cells` encounters or
     more as TSV: a rarer one may say who was seen.
 
-    The columns concept, synonym and state are those of a table of synonyms: correct the rows that
-    are wrong, give those without a concept one, and name the file as `extraction.synonyms`.
+    The columns concept, synonym and state are those of a table of synonyms, to which corrected
+    rows are appended; one without a concept is none.
     """
     file = folder / MENTIONS
     table = pq.read_table(file, schema=COLUMNS) if file.is_file() else COLUMNS.empty_table()

@@ -1,4 +1,4 @@
-"""What adaptation reads of a study: documents of those who never test."""
+"""What adaptation reads of a study: documents of patients outside every test set."""
 
 from __future__ import annotations
 
