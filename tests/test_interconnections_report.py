@@ -216,3 +216,15 @@ def test_a_study_without_the_section_has_no_such_job(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         load_study(connected_study(**changes))
+
+
+def test_codes_are_not_named_by_a_model_that_the_study_adapts() -> None:
+    methods = {"t": {"kind": "embedding", "of": "own"}}
+    study = connected_study(methods=methods, codes={"read": "findings", "min_patients": 20})
+    study["encoders"] = {"base": {"kind": "text", "sites": ["north"], "scratch": {}}}
+    own = {"provider": "transformers", "model": "adapted:base"}
+    study["embeddings"] = {**study["embeddings"], "own": own}
+    load_study(study)
+    study["interconnections"]["codes"]["read"] = "history"
+    with pytest.raises(StudyError, match="language model 'base' reads; names of codes"):
+        load_study(study)
