@@ -67,10 +67,10 @@ def test_a_kept_tagger_finds_the_same(
 ) -> None:
     """Spans and probabilities, bit for bit, wherever the folder lies."""
     _, tagger, folder = taggers[name]
-    again = kept_tagger(Path(shutil.copytree(folder, tmp_path / "elsewhere")))
+    again: Any = kept_tagger(Path(shutil.copytree(folder, tmp_path / "elsewhere")))
     assert again.tag(SENTENCES) == tagger.tag(SENTENCES)
     if name != "names":
-        assert torch.equal(again.read(SENTENCES)[1], tagger.read(SENTENCES)[1])  # type: ignore[attr-defined]
+        assert torch.equal(again.read(SENTENCES)[1], tagger.read(SENTENCES)[1])
     assert again.tag([]) == []
 
 
@@ -85,7 +85,8 @@ def test_a_kept_ensemble_is_that_of_the_taggings(
         members.append(type(one).read(tmp_path))
     expected = ensemble(members, TYPES, TEST)
     shutil.copytree(taggers["both"][2], tmp_path / "elsewhere")
-    spans, probabilities = kept_tagger(tmp_path / "elsewhere").read(TEST.sentences)  # type: ignore[attr-defined]
+    together: Any = kept_tagger(tmp_path / "elsewhere")
+    spans, probabilities = together.read(TEST.sentences)
     assert spans == list(expected.spans)
     assert expected.probabilities is not None
     assert torch.equal(probabilities, expected.probabilities)
@@ -140,9 +141,10 @@ def test_what_is_not_as_it_was_written_is_refused(
     folder = Path(shutil.copytree(taggers[name][2], tmp_path / "tagger"))
     check_kept(folder)
     damage(folder / file)
-    for ask in (check_kept, kept_tagger):
+    asking: tuple[Callable[[Path], Any], ...] = (check_kept, kept_tagger)
+    for ask in asking:
         with pytest.raises(StudyError, match=message) as raised:
-            ask(folder)  # type: ignore[operator]
+            ask(folder)
         assert "\n" not in str(raised.value)
     with pytest.raises(StudyError, match="does not exist"):
         check_kept(tmp_path / "nowhere")
