@@ -14,6 +14,7 @@ from chat_server import ChatServer
 from embedding_data import save_tiny_model
 from embedding_server import KEY, MODEL, Server
 from in_process import run_study
+from safetensors.numpy import load_file
 from workflow_runs import tiny_study
 
 from concept_transfer.concepts.vocabulary import Vocabulary
@@ -125,8 +126,9 @@ def test_servers_get_concepts_and_no_note(sent: tuple[Path, list[str], list[str]
     assert prompts
     told = " ".join(prompts)
     assert WORD.casefold() not in told.casefold()
-    for file in (results.parents[1] / "cache").rglob("*"):
-        assert not file.is_file() or WORD.casefold().encode() not in file.read_bytes().lower()
+    segments = list((results.parents[1] / "cache").rglob("*.safetensors"))
+    cached = {bytes(row) for path in segments for row in load_file(path)["texts"]}
+    assert cached == {hashlib.sha256(text.encode()).digest() for text in VOCABULARY.texts}
     for file in results.glob("encounters/*/text_data.npy"):
         for sentence in bytes(np.load(file)).decode().split("\n"):
             assert len(words(sentence)) < 4 or sentence.strip() not in told
