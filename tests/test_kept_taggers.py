@@ -48,6 +48,7 @@ def taggers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, An
         "crf": HashedCrf(kind="hashed_crf"),
         "scratch": EncoderTaggerSettings(**SCRATCH, learning_rate=3e-3),
         "linear": EncoderTaggerSettings(kind="encoder", model=model, head="linear", epochs=1),
+        "marginals": EncoderTaggerSettings(kind="encoder", model=model, head="crf", epochs=1),
     }
     found: dict[str, tuple[Any, Any, Path]] = {}
     for name, own in settings.items():
@@ -61,7 +62,7 @@ def taggers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, An
     return found | {"both": (TOGETHER, None, folder / "both")}
 
 
-@pytest.mark.parametrize("name", ["names", "crf", "scratch", "linear"])
+@pytest.mark.parametrize("name", ["names", "crf", "scratch", "linear", "marginals"])
 def test_a_kept_tagger_finds_the_same(
     taggers: dict[str, tuple[Any, Any, Path]], name: str, tmp_path: Path
 ) -> None:
