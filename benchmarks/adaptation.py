@@ -4,7 +4,8 @@
 ``python -m benchmarks.adaptation lowest [tokens]``: the lowest three layers of MiniLM, adapted by
 each objective. ``python -m benchmarks.adaptation whole [tokens]``: all of MiniLM, by settings that
 were meant not to hurt. Scores are macro-F1 of logistic regression on frozen mean vectors, which are
-kept in ``results/benchmarks/adaptation`` and not computed again while the settings stay.
+kept in ``results/benchmarks/adaptation`` and not computed again while the settings stay; intervals
+are over draws of labels, which all models share.
 
 The abstracts are those of five classes of conditions (Schopf et al. 2022), without copies, in
 ``$CONCEPT_TRANSFER_DATA/medical_abstracts``.
@@ -28,6 +29,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
@@ -93,6 +95,13 @@ def scores(
     return found
 
 
+def paired(differences: NDArray[np.float64]) -> str:
+    """Mean of differences between models with the same draws, and its interval at 95 %, by t."""
+    half = t.ppf(0.975, DRAWS - 1) * differences.std(ddof=1) / DRAWS**0.5
+    mean = differences.mean()
+    return f"{mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
+
+
 def drawn(
     labels: NDArray[np.int64], pool: NDArray[np.bool_], size: int | None, draw: int
 ) -> NDArray[np.int64]:
@@ -140,7 +149,8 @@ def compare(shared: Mapping[str, Any], each: Mapping[str, Mapping[str, Any]], to
     """A table of scores: before adaptation, and after it."""
     texts, labels, pool = abstracts()
     learned = [texts[place] for place in np.flatnonzero(pool)]
-    rows = []
+    rows: list[list[str]] = []
+    before = np.zeros(DRAWS)
     longer = {name: {**settings, "tokens": tokens} for name, settings in each.items()}
     for name, settings in {"none": {"pretrain": False}, **longer}.items():
         kept = adapted({**shared, **settings}, texts, learned)
@@ -148,10 +158,12 @@ def compare(shared: Mapping[str, Any], each: Mapping[str, Mapping[str, Any]], to
         found = scores(np.load(kept / VECTORS), labels, pool)
         told = [f"{facts[key]:.2f}" for key in ("mlm", "contrastive")]
         spread = [f"{mean:.3f}" for mean in found.mean(axis=1)]
-        error = f"{found[0].std(ddof=1) / DRAWS**0.5:.3f}"
-        rows.append([name, *spread, error, *told, f"{facts['seconds']:.0f}"])
+        if not rows:
+            before = found[0]
+        gain = paired(found[0] - before) if rows else ""
+        rows.append([name, *spread, gain, *told, f"{facts['seconds']:.0f}"])
         print(rows[-1], flush=True)
-    columns = [*(f"{size or 'all'} a class" for size in SIZES), "standard error at 8"]
+    columns = [*(f"{size or 'all'} a class" for size in SIZES), "gain at 8 a class"]
     return table(["adaptation", *columns, "loss: mlm", "contrastive", "seconds"], rows)
 
 
