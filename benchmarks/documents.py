@@ -57,10 +57,10 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
     "tuned": {
         "kind": "document",
         "layers": 2,
-        "epochs": 1,
-        "learning_rate": 5e-5,
-        "head_rate": 1e-4,
-        "batch_size": 8,
+        "objective": "contrast",
+        "epochs": 3,
+        "learning_rate": 1e-4,
+        "batch_size": 32,
     },
 }
 HEAD = """# Documents: results

@@ -129,10 +129,12 @@ def test_tuning_changes_the_last_layers_alone(layers: int | None) -> None:
     assert any("embeddings" in name for name in names) == (layers is None)
 
 
-def test_full_tuning_learns_what_the_encoder_does_not_know() -> None:
+@pytest.mark.parametrize("objective", ["classes", "contrast"])
+def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str) -> None:
     """An untrained network, of which a head on frozen vectors sees little."""
     near, far = document_site("near", 200, seed=1), document_site("far", 150, seed=2)
     settings = {"epochs": 4, "learning_rate": 2e-2, "head_rate": 1e-2, "layers": None}
+    settings["objective"] = objective
     bench = workbench(Block(0, [0]), learner="document", classes=3, **settings)
     scores = {}
     for strategy in ("direct", "linear", "full"):

@@ -203,8 +203,12 @@ def test_supervised_contrast_is_that_of_a_plain_loop() -> None:
         if same:
             shares = [np.log(np.exp(unit[i] @ unit[j] / 0.1) / total) for j in same]
             terms.append(-np.mean(shares))
-    found = supervised_contrast(torch.tensor(vectors), torch.tensor(kinds))
-    assert found.item() == pytest.approx(np.mean(terms), rel=1e-5)
+    told = torch.tensor(vectors), torch.tensor(kinds)
+    assert supervised_contrast(*told).item() == pytest.approx(np.mean(terms), rel=1e-5)
+    weights = rng.uniform(size=9)
+    paired = [i for i in range(9) if (kinds == kinds[i]).sum() > 1]
+    found = supervised_contrast(*told, weights=torch.tensor(weights))
+    assert found.item() == pytest.approx(np.average(terms, weights=weights[paired]), rel=1e-5)
 
 
 def test_supervised_contrast_of_two_each_of_two_documents_is_nt_xent() -> None:

@@ -25,6 +25,11 @@ class Document(LearnerSettings):
     layers: int | None = Field(
         default=2, ge=1, description="How many of the last layers tuning changes; null: everything."
     )
+    objective: Literal["classes", "contrast"] = Field(
+        default="classes",
+        description="What tuning lowers: the head's loss, or supervised contrast of vectors, after "
+        "each epoch of which the head is fitted anew.",
+    )
     epochs: int = Field(
         default=4,
         ge=0,
@@ -37,7 +42,9 @@ class Document(LearnerSettings):
         description="Step size of the language model's weights (2e-5 is usual for all of a large "
         "one).",
     )
-    head_rate: float = Field(default=1e-3, gt=0, description="Step size of the head's weights.")
+    head_rate: float = Field(
+        default=1e-3, gt=0, description="Step size of the head's weights (objective: classes)."
+    )
     batch_size: int = Field(default=16, ge=1, description="Documents a step.")
 
     @property
@@ -52,11 +59,18 @@ def methods(settings: Document, training: Training) -> str:
             "are nearest in cosine; cross-validated log loss chose how many."
         )
     layers = f"its last {settings.layers} layers" if settings.layers else "all of it"
+    trained = (
+        f"it was then trained by AdamW (step size {settings.learning_rate:g}, batches of "
+        f"{settings.batch_size}) to lower supervised contrast (Khosla et al. 2020), and the head "
+        "fitted anew after each epoch,"
+        if settings.objective == "contrast"
+        else "it and the head were then trained by AdamW (step sizes "
+        f"{settings.learning_rate:g} and {settings.head_rate:g}, batches of {settings.batch_size})"
+    )
     tuned = (
-        f" Where a strategy tunes the language model ({layers}), it and the head were then "
-        f"trained by AdamW (step sizes {settings.learning_rate:g} and {settings.head_rate:g}, "
-        f"batches of {settings.batch_size}) for zero to {settings.epochs} epochs, chosen by the "
-        "log loss of labels that were held out in cross-validation by cluster."
+        f" Where a strategy tunes the language model ({layers}), {trained} for zero to "
+        f"{settings.epochs} epochs, chosen by the log loss of labels that were held out in "
+        "cross-validation by cluster."
     )
     return (
         "Language models read documents as the mean of their tokens' vectors, of one length, with "

@@ -171,7 +171,8 @@ class DocumentFamily:
         """A plan's stages, of which a last layer trained alone is always the first here."""
         settings, last = self.settings, plan.stages[-1]
         body = settings.learning_rate * last.body_rate
-        return Rates(body, settings.head_rate, settings.batch_size, settings.layers)
+        contrast = settings.objective == "contrast"
+        return Rates(body, settings.head_rate, settings.batch_size, settings.layers, contrast)
 
     def _epochs(self, plan: Plan) -> int:
         last = plan.stages[-1]

@@ -13,12 +13,15 @@ from torch import nn
 from torch.nn import functional
 
 from concept_transfer.models.document_reader import Body, Reader, Tokens, by_length, vectors_of
-from concept_transfer.models.multinomial import Multinomial
+from concept_transfer.models.multinomial import Classes, Multinomial
+from concept_transfer.pretraining.text.contrast import supervised_contrast
 from concept_transfer.progress import Progress
+from concept_transfer.training.document_heads import fit_heads
 
 DECAY = 0.01  # weight decay of AdamW
 LARGEST_STEP = 1.0  # norm of a gradient, beyond which it is shortened
 FEWEST_STEPS = 8  # of an epoch
+FOLDS = 5  # that choose the penalty of a head on vectors that were tuned
 
 Floats = NDArray[np.float64]
 
@@ -38,13 +41,14 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Rates:
-    """Step sizes of the language model and of the head, documents a step, and how many of the last
-    layers are trained (None: everything)."""
+    """Step sizes of the language model and of the head, documents a step, how many of the last
+    layers are trained (None: everything), and whether by supervised contrast."""
 
     body: float
     head: float
     batch_size: int
     layers: int | None
+    contrast: bool = False
 
 
 class Network:
@@ -65,9 +69,7 @@ class Network:
         self.seed, self.progress = list(seed), progress
         self.reader = body.reader().to(device)
         self.head = nn.Linear(head.coefficients.shape[1], len(head.intercepts)).to(device)
-        with torch.no_grad():
-            self.head.weight.copy_(torch.from_numpy(head.coefficients))
-            self.head.bias.copy_(torch.from_numpy(head.intercepts))
+        self._take(head)
         self.trained = tuned_parameters(self.reader, rates.layers)
         for parameter in self.reader.parameters():
             parameter.requires_grad_(False)
@@ -91,13 +93,18 @@ class Network:
                     features = self.reader([documents.tokens[row] for row in rows])
                 labels = torch.from_numpy(documents.labels[rows]).to(self.device)
                 weights = torch.from_numpy(documents.weights[rows]).to(self.device)
-                losses = functional.cross_entropy(self.head(features), labels, reduction="none")
-                loss = (losses * weights).mean() / documents.weights.mean()
+                if self.rates.contrast:
+                    loss = supervised_contrast(features, labels, weights=weights)
+                else:
+                    losses = functional.cross_entropy(self.head(features), labels, reduction="none")
+                    loss = (losses * weights).mean() / documents.weights.mean()
                 self.optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(parameters, LARGEST_STEP)
                 self.optimizer.step()
                 self.progress.advance(len(rows))
+        if self.rates.contrast:
+            self._fit_head(generator)
 
     def model(self) -> tuple[Body, Multinomial]:
         """What it has become."""
@@ -110,6 +117,19 @@ class Network:
         """Probabilities [n, classes]."""
         features = vectors_of(self.reader, documents.tokens, self.device)
         return self.model()[1].predict_proba(features.astype(np.float64))
+
+    def _fit_head(self, generator: np.random.Generator) -> None:
+        """To what the documents' vectors have become; parts of these choose the penalty."""
+        documents = self.documents
+        features = vectors_of(self.reader, documents.tokens, self.device).astype(np.float64)
+        labels, count = documents.labels.astype(np.int8), self.head.out_features
+        folds = generator.permutation(len(labels)) % FOLDS
+        self._take(fit_heads(Classes(features, labels, documents.weights, count), folds).of_all)
+
+    def _take(self, head: Multinomial) -> None:
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(head.coefficients))
+            self.head.bias.copy_(torch.from_numpy(head.intercepts))
 
     def _batches(self, generator: np.random.Generator) -> Iterator[list[int]]:
         lengths = [len(tokens) for tokens in self.documents.tokens]

@@ -19,18 +19,22 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = NEIGHBOURS) -> T
 
 
 def supervised_contrast(
-    vectors: Tensor, categories: Tensor, temperature: float = CATEGORIES
+    vectors: Tensor,
+    categories: Tensor,
+    temperature: float = CATEGORIES,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Supervised contrastive loss (Khosla et al. 2020, the sum outside the logarithm) of vectors
-    [N, width] of categories [N], int64: the mean over those with another one of their category, 0
-    where there is none."""
+    [N, width] of categories [N], int64: the mean over those with another one of their category, of
+    weights [N] if they have some, 0 where there is none."""
     vectors = functional.normalize(vectors.float(), dim=1)
     shares = functional.log_softmax(_others(vectors @ vectors.T / temperature), dim=1)
     same = categories[:, None] == categories
     same.fill_diagonal_(False)
     count = same.sum(dim=1)
     found = shares.masked_fill(~same, 0).sum(dim=1) / count.clamp(min=1)
-    return -found.sum() / (count > 0).sum().clamp(min=1)
+    heard = (count > 0).float() if weights is None else weights * (count > 0)
+    return -(found * heard).sum() / heard.sum().clamp(min=torch.finfo(heard.dtype).tiny)
 
 
 def _others(similarity: Tensor) -> Tensor:
