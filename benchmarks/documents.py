@@ -59,6 +59,7 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
         "layers": 2,
         "objective": "contrast",
         "epochs": 3,
+        "fewest": 3,
         "learning_rate": 1e-4,
         "batch_size": 32,
     },

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cell_data import from_source, workbench
+from cell_data import from_source, predict, workbench
 from document_data import document_site, language_model, write_language_model
 from sklearn.neighbors import KNeighborsClassifier
 from transformers import AutoModel, AutoTokenizer
 
 from concept_transfer.errors import StudyError
 from concept_transfer.inputs.text import Texts
+from concept_transfer.learners.document import Document
 from concept_transfer.models.document_models import DocumentModels, collected
 from concept_transfer.models.document_reader import Body, LanguageModelFiles, by_length, vectors_of
 from concept_transfer.models.document_vectors import read_vectors, write_vectors
@@ -129,11 +130,11 @@ def test_tuning_changes_the_last_layers_alone(layers: int | None) -> None:
     assert any("embeddings" in name for name in names) == (layers is None)
 
 
-@pytest.mark.parametrize("objective", ["classes", "contrast"])
-def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str) -> None:
+@pytest.mark.parametrize(("objective", "epochs"), [("classes", 4), ("contrast", 1)])
+def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str, epochs: int) -> None:
     """An untrained network, of which a head on frozen vectors sees little."""
     near, far = document_site("near", 200, seed=1), document_site("far", 150, seed=2)
-    settings = {"epochs": 4, "learning_rate": 2e-2, "head_rate": 1e-2, "layers": None}
+    settings = {"epochs": epochs, "learning_rate": 2e-2, "head_rate": 1e-2, "layers": None}
     settings["objective"] = objective
     bench = workbench(Block(0, [0]), learner="document", classes=3, **settings)
     scores = {}
@@ -143,6 +144,23 @@ def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str) -> No
         scores[strategy] = float((labels == said.argmax(axis=1)).mean())
     assert scores["full"] > 0.6
     assert scores["full"] >= scores["linear"] - 0.02
+
+
+@pytest.mark.parametrize("fewest", [0, 4])
+def test_held_out_labels_end_tuning_but_not_before_so_many_epochs(fewest: int) -> None:
+    """Labels that no word tells of, which a network that learns them by heart predicts worse."""
+    site = document_site("near", 150)
+    labels = np.random.default_rng(3).permutation(site.labels)
+    known = replace(site, cohort=replace(site.cohort, labels=labels))
+    settings = {"epochs": 4, "learning_rate": 5e-2, "head_rate": 5e-2, "layers": None}
+    bench = workbench(Block(0, [0]), learner="document", classes=3, fewest=fewest, **settings)
+    found = predict(bench, known, "local", "all", SETTINGS)
+    assert [record["epochs"] == 4 for record in found.records] == [fewest == 4]
+
+
+def test_more_epochs_than_there_are_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="'fewest' is 3, more than 'epochs', 2"):
+        Document(kind="document", epochs=2, fewest=3)
 
 
 def test_models_are_read_as_they_were_written_and_only_with_their_encoder(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from concept_transfer.learners.learner import Context, Family, Learner, LearnerSettings, always
 from concept_transfer.settings.training import Training
@@ -36,6 +36,12 @@ class Document(LearnerSettings):
         description="At most so many epochs of tuning; held-out labels choose, also none. Where "
         "they are too few to choose the language model stays.",
     )
+    fewest: int = Field(
+        default=0,
+        ge=0,
+        description="At least so many of these epochs, whatever held-out labels say; 0: they may "
+        "choose none.",
+    )
     learning_rate: float = Field(
         default=1e-4,
         gt=0,
@@ -46,6 +52,12 @@ class Document(LearnerSettings):
         default=1e-3, gt=0, description="Step size of the head's weights (objective: classes)."
     )
     batch_size: int = Field(default=16, ge=1, description="Documents a step.")
+
+    @model_validator(mode="after")
+    def _epochs_in_order(self) -> Document:
+        if self.fewest > self.epochs:
+            raise ValueError(f"'fewest' is {self.fewest}, more than 'epochs', {self.epochs}")
+        return self
 
     @property
     def is_linear(self) -> bool:
@@ -67,11 +79,13 @@ def methods(settings: Document, training: Training) -> str:
         else "it and the head were then trained by AdamW (step sizes "
         f"{settings.learning_rate:g} and {settings.head_rate:g}, batches of {settings.batch_size})"
     )
-    tuned = (
-        f" Where a strategy tunes the language model ({layers}), {trained} for zero to "
-        f"{settings.epochs} epochs, chosen by the log loss of labels that were held out in "
-        "cross-validation by cluster."
+    chosen = (
+        f"{settings.fewest} to {settings.epochs} epochs, chosen by the log loss of labels that "
+        "were held out in cross-validation by cluster."
+        if settings.fewest < settings.epochs
+        else f"{settings.epochs} epochs."
     )
+    tuned = f" Where a strategy tunes the language model ({layers}), {trained} for {chosen}"
     return (
         "Language models read documents as the mean of their tokens' vectors, of one length, with "
         "a multinomial logistic regression, whose L2 penalty cross-validation chose by the log "

@@ -142,9 +142,9 @@ class DocumentFamily:
             for ids in body.files.tokens([site.inputs["text"][row] for row in rows.tolist()])
         ]
         documents = Labelled(tokens, labels.astype(np.int64), weights)
-        seed = [self.context.keys[replicate] % 2**63]
+        seed, fewest = [self.context.keys[replicate] % 2**63], min(self.settings.fewest, epochs)
         rates, device = self._rates(plan), self.context.device
-        return tune(body, heads, documents, folds, rates, epochs, seed, device)
+        return tune(body, heads, documents, folds, rates, epochs, fewest, seed, device)
 
     def _features(self, body: Body, site: Site, rows: Rows) -> Floats:
         """[n, width]; by a language model as it came a job of its own computed them, or they are

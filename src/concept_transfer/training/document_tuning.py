@@ -20,10 +20,11 @@ def tune(
     folds: Folds,
     rates: Rates,
     epochs: int,
+    fewest: int,
     seed: Sequence[int],
     device: str,
 ) -> Tuned:
-    """Tune for 0 to `epochs` epochs from heads on the language model as it is.
+    """Tune for `fewest` to `epochs` epochs from heads on the language model as it is.
 
     folds: int64 [n], -1 for documents that are never left out.
     """
@@ -33,4 +34,4 @@ def tune(
     def begin(head: Multinomial, learned: Labelled, number: int) -> Network:
         return Network(body, head, learned, rates, [*seed, number], device, progress)
 
-    return tune_any(begin, body, heads, heads.held, documents, folds, epochs)
+    return tune_any(begin, body, heads, heads.held, documents, folds, epochs, fewest)

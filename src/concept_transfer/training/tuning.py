@@ -64,8 +64,9 @@ def tune(
     examples: Any,
     folds: Rows,
     epochs: int,
+    fewest: int = 0,
 ) -> Tuned:
-    """Tune for 0 to `epochs` epochs from heads on the body as it is.
+    """Tune for `fewest` to `epochs` epochs from heads on the body as it is.
 
     begin: a network of a head, the examples that it learns from and the number of its draws; held:
     what heads without a fold say of it; folds: int64 [n], -1 for examples that are never left out.
@@ -74,7 +75,7 @@ def tune(
     """
     said = [held]
     known = np.asarray(np.isfinite(held).all(axis=1))
-    judge = Judge(examples.labels.astype(np.int8), folds, known)
+    judge = Judge(examples.labels.astype(np.int8), folds, known, fewest)
     networks = {
         fold: begin(head, examples.select(folds != fold), fold)
         for fold, head in (heads.of_folds.items() if epochs else ())
@@ -86,7 +87,7 @@ def tune(
         for fold, network in networks.items():
             network.learn(epoch)
             said[epoch][folds == fold] = network.predict(examples.select(folds == fold))
-        if epoch - judge.best(said) >= PATIENCE:
+        if epoch >= fewest and epoch - judge.best(said) >= PATIENCE:
             break
     best = judge.best(said)
     if best == 0:
@@ -106,12 +107,13 @@ class Judge:
     and slope (van Houwelingen, le Cessie 1990, doi:10.1002/sim.4780091109): tuning changes how far
     scores spread before it ranks better.
 
-    labels, folds: [n]; known: bool [n], who is judged.
+    labels, folds: [n]; known: bool [n], who is judged; fewest: epochs that every choice has.
     """
 
     labels: NDArray[np.int8]
     folds: Rows
     known: NDArray[np.bool_]
+    fewest: int = 0
 
     def change(self, said: Floats, without: int | None = None) -> Recalibration:
         """What makes an epoch's probabilities fit best, by all folds but one."""
@@ -123,7 +125,7 @@ class Judge:
         judged = self.known & (self.folds != without)
         lost = [np.inf] * len(said)
         for place, each in enumerate(said):
-            if np.isfinite(each[judged]).all():
+            if place >= self.fewest and np.isfinite(each[judged]).all():
                 fitting = self.change(each, without)(each[judged])
                 lost[place] = losses(fitting, self.labels[judged]).sum()
         return int(np.argmin(lost))
