@@ -13,6 +13,7 @@ import pytest
 import torch
 from cell_data import from_source, predict, workbench
 from document_data import document_site, language_model, write_language_model
+from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
 from transformers import AutoModel, AutoTokenizer
 
@@ -27,11 +28,17 @@ from concept_transfer.models.neighbours import Neighbours
 from concept_transfer.models.penalties import VARIANCES
 from concept_transfer.pretraining.text import adapt
 from concept_transfer.pretraining.text.documents import Readable
+from concept_transfer.progress import Progress
 from concept_transfer.settings.text_encoders import TextEncoder
 from concept_transfer.settings.training import Training
 from concept_transfer.training.block import Block
 from concept_transfer.training.document_heads import Heads, fit_heads, fit_neighbours
-from concept_transfer.training.document_network import tuned_parameters
+from concept_transfer.training.document_network import (
+    Labelled,
+    Network,
+    Rates,
+    tuned_parameters,
+)
 
 SETTINGS = Training.model_validate({})
 FILES = LanguageModelFiles(language_model())
@@ -144,6 +151,24 @@ def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str, epoch
         scores[strategy] = float((labels == said.argmax(axis=1)).mean())
     assert scores["full"] > 0.6
     assert scores["full"] >= scores["linear"] - 0.02
+
+
+def test_contrast_changes_the_last_layer_and_fits_the_head_anew() -> None:
+    site = document_site("near", 60)
+    tokens = FILES.tokens([site.inputs["text"][row] for row in range(60)])
+    documents = Labelled(tokens, site.labels.astype(np.int64), np.ones(60))
+    first = Multinomial(np.random.default_rng(0).standard_normal((3, 8)), np.zeros(3))
+    rates = Rates(1e-2, 1e-2, 16, layers=1, contrast=True)
+    network = Network(
+        Body(FILES, {}), first, documents, rates, [0], "cpu", Progress("documents", 60)
+    )
+    network.learn(1)
+    body, head = network.model()
+    assert body.weights.keys() == tuned_parameters(body.reader(), 1).keys()
+    vectors = vectors_of(body.reader(), tokens, "cpu").astype(float)
+    best = fit(Classes(vectors, site.labels, np.ones(60), 3), VARIANCES[-1])
+    lost = [log_loss(site.labels, each.predict_proba(vectors)) for each in (best, head, first)]
+    assert lost[0] - 1e-6 <= lost[1] < np.log(3) < lost[2]
 
 
 @pytest.mark.parametrize("fewest", [0, 4])
