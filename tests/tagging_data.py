@@ -66,7 +66,8 @@ def write_standoff(corpus: Corpus, folder: Path) -> Path:
             starts = [len(text) + len(" ".join(words[:i])) + (i > 0) for i in range(len(words))]
             for start, end, label in spans:
                 first, last = starts[start], starts[end - 1] + len(words[end - 1])
-                lines.append(f"T{len(lines) + 1}\t{label} {first} {last}\t...\n")
+                covered = " ".join(words[start:end])
+                lines.append(f"T{len(lines) + 1}\t{label} {first} {last}\t{covered}\n")
             text += " ".join(words) + "\n"
         (folder / f"note{document:03}.txt").write_text(text, encoding="utf-8")
         (folder / f"note{document:03}.ann").write_text("".join(lines), encoding="utf-8")
