@@ -61,20 +61,21 @@ def layout_of(site: TableSite, vocabulary: Vocabulary, root: Path) -> Layout:
     Raises StudyError naming the file and the column, concept or key that is wrong.
     """
     files = _files(site, root)
+    roles = {
+        key: getattr(site, key) for key in ("encounter", "patient", "cluster", "time", "partition")
+    }
     columns = column_names(files[0].path, site)
-    for file in files[1:]:
-        different = set(columns) ^ set(column_names(file.path, site))
+    for file in files:
+        there = column_names(file.path, site)
+        for key, column in {"label.column": site.label.column, **roles}.items():
+            if column is not None and column not in there:
+                raise wrong_column(file.path, there, key, column)
+        different = set(columns) ^ set(there)
         if different:
             raise StudyError(
                 f"{file.path} and {files[0].path} differ in the column(s) {choices(different)}; "
                 "all files of a site need the same columns"
             )
-    roles = {
-        key: getattr(site, key) for key in ("encounter", "patient", "cluster", "time", "partition")
-    }
-    for key, column in {"label.column": site.label.column, **roles}.items():
-        if column is not None and column not in columns:
-            raise wrong_column(files[0].path, columns, key, column)
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
     crosswalk = crosswalk_of(site, vocabulary, root)
