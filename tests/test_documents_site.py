@@ -252,7 +252,7 @@ def test_a_table_without_a_header_shows_no_cell(tmp_path: Path, text: str) -> No
     (tmp_path / "t.csv").write_text(lines, encoding="utf-8")
     said = r"t\.csv has no column 'words', which 'text' names; its first line has 6 cell\(s\), and"
     refused(site("t.csv"), tmp_path, said)
-    (tmp_path / "t.csv").write_text(f"label,{text} lives here now. Well,id\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text(f"label,{text} came. Well,2020-01-31\n", encoding="utf-8")
     refused(site("t.csv"), tmp_path, r"its first line has 3 cell\(s\)")
 
 

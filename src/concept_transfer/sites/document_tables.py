@@ -45,9 +45,10 @@ def check_columns(path: Path, named: Sequence[tuple[str, str]], encoding: str) -
     name, or with one of bytes or lists (StudyError); reads no row."""
     there = column_names(path, encoding)
     columns = [name for _, name in named]
+    in_first_line = columns if path.suffix.lower() in DELIMITERS else ()
     for key, name in named:
         if there.count(name) != 1:
-            raise wrong_column(path, there, key, name, columns)
+            raise wrong_column(path, there, key, name, in_first_line)
     check_types(path, [], columns)
 
 

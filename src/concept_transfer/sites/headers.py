@@ -55,9 +55,10 @@ def wrong_column(
     if all(map(_is_name, columns)) and (not named or any(each in columns for each in named)):
         like = did_you_mean(closest(name, columns))
         return StudyError(f"{problem}it has {some(columns)}{like}")
+    known = ", one of them at least in the config" if named else ""
     return StudyError(
         f"{problem}its first line has {len(columns)} cell(s), and does not look like a line of "
-        "column names, with which a table starts"
+        f"column names, with which a table starts (short, no sentences, no dates{known})"
     )
 
 
