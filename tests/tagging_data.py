@@ -61,7 +61,8 @@ def write_standoff(corpus: Corpus, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for document in sorted(set(corpus.documents)):
         own = corpus.chosen([i for i, d in enumerate(corpus.documents) if d == document])
-        text, lines = "", []
+        text = ""
+        lines: list[str] = []
         for words, spans in zip(own.sentences, own.spans, strict=True):
             starts = [len(text) + len(" ".join(words[:i])) + (i > 0) for i in range(len(words))]
             for start, end, label in spans:
