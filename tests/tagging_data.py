@@ -61,12 +61,14 @@ def write_standoff(corpus: Corpus, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for document in sorted(set(corpus.documents)):
         own = corpus.chosen([i for i, d in enumerate(corpus.documents) if d == document])
-        text, lines = "", []
+        text = ""
+        lines: list[str] = []
         for words, spans in zip(own.sentences, own.spans, strict=True):
             starts = [len(text) + len(" ".join(words[:i])) + (i > 0) for i in range(len(words))]
             for start, end, label in spans:
                 first, last = starts[start], starts[end - 1] + len(words[end - 1])
-                lines.append(f"T{len(lines) + 1}\t{label} {first} {last}\t...\n")
+                covered = " ".join(words[start:end])
+                lines.append(f"T{len(lines) + 1}\t{label} {first} {last}\t{covered}\n")
             text += " ".join(words) + "\n"
         (folder / f"note{document:03}.txt").write_text(text, encoding="utf-8")
         (folder / f"note{document:03}.ann").write_text("".join(lines), encoding="utf-8")

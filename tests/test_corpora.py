@@ -106,9 +106,12 @@ def test_a_file_that_is_no_iob_is_refused(tmp_path: Path, content: bytes, what: 
         ("\nT1\tZzyzx 0 5\tx\n", "line 2: a type that the config does not know"),
         ("T1\tSign 0\n", "line 1: no annotation of a mention"),
         ("Zzyzx\n", "line 1: no annotation of a mention"),
-        ("T1\tSign 0 5\tx\nT2\tDrug 3 9\tx\n", "lines 1 and 2: mentions that overlap"),
         (
-            "T1\tSign 0 2\tx\nT2\tDrug 2 5\tx\n",
+            "T1\tSign 0 5\tZzyzx\nT2\tDrug 3 9\tzx cou\n",
+            "lines 1 and 2: mentions that overlap",
+        ),
+        (
+            "T1\tSign 0 2\tZz\nT2\tDrug 2 5\tyzx\n",
             "lines 1 and 2: mentions that overlap, or touch the same word",
         ),
     ],
@@ -119,6 +122,70 @@ def test_annotation_that_cannot_be_is_refused(tmp_path: Path, annotation: str, w
     message = said(read_standoff, tmp_path, TYPES)
     assert message.startswith(str(tmp_path / "a.ann"))
     assert what in message
+
+
+LINES = ["\ufeffSeen today.", f"No {SECRET}.", "", "Fever,", "chest pain °C."]
+MARKED = [("Sign", SECRET), ("Sign", "Fever"), ("Drug", "chest pain")]
+
+
+def placed(
+    folder: Path, text: str, ending: str, counted: str, marked: list[tuple[str, str]]
+) -> None:
+    """A text with these line ends, and its mentions by characters in the text with others."""
+    (folder / "a.txt").write_bytes(text.replace("\n", ending).encode())
+    seen = text.removeprefix("\ufeff").replace("\n", counted)
+    lines = []
+    for number, (kind, name) in enumerate(marked, 1):
+        start = seen.index(name.replace("\n", counted))
+        end = start + len(name.replace("\n", counted))
+        lines.append(f"T{number}\t{kind} {start} {end}\t{name.replace(chr(10), ' ')}{ending}")
+    (folder / "a.ann").write_bytes("".join(lines).encode())
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("counted", ["\n", "\r\n"])
+def test_line_ends_move_no_mention(tmp_path: Path, ending: str, counted: str) -> None:
+    placed(tmp_path, "\n".join(LINES), ending, counted, [*MARKED, ("Drug", "Seen today.\nNo")])
+    if ending == "\n" and counted == "\r\n":
+        assert "a.ann, line 1: the text beside the mention" in said(read_standoff, tmp_path, TYPES)
+        return
+    corpus = read_standoff(tmp_path, TYPES)
+    found = [
+        (kind, " ".join(words[start:end]))
+        for words, spans in zip(corpus.sentences, corpus.spans, strict=True)
+        for start, end, kind in spans
+    ]
+    assert found == [("Drug", "Seen today . No"), *MARKED]
+    (tmp_path / "b").mkdir()
+    placed(tmp_path / "b", "\n".join(LINES), "\n", "\n", [*MARKED, ("Drug", "Seen today.\nNo")])
+    assert read_standoff(tmp_path / "b", TYPES) == corpus
+
+
+def test_mentions_that_count_line_ends_both_ways_are_refused(tmp_path: Path) -> None:
+    placed(tmp_path, "\n".join(LINES), "\r\n", "\r\n", MARKED)
+    both = (tmp_path / "a.ann").read_bytes()
+    placed(tmp_path, "\n".join(LINES), "\r\n", "\n", MARKED[1:2])
+    (tmp_path / "a.ann").write_bytes(both + (tmp_path / "a.ann").read_bytes())
+    message = said(read_standoff, tmp_path, TYPES)
+    assert message.startswith(f"{tmp_path / 'a.ann'}, line 4: the text beside the mention is not")
+    assert "Fever" not in message
+
+
+def test_a_mention_of_another_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"{SECRET} and fever", encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tSign 0 5\tZzyzx\nT2\tSign 9 14\tfever\n", "utf-8")
+    message = said(read_standoff, tmp_path, TYPES)
+    assert message.startswith(f"{tmp_path / 'a.ann'}, line 2: the text beside the mention is not")
+    assert "fever" not in message
+    (tmp_path / "a.ann").write_text("T1\tSign 0 5\tZzyzx\nT2\tSign 10 15\n", "utf-8")
+    assert read_standoff(tmp_path, TYPES).spans == [[Span(0, 1, "Sign"), Span(2, 3, "Sign")]]
+
+
+def test_a_mention_of_blanks_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"{SECRET}  coughs", encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tSign 7 13\tcoughs\nT2\tDrug 5 7\t  \n", "utf-8")
+    message = said(read_standoff, tmp_path, TYPES)
+    assert message.startswith(f"{tmp_path / 'a.ann'}, line 2: the mention covers blanks alone")
 
 
 def test_a_text_without_annotation_and_a_folder_without_texts_are_refused(tmp_path: Path) -> None:

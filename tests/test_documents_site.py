@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -229,9 +231,139 @@ def test_headers_are_checked_before_any_row(tmp_path: Path) -> None:
         check_site(site("t.csv"), other, TASK, tmp_path)
 
 
+def refused(section: DocumentsSite, root: Path, said: str) -> None:
+    """In one paragraph that has no word of a document, and before any row is read or then."""
+    with pytest.raises(StudyError, match=said) as refusal:
+        read(section, root)
+    assert SECRET.casefold() not in str(refusal.value).casefold()
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        f"{SECRET} has a fever. She coughs.",
+        f"The daughter of {SECRET} called about her fever in the night",
+    ],
+)
+def test_a_table_without_a_header_shows_no_cell(tmp_path: Path, text: str) -> None:
+    lines = f'x1,p1,2020-01-31,icu,"{text}",1\nx2,p2,2020-01-31,icu,again,2\n'
+    (tmp_path / "t.csv").write_text(lines, encoding="utf-8")
+    said = r"t\.csv has no column 'words', which 'text' names; its first line has 6 cell\(s\), and"
+    refused(site("t.csv"), tmp_path, said)
+    (tmp_path / "t.csv").write_text(f"label,{text} came. Well,2020-01-31\n", encoding="utf-8")
+    refused(site("t.csv"), tmp_path, r"its first line has 3 cell\(s\)")
+
+
+def test_a_first_line_may_be_long(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"x1,{SECRET * 20_000},1\n", encoding="utf-8")
+    limit = csv.field_size_limit(2**17)
+    try:
+        refused(site("t.csv"), tmp_path, r"its first line has 3 cell\(s\)")
+    finally:
+        csv.field_size_limit(limit)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (pa.array([SECRET.encode()] * 7, pa.binary()), "values of the type binary;"),
+        (pa.array([SECRET.encode()] * 7, pa.large_binary()), "values of the type large_binary"),
+        (
+            pa.array([SECRET.encode()] * 7, pa.binary(10)),
+            r"values of the type fixed_size_binary\[10\]",
+        ),
+        (pa.array([[SECRET]] * 7), "values of the type list<"),
+        (pa.array([SECRET.encode()] * 7).dictionary_encode(), "values of the type dictionary"),
+    ],
+)
+def test_columns_of_no_text_are_refused(tmp_path: Path, column: pa.Array, said: str) -> None:
+    path = written(tmp_path / "t.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(4, "words", column), path)
+    refused(site("t.parquet"), tmp_path, rf"t\.parquet, column 'words' holds {said}")
+    with pytest.raises(StudyError, match=f"column 'words' holds {said}"):
+        read_site(site("t.parquet"), VOCABULARY, TASK, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("coded", [False, True])
+def test_parquet_that_is_no_utf8_is_said_by_row(
+    tmp_path: Path, kind: pa.DataType, coded: bool
+) -> None:
+    bytes_of = [b"fine", None, f"{SECRET} für".encode("cp1252"), b"a", b"b", b"\xff", b"c"]
+    offsets = np.cumsum([0, *(len(each or b"") for each in bytes_of)])
+    width = np.int32 if kind == pa.string() else np.int64
+    buffers = [
+        None,
+        pa.py_buffer(offsets.astype(width)),
+        pa.py_buffer(b"".join(filter(None, bytes_of))),
+    ]
+    column = pa.Array.from_buffers(kind, 7, buffers)
+    path = written(tmp_path / "t.parquet")
+    table = pq.read_table(path)
+    new = column.dictionary_encode() if coded else column
+    pq.write_table(table.set_column(4, "words", new), path)
+    refused(site("t.parquet"), tmp_path, r"t\.parquet, row 3, column 'words': .*; 2 row\(s\) are")
+
+
+def test_parquet_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.parquet")
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + bytes(200) + data[204:])
+    refused(site("t.parquet"), tmp_path, r"t\.parquet cannot be read as Parquet \(")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["x,p,,er,Größe,1", f"y,q,,er,{SECRET} für,2"],
+            r"line 2: text in UTF-8.* 2 lines are; leave",
+        ),
+        (
+            ["x,p,,er,plain,1", f"y,q,,er,{SECRET} für,2"],
+            r"line 3: text in UTF-8.*letters; leave out",
+        ),
+        (
+            ["x,p,,er,\udcfcber,1", f"y,q,,er,{SECRET} °C,2"],
+            "line 3: .*others are not: the file mixes",
+        ),
+        (
+            ["x,p,,er,a,1", f"y,q,,er,{SECRET} \udc81,2"],
+            r"line 3: not text in CP1252 \(byte 0x81\); con",
+        ),
+    ],
+)
+def test_utf8_is_not_read_as_what_windows_wrote(
+    tmp_path: Path, lines: list[str], said: str
+) -> None:
+    text = "\n".join([",".join(COLUMNS), *lines])
+    (tmp_path / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    refused(site("t.csv", encoding="cp1252"), tmp_path, said)
+
+
+def test_conditions_that_leave_no_document_are_refused(tmp_path: Path) -> None:
+    written(tmp_path / "t.csv")
+    said = r"^rows: none of the 4 document\(s\) of .*t\.csv meets these conditions"
+    refused(site("t.csv", rows={"fewest_words": 500}), tmp_path, said)
+    refused(site("t.csv", rows={"columns": {"ward": ["nowhere"]}}), tmp_path, said)
+
+
 def test_a_category_that_is_the_label_is_refused() -> None:
     with pytest.raises(ValidationError, match="would learn its label"):
         site("t.csv", category="label")
+
+
+@pytest.mark.parametrize("key", ["encounter", "patient", "cluster", "time", "category"])
+def test_no_other_key_names_the_column_of_the_text(key: str) -> None:
+    with pytest.raises(ValidationError, match=f"{key} names 'words', the column of the text"):
+        site("t.csv", **{key: "words"})
+    with pytest.raises(
+        ValidationError, match=r"label\.column names 'words', the column of the text"
+    ):
+        site("t.csv", label={"column": "words", "classes": CLASSES})
 
 
 def test_documents_that_changed_meanwhile_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from concept_transfer.device import usable_device
 from concept_transfer.errors import StudyError
 from concept_transfer.job import job
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 FULL = Path("/dev/full")  # every write to it finds the disk full
 needs_full = pytest.mark.skipif(not FULL.is_char_device(), reason="needs the device /dev/full")
 
@@ -101,6 +103,42 @@ def test_any_other_exception_keeps_its_traceback(tmp_path: Path) -> None:
     said = (tmp_path / "log").read_text()
     assert said.startswith("Traceback")
     assert said.endswith("ZeroDivisionError: division by zero\n")
+
+
+WORD = "Quetzalcoatl"
+
+
+def read_a_cell() -> None:
+    try:
+        float(WORD)
+    except ValueError as error:
+        raise KeyError(WORD) from error
+
+
+def test_a_job_that_reads_texts_says_where_it_failed_and_no_word(tmp_path: Path) -> None:
+    fails(tmp_path / "log", read_a_cell)
+    assert WORD in (tmp_path / "log").read_text()
+    with pytest.raises(SystemExit), job(str(tmp_path / "log"), texts=True):
+        read_a_cell()
+    said = (tmp_path / "log").read_text()
+    assert WORD not in said
+    assert said.count("in read_a_cell") == 2
+    assert re.search(
+        r"(?s)^Traceback.*builtins\.ValueError \(.*Traceback.*builtins\.KeyError \(", said
+    )
+
+
+def test_jobs_that_read_texts_say_so() -> None:
+    """Those that read a site's own files, documents or mentions, or a corpus and what is found."""
+    constant = {"encode_site", "encode_texts", "encode_documents", "adapt", "review_mentions"}
+    constant |= {"read_corpus", "tag", "tag_together", "measure_taggers"}
+    for script in (REPOSITORY / "workflow" / "scripts").glob("*.py"):
+        found = re.search(r"with job\(snakemake\.log\[0\](.*)\):", script.read_text("utf-8"))
+        assert found
+        of_learners = {"train", "train_source"}
+        expected = ", texts=True" if script.stem in constant else ""
+        expected = ", texts=are_among(snakemake.input)" if script.stem in of_learners else expected
+        assert found[1] == expected, script.stem
 
 
 def test_output_of_a_job_goes_to_its_log(tmp_path: Path) -> None:

@@ -205,6 +205,18 @@ def test_a_hundred_thousand_words_are_read(tmp_path: Path) -> None:
         ),
         (NOTES + f"e1,{WORD},triage\n", r"notes.csv, line 9: a row of 3 cells"),
         (
+            f"e1,{WORD},triage,2024-01-01\ne2,No cough.,triage,2024-01-02\n",
+            r"notes.csv has no column 'id', which 'notes.encounter' names; its first line has 4",
+        ),
+        (
+            f"e1,{WORD} coughs all night and has a fever,id,x\n",
+            r"notes.csv has no column 'note', which 'notes.text' names; its first line has 4",
+        ),
+        (
+            f"e1,{WORD * 20_000},triage,2024-01-01\n",
+            r"notes.csv has no column 'id', which 'notes.encounter' names; its first line has 4",
+        ),
+        (
             f"id,kind,at\ne1,{WORD},2024\n",
             r"notes.csv has no column 'note', which 'notes.text' names",
         ),
@@ -220,6 +232,20 @@ def test_what_is_wrong_in_notes_is_told_by_line_and_not_shown(
     assert "\n" not in str(error.value)
 
 
+def test_encounters_without_a_header_show_no_cell(tmp_path: Path) -> None:
+    lines = f"e1,p1,{WORD} coughs. Fever,yes,child\ne2,p2,fine,no,adult\n"
+    told = r"s\.csv has no column 'flu', which 'label\.column' names; its first line has 5 cell"
+    with pytest.raises(StudyError, match=told) as error:
+        checked_and_read(written(tmp_path, encounters=lines))
+    assert WORD not in str(error.value)
+    (tmp_path / "more.csv").write_text(lines, encoding="utf-8")
+    (tmp_path / "encounters.csv").write_text(ENCOUNTERS, encoding="utf-8")
+    several = site(path=None, train=["encounters.csv"], test=["more.csv"])
+    with pytest.raises(StudyError, match=r"more\.csv has no column 'flu'") as error:
+        check_site(several, VOCABULARY, TASK, tmp_path)
+    assert WORD not in str(error.value)
+
+
 def test_an_encounter_has_one_row(tmp_path: Path) -> None:
     root = written(tmp_path, encounters=ENCOUNTERS + "e1,p9,2024-01-05,no,adult\n")
     with pytest.raises(StudyError, match="column 'id': the encounter id occurs more than once"):
@@ -231,6 +257,13 @@ def test_an_encounter_has_one_row(tmp_path: Path) -> None:
     [
         ({"encounter": None}, "'notes' needs 'encounter'"),
         ({"time": None}, "'notes.time' needs 'time'"),
+        *(
+            (
+                {"notes": section()["notes"] | {key: "note"}},
+                f"notes.{key} names 'note', the column of the text",
+            )
+            for key in ("encounter", "category", "time")
+        ),
     ],
 )
 def test_keys_that_do_not_go_together(keys: dict[str, Any], told: str) -> None:

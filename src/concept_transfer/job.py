@@ -31,12 +31,13 @@ def made_from(parameters: Sequence[object], files: Iterable[str]) -> str:
 
 
 @contextlib.contextmanager
-def job(log: str) -> Iterator[None]:
+def job(log: str, texts: bool = False) -> Iterator[None]:
     """Send a job's output to its log; a StudyError ends the job as one paragraph there.
 
     A job reads nothing from the terminal, whoever asks, and writes a line about its progress there
     if it takes long. A full disk or too little memory is a paragraph too, any other exception a
-    traceback. What cannot be written to the log goes to standard error.
+    traceback; in a job that reads patients' texts (`texts`) without what it says, which may quote
+    one. What cannot be written to the log goes to standard error.
 
     What the script has imported is exempt from garbage collection, and so is all there is at exit:
     that spares a job that has imported torch some hundred milliseconds.
@@ -56,7 +57,7 @@ def job(log: str) -> Iterator[None]:
             try:
                 yield
             except Exception as error:  # the last resort of a job: all that goes wrong is said
-                said = _explained(error)
+                said = _explained(error, texts)
                 print(said, file=file)
                 sys.exit(1)
     except OSError as error:
@@ -64,7 +65,7 @@ def job(log: str) -> Iterator[None]:
         sys.exit(1)
 
 
-def _explained(error: Exception) -> str:
+def _explained(error: Exception, texts: bool) -> str:
     if isinstance(error, StudyError):
         return f"Error: {error}"
     if _is_full_disk(error):
@@ -74,7 +75,21 @@ def _explained(error: Exception) -> str:
         )
     if isinstance(error, MemoryError):
         return f"Error: the job needs more memory than there is ({error or 'no amount known'})"
+    if texts:
+        return _traceback_without_words(error)
     return traceback.format_exc().rstrip()
+
+
+def _traceback_without_words(error: BaseException) -> str:
+    """The frames and the type of an exception, and before it of those that it came of."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    kind = type(error)
+    return (
+        (f"{_traceback_without_words(before)}\n\nThen:\n\n" if before else "")
+        + "Traceback (most recent call last):\n"
+        + "".join(traceback.format_tb(error.__traceback__))
+        + f"{kind.__module__}.{kind.__qualname__} (what it says is left out: it may quote a text)"
+    )
 
 
 def _is_full_disk(error: Exception) -> bool:

@@ -8,7 +8,7 @@ from concept_transfer.pretraining.text.adapt import write_language_model
 from concept_transfer.pretraining.text.reading import read_documents
 from concept_transfer.settings.text_encoders import TextEncoder
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
     settings = TextEncoder.model_validate_json(params.encoder)
     readable = None

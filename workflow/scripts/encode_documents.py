@@ -7,7 +7,7 @@ from concept_transfer.job import job
 from concept_transfer.models.document_vectors import write_vectors
 from concept_transfer.progress import Progress
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, resources = snakemake.input, snakemake.resources
     texts = INPUTS["text"].read(Path(inputs.texts[0]).parent)
     progress = Progress("documents", len(texts))

@@ -12,7 +12,7 @@ from concept_transfer.settings.sites import Site
 from concept_transfer.settings.task import Task
 from concept_transfer.sites.reading import read_site
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, params = snakemake.input, snakemake.params
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     site = TypeAdapter(Site).validate_python(json.loads(params.site))

@@ -15,7 +15,7 @@ from concept_transfer.settings.task import Task
 from concept_transfer.sites.documents import write_texts
 from concept_transfer.sites.reading import read_texts
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, params = snakemake.input, snakemake.params
     vocabulary = study_vocabulary(inputs.vocabulary, params.vocabulary, inputs.edges)
     site = TypeAdapter(Site).validate_python(json.loads(params.site))

@@ -10,7 +10,7 @@ from concept_transfer.extraction.taggings import Tagging
 from concept_transfer.job import job
 from concept_transfer.parquet import write_rows
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
     taggings = {}
     for folder in dict.fromkeys(Path(path).parent for path in inputs.taggings):

@@ -11,7 +11,7 @@ from concept_transfer.extraction.settings import AnyCorpus
 from concept_transfer.job import job
 from concept_transfer.private import private
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     settings = TypeAdapter(AnyCorpus).validate_json(snakemake.params.corpus)
     name, part = snakemake.wildcards.corpus, snakemake.wildcards.part
     with named(f"corpora.{name}.parts.{part}"):

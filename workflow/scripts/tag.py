@@ -12,7 +12,7 @@ from concept_transfer.extraction.tagger import Request
 from concept_transfer.job import job
 from concept_transfer.private import private
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, params = snakemake.input, snakemake.params
     request = Request(
         f"taggers.{params.name}",

@@ -10,7 +10,7 @@ from concept_transfer.extraction.taggings import Tagging
 from concept_transfer.job import job
 from concept_transfer.private import private
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=True):
     inputs, params = snakemake.input, snakemake.params
     settings = Ensemble.model_validate_json(params.tagger)
     cards = [Path(path) for path in inputs.taggers if Path(path).name == CARD]

@@ -2,13 +2,14 @@
 
 import json
 
+from concept_transfer.inputs.text import are_among
 from concept_transfer.job import job
 from concept_transfer.training.jobs import run_tasks, tasks_of
 from concept_transfer.training.setup import files_of, read_material, read_setup
 
 ORIGIN = ("label", "seed", "replicates", "vocabulary")
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=are_among(snakemake.input)):
     inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
     output = snakemake.output
     # the vocabulary counts by `reads`; the target's own source models are a short cut

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+from concept_transfer.inputs.text import are_among
 from concept_transfer.job import job
 from concept_transfer.settings.training import Training
 from concept_transfer.training.setup import files_of, read_setup
 from concept_transfer.training.source_models import train_source
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], texts=are_among(snakemake.input)):
     inputs, params, resources = snakemake.input, snakemake.params, snakemake.resources
     for classifier, work in json.loads(params.classifiers).items():
         setup = read_setup(inputs, params, work["learner"], resources.device, snakemake.threads)

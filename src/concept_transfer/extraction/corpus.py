@@ -15,6 +15,7 @@ from concept_transfer.extraction.tagger import Sentence
 
 WORDS, LABELS, DOCUMENT = "words", "labels", "document"
 UNKNOWN = -1  # of a document
+WINDOWS_LINE_END = "\r\n"
 SCHEMA = pa.schema(
     [(WORDS, pa.list_(pa.string())), (LABELS, pa.list_(pa.string())), (DOCUMENT, pa.int32())]
 )
@@ -79,8 +80,13 @@ def joined(parts: Sequence[Corpus]) -> Corpus:
     return Corpus(sentences, spans, documents)
 
 
+def readable_lines(path: Path) -> list[str]:
+    """The lines of a file, as `readable` reads it."""
+    return readable(path).replace(WINDOWS_LINE_END, "\n").split("\n")
+
+
 def readable(path: Path) -> str:
-    """The text of a file.
+    """The text of a file, its line ends as they are, and without a byte order mark.
 
     Raises StudyError where there is none: no file, empty, or bytes that are no UTF-8 (with the line
     that they are in, and not what it says).
@@ -95,7 +101,7 @@ def readable(path: Path) -> str:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise StudyError(f"{path}, line {line}: a binary file, or UTF-16; give text in UTF-8")
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise StudyError(

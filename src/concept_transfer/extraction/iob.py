@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from concept_transfer.errors import StudyError, choices
-from concept_transfer.extraction.corpus import UNKNOWN, Corpus, readable
+from concept_transfer.extraction.corpus import UNKNOWN, Corpus, readable_lines
 from concept_transfer.extraction.spans import OUTSIDE, problem_of, spans_of
 
 DOCUMENT_START = "-DOCSTART-"
@@ -25,7 +25,7 @@ def read_iob(path: Path, types: Collection[str]) -> Corpus:
     documents: list[int] = []
     names: dict[str, int] = {}
     document, ended, width = UNKNOWN, True, 0
-    for number, line in enumerate(readable(path).split("\n"), start=1):
+    for number, line in enumerate(readable_lines(path), start=1):
         if not line.strip() or line.startswith(DOCUMENT_START):
             document += line.startswith(DOCUMENT_START)
             ended = True

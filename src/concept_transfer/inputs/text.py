@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +78,15 @@ class Texts:
             data=np.concatenate([np.zeros(0, np.uint8), *chosen]),
             categories=np.asarray(self.categories[rows]),
         )
+
+
+def are_among(files: Iterable[str]) -> bool:
+    """Whether a site's documents are among files.
+
+    >>> are_among(["encounters/north/labels.npy", "encounters/north/text_data.npy"])
+    True
+    """
+    return any(Path(file).name in FILES for file in files)
 
 
 def check(texts: Texts, count: int, vocabulary: Vocabulary | None, where: str) -> None:

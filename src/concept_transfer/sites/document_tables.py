@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 
 from concept_transfer.errors import StudyError
 from concept_transfer.sites.csv_files import open_quotation
-from concept_transfer.sites.files import text_column
+from concept_transfer.sites.encodings import SIGNED, check_bytes, wrong_byte
+from concept_transfer.sites.files import check_types, text_column
+from concept_transfer.sites.headers import wrong_column
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 FORMATS = (*DELIMITERS, ".parquet")
-SIGNED = {"utf-8": "utf-8-sig"}  # a mark at the beginning of a file is no text
 LONGEST_CELL = 2**31 - 1
 _BLANK = "\t\n\r\v\f"
 
@@ -39,6 +40,18 @@ class DocumentTable:
         return f"{self.path}, {unit} {self.places[row]}"
 
 
+def check_columns(path: Path, named: Sequence[tuple[str, str]], encoding: str) -> None:
+    """Refuse a table without a column that the config names (key, column), with several of the
+    name, or with one of bytes or lists (StudyError); reads no row."""
+    there = column_names(path, encoding)
+    columns = [name for _, name in named]
+    in_first_line = columns if path.suffix.lower() in DELIMITERS else ()
+    for key, name in named:
+        if there.count(name) != 1:
+            raise wrong_column(path, there, key, name, in_first_line)
+    check_types(path, [], columns)
+
+
 def column_names(path: Path, encoding: str) -> list[str]:
     """Names of a table's columns; reads no row. Raises StudyError."""
     kind = path.suffix.lower()
@@ -52,6 +65,7 @@ def column_names(path: Path, encoding: str) -> list[str]:
         except (pa.ArrowInvalid, OSError) as error:
             raise StudyError(f"{path} is no Parquet file ({type(error).__name__})") from None
     with path.open(encoding=SIGNED.get(encoding, encoding), errors="replace", newline="") as lines:
+        csv.field_size_limit(LONGEST_CELL)
         names = next(csv.reader(lines, delimiter=DELIMITERS[kind]), [])
     return [name.strip() for name in names]
 
@@ -59,13 +73,8 @@ def column_names(path: Path, encoding: str) -> list[str]:
 def read_columns(path: Path, columns: Sequence[str], encoding: str) -> DocumentTable:
     """Some columns of a table. Raises StudyError that names the line of what is no text."""
     if path.suffix.lower() == ".parquet":
-        table = pq.read_table(path, columns=list(columns))
-        for name in columns:
-            if pa.types.is_binary(table.schema.field(name).type):
-                raise StudyError(f"{path}, column '{name}' holds bytes; documents are text")
-        read = {name: list(text_column(table.column(name)).texts()) for name in columns}
-        return DocumentTable(path, list(range(1, table.num_rows + 1)), read)
-    _check_bytes(path, encoding)
+        return _read_parquet(path, columns)
+    check_bytes(path, encoding)
     names = column_names(path, encoding)
     chosen = [names.index(name) for name in columns]
     rows = list(_rows(path, encoding, len(names)))
@@ -74,6 +83,40 @@ def read_columns(path: Path, columns: Sequence[str], encoding: str) -> DocumentT
         for name, place in zip(columns, chosen, strict=True)
     }
     return DocumentTable(path, [line for line, _ in rows], read)
+
+
+def _read_parquet(path: Path, columns: Sequence[str]) -> DocumentTable:
+    check_types(path, [], columns)
+    try:
+        table = pq.read_table(path, columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise StudyError(
+            f"{path} cannot be read as Parquet ({type(error).__name__}); check that the file is "
+            "complete"
+        ) from None
+    read = {}
+    for name in columns:
+        try:
+            read[name] = list(text_column(table.column(name)).texts())
+        except (pa.ArrowException, ValueError, OverflowError):
+            wrong = _rows_not_utf8(table.column(name))
+            row = f", row {wrong[0]}" if wrong else ""
+            kind = "not text in UTF-8" if wrong else f"of the type {table.column(name).type}"
+            raise StudyError(
+                f"{path}{row}, column '{name}': a value that is {kind}, and cannot be read as text"
+                f"{f'; {len(wrong)} row(s) are affected' if wrong else ''}"
+            ) from None
+    return DocumentTable(path, list(range(1, table.num_rows + 1)), read)
+
+
+def _rows_not_utf8(column: pa.ChunkedArray) -> list[int]:
+    """Numbers of the rows, from 1, of a column of texts."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return []
+    cells = (cell or b"" for cell in column.cast(pa.large_binary()).to_pylist())
+    return [row for row, cell in enumerate(cells, 1) if wrong_byte(cell, "utf-8") is not None]
 
 
 def check_characters(table: DocumentTable, texts: Sequence[str]) -> None:
@@ -107,50 +150,3 @@ def _rows(path: Path, encoding: str, width: int) -> Iterator[tuple[int, list[str
                 begins = rows.line_num + 1
         except csv.Error:
             raise open_quotation(path, begins, rows.line_num) from None
-
-
-def _check_bytes(path: Path, encoding: str) -> None:
-    """Refuse what is no text in the encoding, by the first line that shows it."""
-    data = path.read_bytes()
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise StudyError(
-            f"{path}, line {_line(data, zero)}: a byte 0, which text does not have; the file is "
-            "binary, or in UTF-16. Save it as text in UTF-8"
-        )
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        wrong = [_line(data, error.start)] if encoding != "utf-8" else _lines_not_utf8(data)
-        several = f"; {len(wrong)} lines are not" if len(wrong) > 1 else ""
-        mixed = encoding == "utf-8" and any(byte > 127 for byte in _without(data, wrong))
-        remedy = (
-            "while others are: the file mixes encodings. Convert these lines"
-            if mixed
-            else "say `encoding: cp1252` if Windows wrote the file, or convert it"
-        )
-        raise StudyError(
-            f"{path}, line {wrong[0]}: not text in {encoding.upper()} (byte "
-            f"0x{data[error.start]:02X}){several}; {remedy}"
-        ) from None
-
-
-def _line(data: bytes, place: int) -> int:
-    return data.count(b"\n", 0, place) + 1
-
-
-def _lines_not_utf8(data: bytes) -> list[int]:
-    """Numbers of the lines, from 1."""
-    wrong = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            wrong.append(number)
-    return wrong
-
-
-def _without(data: bytes, lines: Sequence[int]) -> bytes:
-    left_out = set(lines)
-    kept = (line for n, line in enumerate(data.split(b"\n"), 1) if n not in left_out)
-    return b"\n".join(kept)

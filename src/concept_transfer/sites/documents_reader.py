@@ -18,11 +18,10 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.text import Texts
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
-from concept_transfer.sites.coverage import closest, did_you_mean
 from concept_transfer.sites.document_tables import (
     DocumentTable,
     check_characters,
-    column_names,
+    check_columns,
     read_columns,
 )
 from concept_transfer.sites.documents_site import DocumentsSite, Part
@@ -44,14 +43,7 @@ def check_documents(site: DocumentsSite, vocabulary: Vocabulary, task: Task, roo
             f"words, which learners of findings see of it; take {VOCABULARY}, or give bins.{WORDS}"
         )
     path = resolve(site.path, root)
-    there = column_names(path, site.encoding)
-    for key, name in _columns(site):
-        if there.count(name) != 1:
-            raise StudyError(
-                f"{path} has {'no' if name not in there else 'more than one'} column '{name}', "
-                f"which '{key}' names; it has {', '.join(there)}"
-                f"{did_you_mean(closest(name, there))}"
-            )
+    check_columns(path, _columns(site), site.encoding)
 
 
 def read_documents(site: DocumentsSite, vocabulary: Vocabulary, task: Task, root: Path) -> Extract:
@@ -136,12 +128,18 @@ def _chosen(site: DocumentsSite, task: Task, root: Path) -> _Chosen:
     clusters = table.columns[site.cluster] if site.cluster else whose
     single = site.patient or site.cluster
     own = _of_site(site, table, words, clusters if single else texts)
-    kept = np.flatnonzero(labelled & ~unclear & ~again & own)
+    candidates = labelled & ~unclear & ~again
+    kept = np.flatnonzero(candidates & own)
+    if candidates.any() and not len(kept):
+        raise StudyError(
+            f"rows: none of the {candidates.sum():,} document(s) of {path} meets these conditions; "
+            "a site has one document at least"
+        )
     dropped = {
         f"{site.label.column} is {' or '.join(site.label.drop)}": int((~labelled).sum()),
         "the text stands in several rows, with several labels": int(unclear.sum()),
         "the text stands in an earlier row": int(again.sum()),
-        "the row is another site's": int((labelled & ~unclear & ~again & ~own).sum()),
+        "the row is another site's": int((candidates & ~own).sum()),
     }
 
     def of(column: Sequence[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from concept_transfer.settings.section import Section
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import Adapter
-from concept_transfer.sites.table_settings import LabelColumn
+from concept_transfer.sites.table_settings import LabelColumn, refuse_text_as
 
 
 class Part(Section):
@@ -80,6 +80,9 @@ class DocumentsSite(SiteSection):
 
     @model_validator(mode="after")
     def _no_leak(self) -> DocumentsSite:
+        others = ("encounter", "patient", "cluster", "time", "category")
+        columns = {"label.column": self.label.column} | {key: getattr(self, key) for key in others}
+        refuse_text_as(self.text, columns)
         if self.category == self.label.column:
             raise ValueError(
                 f"category names '{self.category}', the column of the label: what learns from the "

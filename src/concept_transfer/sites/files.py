@@ -19,6 +19,13 @@ from concept_transfer.sites.csv_files import csv_header, read_csv
 
 FORMATS = (".csv", ".parquet", ".xlsx")
 _ROWS_A_BATCH = 2**20
+_NO_TEXT = (
+    pa.types.is_nested,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,7 @@ def check_types(path: Path, findings: Sequence[str], others: Sequence[str]) -> N
     for name in [*findings, *others]:
         kind = schema.field(name).type
         value = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if (
-            pa.types.is_nested(value)
-            or pa.types.is_binary(value)
-            or pa.types.is_large_binary(value)
-        ):
+        if any(check(value) for check in _NO_TEXT):
             raise StudyError(
                 f"{path}, column '{name}' holds values of the type {kind}; a cell is one text, "
                 "number, date or truth value"

@@ -15,9 +15,9 @@ from concept_transfer.errors import StudyError, choices, named
 from concept_transfer.paths import resolve
 from concept_transfer.sites.code_use import MAPPED, SET_ASIDE, UNMAPPED
 from concept_transfer.sites.codes import crosswalk_of, links_of
-from concept_transfer.sites.coverage import closest, closest_concept, did_you_mean
+from concept_transfer.sites.coverage import closest_concept, did_you_mean
 from concept_transfer.sites.files import check_types, count_nulls
-from concept_transfer.sites.headers import check_long, column_names
+from concept_transfer.sites.headers import check_long, column_names, some, wrong_column
 from concept_transfer.sites.spelling import spelling_of_concept, spelling_of_label, tokens_of_column
 from concept_transfer.sites.table_settings import TableSite
 
@@ -61,22 +61,20 @@ def layout_of(site: TableSite, vocabulary: Vocabulary, root: Path) -> Layout:
     Raises StudyError naming the file and the column, concept or key that is wrong.
     """
     files = _files(site, root)
+    roles = {
+        key: getattr(site, key) for key in ("encounter", "patient", "cluster", "time", "partition")
+    }
     columns = column_names(files[0].path, site)
-    for file in files[1:]:
-        different = set(columns) ^ set(column_names(file.path, site))
+    for file in files:
+        there = column_names(file.path, site)
+        for key, column in {"label.column": site.label.column, **roles}.items():
+            if column is not None and column not in there:
+                raise wrong_column(file.path, there, key, column)
+        different = set(columns) ^ set(there)
         if different:
             raise StudyError(
                 f"{file.path} and {files[0].path} differ in the column(s) {choices(different)}; "
                 "all files of a site need the same columns"
-            )
-    roles = {
-        key: getattr(site, key) for key in ("encounter", "patient", "cluster", "time", "partition")
-    }
-    for key, column in {"label.column": site.label.column, **roles}.items():
-        if column is not None and column not in columns:
-            raise StudyError(
-                f"{files[0].path} has no column '{column}', which '{key}' names; it has "
-                f"{_some(columns)}{did_you_mean(closest(column, columns))}"
             )
     taken = {site.label.column, *roles.values(), *site.ignore_columns}
     findings = [name for name in columns if name not in taken]
@@ -91,8 +89,8 @@ def layout_of(site: TableSite, vocabulary: Vocabulary, root: Path) -> Layout:
         known = [each.code for each in crosswalk.links] if crosswalk else vocabulary.concepts
         source = f"crosswalk {site.crosswalk}" if site.crosswalk else "vocabulary"
         raise StudyError(
-            f"{files[0].path}: no column is a known finding; its columns are {_some(findings)}, "
-            f"the {source} has {_some(list(dict.fromkeys(known)))}"
+            f"{files[0].path}: no column is a known finding; its columns are {some(findings)}, "
+            f"the {source} has {some(list(dict.fromkeys(known)))}"
         )
     states = {
         (name, link.concept): link.state
@@ -181,7 +179,3 @@ def _files(site: TableSite, root: Path) -> list[TableFile]:
         TableFile(partition, name, path)
         for (partition, _), name, path in zip(listed, names, paths, strict=True)
     ]
-
-
-def _some(names: list[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")

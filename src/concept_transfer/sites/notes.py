@@ -17,11 +17,10 @@ from concept_transfer.errors import StudyError
 from concept_transfer.inputs.text import Texts
 from concept_transfer.paths import resolve
 from concept_transfer.settings.task import Task
-from concept_transfer.sites.coverage import closest, did_you_mean
 from concept_transfer.sites.document_tables import (
     DocumentTable,
     check_characters,
-    column_names,
+    check_columns,
     read_columns,
 )
 from concept_transfer.sites.extract import Extract
@@ -38,15 +37,8 @@ def check_notes(site: NotesSite, vocabulary: Vocabulary, task: Task, root: Path)
     """Check headers, names and cues; reads no row (StudyError)."""
     check_tabular(site, vocabulary, task, root)
     for file in site.notes.files:
-        path = resolve(file, root)
-        there = column_names(path, site.notes.encoding)
-        for key, name in _columns(site).items():
-            if there.count(name) != 1:
-                raise StudyError(
-                    f"{path} has {'no' if name not in there else 'more than one'} column '{name}', "
-                    f"which 'notes.{key}' names; it has {', '.join(there)}"
-                    f"{did_you_mean(closest(name, there))}"
-                )
+        named = [(f"notes.{key}", name) for key, name in _columns(site).items()]
+        check_columns(resolve(file, root), named, site.notes.encoding)
     check_extraction(site.extraction, vocabulary, root)
 
 

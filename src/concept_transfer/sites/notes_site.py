@@ -16,6 +16,7 @@ from concept_transfer.sites.table_settings import (
     TableSite,
     described_tables,
     files_of_tables,
+    refuse_text_as,
     table_files,
 )
 
@@ -49,6 +50,19 @@ class NotesSite(TableSite, NotedSite):
 
     adapter: Literal["notes"]
     notes: NotesTable = Field(description="Where the notes stand.")
+
+    @model_validator(mode="after")
+    def _no_leak(self) -> NotesSite:
+        notes = self.notes
+        refuse_text_as(
+            notes.text,
+            {
+                "notes.encounter": notes.encounter or self.encounter,
+                "notes.category": notes.category,
+                "notes.time": notes.time,
+            },
+        )
+        return self
 
     @model_validator(mode="after")
     def _joined(self) -> NotesSite:

@@ -3,6 +3,7 @@ or in long tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -112,6 +113,16 @@ class TableSite(CodedSite):
         if self.long and self.encounter is None:
             raise ValueError("'long' needs 'encounter', the column by which findings are joined")
         return self
+
+
+def refuse_text_as(text: str, columns: Mapping[str, str | None]) -> None:
+    """Refuse keys (key -> its column) that name the column of the text (ValueError)."""
+    for key, column in columns.items():
+        if column == text:
+            raise ValueError(
+                f"{key} names '{column}', the column of the text: whole documents would stand "
+                "where ids, dates or names stand, and in a report; name another column"
+            )
 
 
 def table_files(site: TableSite) -> list[str]:
