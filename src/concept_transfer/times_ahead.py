@@ -153,7 +153,8 @@ class _Ahead:
         ]
         if not {*self.grid.targets, *self.grid.sources} <= {*known, *self.grid.received}:
             return 0.0
-        tuning = Tuning(self.grid, settings, known, encoder.max_length, self.results)
+        most, copies = encoder.max_length, encoder.copies
+        tuning = Tuning(self.grid, settings, known, most, copies, self.results)
         learned, read = tuning.tokens(cells)
         if not learned:
             return 0.0
