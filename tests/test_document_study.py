@@ -13,6 +13,7 @@ import pytest
 from document_data import MODEL, WORDS, sentences, write_language_model
 from in_process import run_study
 from safetensors.numpy import load_file
+from sklearn.metrics import roc_auc_score
 
 from concept_transfer.inputs.registry import INPUTS
 
@@ -191,11 +192,20 @@ def test_a_whole_encounter_is_compared_with_its_concepts(tmp_path: Path) -> None
         ],
     }
     results = run_study(tmp_path, config, "results/rivals/answers.json")
-    predicted = [
-        pd.read_parquet(results / f"predictions/south/{cell}/local/all/block0.parquet")
-        for cell in ("concepts/cnn", "tiny/whole")
+    (claims,) = (
+        answer["rows"]
+        for answer in json.loads((results / "answers.json").read_text(encoding="utf-8"))
+        if answer["name"] == "claims"
+    )
+    tested = []
+    for cell in ("tiny/whole", "concepts/cnn"):
+        found = pd.read_parquet(results / f"predictions/south/{cell}/local/all/block0.parquet")
+        tested.append(found[found["partition"] == "test"].groupby("replicate"))
+    one, other = (cells["encounter"].agg(set).tolist() for cells in tested)
+    assert one == other
+    reached = [
+        np.mean([roc_auc_score(each["label"], each["probability"]) for _, each in cells])
+        for cells in tested
     ]
-    assert predicted[0]["encounter"].tolist() == predicted[1]["encounter"].tolist()
-    (answer,) = (a for a in json.loads((results / "answers.json").read_text()) if a["name"] == "claims")
-    print(answer)
-    assert 0
+    (claim,) = claims
+    assert claim["difference"] == pytest.approx(reached[0] - reached[1])
