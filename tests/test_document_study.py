@@ -13,6 +13,7 @@ import pytest
 from document_data import MODEL, WORDS, sentences, write_language_model
 from in_process import run_study
 from safetensors.numpy import load_file
+from sklearn.metrics import roc_auc_score
 
 from concept_transfer.inputs.registry import INPUTS
 
@@ -157,3 +158,54 @@ def test_the_report_shows_how_documents_lie(results: Path) -> None:
     report = json.loads((results / "encounters" / "east" / "text_report.json").read_text())
     assert report["documents"] == 200
     assert report["categories"] == {"note": 200}
+
+
+def test_a_whole_encounter_is_compared_with_its_concepts(tmp_path: Path) -> None:
+    """One language model embeds the texts of findings, and reads them all as a document."""
+    resources = REPOSITORY / "resources"
+    write_language_model(tmp_path / "base", ("Fever", "Cough", "No", "reported"))
+    county = {"adapter": "simulated", "encounters": 120}
+    cnn = {"classifier": "cnn", "embedding": "concepts", "strategy": "local"}
+    whole = {"classifier": "whole", "embedding": "tiny", "strategy": "local"}
+    config = {
+        "study": "rivals",
+        "vocabulary": str(resources / "concepts" / "influenza.tsv"),
+        "task": {"label": "influenza", "exclude_categories": ["impression", "lab result"]},
+        "sites": {
+            name: {**county, "network": str(resources / "networks" / f"{name}.yaml")}
+            for name in ("north", "south")
+        },
+        "split": {"by": "share"},
+        "pairs": [["north", "south"]],
+        "encoders": {
+            "tiny": {"kind": "text", "base": str(tmp_path / "base" / MODEL), "pretrain": False}
+        },
+        "embeddings": {"concepts": {"provider": "transformers", "model": "adapted:tiny"}},
+        "classifiers": {"cnn": None, "whole": {"kind": "document", "epochs": 0}},
+        "strategies": ["local"],
+        "target_sizes": ["all"],
+        "replicates": 2,
+        "training": {"epochs": 1, "filters": 4},
+        "evaluation": {"draws": 100, "small_cells": 5, "min_positives": 5},
+        "claims": [
+            {"text": "rivals", "tests": [{"under": "all", "better": whole, "than": cnn}]},
+        ],
+    }
+    results = run_study(tmp_path, config, "results/rivals/answers.json")
+    (claims,) = (
+        answer["rows"]
+        for answer in json.loads((results / "answers.json").read_text(encoding="utf-8"))
+        if answer["name"] == "claims"
+    )
+    tested = []
+    for cell in ("tiny/whole", "concepts/cnn"):
+        found = pd.read_parquet(results / f"predictions/south/{cell}/local/all/block0.parquet")
+        tested.append(found[found["partition"] == "test"].groupby("replicate"))
+    one, other = (cells["encounter"].agg(set).tolist() for cells in tested)
+    assert one == other
+    reached = [
+        np.mean([roc_auc_score(each["label"], each["probability"]) for _, each in cells])
+        for cells in tested
+    ]
+    (claim,) = claims
+    assert claim["difference"] == pytest.approx(reached[0] - reached[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -123,3 +124,19 @@ def test_a_long_time_is_told_before_the_run(tmp_path: Path) -> None:
     pieces = sum((tmp_path / f"{part}.tsv").stat().st_size for part in ("train", "devel")) / 6
     minutes = 12 * 24 * 1024**2 * 50 * pieces / 1.7e10 / 60
     assert int(found[1]) >= 0.9 * minutes
+    done = tmp_path / "results/tiny/taggers"
+    for corpus, train, replicate in product(("lines", "notes"), ("some", "all"), "01"):
+        card = done / corpus / train / "network" / replicate / CARD
+        card.parent.mkdir(parents=True)
+        card.touch()
+    assert not list(expected_times(load_extraction(config), tmp_path))
+
+
+def test_nothing_is_told_of_another_processor_or_of_what_is_not_here(tmp_path: Path) -> None:
+    config = tiny_extraction(tmp_path)
+    config["taggers"]["network"] |= {"model": "owner/model", "epochs": 50}
+    (sentence,) = expected_times(load_extraction(config), tmp_path)
+    assert "taggers.network" in sentence
+    assert "not known" in sentence
+    config["resources"] = {"device": "cuda", "gpu": 1}
+    assert not list(expected_times(load_extraction(config), tmp_path))

@@ -250,23 +250,6 @@ def base_content(name: str, study: Study, root: Path) -> str | None:
     return local_content(f"encoders.{name}", source, root) if source else None
 
 
-def times_ahead(study: Study, root: Path) -> list[str]:
-    """A sentence for each language model that is still to be adapted, and takes its time."""
-    from concept_transfer.embeddings.model_files import folder_here
-    from concept_transfer.pretraining.text.expected import expected_time
-    from concept_transfer.pretraining.text.files import CARD
-
-    sentences = []
-    for name in study.encoders_of("text"):
-        encoder, source = study.encoders[name], _with_base(name, study)
-        assert isinstance(encoder, TextEncoder)
-        made = root / "results" / study.study / "encoders" / name
-        if study.resources.device == "cpu" and not (made / "0" / CARD).is_file():
-            folder = folder_here(f"encoders.{name}", source, root) if source else None
-            sentences.append(expected_time(name, encoder, folder, study.resources.threads))
-    return [sentence for sentence in sentences if sentence]
-
-
 def _with_base(name: str, study: Study) -> TextEncoder | None:
     encoder = study.encoders[name]
     return encoder if isinstance(encoder, TextEncoder) and encoder.base else None

@@ -22,6 +22,7 @@ from concept_transfer.sites.histories import PATIENTS, REPORT
 from concept_transfer.strategies import STRATEGIES
 from concept_transfer.settings.task import TOKENS_OF_TASK
 from concept_transfer.study import load_study
+from concept_transfer.times_ahead import times_ahead
 from concept_transfer.workflow import (
     base_content,
     base_files,
@@ -36,7 +37,6 @@ from concept_transfer.workflow import (
     table_files,
     taught_by_documents,
     with_embeddings_of_notes,
-    times_ahead,
     with_offers,
 )
 

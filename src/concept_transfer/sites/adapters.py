@@ -11,6 +11,7 @@ from concept_transfer.registry import Registry
 
 if TYPE_CHECKING:
     from concept_transfer.settings.sites import SiteSection
+    from concept_transfer.sites.amounts import Amount
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Adapter:
     texts: the same arguments -> `inputs.text.Texts`, a document for each of these encounters, for
     learners that read the input `text`, and for what learns from texts (of an adapter without, the
     findings are written out).
+    amount: (site, root) -> `sites.amounts.Amount` of the site's documents, before any job; None
+    where it is not known.
     codes: the same arguments -> `sites.recorded_codes.RecordedCodes` of these encounters, which are
     no findings, and links: (site, root) -> pairs of codes (cause, effect) that the site was
     simulated with, for interconnections.
@@ -60,6 +63,7 @@ class Adapter:
     posterior: str = ""
     histories: str = ""
     texts: str = ""
+    amount: Callable[[Any, Path], Amount | None] = lambda site, root: None
     codes: str = ""
     links: str = ""
     offer: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 from concept_transfer.settings.section import Section
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import Adapter
+from concept_transfer.sites.amounts import Amount, of_files
 from concept_transfer.sites.table_settings import LabelColumn, refuse_text_as
 
 
@@ -107,11 +109,17 @@ def _files(site: DocumentsSite, root: Path) -> list[str]:
     return [site.path]
 
 
+def _amount(site: DocumentsSite, root: Path) -> Amount | None:
+    found, part = of_files([site.path], root), site.rows.part
+    return replace(found, pieces=found.pieces / part.of) if found and part else found
+
+
 DOCUMENTS = Adapter(
     settings=DocumentsSite,
     check="concept_transfer.sites.documents_reader:check_documents",
     read="concept_transfer.sites.documents_reader:read_documents",
     texts="concept_transfer.sites.documents_reader:read_texts",
+    amount=_amount,
     files=_files,
     table_files=lambda site: [site.path] if site.rows == Rows() else [],
     paths=("path",),

@@ -11,6 +11,7 @@ from concept_transfer.reporting.words import listing
 from concept_transfer.settings.extraction import EXTRACTION_PATHS, NotedSite, extraction_files
 from concept_transfer.settings.section import Distinct, Section
 from concept_transfer.sites.adapters import Adapter
+from concept_transfer.sites.amounts import of_files
 from concept_transfer.sites.table_settings import (
     PATHS,
     TableSite,
@@ -89,6 +90,7 @@ NOTES = Adapter(
     check="concept_transfer.sites.notes:check_notes",
     read="concept_transfer.sites.notes:read_notes",
     texts="concept_transfer.sites.notes:texts_of_notes",
+    amount=lambda site, root: of_files(site.notes.files, root),
     files=_files,
     table_files=table_files,
     paths=(*PATHS, "notes.files", *EXTRACTION_PATHS),

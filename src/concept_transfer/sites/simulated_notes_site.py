@@ -14,7 +14,10 @@ from concept_transfer.settings.extraction import (
     extraction_files,
 )
 from concept_transfer.sites.adapters import Adapter
+from concept_transfer.sites.amounts import Amount
 from concept_transfer.sites.simulated_site import NetworkSite, described_network, network_files
+
+PIECES_A_NOTE = 400.0  # of words, of those that templates write
 
 
 class SimulatedNotesSite(NetworkSite, NotedSite):
@@ -37,11 +40,16 @@ def _described(site: SimulatedNotesSite) -> str:
     return f"{described_network(site)}, with findings read from notes in the style {site.style}"
 
 
+def _amount(site: SimulatedNotesSite, root: Path) -> Amount:
+    return Amount(PIECES_A_NOTE * site.encounters, site.encounters)
+
+
 SIMULATED_NOTES = Adapter(
     settings=SimulatedNotesSite,
     check="concept_transfer.sites.simulated_notes:check_simulated_notes",
     read="concept_transfer.sites.simulated_notes:read_simulated_notes",
     texts="concept_transfer.sites.simulated_notes:texts_of_simulated_notes",
+    amount=_amount,
     files=_files,
     paths=("network", "style", "phrases", *EXTRACTION_PATHS),
     described=_described,

@@ -9,7 +9,10 @@ from pydantic import Field
 
 from concept_transfer.settings.sites import SiteSection
 from concept_transfer.sites.adapters import Adapter
+from concept_transfer.sites.amounts import Amount
 from concept_transfer.yaml_files import read_yaml
+
+PIECES_WRITTEN_OUT = 150.0  # of words, of an encounter's findings in the demo
 
 
 class NetworkSite(SiteSection):
@@ -43,6 +46,10 @@ def described_network(site: NetworkSite) -> str:
     )
 
 
+def _amount(site: SimulatedSite, root: Path) -> Amount:
+    return Amount(PIECES_WRITTEN_OUT * site.encounters, site.encounters)
+
+
 SIMULATED = Adapter(
     settings=SimulatedSite,
     check="concept_transfer.sites.simulated:check_simulated",
@@ -51,6 +58,7 @@ SIMULATED = Adapter(
     files=network_files,
     paths=("network",),
     described=described_network,
+    amount=_amount,
     limitation="Encounters were simulated. Differences between methods show what can happen, not "
     "what will happen with real patients.",
 )
