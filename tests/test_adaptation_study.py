@@ -201,7 +201,9 @@ def test_language_models_ask_for_a_gpu(tmp_path: Path, config: dict[str, Any]) -
             if "gpu" in job.rule.resources
         }
     on_gpu = dict.fromkeys(["adapt", "embed", "encode_documents", "train_local_document"], 1)
-    assert asked == {name: (gpu, "cuda") for name, gpu in (on_gpu | {"train_local_simple": 0}).items()}
+    assert asked == {
+        name: (gpu, "cuda") for name, gpu in (on_gpu | {"train_local_simple": 0}).items()
+    }
 
 
 @pytest.mark.parametrize("name", ["other", "codes"])

@@ -52,10 +52,19 @@ def test_the_page_has_its_parts_and_no_word_of_the_notes(results: Path) -> None:
     for words in ("Taggers at a glance", "Paired comparisons", "Strict F1 by tagger and type"):
         assert words in page
     said = [results / "report.html"]
-    for room in ("logs/**/*.log", "tables/*", "figures/*[!g]", "figures/*.svg", "corpora/**/*.json"):
-        assert (found := list(results.glob(room))), room
+    for room in (
+        "logs/**/*.log",
+        "tables/*",
+        "figures/*[!g]",
+        "figures/*.svg",
+        "corpora/**/*.json",
+    ):
+        found = list(results.glob(room))
+        assert found, room
         said += found
-    names = re.compile(rf"\b({'|'.join(map(re.escape, [*SIGNS, *DRUGS, 'wife', 'Monday']))})\b", re.I)
+    names = re.compile(
+        rf"\b({'|'.join(map(re.escape, [*SIGNS, *DRUGS, 'wife', 'Monday']))})\b", re.I
+    )
     assert names.search((results / "corpora/lines/test.parquet").read_bytes().decode("latin-1"))
     for file in said:
         assert not names.search(file.read_text(encoding="utf-8")), file

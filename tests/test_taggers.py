@@ -185,7 +185,7 @@ def test_products_in_half_precision_give_almost_the_same_tagger(tmp_path: Path) 
 
 def test_a_very_long_note_is_read_learned_from_and_tagged(tmp_path: Path) -> None:
     """Of 100,000 words on one line, without a full stop that ends a sentence."""
-    words = "He takes aspirin for cough ,".split() * 16_667
+    words = ["He", "takes", "aspirin", "for", "cough", ","] * 16_667
     starts = np.cumsum([0, *(len(word) + 1 for word in words)])
     spans = [Span(place, place + 1, TYPES[place % 6 // 4]) for place in range(2, len(words), 2)]
     spans = [span for span in spans if span.start % 6]
