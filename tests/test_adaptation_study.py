@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from in_process import run_study
+from in_process import planned, run_study
 from text_data import WORDS, documents, save_base
 
 from concept_transfer.cohorts.untested import read_cohorts
@@ -26,8 +26,22 @@ from concept_transfer.study import load_study
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 VOCABULARY = RESOURCES / "concepts" / "documents.tsv"
 PLANTED = "quxquux"
+TESTING = 48  # the number of the first document that tests
 SHORT = {"steps": 3, "batch_size": 4}
 TINY = {"width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "min_count": 1}
+
+
+def write_site(path: Path, texts: list[str], came_back: int = 0) -> None:
+    """Documents of the patients p0 to p49, and a second one, which tests, of ten of them from this
+    number on; the last twelve test."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["who", "day", "kind", "words", "label"])
+        for number, text in enumerate(texts):
+            who = f"p{number if number < 50 else number - 50 + came_back}"
+            day = f"2024-{1 + 6 * (number >= TESTING):02d}-10"
+            rows.writerow([who, day, f"kind {number % 3}", text, number // 2 % 2])
 
 
 @pytest.fixture
@@ -36,15 +50,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     for seed, site in enumerate(("east", "west")):
         texts = documents(60, seed)
-        with (tmp_path / f"{site}.csv").open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["who", "day", "kind", "words", "label"])
-            for number, text in enumerate(texts):
-                tests = number >= 48
-                who = f"p{number if number < 50 else number - 50}"  # ten of them had been there
-                day = f"2024-{1 + 6 * tests:02d}-10"
-                words = f"{text} {PLANTED}" if tests else text
-                rows.writerow([who, day, f"kind {number % 3}", words, number // 2 % 2])
+        planted = [f"{text} {PLANTED}" if n >= TESTING else text for n, text in enumerate(texts)]
+        write_site(tmp_path / f"{site}.csv", planted)
     base = str(save_base("bert", tmp_path / "base"))
     site = {
         "adapter": "documents",
@@ -143,6 +150,58 @@ def test_nothing_of_a_document_that_tests_is_learned(
     assert readable.names == ("kind 0", "kind 1", "kind 2")
     assert readable.categories.tolist() == [number % 3 for number in range(10, 48)] * 2
     assert len(set(readable.patients.tolist())) == 76
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_weights_do_not_depend_on_what_those_who_test_have_written(
+    tmp_path: Path, config: dict[str, Any], shared: bool
+) -> None:
+    """Of a base and from scratch: at the own site, and where identifiers are shared at any."""
+    own = config["encoders"].pop("own") | {"sites": ["east", "west"], "batch_size": 100}
+    scratch = {**own, "base": None, "scratch": TINY}
+    config["encoders"] |= {"own": own, "new": scratch}
+    config["embeddings"]["fresh"] = {**config["embeddings"]["read"], "model": "adapted:new"}
+    config["split"]["shared_identifiers"] = shared
+    back = {"east": 0, "west": 20}  # from this number on ten patients come back, and then test
+    late = set(range(TESTING, 60))
+    those = {site: late | set(range(first, first + 10)) for site, first in back.items()}
+    if shared:
+        those = dict.fromkeys(back, those["east"] | those["west"])
+    only_there = 25  # tests at west alone
+
+    def learned(name: str, changed: dict[str, set[int]]) -> dict[str, bytes]:
+        for seed, site in enumerate(back):
+            texts, others = documents(60, seed), documents(60, 7 + seed)
+            for number in changed[site]:
+                texts[number] = f"{others[number]} {PLANTED}"
+            write_site(tmp_path / name / f"{site}.csv", texts, back[site])
+            config["sites"][site]["path"] = str(tmp_path / name / f"{site}.csv")
+        results = run_study(tmp_path / name, config, "encoders")
+        models = [*results.glob("encoders/own/0/model/*"), *results.glob("encoders/new/0/model/*")]
+        return {str(file.relative_to(results)): file.read_bytes() for file in models}
+
+    plain = learned("plain", {"east": set(), "west": set()})
+    assert sum(name.endswith(".safetensors") for name in plain) == 2
+    assert learned("planted", those) == plain
+    more = learned("more", {"east": {15 if shared else only_there}, "west": set()})
+    assert {name for name in plain if more[name] != plain[name]} >= {
+        f"encoders/{name}/0/model/model.safetensors" for name in ("own", "new")
+    }
+
+
+def test_language_models_ask_for_a_gpu(tmp_path: Path, config: dict[str, Any]) -> None:
+    config["classifiers"] = ["document", "tfidf"]
+    config |= {"resources": {"device": "cuda", "gpu": 1}, "pairs": [["east", "west"]]}
+    with planned(tmp_path, config) as jobs:
+        asked = {
+            job.rule.name: (job.resources.gpu, job.resources.device)
+            for job in jobs
+            if "gpu" in job.rule.resources
+        }
+    on_gpu = dict.fromkeys(["adapt", "embed", "encode_documents", "train_local_document"], 1)
+    assert asked == {
+        name: (gpu, "cuda") for name, gpu in (on_gpu | {"train_local_simple": 0}).items()
+    }
 
 
 @pytest.mark.parametrize("name", ["other", "codes"])

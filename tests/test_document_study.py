@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,10 @@ from in_process import run_study
 from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
 
+from concept_transfer import progress
+from concept_transfer.cohorts.splits import NEVER_TESTED, Split
+from concept_transfer.concepts.vocabulary import Vocabulary
+from concept_transfer.embeddings.cache import VARIABLE
 from concept_transfer.inputs.registry import INPUTS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -53,7 +60,14 @@ def a_study(folder: Path) -> dict[str, Any]:
         },
         "split": {"by": "time", "test_from": "2021-01-01"},
         "pairs": [["east", "wests"]],
-        "embeddings": {"one_hot": {"provider": "one_hot"}},
+        "embeddings": {
+            "one_hot": {"provider": "one_hot"},
+            "read": {
+                "provider": "transformers",
+                "model": str(folder / "base" / MODEL),
+                "truncate": True,
+            },
+        },
         "encoders": {
             "tiny": {"kind": "text", "base": str(folder / "base" / MODEL), "pretrain": False}
         },
@@ -76,11 +90,19 @@ def a_study(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was said meanwhile, of progress too, is in the file `terminal`; vectors of texts are
+    kept in `cache`."""
     folder = tmp_path_factory.mktemp("documents")
     for name in ("east", "wests"):
         write_table(folder / f"{name}.csv")
     write_language_model(folder / "base", (*WORDS, PLANTED, SECRET))
-    return run_study(folder, a_study(folder), "all")
+    with (folder / "terminal").open("w") as said, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder / "cache"))
+        patch.setattr(progress, "FIRST_LINE", 0.0)
+        patch.setattr(progress, "NEXT_LINES", 0.0)
+        patch.setattr(sys, "__stderr__", said)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            return run_study(folder, a_study(folder), "all")
 
 
 def strategies(results: Path, folder: str) -> dict[str, set[str]]:
@@ -139,12 +161,53 @@ def test_no_word_of_a_document_is_in_logs_reports_or_figures(results: Path) -> N
             assert word.encode() not in content, file
 
 
+def test_no_word_of_a_document_is_said_on_the_terminal(results: Path) -> None:
+    said = (results.parents[1] / "terminal").read_text(encoding="utf-8")
+    for line in ("train_local wests ", "encode_documents tiny 0 east: ", " of 200 documents"):
+        assert line in said
+    for word in (SECRET, PLANTED, *WORDS):
+        assert word not in said
+
+
+def test_the_cache_holds_what_concepts_are_called_and_no_document(results: Path) -> None:
+    files = list((results.parents[1] / "cache").rglob("*"))
+    cached = {
+        bytes(row)
+        for file in files
+        if file.suffix == ".safetensors"
+        for row in load_file(file)["texts"]
+    }
+    texts = Vocabulary.read(REPOSITORY / "resources" / "concepts" / "documents.tsv").texts
+    assert cached == {hashlib.sha256(text.encode()).digest() for text in texts}
+    for file in files:
+        assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
+
+
 def test_vectors_are_computed_by_jobs_of_their_own(results: Path) -> None:
     for site in ("east", "wests"):
         texts = INPUTS["text"].read(results / "encounters" / site)
         vectors = np.load(results / "encoders" / "tiny" / "0" / "documents" / f"{site}.npy")
         assert vectors.shape == (len(texts), 8)
         assert vectors.dtype == np.float32
+
+
+def test_the_space_of_documents_leaves_out_those_that_test(results: Path) -> None:
+    """Its measures, against a plain count, and the points of its map."""
+    space = pd.read_parquet(results / "analysis/document_space.parquet").set_index("site")
+    points = pd.read_parquet(results / "analysis/document_map.parquet")
+    for site in ("east", "wests"):
+        split = Split.read(results / f"splits/{site}.parquet")
+        kept = split.fold == NEVER_TESTED
+        assert 0 < kept.sum() < len(split)
+        vectors = np.load(results / f"encoders/tiny/0/documents/{site}.npy")[kept].astype(float)
+        units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        pairs = split.label[kept][:, None] == split.label[kept]
+        np.fill_diagonal(pairs, False)
+        measured = space.loc[site].set_index("measure")
+        cosine = (units @ units.T)[pairs].mean()
+        assert measured.loc["same_class", "value"] == pytest.approx(cosine, abs=1e-6)
+        assert set(measured["documents"]) == {kept.sum()}
+        assert (points["site"] == site).sum() == kept.sum()
 
 
 def test_the_report_shows_how_documents_lie(results: Path) -> None:

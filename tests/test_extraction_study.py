@@ -18,6 +18,8 @@ from concept_transfer.extraction.settings import load_extraction
 from concept_transfer.extraction.spans import Span
 from concept_transfer.extraction.tagger import CARD
 from concept_transfer.extraction.taggings import Tagging
+from concept_transfer.reporting.extraction.evidence import ExtractionEvidence
+from concept_transfer.reporting.extraction.words import limitations
 
 PLANTED = "Xylqobrix"
 
@@ -50,17 +52,39 @@ def test_the_page_has_its_parts_and_no_word_of_the_notes(results: Path) -> None:
     page = (results / "report.html").read_text(encoding="utf-8")
     for words in ("Taggers at a glance", "Paired comparisons", "Strict F1 by tagger and type"):
         assert words in page
-    assert (
-        "sentences as if they were independent" in re.sub(r"\s+", " ", page)
-        or "independent" in page
+    said = [results / "report.html"]
+    for room in (
+        "logs/**/*.log",
+        "tables/*",
+        "figures/*[!g]",
+        "figures/*.svg",
+        "corpora/**/*.json",
+    ):
+        found = list(results.glob(room))
+        assert found, room
+        said += found
+    names = re.compile(
+        rf"\b({'|'.join(map(re.escape, [*SIGNS, *DRUGS, 'wife', 'Monday']))})\b", re.I
     )
-    for file in [
-        *results.glob("logs/**/*.log"),
-        *results.glob("tables/*"),
-        results / "report.html",
-    ]:
-        text = file.read_text(encoding="utf-8").casefold()
-        assert not [name for name in SIGNS if f"{name} " in text], file
+    assert names.search((results / "corpora/lines/test.parquet").read_bytes().decode("latin-1"))
+    for file in said:
+        assert not names.search(file.read_text(encoding="utf-8")), file
+
+
+def test_the_page_says_of_which_corpus_the_documents_are_not_known(
+    results: Path, tmp_path: Path
+) -> None:
+    """Of files without documents' names alone, and of none where all files have them."""
+    unknown = "the files do not say which sentences belong to one document. Sentences are resampled"
+    page = re.sub(r"\s+", " ", (results / "report.html").read_text(encoding="utf-8"))
+    assert f"<li>lines: {unknown} as if they were independent, so intervals are too" in page
+    assert page.count(unknown) == 1
+    study = load_extraction(tiny_extraction(tmp_path))
+    scores = pd.concat(map(pd.read_parquet, sorted(results.glob("scores/*/scores.parquet"))))
+    for corpus, number in (("lines", 1), ("notes", 0)):
+        own = scores[scores["corpus"] == corpus]
+        evidence = ExtractionEvidence(study, own, pd.DataFrame(), pd.DataFrame(), [])
+        assert sum(unknown in words for words in limitations(evidence)) == number
 
 
 def test_texts_and_what_is_found_are_for_their_user_alone(results: Path) -> None:
@@ -110,6 +134,17 @@ def test_a_tagger_of_another_kind_learns_no_anew(tmp_path: Path) -> None:
     assert len(set(digests.values())) == 4
     with planned(tmp_path, config, "results/tiny/corpora/lines/train.parquet") as jobs:
         assert [job.rule.name for job in jobs] == ["read_corpus"]
+
+
+def test_networks_alone_ask_for_a_gpu(tmp_path: Path) -> None:
+    config = tiny_extraction(tmp_path) | {"resources": {"device": "cuda", "gpu": 1}}
+    with planned(tmp_path, config) as jobs:
+        asked = {
+            job.rule.name: (job.resources.gpu, job.resources.device)
+            for job in jobs
+            if job.rule.name in ("tag_names", "tag_crf", "tag_network")
+        }
+    assert asked == {"tag_names": (0, "cuda"), "tag_crf": (0, "cuda"), "tag_network": (1, "cuda")}
 
 
 def test_a_long_time_is_told_before_the_run(tmp_path: Path) -> None:

@@ -67,7 +67,39 @@ def test_strict_and_boundary_scores_are_those_of_nervaluate(
         np.testing.assert_allclose(scored(pairs)[MODES.index(mode), -1], expected, atol=1e-12)
 
 
-def test_lenient_scores_are_those_of_nervaluate_where_none_touches_two() -> None:
+@st.composite
+def sides(draw: st.DrawFn) -> tuple[list[Span], list[Span]]:
+    """Spans marked and found of a sentence, at most one of either between two cuts, so that none
+    touches two of the other side."""
+    cuts = sorted(draw(st.sets(st.integers(0, LENGTH), min_size=2)))
+    chosen: tuple[list[Span], list[Span]] = ([], [])
+    for first, last in pairwise(cuts):
+        for side in chosen:
+            if draw(st.integers(0, 3)):
+                start = draw(st.integers(first, last - 1))
+                end = draw(st.integers(start + 1, last))
+                side.append(Span(start, end, draw(st.sampled_from(TYPES))))
+    return chosen
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(sides(), min_size=1, max_size=6))
+def test_lenient_scores_are_those_of_nervaluate_where_none_touches_two(
+    pairs: list[tuple[list[Span], list[Span]]],
+) -> None:
+    """Of each type and of all; nervaluate pairs spans one to one, which then both do."""
+    truth, guess = (
+        [labels_of(spans, LENGTH) for spans in side] for side in zip(*pairs, strict=True)
+    )
+    results = Evaluator(truth, guess, tags=TYPES, loader="list").evaluate()
+    of = {**results["entities"], "all": results["overall"]}
+    for scores, name in zip(scored(pairs)[MODES.index("lenient")], [*TYPES, "all"], strict=True):
+        one = of[name]["ent_type"] if name in of else None
+        expected = [one.precision, one.recall, one.f1] if one else [0, 0, 0]
+        np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+def test_lenient_scores_are_those_counted_by_hand() -> None:
     marked = [[Span(0, 3, "A"), Span(4, 6, "B")], [Span(2, 4, "A")], []]
     found = [[Span(1, 2, "A"), Span(4, 7, "A")], [Span(2, 4, "A")], [Span(0, 1, "B")]]
     sides = ([labels_of(spans, LENGTH) for spans in side] for side in (marked, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,19 @@ from torch.nn import functional
 
 from concept_transfer.errors import StudyError
 from concept_transfer.extraction.corpus import Corpus
-from concept_transfer.extraction.encoder_tagger import EncoderTagger, learn
+from concept_transfer.extraction.encoder_tagger import EncoderTagger, learn, read
 from concept_transfer.extraction.hashed_crf import HashedCrfTagger
 from concept_transfer.extraction.hashing import features
 from concept_transfer.extraction.learning import ensemble, learned, tagging, thinned
 from concept_transfer.extraction.network import TaggingNetwork
 from concept_transfer.extraction.pieces import Batch, windows_of
-from concept_transfer.extraction.settings import EncoderTaggerSettings, HashedCrf
+from concept_transfer.extraction.settings import (
+    DictionaryTagger,
+    EncoderTaggerSettings,
+    HashedCrf,
+)
 from concept_transfer.extraction.spans import Span, bio_labels
+from concept_transfer.extraction.standoff import read_standoff
 from concept_transfer.extraction.tagger import Request
 from concept_transfer.extraction.taggings import FILES, Tagging
 
@@ -160,6 +166,44 @@ def test_a_network_learns_and_says_if_not(network: EncoderTagger) -> None:
     assert not tagging(requested(SCRATCH), TEST).facts["diverged"]
     with pytest.raises(StudyError, match=r"taggers.it: the loss is no number .* lower it"):
         learn(requested(SCRATCH.model_copy(update={"learning_rate": float("inf")})))
+
+
+def test_products_in_half_precision_give_almost_the_same_tagger(tmp_path: Path) -> None:
+    """It is kept, and read again, in whole precision."""
+    short = SCRATCH.model_copy(update={"epochs": 1})
+    half = short.model_copy(update={"dtype": "bfloat16"})
+    exact, rough = (learn(requested(settings)) for settings in (short, half))
+    weights, others = exact.network.state_dict(), rough.network.state_dict()
+    assert torch.bfloat16 not in {weight.dtype for weight in others.values()}
+    assert any(not torch.equal(weight, others[name]) for name, weight in weights.items())
+    near, far = exact.read(TEST.sentences)[1], rough.read(TEST.sentences)[1]
+    torch.testing.assert_close(near, far, atol=0.1, rtol=0)
+    rough.write(tmp_path)
+    again = read(tmp_path, TYPES, half)
+    assert torch.equal(again.read(TEST.sentences)[1], far)
+
+
+def test_a_very_long_note_is_read_learned_from_and_tagged(tmp_path: Path) -> None:
+    """Of 100,000 words on one line, without a full stop that ends a sentence."""
+    words = ["He", "takes", "aspirin", "for", "cough", ","] * 16_667
+    starts = np.cumsum([0, *(len(word) + 1 for word in words)])
+    spans = [Span(place, place + 1, TYPES[place % 6 // 4]) for place in range(2, len(words), 2)]
+    spans = [span for span in spans if span.start % 6]
+    lines = (
+        f"T1\t{kind} {starts[start]} {starts[end] - 1}\t{words[start]}\n"
+        for start, end, kind in spans
+    )
+    (tmp_path / "a.txt").write_text(" ".join(words), encoding="utf-8")
+    (tmp_path / "a.ann").write_text("".join(lines), encoding="utf-8")
+    began = time.process_time()
+    corpus = read_standoff(tmp_path, TYPES)
+    assert (corpus.sentences, corpus.spans) == ([words], [spans])
+    names = learned(requested(DictionaryTagger(kind="dictionary"), corpus))
+    assert names.tag(corpus.sentences) == [spans]
+    linear = SCRATCH.model_copy(update={"head": "linear"})
+    (found,) = learned(requested(linear)).tag(corpus.sentences)
+    assert len(set(found) & set(spans)) > 0.9 * len(spans)
+    assert time.process_time() - began < 60
 
 
 def test_nothing_marked_is_refused() -> None:

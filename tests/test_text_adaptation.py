@@ -28,6 +28,7 @@ from concept_transfer.settings.text_encoders import TextEncoder
 FAST = {"steps": 4, "batch_size": 6, "longest_span": 12, "learning_rate": 1e-3}
 ALL = {"objectives": {"mlm": 1, "contrastive": 0.5, "metadata": 0.1}}
 SEED = (3, 0)
+PRECISIONS = ("float32", "bfloat16")
 
 
 def settings_of(base: Path | None, **changes: Any) -> TextEncoder:
@@ -99,6 +100,43 @@ def test_all_that_chance_decides_follows_from_seed_and_copy(tmp_path: Path) -> N
     assert same(first, written(tmp_path / "two" / "0", settings))
     assert not same(first, written(tmp_path / "three" / "0", settings, seed=(4, 0)))
     assert not same(first, written(tmp_path / "four" / "0", settings, seed=(3, 1)))
+
+
+def test_products_in_half_precision_give_almost_the_same_weights(tmp_path: Path) -> None:
+    """They are kept, and read again, as float32."""
+    base = save_base("bert", tmp_path / "base")
+    before = load_file(base / "model.safetensors")
+    exact, rough = (
+        written(tmp_path / each / "0", settings_of(base, **ALL, precision=each))
+        for each in PRECISIONS
+    )
+    assert same(exact, written(tmp_path / "auto" / "0", settings_of(base, **ALL)))
+    assert {weight.dtype for weight in rough.values()} == {torch.float32}
+    assert not same(exact, rough)
+    changed, other = (
+        torch.cat([(weight - before[name]).flatten() for name, weight in one.items()])
+        for one in (exact, rough)
+    )
+    assert torch.cosine_similarity(changed, other, dim=0) > 0.9
+    losses = ([float(row["loss"]) for row in log_of(tmp_path / each / "0")] for each in PRECISIONS)
+    np.testing.assert_allclose(*losses, rtol=0.02)
+    model = LanguageModel("m", tmp_path / "bfloat16" / "0" / MODEL, pooling="mean")
+    assert model.encode(documents(2, longest=30)).dtype == np.float32
+
+
+def test_a_very_long_document_is_read_in_parts(tmp_path: Path) -> None:
+    """Of 100,000 words: neither the weights' size nor a step's tokens grow with it."""
+    base = save_base("bert", tmp_path / "base")
+    texts = [*documents(20), " ".join(WORDS * 2500)]
+    long = readable_of(texts, [number % 2 for number in range(21)])
+    settings = settings_of(base, **ALL, batch_size=21)
+    began = time.process_time()
+    written(tmp_path / "m" / "0", settings, long)
+    assert time.process_time() - began < 30
+    facts = LanguageModelCard.read(tmp_path / "m" / "0").facts
+    assert facts["document_tokens"] == sum(len(text.split()) for text in texts)
+    spans = settings.anchors * (1 + settings.positives)
+    assert facts["tokens"] <= 4 * 21 * (48 + spans * (settings.longest_span + 2))
 
 
 def test_learning_lowers_the_loss_of_each_objective(tmp_path: Path) -> None:

@@ -110,8 +110,10 @@ def _between_clusters(block: Array, size: Array) -> tuple[float, Array]:
 
 
 def _blocks(a: Pooled, b: Pooled, bandwidth: float) -> Array:
-    """The kernel's sums over all pairs of clusters, [clusters of a, clusters of b]."""
-    kernel = np.exp(-_squared_distances(a.vectors, b.vectors) / (2 * bandwidth**2))
+    """The kernel's sums over all pairs of clusters, [clusters of a, clusters of b]; NaN where all
+    vectors are one, and the bandwidth 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kernel = np.exp(-_squared_distances(a.vectors, b.vectors) / (2 * bandwidth**2))
     rows, columns = (np.flatnonzero(np.diff(x.cluster, prepend=-1)) for x in (a, b))
     return np.asarray(np.add.reduceat(np.add.reduceat(kernel, rows, axis=0), columns, axis=1))
 

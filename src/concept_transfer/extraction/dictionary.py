@@ -67,10 +67,11 @@ class Dictionary:
         found: Counter[Name] = Counter()
         right: Counter[Name] = Counter()
         for words, mentions, tagged in zip(sentences, spans, named.tag(sentences), strict=True):
+            marked = set(mentions)
             for span in tagged:
                 name = tuple(map(compared, words[span.start : span.end]))
                 found[name] += 1
-                right[name] += span in mentions
+                right[name] += span in marked
         return cls(
             {
                 name: label

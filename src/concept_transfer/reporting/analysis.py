@@ -123,13 +123,14 @@ def analysis_figures(analysis: Analysis, study: Study) -> Iterator[Drawing]:
 
 def distinct_maps(points: pd.DataFrame, study: Study) -> list[str]:
     """Pretrained embeddings, without those whose concepts lie as those of an earlier one do
-    (another scale of the same vectors)."""
+    (another scale of the same vectors), and those of concepts too few to lie anywhere."""
     kept: dict[str, np.ndarray] = {}
     for name in study.embeddings:
         places = points.loc[points["embedding"] == name, ["x", "y"]].to_numpy()
-        if group_of(study, name) == "pretrained" and not any(
+        known = any(
             places.shape == other.shape and np.allclose(places, other, atol=1e-4)
             for other in kept.values()
-        ):
+        )
+        if len(places) and group_of(study, name) == "pretrained" and not known:
             kept[name] = places
     return list(kept)

@@ -152,7 +152,7 @@ def finding_shift(findings: pd.DataFrame, study: Study) -> Drawing:
     axis.set(xlim=(0, len(pairs)), ylim=(len(top), 0))
     axis.set_axis_off()
     shown = ranked[ranked["concept"].isin(top)]
-    largest = max(shown["js"].max(), shown["js_recording"].max())
+    largest = max(shown["js"].max(), shown["js_recording"].max()) or 1
     for cell in records(shown):
         x = pairs.index((cell["source"], cell["target"]))
         y = list(top).index(cell["concept"])
