@@ -58,10 +58,10 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
         "kind": "document",
         "layers": 2,
         "objective": "contrast",
-        "epochs": 3,
-        "fewest": 3,
+        "epochs": 1,
+        "fewest": 1,
         "learning_rate": 1e-4,
-        "batch_size": 32,
+        "batch_size": 16,
     },
 }
 HEAD = """# Documents: results

@@ -140,7 +140,8 @@ def test_tuning_changes_the_last_layers_alone(layers: int | None) -> None:
 @pytest.mark.parametrize(("objective", "epochs"), [("classes", 4), ("contrast", 1)])
 def test_full_tuning_learns_what_the_encoder_does_not_know(objective: str, epochs: int) -> None:
     """An untrained network, of which a head on frozen vectors sees little."""
-    near, far = document_site("near", 200, seed=1), document_site("far", 150, seed=2)
+    count = 200 if objective == "classes" else 100
+    near, far = document_site("near", count, seed=1), document_site("far", 150, seed=2)
     settings = {"epochs": epochs, "learning_rate": 2e-2, "head_rate": 1e-2, "layers": None}
     settings["objective"] = objective
     bench = workbench(Block(0, [0]), learner="document", classes=3, **settings)
